@@ -1,0 +1,65 @@
+#pragma once
+// The shape of a Qwen3-VL checkpoint as plain data. Filled from config.json and its companions by io/model_folder.hpp,
+// or by hand. Nothing here has a released model's size as default: every field is read.
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "arrcoc/core/host_tensor.hpp"
+#include "arrcoc/core/types.hpp"
+
+namespace arrcoc {
+
+struct TextConfig {
+  Index vocab_size = 0, hidden_size = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0, intermediate_size = 0;
+  float rms_norm_eps = 1e-6f;
+  double rope_theta = 0;
+  std::vector<Index> mrope_section;  // 3 entries (t, h, w), sum = head_dim / 2
+  Index max_positions = 0;
+  bool tie_word_embeddings = false;
+  bool attention_bias = false;
+  // YaRN (0 = off): facts section 9
+  double yarn_factor = 0, yarn_original_positions = 0, yarn_beta_fast = 32, yarn_beta_slow = 1;
+  // Mixture of experts (0 = dense)
+  Index experts = 0, experts_per_token = 0, expert_intermediate_size = 0;
+};
+
+struct VisionConfig {
+  Index depth = 0, hidden_size = 0, heads = 0, intermediate_size = 0, out_hidden_size = 0;
+  Index patch_size = 0, temporal_patch_size = 0, spatial_merge_size = 0, in_channels = 3, position_embeddings = 0;
+  double rope_theta = 10000.0;
+  float norm_eps = 1e-6f;
+  std::vector<Index> deepstack_taps;  // ascending, distinct, each < depth
+  Index head_dim() const { return hidden_size / heads; }
+  Index patch_values() const { return in_channels * temporal_patch_size * patch_size * patch_size; }
+};
+
+struct PreprocessConfig {
+  Index min_pixels = 0, max_pixels = 0;  // pixel counts of the resized picture
+  std::vector<double> mean{0.5, 0.5, 0.5}, std_dev{0.5, 0.5, 0.5};
+};
+
+/// generation_config.json; facts section 13 for what a missing key means.
+struct GenerationDefaults {
+  bool sample = false;
+  float temperature = 1.0f, top_p = 1.0f, repetition_penalty = 1.0f;
+  Index top_k = 50;
+  std::vector<TokenId> stop_ids;
+};
+
+struct ModelConfig {
+  TextConfig text;
+  VisionConfig vision;
+  bool has_vision = false;
+  TokenId image_token = -1, video_token = -1, vision_start = -1, vision_end = -1;
+  PreprocessConfig preprocess;
+  GenerationDefaults generation;
+  std::string stored_dtype;  // as config.json says: "bfloat16", "float32", ...
+};
+
+/// Finds a tensor by its checkpoint name (the released spelling, facts section 8.3); nullopt when it is not there.
+using WeightLookup = std::function<std::optional<HostTensor>(std::string_view name)>;
+
+}  // namespace arrcoc

@@ -1,0 +1,38 @@
+#pragma once
+// The fixed Qwen3-VL chat renderings (Instruct and Thinking), and the way from messages to a Prompt.
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "arrcoc/core/model_config.hpp"
+#include "arrcoc/core/prompt.hpp"
+#include "arrcoc/io/tokenizer.hpp"
+
+namespace arrcoc::io {
+
+enum class ChatTemplate : std::uint8_t { instruct, thinking };
+
+struct ContentPart {
+  enum class Kind : std::uint8_t { text, image } kind = Kind::text;
+  std::string text;   // text parts
+};
+struct Message {
+  std::string role;   // "system", "user", "assistant"
+  std::vector<ContentPart> content;
+};
+
+/// Finds the folder's template (chat_template.jinja, chat_template.json, tokenizer_config.json) and tells which known one it is.
+/// "auto": an unknown one throws Error{bad_template}; "builtin": ours, Thinking if the folder's template opens a <think> block.
+ChatTemplate recognise_chat_template(const std::filesystem::path& folder, const std::string& choice);
+
+/// The prompt text with one <|image_pad|> per picture. Error{bad_prompt} for an empty conversation or an unknown role.
+std::string render_chat(const std::vector<Message>& messages, ChatTemplate chat, bool add_generation_prompt = true);
+
+/// Expands each placeholder to grids[i].count() pads, tokenises, and marks spans and the columns of the last user message's own words.
+/// Special-token strings typed by the user stay plain text unless `allow_special`. Error{bad_prompt} when placeholders and grids do not
+/// agree in number.
+Prompt build_prompt(const std::vector<Message>& messages, const std::vector<Grid>& grids, const Tokenizer& tokenizer,
+                    const ModelConfig& config, ChatTemplate chat, bool allow_special = true);
+
+}  // namespace arrcoc::io

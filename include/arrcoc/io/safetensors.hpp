@@ -1,0 +1,44 @@
+#pragma once
+// The safetensors container: memory-mapped reading, with the header validated before any data byte is used, and writing.
+// Source: huggingface/safetensors README; rules in docs/formats.md.
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "arrcoc/core/host_tensor.hpp"
+
+namespace arrcoc::io {
+
+struct TensorEntry {
+  std::string dtype;            // as stored: "BF16", "F8_E4M3", ...
+  std::vector<Index> shape;
+  std::uint64_t begin = 0, end = 0;  // bytes, relative to the data section
+};
+
+/// Parses and validates a header block (without the 8 length bytes). `data_bytes` = size of the data section.
+/// Rejects: not an object, duplicate keys, unknown dtype, negative or overflowing shapes, length != product(shape) * size,
+/// holes, overlaps, last end != data_bytes. Throws Error{bad_safetensors} naming the tensor.
+std::map<std::string, TensorEntry, std::less<>> parse_safetensors_header(std::string_view json, std::uint64_t data_bytes, std::string_view where);
+
+class SafetensorsFile {
+ public:
+  /// Maps the file read-only. Throws Error 401, 402, 403.
+  static SafetensorsFile open(const std::filesystem::path& file);
+  const std::map<std::string, TensorEntry, std::less<>>& entries() const { return entries_; }
+  /// Empty HostTensor when absent; Error{bad_weight} when its dtype is none of F32, F16, BF16, I32, I64, U8.
+  HostTensor tensor(std::string_view name) const;
+
+ private:
+  std::map<std::string, TensorEntry, std::less<>> entries_;
+  std::shared_ptr<const void> mapping_;
+  const std::byte* data_ = nullptr;
+  std::string path_;
+};
+
+/// Writes name -> tensor, aligned, "format": "pt" metadata; temporary name, then rename.
+void write_safetensors(const std::filesystem::path& file, const std::map<std::string, HostTensor, std::less<>>& tensors);
+
+}  // namespace arrcoc::io
