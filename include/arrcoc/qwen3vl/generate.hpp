@@ -1,0 +1,68 @@
+#pragma once
+// Prefill and decode: the model's input in, token ids out.
+#include <algorithm>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "arrcoc/qwen3vl/model.hpp"
+#include "arrcoc/qwen3vl/sampling.hpp"
+
+namespace arrcoc::qwen3vl {
+
+struct GenerateOptions {
+  Index max_new_tokens = 128;
+  SamplingConfig sampling;
+  std::vector<TokenId> stop_ids;
+  std::uint64_t seed = 0;
+  std::vector<TokenId> forced;                 // fed back instead of the chosen tokens (teacher forcing); sets the length
+  bool keep_logits = false;                    // Generated::logits is filled
+  std::function<bool(TokenId)> on_token;       // called as tokens come; false ends the generation
+};
+
+struct Generated {
+  std::vector<TokenId> tokens;   // without the stop token
+  std::vector<float> logits;     // [T, V]: row 0 from the last prompt position, then one row for each token fed back
+  bool stopped = false;          // a stop token came (otherwise the length limit or the caller ended it)
+  Index sequence_length = 0;     // rows in the prefill
+  Index rope_delta = 0;          // next position - cached rows, as Hugging Face counts it
+  std::vector<Index> cached;     // rows cached per layer after the prefill
+};
+
+/// `prompt_ids` are the full prompt's ids (the repetition penalty counts them, pads too).
+template <class B, class Hook = NoHook>
+Generated generate(B& b, const LanguageModel<B>& model, Injected<B> input, std::span<const TokenId> prompt_ids, const GenerateOptions& o,
+                   Trace* trace = nullptr, Hook&& hook = {}) {
+  Generated out;
+  Rng rng(o.seed);
+  std::vector<TokenId> seen(prompt_ids.begin(), prompt_ids.end());
+  const Index limit = o.forced.empty() ? o.max_new_tokens : static_cast<Index>(o.forced.size()) + 1;
+  out.sequence_length = b.rows(input.embeddings);
+  out.rope_delta = input.positions.rope_delta();
+  DecodeState<B> state;
+  std::vector<float> row;
+  {
+    const StageTimer timer(trace, "prefill");
+    const auto hidden = model.prefill(b, std::move(input), state, std::min<Index>(limit, 4096), trace, std::forward<Hook>(hook));
+    out.cached = state.lengths;
+    row = b.to_host(model.logits(b, b.slice_rows(hidden, b.rows(hidden) - 1, b.rows(hidden))));
+  }
+  const StageTimer timer(trace, "decode");
+  for (Index i = 0; i < limit; ++i) {
+    if (o.keep_logits) out.logits.insert(out.logits.end(), row.begin(), row.end());
+    const auto at = static_cast<std::size_t>(i);
+    const TokenId token = at < o.forced.size() ? o.forced[at] : choose_token(std::move(row), seen, o.sampling, rng);
+    if (o.forced.empty() && std::find(o.stop_ids.begin(), o.stop_ids.end(), token) != o.stop_ids.end()) {
+      out.stopped = true;
+      break;
+    }
+    out.tokens.push_back(token);
+    seen.push_back(token);
+    if (o.on_token && !o.on_token(token)) break;
+    if (i + 1 == limit) break;
+    row = b.to_host(model.logits(b, model.step(b, token, state)));
+  }
+  return out;
+}
+
+}  // namespace arrcoc::qwen3vl

@@ -1,0 +1,85 @@
+#pragma once
+// A loaded Qwen3-VL: vision tower and language model on one backend, and the stock way from a prompt to the model's input.
+#include <utility>
+#include <vector>
+
+#include "arrcoc/qwen3vl/injected.hpp"
+#include "arrcoc/qwen3vl/language_model.hpp"
+#include "arrcoc/qwen3vl/vision_tower.hpp"
+
+namespace arrcoc::qwen3vl {
+
+/// One picture, ready for the tower.
+struct Pixels {
+  std::vector<float> rows;  // [P, patch values], merge-block order
+  PatchGrid patches;
+};
+
+/// What is computed once per prompt and shared by every allocation of it.
+template <class B>
+struct Encoded {
+  VisionOut<B> vision;             // all pictures, in prompt order
+  typename B::Tensor embeddings;   // [L, H] of the full prompt's ids
+  Positions positions;             // [L] of the full prompt
+};
+
+template <class B>
+class Model {
+ public:
+  Model() = default;
+  Model(B& b, ModelConfig config, const WeightLookup& lookup)
+      : config_(std::move(config)), text_(b, config_.text, lookup) {
+    if (config_.has_vision) vision_ = VisionTower<B>(b, config_.vision, lookup);
+  }
+  const ModelConfig& config() const { return config_; }
+  const LanguageModel<B>& text() const { return text_; }
+  const VisionTower<B>& vision() const { return vision_; }
+
+  VisionOut<B> see(B& b, const std::vector<Pixels>& pictures, Trace* trace = nullptr) const {
+    const StageTimer timer(trace, "vision");
+    if (pictures.empty()) return {};
+    require_that(config_.has_vision, Code::bad_prompt, "model", "this checkpoint has no vision tower, but the prompt has a picture");
+    const Index width = config_.vision.patch_values();
+    std::vector<PatchGrid> grids;
+    std::vector<float> rows;
+    for (const Pixels& p : pictures) {
+      grids.push_back(p.patches);
+      require_that(static_cast<Index>(p.rows.size()) == p.patches.count() * width, Code::shape_mismatch, "model", "pixel rows do not fill the grid");
+      if (pictures.size() > 1) rows.insert(rows.end(), p.rows.begin(), p.rows.end());
+    }
+    const std::vector<float>& all = pictures.size() > 1 ? rows : pictures.front().rows;
+    return vision_.run(b, b.from_host(all, static_cast<Index>(all.size()) / width, width), grids, trace);
+  }
+
+  /// Spans and pictures must agree: the same number, the same grids, in order.
+  Encoded<B> encode(B& b, const std::vector<Pixels>& pictures, const Prompt& prompt, Trace* trace = nullptr) const {
+    require_that(!prompt.ids.empty(), Code::bad_prompt, "model", "the prompt is empty");
+    require_that(pictures.size() == prompt.spans.size(), Code::bad_prompt, "model", [&] {
+      return "expected one picture for each placeholder, got " + std::to_string(pictures.size()) + " pictures and " + std::to_string(prompt.spans.size()) + " placeholders"; });
+    for (std::size_t i = 0; i < pictures.size(); ++i)
+      require_that(pictures[i].patches.tokens(config_.vision.spatial_merge_size) == prompt.spans[i].grid, Code::bad_prompt, "model", "a picture's grid differs from its placeholder's");
+    return {see(b, pictures, trace), text_.embed(b, prompt.ids), build_positions(prompt)};
+  }
+
+ private:
+  ModelConfig config_;
+  LanguageModel<B> text_;
+  VisionTower<B> vision_;
+};
+
+/// The stock model's input: every visual token, every level. No pipeline is involved.
+template <class B>
+Injected<B> stock_input(B& b, const Prompt& prompt, const Encoded<B>& e) {
+  Injected<B> in;
+  in.positions = e.positions;
+  std::vector<Index> rows;
+  for (const VisionSpan& s : prompt.spans)
+    for (Index i = 0; i < s.grid.count(); ++i) rows.push_back(s.begin + i);
+  in.embeddings = rows.empty() ? e.embeddings : b.scatter_rows(e.embeddings, rows, e.vision.tokens);
+  if (!rows.empty())
+    for (const auto& level : e.vision.deepstack) in.levels.push_back({rows, level});
+  for (std::size_t i = 0; i < prompt.ids.size(); ++i) in.columns.push_back(static_cast<Index>(i));
+  return in;
+}
+
+}  // namespace arrcoc::qwen3vl
