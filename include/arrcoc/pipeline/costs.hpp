@@ -1,0 +1,49 @@
+#pragma once
+// What an answer costs, counted from shapes. Multiply-adds count as two operations. Nothing here is measured.
+#include <string>
+#include <vector>
+
+#include "arrcoc/core/model_config.hpp"
+#include "arrcoc/core/types.hpp"
+
+namespace arrcoc {
+
+struct Costs {
+  Index visual_tokens_before = 0, visual_tokens_after = 0;
+  Index sequence_length_before = 0, sequence_length = 0;
+  Index deepstack_additions = 0;        // rows added over all levels
+  double vision_flops = 0;              // blocks, attention included
+  double merger_flops = 0;              // main and DeepStack mergers
+  double prefill_flops = 0;
+  double decode_flops_per_token = 0;    // at the end of the prompt
+  double kv_bytes = 0;                  // as cached: prompt rows of all layers, 4 bytes a value
+  Index legacy_effective_tokens = 0;    // tokens x levels, as older notes count; not a cost
+};
+
+/// One full pass of the tower over `patches` patches in segments of `segment` patches each.
+inline double vision_flops(const VisionConfig& v, Index patches, Index segment) {
+  const auto p = static_cast<double>(patches), d = static_cast<double>(v.hidden_size), i = static_cast<double>(v.intermediate_size);
+  const double linear = 2 * p * d * (3 * d + d + 2 * i), attention = 4 * p * static_cast<double>(segment) * d;
+  return 2 * p * d * static_cast<double>(v.patch_values()) + static_cast<double>(v.depth) * (linear + attention);
+}
+
+inline double merger_flops(const VisionConfig& v, Index tokens) {
+  const double m = static_cast<double>(v.hidden_size * v.spatial_merge_size * v.spatial_merge_size);
+  return 2 * static_cast<double>(tokens) * m * (m + static_cast<double>(v.out_hidden_size)) * static_cast<double>(1 + v.deepstack_taps.size());
+}
+
+/// `rows` new rows after `cached` cached ones; the head is applied to one row.
+inline double language_flops(const TextConfig& t, Index rows, Index cached) {
+  const auto l = static_cast<double>(rows), h = static_cast<double>(t.hidden_size), a = static_cast<double>(t.heads * t.head_dim),
+             k = static_cast<double>(t.kv_heads * t.head_dim);
+  const double mlp = t.experts > 0 ? 3 * h * static_cast<double>(t.expert_intermediate_size * t.experts_per_token) + h * static_cast<double>(t.experts)
+                                   : 3 * h * static_cast<double>(t.intermediate_size);
+  const double seen = l * static_cast<double>(cached) + l * (l + 1) / 2;  // query-key pairs under the causal mask
+  return static_cast<double>(t.layers) * (2 * l * (h * a * 2 + h * k * 2 + mlp) + 4 * seen * a) + 2 * h * static_cast<double>(t.vocab_size);
+}
+
+inline double kv_bytes(const TextConfig& t, Index rows) {
+  return static_cast<double>(t.layers * 2 * t.kv_heads * t.head_dim * rows) * 4;
+}
+
+}  // namespace arrcoc
