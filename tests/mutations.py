@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Plants one mistake at a time in a copy of the headers and asserts that the tests notice.
+
+usage: mutations.py --compiler "g++ -std=c++20 -O1" --include DIR [--include DIR...] --root REPO TEST.cpp...
+Each mutation names a header, a text that must occur in it exactly once, and its replacement. The tests are compiled
+against the mutated copy; the mutation is caught when the program fails. A mutated header that does not compile is an
+error of this list, not a catch. Prints one line per mutation and a verdict.
+"""
+import argparse
+import pathlib
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+Q = "include/arrcoc/qwen3vl/"
+E = "backends/eigen/arrcoc/"
+MUTATIONS = [
+    ("vision GELU exact instead of tanh", Q + "vision_tower.hpp", "w.fc1_w, w.fc1_b), Gelu::tanh);", "w.fc1_w, w.fc1_b), Gelu::erf);"),
+    ("merger GELU tanh instead of exact", Q + "vision_tower.hpp", "w.fc1_b), Gelu::erf), w.fc2_w", "w.fc1_b), Gelu::tanh), w.fc2_w"),
+    ("final norm epsilon 1e-5", Q + "language_model.hpp", "return b.rms_norm(x, norm_, config_.rms_norm_eps);\n  }\n\n  /// Feeds", "return b.rms_norm(x, norm_, 1e-5f);\n  }\n\n  /// Feeds"),
+    ("layer norm epsilon 1e-4", Q + "vision_tower.hpp", "b.layer_norm(x, w.norm1_w, w.norm1_b, config_.norm_eps)", "b.layer_norm(x, w.norm1_w, w.norm1_b, 1e-4f)"),
+    ("DeepStack levels reversed", Q + "model.hpp", "in.levels.push_back({rows, level});", "in.levels.insert(in.levels.begin(), {rows, level});"),
+    ("tap one block late", Q + "vision_tower.hpp", "config_.deepstack_taps[k] == static_cast<Index>(j)", "config_.deepstack_taps[k] + 1 == static_cast<Index>(j)"),
+    ("DeepStack one layer late", Q + "language_model.hpp", "if (l < in.levels.size() && !in.levels[l].rows.empty()) x = b.scatter_add_rows(x, in.levels[l].rows, in.levels[l].features);",
+     "if (l > 0 && l - 1 < in.levels.size() && !in.levels[l - 1].rows.empty()) x = b.scatter_add_rows(x, in.levels[l - 1].rows, in.levels[l - 1].features);"),
+    ("vision rotary axes swapped", Q + "vision_positions.hpp", "for (const Index position : {row, col})", "for (const Index position : {col, row})"),
+    ("M-RoPE in chunks", Q + "positions.hpp", "if (i % 3 == 1 && i < 3 * section[1]) return 1;\n  if (i % 3 == 2 && i < 3 * section[2]) return 2;\n  return 0;",
+     "return i < section[0] ? 0 : i < section[0] + section[1] ? 1 : 2;"),
+    ("M-RoPE h and w swapped", Q + "positions.hpp", "axis == 0 ? p.t : axis == 1 ? p.h : p.w", "axis == 0 ? p.t : axis == 1 ? p.w : p.h"),
+    ("M-RoPE sections not cut off", Q + "positions.hpp", "if (i % 3 == 2 && i < 3 * section[2]) return 2;", "if (i % 3 == 2) return 2;"),
+    ("missing bias of the attention projection", Q + "vision_tower.hpp", "b.linear(a, w.proj_w, w.proj_b)", "b.linear(a, w.proj_w)"),
+    ("text position after a picture off by one", Q + "positions.hpp", "next += std::max(s.grid.rows, s.grid.cols);", "next += std::max(s.grid.rows, s.grid.cols) + 1;"),
+    ("text position after a picture counted in tokens", Q + "positions.hpp", "next += std::max(s.grid.rows, s.grid.cols);", "next += s.grid.count();"),
+    ("patches in raster order", Q + "vision_positions.hpp", "for (Index br = 0; br < g.rows; br += merge)\n    for (Index bc = 0; bc < g.cols; bc += merge)\n      for (Index r = br; r < br + merge; ++r)\n        for (Index c = bc; c < bc + merge; ++c) f(r, c);",
+     "(void)merge;\n  for (Index r = 0; r < g.rows; ++r)\n    for (Index c = 0; c < g.cols; ++c) f(r, c);"),
+    ("position table corners not aligned", Q + "vision_positions.hpp", "static_cast<float>(i * (side - 1)) / static_cast<float>(std::max<Index>(n - 1, 1))", "static_cast<float>(i * (side - 1)) / static_cast<float>(n)"),
+    ("pictures attend to each other", Q + "vision_tower.hpp", "Tensor x = b.linear(pixels, patch_w_, patch_b_);", "spec.segments.clear(); Tensor x = b.linear(pixels, patch_w_, patch_b_);"),
+    ("query norm after the rotation", Q + "language_model.hpp", "b.rope(head_norm(b, b.linear(n, w.q), w.q_norm), config_.heads, rotary.cos, rotary.sin)",
+     "head_norm(b, b.rope(b.linear(n, w.q), config_.heads, rotary.cos, rotary.sin), w.q_norm)"),
+    ("value and key of the packed projection swapped", Q + "vision_tower.hpp", "const Tensor k = b.rope(b.slice_cols(qkv, d, 2 * d)", "const Tensor k = b.rope(b.slice_cols(qkv, 2 * d, 3 * d)"),
+    ("SiLU on the wrong half", Q + "language_model.hpp", "b.silu_mul(b.linear(f, w.gate), b.linear(f, w.up))", "b.silu_mul(b.linear(f, w.up), b.linear(f, w.gate))"),
+    ("attention scale from the hidden width", Q + "language_model.hpp", "spec.scale = 1.0f / std::sqrt(static_cast<float>(config_.head_dim));", "spec.scale = 1.0f / std::sqrt(static_cast<float>(config_.hidden_size / config_.heads));"),
+    ("decode ignores the cache", Q + "language_model.hpp", "spec.causal_offset = cached;", "spec.causal_offset = 0;"),
+    ("decode position from the pruned length", Q + "positions.hpp", "p.next = full.next;", "p.next = p.length();"),
+    ("pruned positions recomputed", "include/arrcoc/injectors/gather.hpp", "in.positions = qwen3vl::gather_columns(e.positions, in.columns);",
+     "in.positions = e.positions; in.positions.t.resize(in.columns.size()); in.positions.h.resize(in.columns.size()); in.positions.w.resize(in.columns.size());"),
+    ("DeepStack rows not gathered", "include/arrcoc/injectors/gather.hpp", "source.push_back(features[i]);", "source.push_back(static_cast<Index>(i));"),
+    ("repetition penalty divides negatives", Q + "sampling.hpp", "s = s < 0 ? s * r : s / r;", "s = s / r;"),
+    ("top-p drops the crossing token", Q + "sampling.hpp", "if (cumulative > 1.0 - static_cast<double>(c.top_p)) break;\n      scores[order[i]] = dropped;",
+     "scores[order[i]] = dropped;\n      if (cumulative > 1.0 - static_cast<double>(c.top_p)) break;"),
+]
+
+
+def main() -> int:
+    p = argparse.ArgumentParser()
+    p.add_argument("--compiler", required=True)
+    p.add_argument("--include", action="append", default=[], help="further include directories, as they are")
+    p.add_argument("--root", required=True, type=pathlib.Path)
+    p.add_argument("--only", default="")
+    p.add_argument("tests", nargs="+", type=pathlib.Path)
+    a = p.parse_args()
+    missed = []
+    with tempfile.TemporaryDirectory() as tmp:
+        tree = pathlib.Path(tmp)
+        for d in ("include", "backends/eigen"):
+            shutil.copytree(a.root / d, tree / d)
+        flags = shlex.split(a.compiler) + [f"-I{tree}/include", f"-I{tree}/backends/eigen", f"-I{a.root}/tests"] + [f"-I{i}" for i in a.include]
+
+        def passes() -> bool:
+            objects = []
+            for t in a.tests:
+                o = tree / (t.stem + ".o")
+                done = subprocess.run(flags + ["-c", str(t), "-o", str(o)], capture_output=True, text=True)
+                if done.returncode:
+                    raise SystemExit(f"does not compile: {done.stderr[:2000]}")
+                objects.append(str(o))
+            subprocess.run(flags + objects + ["-o", str(tree / "t"), "-lpthread"], check=True)
+            return subprocess.run([str(tree / "t"), "-m"], capture_output=True).returncode == 0
+
+        if not passes():
+            print("the unmutated tests fail")
+            return 1
+        chosen = [m for m in MUTATIONS if a.only in m[0]]
+        for name, file, old, new in chosen:
+            path = tree / file
+            text = path.read_text()
+            if text.count(old) != 1:
+                print(f"STALE   {name}: the text occurs {text.count(old)} times in {file}")
+                missed.append(name)
+                continue
+            path.write_text(text.replace(old, new))
+            caught = not passes()
+            path.write_text(text)
+            print(("caught  " if caught else "MISSED  ") + name, flush=True)
+            if not caught:
+                missed.append(name)
+    print(f"{len(chosen) - len(missed)} of {len(chosen)} planted mistakes caught")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

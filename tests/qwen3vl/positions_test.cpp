@@ -1,0 +1,142 @@
+// Position ids, M-RoPE and vision tables against values printed by Hugging Face 5.23 (float32, CPU).
+#include <doctest/doctest.h>
+
+#include "arrcoc/qwen3vl/vision_positions.hpp"
+
+using namespace arrcoc;
+using namespace arrcoc::qwen3vl;
+
+namespace {
+Prompt spans(Index length, std::vector<VisionSpan> s) {
+  Prompt p;
+  p.ids.assign(static_cast<std::size_t>(length), 0);
+  p.spans = std::move(s);
+  return p;
+}
+void check_near(float got, double expected, double tolerance = 1.01e-6) { CHECK(std::abs(static_cast<double>(got) - expected) <= tolerance); }
+}  // namespace
+
+TEST_CASE("a picture between text: 4 text, 2x3 image, 3 text") {
+  const Positions p = build_positions(spans(13, {{4, {2, 3}, 0}}));
+  CHECK(p.t == std::vector<float>{0, 1, 2, 3, 4, 4, 4, 4, 4, 4, 7, 8, 9});
+  CHECK(p.h == std::vector<float>{0, 1, 2, 3, 4, 4, 4, 5, 5, 5, 7, 8, 9});
+  CHECK(p.w == std::vector<float>{0, 1, 2, 3, 4, 5, 6, 4, 5, 6, 7, 8, 9});
+  CHECK(p.rope_delta() == -3);
+}
+
+TEST_CASE("two pictures: 4 text, 4x4, 2 text, 2x5, 2 text") {
+  const Positions p = build_positions(spans(34, {{4, {4, 4}, 0}, {22, {2, 5}, 1}}));
+  CHECK(p.t[22] == 10);
+  CHECK(p.t[32] == 15);
+  CHECK(p.t[33] == 16);
+  CHECK(p.rope_delta() == -17);
+}
+
+TEST_CASE("dropping columns keeps every position and moves the delta") {
+  const Positions p = gather_columns(build_positions(spans(13, {{4, {2, 3}, 0}})), {0, 1, 2, 3, 4, 8, 10, 11, 12});
+  CHECK(p.h == std::vector<float>{0, 1, 2, 3, 4, 5, 7, 8, 9});
+  CHECK(p.w == std::vector<float>{0, 1, 2, 3, 4, 5, 7, 8, 9});
+  CHECK(p.rope_delta() == 1);
+}
+
+TEST_CASE("spans that overlap or leave the prompt are refused") {
+  CHECK_THROWS_AS(build_positions(spans(8, {{4, {2, 3}, 0}})), Error);
+  CHECK_THROWS_AS(build_positions(spans(20, {{4, {2, 3}, 0}, {8, {1, 2}, 1}})), Error);
+}
+
+TEST_CASE("position-table interpolation, side 48, 4x6 patches") {
+  VisionConfig c;
+  c.position_embeddings = 2304;
+  c.spatial_merge_size = 2;
+  const PositionTaps t = interpolate_positions({{1, 4, 6}}, c);
+  const auto row = [&](std::size_t r, std::vector<Index> rows, std::vector<double> weights) {
+    for (std::size_t i = 0; i < 4; ++i) {
+      CHECK(t.rows[r * 4 + i] == rows[i]);
+      check_near(t.weights[r * 4 + i], weights[i], 2.5e-6);
+    }
+  };
+  row(1, {9, 10, 57, 58}, {0.6, 0.4, 0, 0});
+  row(3, {729, 730, 777, 778}, {0.2, 0.133333, 0.4, 0.266667});
+  row(6, {738, 739, 786, 787}, {0.066667, 0.266667, 0.133333, 0.533333});
+  row(13, {1497, 1498, 1545, 1546}, {0.4, 0.266667, 0.2, 0.133333});
+  row(23, {2303, 2303, 2303, 2303}, {1, 0, 0, 0});
+}
+
+TEST_CASE("vision rotary of patch (3, 5), head size 64") {
+  VisionConfig c;
+  c.hidden_size = 64;
+  c.heads = 1;
+  c.spatial_merge_size = 2;
+  const RotaryTable t = vision_rotary({{1, 4, 6}}, c);
+  // merge-block order: block (1, 2), place (1, 1) is the last of 24
+  const auto at = [&](std::size_t i) { return std::pair(t.cos[23 * 32 + i], t.sin[23 * 32 + i]); };
+  const auto check = [&](std::size_t i, double cos, double sin) { check_near(at(i).first, cos); check_near(at(i).second, sin); };
+  check(0, -0.989992, 0.141120);
+  check(1, -0.115966, 0.993253);
+  check(15, 1, 0.000533);
+  check(16, 0.283662, -0.958924);
+  check(17, -0.946079, 0.323935);
+  check(31, 1, 0.000889);
+}
+
+TEST_CASE("interleaved M-RoPE, head size 128, section 24 20 20, theta 5e6") {
+  TextConfig c;
+  c.head_dim = 128;
+  c.rope_theta = 5e6;
+  c.mrope_section = {24, 20, 20};
+  const auto inv = inverse_frequencies(c);
+  Positions p;
+  p.push(10, 12, 15);
+  p.push(1000, 1010, 1023);
+  p.push(100000, 100000, 100000);
+  const RotaryTable t = text_rotary(p, c, inv);
+  const auto check = [&](std::size_t r, std::size_t i, double cos, double sin, double tolerance = 1.01e-6) {
+    INFO("row ", r, " entry ", i);
+    check_near(t.cos[r * 64 + i], cos, tolerance);
+    check_near(t.sin[r * 64 + i], sin, tolerance);
+  };
+  check(0, 0, -0.839072, -0.544021);
+  check(0, 1, -0.999987, -0.005182);
+  check(0, 2, -0.986931, 0.161141);
+  check(0, 3, 0.139877, -0.990169);
+  check(0, 4, -0.135866, -0.990727);
+  check(0, 5, -0.215635, -0.976474);
+  check(0, 6, -0.706187, 0.708025);
+  check(0, 7, -0.605075, 0.796168);
+  check(0, 8, -0.573299, 0.819346);
+  CHECK(t.sin[57] == doctest::Approx(1.080761e-5).epsilon(1e-5));
+  CHECK(t.sin[58] == doctest::Approx(1.019154e-5).epsilon(1e-5));
+  CHECK(t.sin[59] == doctest::Approx(1.001102e-5).epsilon(1e-5));
+  CHECK(t.sin[60] == doctest::Approx(5.244639e-6).epsilon(1e-5));
+  CHECK(t.sin[63] == doctest::Approx(2.545080e-6).epsilon(1e-5));
+  check(1, 0, 0.562379, 0.826880);
+  check(1, 1, -0.422452, 0.906385);
+  check(1, 2, -0.963303, -0.268417);
+  check(1, 30, 0.749030, 0.662536);
+  check(1, 31, 0.839308, 0.543657);
+  check(1, 32, 0.897160, 0.441706);
+  check(2, 1, 0.697684, -0.716406);
+  check(2, 2, -0.158336, 0.987385);
+  check(2, 3, -0.605819, 0.795602);
+}
+
+TEST_CASE("YaRN: frequency ratios and the attention factor") {
+  TextConfig c;
+  c.head_dim = 128;
+  c.rope_theta = 5e6;
+  c.mrope_section = {24, 20, 20};
+  const auto plain = inverse_frequencies(c);
+  c.yarn_factor = 3;
+  c.yarn_original_positions = 262144;
+  const auto stretched = inverse_frequencies(c);
+  const auto ratio = [&](std::size_t i) { return static_cast<double>(stretched[i]) / static_cast<double>(plain[i]); };
+  CHECK(ratio(28) == doctest::Approx(1));
+  CHECK(ratio(29) == doctest::Approx(1));
+  CHECK(ratio(30) == doctest::Approx(0.958333).epsilon(1e-5));
+  CHECK(ratio(37) == doctest::Approx(0.666667).epsilon(1e-5));
+  CHECK(ratio(44) == doctest::Approx(0.375).epsilon(1e-5));
+  CHECK(ratio(63) == doctest::Approx(0.333333).epsilon(1e-5));
+  Positions p;
+  p.push(0, 0, 0);
+  CHECK(text_rotary(p, c, stretched).cos[0] == doctest::Approx(1.1098612).epsilon(1e-6));
+}
