@@ -1,0 +1,90 @@
+#pragma once
+// What allocators share: the exact selection with its tie rule, the even 2-D lattice, and how an Allocation is put together.
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "arrcoc/core/allocation.hpp"
+#include "arrcoc/core/evidence.hpp"
+
+namespace arrcoc::selection {
+
+/// Larger key = chosen earlier: value descending (NaN lowest, -0 equal to 0), then the smaller index.
+inline std::uint64_t key_of(float value, Index token) {
+  std::uint32_t order = 0;
+  if (value == value) {
+    const auto bits = std::bit_cast<std::uint32_t>(value == 0.f ? 0.f : value);
+    order = (bits & 0x80000000u) ? ~bits : (bits | 0x80000000u);
+  }
+  return (std::uint64_t{order} << 32) | (0xffffffffu - static_cast<std::uint32_t>(token));
+}
+
+/// The k tokens of greatest value, best first. O(N + k log k).
+inline std::vector<Index> best(std::span<const float> values, Index k) {
+  std::vector<std::uint64_t> keys(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) keys[i] = key_of(values[i], static_cast<Index>(i));
+  const auto cut = keys.begin() + k;
+  if (cut != keys.end()) std::nth_element(keys.begin(), cut, keys.end(), std::greater<>());
+  std::sort(keys.begin(), cut, std::greater<>());
+  std::vector<Index> out(static_cast<std::size_t>(k));
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<Index>(0xffffffffu - static_cast<std::uint32_t>(keys[i]));
+  return out;
+}
+
+/// k tokens spread evenly over rows and columns, ascending; exactly k, distinct. About sqrt(k rows / cols) grid rows are used, each with
+/// k / that many tokens (one more in some), every one in the middle of its share. k = N gives every token. Needs 1 <= k <= N.
+inline std::vector<Index> lattice(Grid grid, Index k) {
+  auto lines = static_cast<Index>(std::floor(std::sqrt(static_cast<double>(k) * static_cast<double>(grid.rows) / static_cast<double>(grid.cols)) + 0.5));
+  lines = std::clamp<Index>(lines, (k + grid.cols - 1) / grid.cols, std::min(grid.rows, k));
+  std::vector<Index> out;
+  out.reserve(static_cast<std::size_t>(k));
+  for (Index i = 0; i < lines; ++i) {
+    const Index row = (2 * i + 1) * grid.rows / (2 * lines);
+    const Index places = (i + 1) * k / lines - i * k / lines;
+    for (Index j = 0; j < places; ++j) out.push_back(grid.at(row, (2 * j + 1) * grid.cols / (2 * places)));
+  }
+  return out;
+}
+
+/// One token with its reason.
+struct Choice {
+  Index token = 0;
+  Provenance why;
+};
+
+/// Sorts the choices into raster order; every kept token at full depth.
+inline Allocation finish(Grid grid, std::vector<Choice> choices, bool clamped) {
+  std::sort(choices.begin(), choices.end(), [](const Choice& a, const Choice& b) { return a.token < b.token; });
+  Allocation out;
+  out.grid = grid;
+  out.clamped = clamped;
+  out.depth.assign(choices.size(), all_levels);
+  out.kept.reserve(choices.size());
+  out.why.reserve(choices.size());
+  for (const Choice& c : choices) {
+    out.kept.push_back(c.token);
+    out.why.push_back(c.why);
+  }
+  return out;
+}
+
+/// Tokens in the order given, all for one cause; value(token) is the number the choice was made by.
+template <class Value>
+Allocation finish(Grid grid, const std::vector<Index>& order, Cause cause, bool clamped, Value&& value) {
+  std::vector<Choice> choices(order.size());
+  for (std::size_t i = 0; i < order.size(); ++i) choices[i] = {order[i], {cause, static_cast<Index>(i), value(order[i])}};
+  return finish(grid, std::move(choices), clamped);
+}
+
+inline void check_relevance(std::span<const float> relevance, Grid grid, std::string_view where) {
+  require_that(grid.rows > 0 && grid.cols > 0 && grid.count() <= Index{0xffffffff}, Code::shape_mismatch, where,
+               [&] { return "expected a grid of at least 1 x 1, got " + std::to_string(grid.rows) + " x " + std::to_string(grid.cols); });
+  require_that(static_cast<Index>(relevance.size()) == grid.count(), Code::shape_mismatch, where,
+               [&] { return "relevance: expected " + std::to_string(grid.count()) + " values, got " + std::to_string(relevance.size()); });
+}
+
+}  // namespace arrcoc::selection

@@ -1,0 +1,52 @@
+#pragma once
+#include <cmath>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "arrcoc/balancers/normalise.hpp"
+#include "arrcoc/core/stages.hpp"
+
+namespace arrcoc {
+
+struct FixedWeightsConfig {
+  float first = 0.33f;   ///< weight of map 0 (information); >= 0
+  float second = 0.33f;  ///< weight of map 1 (perspectival); >= 0
+  float rest = 0.34f;    ///< shared evenly by maps 2 and on (participatory); >= 0
+  bool operator==(const FixedWeightsConfig&) const = default;
+};
+
+/// A weighted sum of the maps, each min-max normalised over its picture: [M, N] -> [N] in [0, 1]. O(M N).
+/// The weights of the maps that are there are divided by their sum. A constant map counts as all ones.
+/// Source: the fixed .33/.33/.34 of the early sketches.
+struct FixedWeightsBalancer {
+  static constexpr std::string_view name = "fixed";
+  static constexpr Needs needs{Phase::pixels, Need::none};
+  using Config = FixedWeightsConfig;
+  Config config{};
+
+  Balanced balance(std::span<const float> maps, const Evidence& e) const {
+    const auto parts = balance::split_maps(maps, e.grid, name);
+    double total = 0;
+    std::vector<double> weights;
+    for (std::size_t m = 0; m < parts.size(); ++m) {
+      const double w = m == 0 ? config.first : m == 1 ? config.second : config.rest / static_cast<double>(parts.size() - 2);
+      require_that(w >= 0 && std::isfinite(w), Code::bad_config, name, [&] { return "weights: expected numbers of at least 0, got " + std::to_string(w); });
+      weights.push_back(w);
+      total += w;
+    }
+    require_that(total > 0, Code::bad_config, name, "weights: expected one above 0, got none");
+    std::vector<double> sum(parts[0].size());
+    Balanced out;
+    for (std::size_t m = 0; m < parts.size(); ++m) {
+      out.weights.push_back(static_cast<float>(weights[m] / total));
+      const auto x = balance::min_max(parts[m]);
+      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += weights[m] / total * x[i];
+    }
+    out.relevance.assign(sum.begin(), sum.end());
+    return out;
+  }
+};
+static_assert(check_balancer<FixedWeightsBalancer>());
+
+}  // namespace arrcoc

@@ -1,0 +1,172 @@
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "arrcoc/balancers/normalise.hpp"
+#include "arrcoc/core/stages.hpp"
+
+namespace arrcoc {
+
+struct TensionConfig {
+  float particularize = 0.5f;  ///< 0 compress (what any question needs) .. 1 particularize (what this question asks for)
+  float explore = 0.25f;       ///< 0 exploit (what stands out) .. 1 explore (what is informative and does not stand out, or is unseen)
+  float diversify = 0.5f;      ///< 0 focus (few, strong) .. 0.5 as it is .. 1 diversify (every neighbourhood gets its turn)
+  float deep = 0.5f;           ///< 0 shallow .. 0.5 as it is .. 1 deep: lifts relevance over the depth rule's thresholds, same order
+  float knowing_share = 0.6f;  ///< weight of tension 1 against tension 2; [0, 1]
+  float trust = 1.f;           ///< how far incoherent (noise-like) maps lose weight; [0, 1], 0 = all maps count alike
+  float trust_floor = 0.1f;    ///< least trust a map can fall to; (0, 1]
+  float tail = 0.02f;          ///< quantile cut of the robust scaling; [0, 0.4]
+  float rank_share = 0.25f;    ///< ranks mixed into the scaled maps; (0, 1]
+  float adapt = 0.f;           ///< how far the picture moves the three tensions; [0, 1], 0 = settings as given
+  bool operator==(const TensionConfig&) const = default;
+};
+
+/// Opponent processing: [M, N] -> [N] in [0, 1]. Map 0 = information I, map 1 = salience P, maps 2.. = query coupling Q (their mean); a
+/// missing one is replaced by I, and its pole has no say. Each map is scaled over its own picture (balance::robust). O(M N log N).
+///   trust of a map      t = max(trust_floor, Moran's I over rook neighbours, peak), peak = ((max - mean) / sd - 4) / 8 in [0, 1]
+///   1 compress-particularize   T1 = (1 - p) I + p Q,             p = set tQ / (set tQ + (1 - set) tI)
+///   2 exploit-explore          T2 = ((1 - x) P + x max(0, I - P)) (1 - x seen), seen = relevance of an earlier look, if there is one
+///     S = share T1 + (1 - share) T2
+///   3 focus-diversify   u < 1/2: S mixed with S^2;  u > 1/2: S mixed with 1.25 S / (0.25 + max of S within an eighth of the grid)
+///   4 shallow-deep      R = S / (S + (1 - S)(1 - b) / b), b = deep in (0, 1): the same order, more or fewer tokens over a threshold
+/// What moves: 1 correlation with Q against I; 2 correlation with P, and what was seen before; 3 how many parts of the grid the top K
+/// touch, and how concentrated relevance is; 4 the mean depth under a threshold rule.
+/// With adapt > 0: p += adapt (tQ - tI) / 2, x += adapt (mean |I - P| - 1/4), u += adapt (mean I - 1/2).
+/// Law: M equal maps come out in their own order while diversify <= 1/2 and explore < 1.
+/// Source: ARR-COC's three tensions; two poles and a setting each instead of three weights. Moran 1950 (trust), divisive normalisation
+/// of Heeger 1992 (diversify), Schlick 1994 (the bias curve of 4).
+struct AdaptiveTensionBalancer {
+  static constexpr std::string_view name = "tension";
+  static constexpr Needs needs{Phase::pixels, Need::none};
+  using Config = TensionConfig;
+  Config config{};
+
+  Balanced balance(std::span<const float> maps, const Evidence& e) const {
+    check_config();
+    const auto parts = balance::split_maps(maps, e.grid, name);
+    const std::size_t n = parts[0].size(), count = parts.size();
+    require_that(e.previous == nullptr || e.previous->size() == n, Code::shape_mismatch, name, "previous relevance: expected one value a token");
+    std::vector<std::vector<float>> scaled;
+    for (const auto& m : parts) scaled.push_back(balance::robust(m, config.tail, config.rank_share));
+    const auto& info = scaled[0];
+    const auto& salience = count > 1 ? scaled[1] : info;
+    std::vector<float> query = count > 2 ? scaled[2] : info;
+    if (count > 3) {
+      for (std::size_t i = 0; i < n; ++i) {
+        double sum = 0;
+        for (std::size_t m = 2; m < count; ++m) sum += scaled[m][i];
+        query[i] = static_cast<float>(sum / static_cast<double>(count - 2));
+      }
+    }
+    const double trust_info = trust(info, e.grid), trust_query = trust(query, e.grid);
+    const double set = count > 2 ? clamp01(config.particularize + 0.5 * config.adapt * (trust_query - trust_info)) : 0.0;
+    const double p = set * trust_query / (set * trust_query + (1 - set) * trust_info);
+    double gap = 0, mean_info = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      gap += std::abs(static_cast<double>(info[i]) - salience[i]);
+      mean_info += info[i];
+    }
+    const double x = count > 1 ? clamp01(config.explore + config.adapt * (gap / static_cast<double>(n) - 0.25)) : 0.0;
+    const double u = clamp01(config.diversify + config.adapt * (mean_info / static_cast<double>(n) - 0.5));
+    std::vector<float> s(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      const double t1 = (1 - p) * info[i] + p * query[i];
+      double t2 = (1 - x) * salience[i] + x * std::max(0.0, static_cast<double>(info[i]) - salience[i]);
+      if (e.previous) t2 *= 1 - x * clamp01((*e.previous)[i]);
+      s[i] = static_cast<float>(config.knowing_share * t1 + (1.0 - config.knowing_share) * t2);
+    }
+    spread(s, e.grid, u);
+    deepen(s);
+    Balanced out;
+    out.relevance = std::move(s);
+    out.tensions = {{"compress-particularize", static_cast<float>(p)}, {"exploit-explore", static_cast<float>(x)},
+                    {"focus-diversify", static_cast<float>(u)}, {"shallow-deep", config.deep}};
+    out.weights = shares(count, p, x);
+    return out;
+  }
+
+ private:
+  static double clamp01(double v) { return std::clamp(v, 0.0, 1.0); }
+
+  void check_config() const {
+    const auto in = [](float v, float low, float high, std::string_view field) {
+      require_that(v >= low && v <= high, Code::bad_config, name, [&] { return std::string(field) + ": expected a number in [" + std::to_string(low) + ", " + std::to_string(high) + "], got " + std::to_string(v); });
+    };
+    in(config.particularize, 0, 1, "particularize"); in(config.explore, 0, 1, "explore"); in(config.diversify, 0, 1, "diversify");
+    in(config.deep, 0, 1, "deep"); in(config.knowing_share, 0, 1, "knowing_share"); in(config.trust, 0, 1, "trust");
+    in(config.trust_floor, 1e-6f, 1, "trust_floor"); in(config.tail, 0, 0.4f, "tail"); in(config.rank_share, 1e-6f, 1, "rank_share"); in(config.adapt, 0, 1, "adapt");
+  }
+
+  double trust(const std::vector<float>& x, Grid g) const {
+    double sum = 0, squares = 0, pairs = 0;
+    for (const float v : x) sum += v;
+    const double mean = sum / static_cast<double>(x.size());
+    Index edges = 0;
+    float greatest = x[0];
+    for (Index r = 0; r < g.rows; ++r)
+      for (Index c = 0; c < g.cols; ++c) {
+        const float v = x[static_cast<std::size_t>(g.at(r, c))];
+        const double d = v - mean;
+        squares += d * d;
+        greatest = std::max(greatest, v);
+        if (c + 1 < g.cols) { pairs += d * (x[static_cast<std::size_t>(g.at(r, c + 1))] - mean); ++edges; }
+        if (r + 1 < g.rows) { pairs += d * (x[static_cast<std::size_t>(g.at(r + 1, c))] - mean); ++edges; }
+      }
+    double raw = config.trust_floor;
+    if (squares > 1e-12 && edges > 0) {
+      const double variance = squares / static_cast<double>(x.size());
+      const double peak = clamp01(((greatest - mean) / std::sqrt(variance) - 4) / 8);
+      raw = std::max({raw, pairs / static_cast<double>(edges) / variance, peak});
+    }
+    return 1 - config.trust + config.trust * std::min(1.0, raw);
+  }
+
+  static void spread(std::vector<float>& s, Grid g, double u) {
+    if (u < 0.5) {
+      const double f = 1 - 2 * u;
+      for (float& v : s) v = static_cast<float>((1 - f) * v + f * v * static_cast<double>(v));
+    } else if (u > 0.5) {
+      const double d = 2 * u - 1;
+      const auto top = window_max(s, g, std::max<Index>(1, std::max(g.rows, g.cols) / 16));
+      for (std::size_t i = 0; i < s.size(); ++i) s[i] = static_cast<float>((1 - d) * s[i] + d * 1.25 * s[i] / (0.25 + top[i]));
+    }
+  }
+  /// Greatest value at most `radius` away in row and in column; rows first, then columns.
+  static std::vector<float> window_max(const std::vector<float>& s, Grid g, Index radius) {
+    std::vector<float> line(s.size()), out(s.size());
+    for (Index r = 0; r < g.rows; ++r)
+      for (Index c = 0; c < g.cols; ++c) {
+        const auto* from = s.data() + g.at(r, 0);
+        line[static_cast<std::size_t>(g.at(r, c))] = *std::max_element(from + std::max<Index>(0, c - radius), from + std::min(g.cols, c + radius + 1));
+      }
+    for (Index r = 0; r < g.rows; ++r)
+      for (Index c = 0; c < g.cols; ++c) {
+        float top = 0;
+        for (Index a = std::max<Index>(0, r - radius); a < std::min(g.rows, r + radius + 1); ++a) top = std::max(top, line[static_cast<std::size_t>(g.at(a, c))]);
+        out[static_cast<std::size_t>(g.at(r, c))] = top;
+      }
+    return out;
+  }
+
+  void deepen(std::vector<float>& s) const {
+    const double b = std::clamp(static_cast<double>(config.deep), 0.02, 0.98);  // 0 and 1 would make every token the same
+    if (b == 0.5) return;
+    for (float& v : s) v = static_cast<float>(v / (v + (1.0 - v) * (1 - b) / b));
+  }
+
+  std::vector<float> shares(std::size_t count, double p, double x) const {
+    const double k = config.knowing_share;
+    if (count == 1) return {1.f};
+    std::vector<float> w{static_cast<float>(k * (1 - p) + (1 - k) * x), static_cast<float>((1 - k) * (1 - x))};
+    for (std::size_t m = 2; m < count; ++m) w.push_back(static_cast<float>(k * p / static_cast<double>(count - 2)));
+    return w;
+  }
+};
+static_assert(check_balancer<AdaptiveTensionBalancer>());
+
+}  // namespace arrcoc

@@ -1,0 +1,92 @@
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string_view>
+#include <vector>
+
+#include "arrcoc/core/stages.hpp"
+
+namespace arrcoc {
+
+struct PerspectivalConfig {
+  float colour = 1.f;       ///< weights of the four conspicuity maps, >= 0, not all 0
+  float intensity = 1.f;
+  float orientation = 1.f;
+  float global = 1.f;       ///< of the distance from what the picture mostly is
+  float floor = 0.02f;      ///< a map whose largest value is below this is not stretched to 1; (0, 1]
+  bool operator==(const PerspectivalConfig&) const = default;
+};
+
+/// Perspectival knowing: what stands out? [N, C] -> [N] in [0, 1]. O(N).
+///   each map m (colour, intensity, orientation contrast, distance to the picture's clusters) is scaled to this picture,
+///   x = (m - min) / max(max - min, floor), and weighted by N(x) = (1 - mean of its local maxima other than the greatest)^2,
+///   so that a map with one peak counts more than one with many; score = sum w N x / sum w N.
+/// Source: Itti, Koch, Niebur 1998, section II.B: the map normalisation N(.) and the sum of conspicuity maps. Differs: a fourth map of
+/// global contrast; N weighs and never silences (at least 0.1), since text has many peaks.
+struct PerspectivalScorer {
+  static constexpr std::string_view name = "perspectival";
+  static constexpr Needs needs{Phase::pixels, Need::textures};
+  static constexpr bool row_wise = false;
+  using Config = PerspectivalConfig;
+  Config config{};
+
+  std::vector<float> score(const Evidence& e) const {
+    require_that(e.textures != nullptr, Code::missing_evidence, name, "expected textures, got none");
+    const std::array<float, 4> gains{config.colour, config.intensity, config.orientation, config.global};
+    float total = 0;
+    for (const float g : gains) {
+      require_that(g >= 0.f && std::isfinite(g), Code::bad_config, name, [&] { return "weights: expected numbers of at least 0, got " + std::to_string(g); });
+      total += g;
+    }
+    require_that(total > 0.f, Code::bad_config, name, "weights: expected one above 0, got none");
+    require_that(config.floor > 0.f && config.floor <= 1.f, Code::bad_config, name, [&] { return "floor: expected a number in (0, 1], got " + std::to_string(config.floor); });
+    const Textures& t = *e.textures;
+    require_that(t.grid == e.grid, Code::shape_mismatch, name, "textures and evidence have different grids");
+    const std::array<Index, 4> columns{t.channel("colour_contrast"), t.channel("intensity_contrast"), t.channel("orientation_contrast"), t.channel("cluster_distance")};
+    const auto n = static_cast<std::size_t>(e.grid.count());
+    std::vector<double> sum(n);
+    double weights = 0;
+    for (std::size_t m = 0; m < columns.size(); ++m) {
+      if (gains[m] == 0.f) continue;
+      std::vector<float> x(n);
+      for (std::size_t i = 0; i < n; ++i) x[i] = t.at(static_cast<Index>(i), columns[m]);
+      stretch(x);
+      const double w = gains[m] * singularity(x, e.grid);
+      weights += w;
+      for (std::size_t i = 0; i < n; ++i) sum[i] += w * x[i];
+    }
+    std::vector<float> out(n);
+    for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<float>(sum[i] / weights);
+    return out;
+  }
+
+ private:
+  void stretch(std::vector<float>& x) const {
+    const auto [low, high] = std::minmax_element(x.begin(), x.end());
+    const float least = *low, range = std::max(*high - *low, config.floor);
+    for (float& v : x) v = (v - least) / range;
+  }
+  /// N(x) in [0.1, 1]: local maxima are the greatest of 3x3 cells and lie above 0.
+  static double singularity(const std::vector<float>& x, Grid grid) {
+    double sum = 0, greatest = 0;
+    Index count = 0;
+    for (Index r = 0; r < grid.rows; ++r)
+      for (Index c = 0; c < grid.cols; ++c) {
+        const float v = x[static_cast<std::size_t>(grid.at(r, c))];
+        bool peak = v > 0.f;
+        for (Index a = std::max<Index>(0, r - 1); peak && a < std::min(grid.rows, r + 2); ++a)
+          for (Index b = std::max<Index>(0, c - 1); peak && b < std::min(grid.cols, c + 2); ++b)
+            peak = x[static_cast<std::size_t>(grid.at(a, b))] <= v;
+        if (!peak) continue;
+        sum += v;
+        greatest = std::max<double>(greatest, v);
+        ++count;
+      }
+    const double others = count > 1 ? (sum - greatest) / static_cast<double>(count - 1) : 0.0;
+    return std::max(0.1, (1 - others) * (1 - others));
+  }
+};
+static_assert(check_scorer<PerspectivalScorer>());
+
+}  // namespace arrcoc
