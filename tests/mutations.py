@@ -15,7 +15,6 @@ import sys
 import tempfile
 
 Q = "include/arrcoc/qwen3vl/"
-E = "backends/eigen/arrcoc/"
 MUTATIONS = [
     ("vision GELU exact instead of tanh", Q + "vision_tower.hpp", "w.fc1_w, w.fc1_b), Gelu::tanh);", "w.fc1_w, w.fc1_b), Gelu::erf);"),
     ("merger GELU tanh instead of exact", Q + "vision_tower.hpp", "w.fc1_b), Gelu::erf), w.fc2_w", "w.fc1_b), Gelu::tanh), w.fc2_w"),
@@ -29,7 +28,7 @@ MUTATIONS = [
     ("M-RoPE in chunks", Q + "positions.hpp", "if (i % 3 == 1 && i < 3 * section[1]) return 1;\n  if (i % 3 == 2 && i < 3 * section[2]) return 2;\n  return 0;",
      "return i < section[0] ? 0 : i < section[0] + section[1] ? 1 : 2;"),
     ("M-RoPE h and w swapped", Q + "positions.hpp", "axis == 0 ? p.t : axis == 1 ? p.h : p.w", "axis == 0 ? p.t : axis == 1 ? p.w : p.h"),
-    ("M-RoPE sections not cut off", Q + "positions.hpp", "if (i % 3 == 2 && i < 3 * section[2]) return 2;", "if (i % 3 == 2) return 2;"),
+    ("M-RoPE sections not cut off", Q + "positions.hpp", "if (i % 3 == 1 && i < 3 * section[1]) return 1;", "if (i % 3 == 1) return 1;"),
     ("missing bias of the attention projection", Q + "vision_tower.hpp", "b.linear(a, w.proj_w, w.proj_b)", "b.linear(a, w.proj_w)"),
     ("text position after a picture off by one", Q + "positions.hpp", "next += std::max(s.grid.rows, s.grid.cols);", "next += std::max(s.grid.rows, s.grid.cols) + 1;"),
     ("text position after a picture counted in tokens", Q + "positions.hpp", "next += std::max(s.grid.rows, s.grid.cols);", "next += s.grid.count();"),
@@ -58,15 +57,17 @@ def main() -> int:
     p.add_argument("--compiler", required=True)
     p.add_argument("--include", action="append", default=[], help="further include directories, as they are")
     p.add_argument("--root", required=True, type=pathlib.Path)
-    p.add_argument("--only", default="")
+    p.add_argument("--link", default="-lpthread")
+    p.add_argument("--only", default="", help="plant only the mistakes whose name holds this text")
     p.add_argument("tests", nargs="+", type=pathlib.Path)
     a = p.parse_args()
     missed = []
     with tempfile.TemporaryDirectory() as tmp:
         tree = pathlib.Path(tmp)
-        for d in ("include", "backends/eigen"):
+        for d in ("include", "backends"):
             shutil.copytree(a.root / d, tree / d)
-        flags = shlex.split(a.compiler) + [f"-I{tree}/include", f"-I{tree}/backends/eigen", f"-I{a.root}/tests"] + [f"-I{i}" for i in a.include]
+        own = ["include", "backends/eigen", "backends/xtensor"]
+        flags = shlex.split(a.compiler) + [f"-I{tree}/{d}" for d in own] + [f"-I{a.root}/tests"] + [f"-I{i}" for i in a.include]
 
         def passes() -> bool:
             objects = []
@@ -76,8 +77,8 @@ def main() -> int:
                 if done.returncode:
                     raise SystemExit(f"does not compile: {done.stderr[:2000]}")
                 objects.append(str(o))
-            subprocess.run(flags + objects + ["-o", str(tree / "t"), "-lpthread"], check=True)
-            return subprocess.run([str(tree / "t"), "-m"], capture_output=True).returncode == 0
+            subprocess.run(flags + objects + ["-o", str(tree / "t")] + shlex.split(a.link), check=True)
+            return subprocess.run([str(tree / "t"), "--minimal"], capture_output=True).returncode == 0
 
         if not passes():
             print("the unmutated tests fail")

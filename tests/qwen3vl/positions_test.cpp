@@ -108,6 +108,7 @@ TEST_CASE("interleaved M-RoPE, head size 128, section 24 20 20, theta 5e6") {
   CHECK(t.sin[58] == doctest::Approx(1.019154e-5).epsilon(1e-5));
   CHECK(t.sin[59] == doctest::Approx(1.001102e-5).epsilon(1e-5));
   CHECK(t.sin[60] == doctest::Approx(5.244639e-6).epsilon(1e-5));
+  CHECK(t.sin[61] == doctest::Approx(4.121395e-6).epsilon(1e-5));
   CHECK(t.sin[63] == doctest::Approx(2.545080e-6).epsilon(1e-5));
   check(1, 0, 0.562379, 0.826880);
   check(1, 1, -0.422452, 0.906385);
