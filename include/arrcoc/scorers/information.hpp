@@ -8,8 +8,8 @@
 namespace arrcoc {
 
 struct InformationConfig {
-  float contrast_share = 0.5f;  ///< how much of the score asks for contrast besides entropy; [0, 1]
-  float contrast_knee = 0.06f;  ///< luma contrast (standard deviation / 255) that earns half of that share; > 0
+  float contrast_share = 0.6f;  ///< how much of the score asks for contrast besides entropy; [0, 1]
+  float contrast_knee = 0.12f;  ///< luma contrast (standard deviation / 255) that earns half of that share; > 0
   bool operator==(const InformationConfig&) const = default;
 };
 

@@ -13,7 +13,7 @@ struct PerspectivalConfig {
   float colour = 1.f;       ///< weights of the four conspicuity maps, >= 0, not all 0
   float intensity = 1.f;
   float orientation = 1.f;
-  float global = 1.f;       ///< of the distance from what the picture mostly is
+  float global = 0.5f;      ///< of the distance from what the picture mostly is
   float floor = 0.02f;      ///< a map whose largest value is below this is not stretched to 1; (0, 1]
   bool operator==(const PerspectivalConfig&) const = default;
 };

@@ -152,7 +152,7 @@ struct Texture13 {
   void clusters(std::vector<float>& values, std::size_t n) const {
     std::array<std::vector<float>, texture::cluster_dims> features;
     constexpr std::array<std::size_t, texture::cluster_dims> from{red, green, blue, edge_x, edge_y, edge_entropy};
-    constexpr std::array<float, texture::cluster_dims> gain{1.f, 1.f, 1.f, 2.f, 2.f, 1.f};  // mean gradients are small numbers
+    constexpr std::array<float, texture::cluster_dims> gain{0.5f, 0.5f, 0.5f, 3.f, 3.f, 1.f};  // mean gradients are small numbers; ground of another colour is no figure
     for (std::size_t d = 0; d < from.size(); ++d) {
       features[d].resize(n);
       for (std::size_t i = 0; i < n; ++i) features[d][i] = gain[d] * values[i * channel_count + from[d]];

@@ -1,0 +1,63 @@
+// Every host-plane strategy keeps its laws; every law has a mutant that breaks it and no other.
+#include <doctest/doctest.h>
+
+#include "arrcoc/allocators/centre.hpp"
+#include "arrcoc/allocators/full.hpp"
+#include "arrcoc/allocators/grid2d.hpp"
+#include "arrcoc/allocators/oracle.hpp"
+#include "arrcoc/allocators/random.hpp"
+#include "arrcoc/allocators/top_k.hpp"
+#include "arrcoc/allocators/uniform.hpp"
+#include "arrcoc/balancers/fixed.hpp"
+#include "arrcoc/balancers/tension.hpp"
+#include "arrcoc/scorers/contrast.hpp"
+#include "arrcoc/scorers/information.hpp"
+#include "arrcoc/scorers/perspectival.hpp"
+#include "arrcoc/scorers/softmax_channel_entropy.hpp"
+#include "laws/allocator_laws.hpp"
+#include "laws/balancer_laws.hpp"
+#include "laws/scorer_laws.hpp"
+#include "laws/texture_laws.hpp"
+#include "laws/mutants.hpp"
+
+namespace doctest {
+template <>
+struct StringMaker<laws::Broken> {
+  static String convert(const laws::Broken& b) {
+    std::string s = "{";
+    for (const auto& x : b) s += " " + x;
+    return (s + " }").c_str();
+  }
+};
+}  // namespace doctest
+
+using namespace arrcoc;
+using laws::Broken;
+
+TEST_CASE_TEMPLATE("a texture generator keeps its laws", T, Texture13) { CHECK(laws::broken_texture_laws<T>() == Broken{}); }
+TEST_CASE_TEMPLATE("a scorer keeps its laws", S, InformationScorer, PerspectivalScorer, ContrastScorer, SoftmaxChannelEntropyScorer) {
+  CHECK(laws::broken_scorer_laws<S>() == Broken{});
+}
+TEST_CASE_TEMPLATE("a balancer keeps its laws", L, AdaptiveTensionBalancer, FixedWeightsBalancer) { CHECK(laws::broken_balancer_laws<L>() == Broken{}); }
+TEST_CASE("the tension balancer keeps its laws for other settings") {
+  for (const float explore : {0.f, 0.9f})
+    for (const float diversify : {0.f, 0.5f})
+      for (const float deep : {0.3f, 0.5f, 0.8f})
+        CHECK(laws::broken_balancer_laws(AdaptiveTensionBalancer{{.explore = explore, .diversify = diversify, .deep = deep}}) == Broken{});
+}
+TEST_CASE_TEMPLATE("an allocator keeps its laws", A, TopKAllocator, RandomAllocator, UniformAllocator, Grid2dAllocator, CentreAllocator, OracleAllocator, FullAllocator) {
+  CHECK(laws::broken_allocator_laws<A>() == Broken{});
+}
+
+TEST_CASE_TEMPLATE("each texture mutant breaks one law", T, mutants::RaggedTexture, mutants::NanTexture, mutants::RunningTexture, mutants::CopyTexture, mutants::BorderTexture, mutants::SkippingTexture) {
+  CHECK(laws::broken_texture_laws<T>() == Broken{T::breaks});
+}
+TEST_CASE_TEMPLATE("each scorer mutant breaks one law", S, mutants::ShortScorer, mutants::NanScorer, mutants::BatchScorer, mutants::PlaceScorer) {
+  CHECK(laws::broken_scorer_laws<S>() == Broken{S::breaks});
+}
+TEST_CASE_TEMPLATE("each balancer mutant breaks one law", L, mutants::WeightlessBalancer, mutants::NanBalancer, mutants::RunningBalancer, mutants::OpponentBalancer, mutants::RawSumBalancer) {
+  CHECK(laws::broken_balancer_laws<L>() == Broken{L::breaks});
+}
+TEST_CASE_TEMPLATE("each allocator mutant breaks one law", A, mutants::GreedyAllocator, mutants::UnsortedAllocator, mutants::RanklessAllocator, mutants::MemoryAllocator, mutants::LastTieAllocator, mutants::LyingAllocator) {
+  CHECK(laws::broken_allocator_laws<A>() == Broken{A::breaks});
+}
