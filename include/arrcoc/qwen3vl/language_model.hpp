@@ -73,12 +73,13 @@ class LanguageModel {
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       if constexpr (std::decay_t<Hook>::active) {
         if (auto edit = hook.before_layer(b, static_cast<Index>(l), LayerView<B>{x, in.columns})) {
+          require_that(in.segments.empty(), Code::shape_mismatch, "language_model", "rows of a packed sequence cannot be dropped between layers");
           x = b.gather_rows(x, edit->keep);
           drop_rows(b, in, l, edit->keep);
           rotary = turn(b, in.positions);
         }
       }
-      x = layer(b, layers_[l], x, rotary, state.layers[l], 0);
+      x = layer(b, layers_[l], x, rotary, state.layers[l], attention_spec(0, in.segments, in.shared_prefix));
       state.lengths[l] = b.rows(x);
       if (trace) tap(trace, "text.layer" + std::to_string(l) + ".before_deepstack", b, x);
       if (l < in.levels.size() && !in.levels[l].rows.empty()) x = b.scatter_add_rows(x, in.levels[l].rows, in.levels[l].features);
@@ -95,7 +96,7 @@ class LanguageModel {
     const Rotary rotary = turn(b, p);
     Tensor x = embed(b, {token});
     for (std::size_t l = 0; l < layers_.size(); ++l) {
-      x = layer(b, layers_[l], x, rotary, state.layers[l], state.lengths[l]);
+      x = layer(b, layers_[l], x, rotary, state.layers[l], attention_spec(state.lengths[l], {}, 0));
       state.lengths[l] += 1;
     }
     return b.rms_norm(x, norm_, config_.rms_norm_eps);
@@ -125,17 +126,23 @@ class LanguageModel {
     return b.reshape(b.rms_norm(b.reshape(x, rows * cols / d, d), w, config_.rms_norm_eps), rows, cols);
   }
 
-  Tensor layer(B& b, const Layer& w, const Tensor& x, const Rotary& rotary, typename B::Cache& cache, Index cached) const {
-    const Tensor n = b.rms_norm(x, w.norm1, config_.rms_norm_eps);                                           // [L, H]
-    const Tensor q = b.rope(head_norm(b, b.linear(n, w.q), w.q_norm), config_.heads, rotary.cos, rotary.sin);     // [L, A]
-    const Tensor k = b.rope(head_norm(b, b.linear(n, w.k), w.k_norm), config_.kv_heads, rotary.cos, rotary.sin);  // [L, K]
-    b.cache_append(cache, k, b.linear(n, w.v));
+  AttentionSpec attention_spec(Index cached, const std::vector<Segment>& segments, Index shared_prefix) const {
     AttentionSpec spec;
     spec.heads = config_.heads;
     spec.kv_heads = config_.kv_heads;
     spec.scale = 1.0f / std::sqrt(static_cast<float>(config_.head_dim));
     spec.causal = true;
     spec.causal_offset = cached;
+    spec.segments = segments;
+    spec.shared_prefix = shared_prefix;
+    return spec;
+  }
+
+  Tensor layer(B& b, const Layer& w, const Tensor& x, const Rotary& rotary, typename B::Cache& cache, const AttentionSpec& spec) const {
+    const Tensor n = b.rms_norm(x, w.norm1, config_.rms_norm_eps);                                           // [L, H]
+    const Tensor q = b.rope(head_norm(b, b.linear(n, w.q), w.q_norm), config_.heads, rotary.cos, rotary.sin);     // [L, A]
+    const Tensor k = b.rope(head_norm(b, b.linear(n, w.k), w.k_norm), config_.kv_heads, rotary.cos, rotary.sin);  // [L, K]
+    b.cache_append(cache, k, b.linear(n, w.v));
     const Tensor a = b.attention(q, b.cache_keys(cache), b.cache_values(cache), spec).out;                   // [L, A]
     const Tensor h = b.add(x, b.linear(a, w.o));
     const Tensor f = b.rms_norm(h, w.norm2, config_.rms_norm_eps);
