@@ -14,7 +14,7 @@ except ImportError:
     sys.exit(77)
 
 H, W, R, C = 150, 203, 6, 9
-THRESHOLDS = [4, 8, 16, 32, 64]
+THRESHOLDS = [4, 16]
 
 
 def picture():
@@ -51,7 +51,7 @@ def textures(im):
             s = boxes[i][j]
             jxx, jyy, jxy = (gx[s] ** 2).mean(), (gy[s] ** 2).mean(), (gx[s] * gy[s]).mean()
             histogram = np.histogram(edge[s], [0] + THRESHOLDS + [256])[0] / edge[s].size
-            entropy = -sum(q * np.log2(q) for q in histogram if q > 0) / np.log2(6)
+            entropy = -sum(q * np.log2(q) for q in histogram if q > 0) / np.log2(3)
             out[i, j, :8] = [r[s].mean() / 255, g[s].mean() / 255, b[s].mean() / 255, (i + .5) / R, (j + .5) / C,
                              abs(gx[s]).mean() / 1020, abs(gy[s]).mean() / 1020,
                              np.hypot(jxx - jyy, 2 * jxy) / (jxx + jyy + 16 * 8.0 ** 2)]

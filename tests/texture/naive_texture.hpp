@@ -23,7 +23,7 @@ inline std::vector<double> texture12(ImageView v, Grid g) {  // all but cluster_
                     luma(y + 1, x - 1) + 2 * luma(y + 1, x) + luma(y + 1, x + 1) - luma(y - 1, x - 1) - 2 * luma(y - 1, x) - luma(y - 1, x + 1)};
   };
   const auto border = [](Index k, Index n, Index length) { return static_cast<Index>(std::floor(double(k) * double(length) / double(n) + 0.5)); };
-  struct Cell { double n = 0, r = 0, g = 0, b = 0, y = 0, yy = 0, cc = 0, ex = 0, ey = 0, xx = 0, yyt = 0, xy = 0; std::array<double, 6> bins{}; };
+  struct Cell { double n = 0, r = 0, g = 0, b = 0, y = 0, yy = 0, cc = 0, ex = 0, ey = 0, xx = 0, yyt = 0, xy = 0; std::array<double, 3> bins{}; };
   std::vector<Cell> cells(std::size_t(g.count()));
   for (Index r = 0; r < g.rows; ++r)
     for (Index c = 0; c < g.cols; ++c) {
@@ -37,7 +37,7 @@ inline std::vector<double> texture12(ImageView v, Grid g) {  // all but cluster_
           cell.n += 1; cell.r += p[0]; cell.g += p[1]; cell.b += p[2]; cell.y += l; cell.yy += l * l; cell.cc += rg * rg + by * by;
           cell.ex += std::abs(d.x); cell.ey += std::abs(d.y); cell.xx += d.x * d.x; cell.yyt += d.y * d.y; cell.xy += d.x * d.y;
           const double e = std::floor((std::abs(d.x) + std::abs(d.y)) / 8);
-          cell.bins[e < 4 ? 0 : e < 8 ? 1 : e < 16 ? 2 : e < 32 ? 3 : e < 64 ? 4 : 5] += 1;
+          cell.bins[e < 4 ? 0 : e < 16 ? 1 : 2] += 1;
         }
     }
   std::vector<double> out(cells.size() * 13);
@@ -49,7 +49,7 @@ inline std::vector<double> texture12(ImageView v, Grid g) {  // all but cluster_
       o[3] = (double(r) + 0.5) / double(g.rows); o[4] = (double(c) + 0.5) / double(g.cols);
       o[5] = s.ex / s.n / 1020; o[6] = s.ey / s.n / 1020;
       o[7] = std::hypot((s.xx - s.yyt) / s.n, 2 * s.xy / s.n) / ((s.xx + s.yyt) / s.n + 1024);
-      for (const double bin : s.bins) if (bin > 0) o[12] -= bin / s.n * std::log2(bin / s.n) / std::log2(6.0);
+      for (const double bin : s.bins) if (bin > 0) o[12] -= bin / s.n * std::log2(bin / s.n) / std::log2(3.0);
       for (const Index radius : {1, 2, 4}) {
         Cell m;
         for (Index a = r - radius; a <= r + radius; ++a)

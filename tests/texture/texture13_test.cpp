@@ -27,8 +27,8 @@ TEST_CASE("a 2x3 grid worked by hand") {
   // Cell 0: its columns are x = 0 (gradient 0) and x = 1, where 0 | 100: gx = 4 * 100. Mean 200 of 1020. Nothing vertical.
   CHECK(t.at(0, t.channel("edge_x")) == doctest::Approx(200 / 1020.0));
   CHECK(t.at(0, t.channel("edge_y")) == 0.f);
-  // Edge strengths there: 0 and 400 >> 3 = 50: two bins, half each: one bit of log2 6.
-  CHECK(t.at(0, t.channel("edge_entropy")) == doctest::Approx(1 / std::log2(6.0)));
+  // Edge strengths there: 0 and 400 >> 3 = 50: flat and strong, half each: one bit of log2 3.
+  CHECK(t.at(0, t.channel("edge_entropy")) == doctest::Approx(1 / std::log2(3.0)));
   // Only vertical edges: J = (80000, 0; 0, 0), floor 16 * 8^2.
   CHECK(t.at(0, t.channel("coherence")) == doctest::Approx(80000.0 / (80000.0 + 1024.0)));
 }

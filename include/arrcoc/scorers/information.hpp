@@ -17,9 +17,9 @@ struct InformationConfig {
 ///   h = entropy of the cell's own histogram of edge strengths, in [0, 1] (channel edge_entropy)
 ///   c = s / (s + knee),  s = contrast of the cell's pixels against their surround (channel intensity_contrast)
 ///   score = h ((1 - share) + share c)
-/// Blank cells of any grey have one filled bin: h = 0. Text has flat ground and edges of every strength: h near 1. Dark on light and
-/// light on dark give the same edges, so the same score. Uniform noise fills the strong bins only and stays below text. An intensity
-/// histogram would not do: fine grain on a bin border reads as one bit.
+/// Blank cells of any grey have one filled bin: h = 0. Text has flat ground, strokes and their soft rims: h near 1. Dark on light and
+/// light on dark give the same edges, so the same score. Strong noise has no flat ground and fills one bin. An intensity histogram
+/// would not do: fine grain on a bin border reads as one bit, and noise is its maximum.
 /// Source: Shannon 1948, section 6 (entropy); binning ours.
 struct InformationScorer {
   static constexpr std::string_view name = "information";

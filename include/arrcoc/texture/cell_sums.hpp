@@ -17,9 +17,9 @@
 
 namespace arrcoc::texture {
 
-/// Edge strength e = (|gx| + |gy|) >> 3, 0..255: a step of A grey levels gives A / 2. A cell's edge histogram has one bin below the
-/// first threshold and one from each threshold on.
-inline constexpr std::array<int, 5> edge_thresholds{4, 8, 16, 32, 64};
+/// Edge strength e = (|gx| + |gy|) >> 3, 0..255: a step of A grey levels gives A / 2. A cell's edge histogram is
+/// flat (below the first), weak, strong (from the second on). Few bins on purpose: finer ones reward grain and noise.
+inline constexpr std::array<int, 2> edge_thresholds{4, 16};
 
 struct CellSums {
   std::int64_t pixels = 0;

@@ -32,7 +32,7 @@ struct Texture13Config {
 ///   intensity_contrast    the same for luma: sqrt(variance + (mean - surround)^2)
 ///   orientation_contrast  how much the edge amplitude at 0, 45, 90, 135 degrees exceeds the surround's
 ///   cluster_distance      share-weighted distance to the picture's k-means centres
-///   edge_entropy          Shannon entropy of the cell's histogram of edge strengths (6 bins, doubling) / log2 6
+///   edge_entropy          Shannon entropy of the cell's histogram of edge strengths (flat, weak, strong) / log2 3
 /// Contrasts are means over surrounds of radius 1, 2 and 4 cells, the cell itself left out.
 /// Source: Itti, Koch, Niebur 1998, sections II.A and II.B (colour, intensity, orientation; centre-surround). Differs: the centre is a
 /// pixel, the surrounds are boxes of cells, and orientation keeps only the excess, so that blank cells beside text do not light up.
