@@ -1,11 +1,19 @@
 // What torch alone adds to the kernel contract: gradients, device names, the library's errors, and the shapes of its own paths.
-#include <doctest/doctest.h>
-
 #include "arrcoc/torch.hpp"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
+
+// c10's logging has an aborting CHECK, which would replace doctest's.
+#undef CHECK
+#undef CHECK_EQ
+#undef CHECK_NE
+#undef CHECK_LT
+#undef CHECK_LE
+#undef CHECK_GT
+#undef CHECK_GE
+#include <doctest/doctest.h>
 
 #include <cmath>
 #include <functional>
