@@ -1,8 +1,9 @@
 #pragma once
 // How balancers bring maps of different units onto one scale. Always over one picture, never over several.
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <numeric>
+#include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -12,7 +13,7 @@
 
 namespace arrcoc::balance {
 
-/// (x - min) / (max - min); all ones when the range is below 1e-12 of nothing to tell apart.
+/// (x - min) / (max - min); all ones when there is nothing to tell apart (range below 1e-12).
 inline std::vector<float> min_max(std::span<const float> x) {
   const auto [low, high] = std::minmax_element(x.begin(), x.end());
   const double least = *low, range = static_cast<double>(*high) - *low;
@@ -25,16 +26,19 @@ inline std::vector<float> min_max(std::span<const float> x) {
 /// Mean rank / (N - 1), in [0, 1]; equal values share their mean rank.
 inline std::vector<float> ranks(std::span<const float> x) {
   const std::size_t n = x.size();
-  std::vector<std::size_t> order(n);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return x[a] < x[b]; });
+  std::vector<std::uint64_t> keys(n);  // value in an order-keeping form, then the index: sorts as plain numbers
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto bits = std::bit_cast<std::uint32_t>(x[i] == 0.f ? 0.f : x[i]);
+    keys[i] = (std::uint64_t{(bits & 0x80000000u) ? ~bits : (bits | 0x80000000u)} << 32) | i;
+  }
+  std::sort(keys.begin(), keys.end());
   std::vector<float> out(n, 1.f);
-  if (n < 2 || x[order.front()] == x[order.back()]) return out;
+  if (n < 2 || keys.front() >> 32 == keys.back() >> 32) return out;
   for (std::size_t from = 0; from < n;) {
     std::size_t to = from;
-    while (to < n && x[order[to]] == x[order[from]]) ++to;
+    while (to < n && keys[to] >> 32 == keys[from] >> 32) ++to;
     const auto mean = static_cast<float>(0.5 * static_cast<double>(from + to - 1) / static_cast<double>(n - 1));
-    for (; from < to; ++from) out[order[from]] = mean;
+    for (; from < to; ++from) out[keys[from] & 0xffffffffu] = mean;
   }
   return out;
 }

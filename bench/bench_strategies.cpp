@@ -1,0 +1,139 @@
+// Host-plane strategies, names = registry names, N (tokens) swept on square pictures of 32 px a token, with the plain loops beside them.
+//   loops/*    the same channels as nested loops over cells and pixels in double precision (checked equal to 5e-6 before timing)
+//   decision/* texture -> scores -> relevance -> allocation, a quarter of the tokens kept, as SELECT decides without a model
+// Complexity: textures and the decision in pixels (N * 1024), everything else in N.
+#include <benchmark/benchmark.h>
+
+#include <cmath>
+#include <functional>
+#include <map>
+
+#include "../tests/texture/naive_texture.hpp"
+#include "arrcoc/allocators/centre.hpp"
+#include "arrcoc/allocators/full.hpp"
+#include "arrcoc/allocators/grid2d.hpp"
+#include "arrcoc/allocators/oracle.hpp"
+#include "arrcoc/allocators/random.hpp"
+#include "arrcoc/allocators/top_k.hpp"
+#include "arrcoc/allocators/uniform.hpp"
+#include "arrcoc/balancers/fixed.hpp"
+#include "arrcoc/balancers/tension.hpp"
+#include "arrcoc/scorers/contrast.hpp"
+#include "arrcoc/scorers/information.hpp"
+#include "arrcoc/scorers/perspectival.hpp"
+#include "arrcoc/scorers/softmax_channel_entropy.hpp"
+#include "arrcoc/texture/texture13.hpp"
+
+using namespace arrcoc;
+
+namespace {
+/// A page-like picture: strokes on the left, photo-like grain on the right.
+struct Setting {
+  Grid grid;
+  Image image;
+  Textures textures;
+  Evidence evidence;
+  std::vector<float> maps, relevance;
+
+  explicit Setting(Index n) : grid(side(n)), image(grid.rows * 32, grid.cols * 32) {
+    Rng rng(1);
+    for (Index y = 0; y < image.height; ++y)
+      for (Index x = 0; x < image.width; ++x) {
+        const bool ink = x < image.width / 2 && (y / 5) % 3 == 1 && ((x * 7 + y / 3) / 4) % 3 == 0;
+        for (Index c = 0; c < 3; ++c) image.row(y)[3 * x + c] = std::uint8_t(ink ? 20 + 20 * c : x < image.width / 2 ? 240 : 60 + 40 * c + Index(rng.below(70)));
+      }
+    textures = Texture13{}.generate(image.view(), grid);
+    evidence.grid = grid;
+    evidence.rgb = image.view();
+    evidence.textures = &textures;
+    evidence.boxes = {{100, 100, 180, 400}};
+    maps = score();
+    relevance = AdaptiveTensionBalancer{}.balance(maps, evidence).relevance;
+  }
+  Setting(const Setting&) = delete;
+  static Grid side(Index n) {
+    Index rows = Index(std::sqrt(double(n)));
+    while (n % rows) --rows;
+    return {rows, n / rows};
+  }
+  std::vector<float> score() const {
+    auto m = InformationScorer{}.score(evidence);
+    const auto p = PerspectivalScorer{}.score(evidence);
+    m.insert(m.end(), p.begin(), p.end());
+    for (Index i = 0; i < grid.count(); ++i) m.push_back(float((i * 37) % 101) / 101);  // stands for query coupling
+    return m;
+  }
+  static const Setting& of(Index n) {
+    static std::map<Index, Setting> all;
+    return all.try_emplace(n, n).first->second;
+  }
+};
+
+void sweep(benchmark::State& state, const std::function<void(const Setting&)>& body, Index per_token = 1) {
+  const Setting& s = Setting::of(state.range(0));
+  for (auto _ : state) body(s);
+  state.SetComplexityN(state.range(0) * per_token);
+  state.counters["time_per_token"] = benchmark::Counter(double(state.range(0)), benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert, benchmark::Counter::kIs1000);
+}
+void add(const std::string& name, std::function<void(const Setting&)> body, Index per_token, Index limit = 16384, benchmark::BigO cost = benchmark::oN) {
+  benchmark::RegisterBenchmark(name.c_str(), [body, per_token](benchmark::State& s) { sweep(s, body, per_token); })
+      ->ArgName("tokens")->RangeMultiplier(4)->Range(64, limit)->Complexity(cost)->Unit(benchmark::kMicrosecond);
+}
+template <class S>
+void add_scorer() { add("scorer/" + std::string(S::name), [](const Setting& s) { benchmark::DoNotOptimize(S{}.score(s.evidence)); }, 1); }
+template <class L>
+void add_balancer() { add("balancer/" + std::string(L::name), [](const Setting& s) { benchmark::DoNotOptimize(L{}.balance(s.maps, s.evidence)); }, 1, 16384, L::name == "tension" ? benchmark::oNLogN : benchmark::oN); }
+template <class A>
+void add_allocator() {
+  add("allocator/" + std::string(A::name), [](const Setting& s) { Rng rng(1); benchmark::DoNotOptimize(A{}.allocate(s.relevance, s.evidence, Budget{}, rng)); }, 1);
+}
+
+Allocation decide(const Setting& s) {
+  const Textures t = Texture13{}.generate(s.image.view(), s.grid);
+  Evidence e = s.evidence;
+  e.textures = &t;
+  auto m = InformationScorer{}.score(e);
+  const auto p = PerspectivalScorer{}.score(e);
+  m.insert(m.end(), p.begin(), p.end());
+  m.insert(m.end(), s.maps.end() - s.grid.count(), s.maps.end());
+  const auto b = AdaptiveTensionBalancer{}.balance(m, e);
+  Rng rng(1);
+  return TopKAllocator{}.allocate(b.relevance, e, Budget{}, rng);
+}
+
+/// The loops' result against the library's, all channels but the clusters.
+bool loops_agree() {
+  const Setting& s = Setting::of(256);
+  const auto loops = naive::texture12(s.image.view(), s.grid);
+  for (std::size_t i = 0; i < loops.size(); ++i)
+    if (i % 13 != 11 && std::abs(loops[i] - s.textures.values[i]) > 5e-6) return false;
+  return true;
+}
+}  // namespace
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  if (!loops_agree()) {
+    std::fprintf(stderr, "texture13 and the plain loops differ\n");
+    return 1;
+  }
+  benchmark::AddCustomContext("loops_equal_texture13", "yes");
+  add("texture/texture13", [](const Setting& s) { benchmark::DoNotOptimize(Texture13{}.generate(s.image.view(), s.grid)); }, 1024);
+  add("loops/texture12", [](const Setting& s) { benchmark::DoNotOptimize(naive::texture12(s.image.view(), s.grid)); }, 1024, 1024);
+  add_scorer<InformationScorer>();
+  add_scorer<PerspectivalScorer>();
+  add_scorer<ContrastScorer>();
+  add_scorer<SoftmaxChannelEntropyScorer>();
+  add_balancer<AdaptiveTensionBalancer>();
+  add_balancer<FixedWeightsBalancer>();
+  add_allocator<TopKAllocator>();
+  add_allocator<RandomAllocator>();
+  add_allocator<UniformAllocator>();
+  add_allocator<Grid2dAllocator>();
+  add_allocator<CentreAllocator>();
+  add_allocator<OracleAllocator>();
+  add_allocator<FullAllocator>();
+  add("decision/texture13/information+perspectival+given/tension/top_k", [](const Setting& s) { benchmark::DoNotOptimize(decide(s)); }, 1024);
+  benchmark::RunSpecifiedBenchmarks();
+}
