@@ -59,6 +59,8 @@ class JsonObject {
   }
   /// Present and not null.
   bool has(const char* key) const { return value_.contains(key) && !value_.at(key).is_null(); }
+  /// Present, as null.
+  bool is_null(const char* key) const { return value_.contains(key) && value_.at(key).is_null(); }
   const Json& at(const char* key) const { return has(key) ? value_.at(key) : null(); }
   /// The object under `key`; an empty one, without complaint, when it is absent.
   JsonObject child(const char* key) const { return {has(key) ? value_.at(key) : empty(), join(key), problems_}; }

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <optional>
 
 #include "arrcoc/io/atomic_file.hpp"
 #include "json_util.hpp"
@@ -136,20 +135,25 @@ SafetensorsFile SafetensorsFile::open(const std::filesystem::path& file) {
   return out;
 }
 
-HostTensor SafetensorsFile::tensor(std::string_view name) const {
+std::optional<HostTensor> SafetensorsFile::describe(std::string_view name) const {
   const auto it = entries_.find(name);
-  if (it == entries_.end()) return {};
+  if (it == entries_.end()) return std::nullopt;
   const TensorEntry& e = it->second;
   const auto dtype = readable(e.dtype);
   require_that(dtype.has_value(), Code::bad_weight, path_, [&] {
     return named_tensor(name) + ": expected F32, F16, BF16, I32, I64 or U8, got " + e.dtype + (e.dtype.starts_with("F8") ? " (quantised checkpoints cannot be read)" : "");
   });
-  HostTensor t;
-  t.dtype = *dtype;
-  t.shape = e.shape;
+  return HostTensor{*dtype, e.shape, nullptr, nullptr};
+}
+
+HostTensor SafetensorsFile::tensor(std::string_view name) const {
+  const auto described = describe(name);
+  if (!described) return {};
+  const TensorEntry& e = entries_.find(name)->second;
+  HostTensor t = *described;
   t.data = data_ + e.begin;
   t.owner = mapping_;
-  if (reinterpret_cast<std::uintptr_t>(t.data) % static_cast<std::uintptr_t>(size_of(*dtype)) != 0) {
+  if (reinterpret_cast<std::uintptr_t>(t.data) % static_cast<std::uintptr_t>(size_of(t.dtype)) != 0) {
     // The format does not promise alignment; what computes on the values needs it.
     auto copy = std::make_shared<std::vector<std::byte>>(t.data, t.data + (e.end - e.begin));
     t.data = copy->data();

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,8 @@ class SafetensorsFile {
   const std::map<std::string, TensorEntry, std::less<>>& entries() const { return entries_; }
   /// Empty HostTensor when absent; Error{bad_weight} when its dtype is none of F32, F16, BF16, I32, I64, U8.
   HostTensor tensor(std::string_view name) const;
+  /// The same without its values (data is null; absent: nullopt): what a check of names and shapes needs.
+  std::optional<HostTensor> describe(std::string_view name) const;
 
  private:
   std::map<std::string, TensorEntry, std::less<>> entries_;
