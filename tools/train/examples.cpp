@@ -1,0 +1,78 @@
+#include "examples.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "../scenes/builder.hpp"
+
+namespace arrcoc::train {
+
+Index reading_class(const std::string& what) {
+  if (what.size() == 1) return what[0] >= 33 && what[0] <= 126 ? what[0] - 32 : 0;
+  static const std::map<std::string, Index, std::less<>> known = [] {
+    std::map<std::string, Index, std::less<>> m;
+    Index next = 95;
+    for (const auto& c : scenes::palette)
+      for (const auto& s : scenes::shape_names) m[std::string(c.name) + " " + std::string(s)] = next++;
+    for (const auto& c : scenes::palette) m[std::string(c.name) + " car"] = next++;
+    m["table"] = next++;
+    return m;
+  }();
+  const auto it = known.find(what);
+  return it == known.end() ? 0 : it->second;
+}
+
+std::vector<TokenId> prefix_ids(Index tokens) {
+  std::vector<TokenId> ids = Vocabulary::encode("<|im_start|>user\n<|vision_start|>");
+  ids.insert(ids.end(), static_cast<std::size_t>(tokens), Vocabulary::special_id("<|image_pad|>"));
+  ids.push_back(Vocabulary::special_id("<|vision_end|>"));
+  return ids;
+}
+
+Example make_example(const scenes::Scene& scene, const ModelConfig& config, Index max_questions, std::uint64_t seed) {
+  const VisionConfig& v = config.vision;
+  const Index side = v.patch_size * v.spatial_merge_size, p = v.patch_size, h = scene.image.height, w = scene.image.width;
+  require_that(h % side == 0 && w % side == 0, Code::bad_config, "train", "picture sides must be multiples of the token size");
+  Example e;
+  e.image_height = h;
+  e.image_width = w;
+  e.grid = {h / side, w / side};
+  e.pixels.patches = {1, h / p, w / p};
+  e.pixels.rows.reserve(static_cast<std::size_t>(e.pixels.patches.count() * v.patch_values()));
+  qwen3vl::for_each_patch(e.pixels.patches, v.spatial_merge_size, [&](Index row, Index col) {
+    for (Index c = 0; c < 3; ++c)
+      for (Index t = 0; t < v.temporal_patch_size; ++t)
+        for (Index y = 0; y < p; ++y)
+          for (Index x = 0; x < p; ++x)
+            e.pixels.rows.push_back((static_cast<float>(scene.image.rgb[static_cast<std::size_t>(((row * p + y) * w + col * p + x) * 3 + c)]) - 127.5f) / 127.5f);
+  });
+  std::vector<std::vector<std::pair<scenes::Point, Index>>> held(static_cast<std::size_t>(e.grid.count()));
+  for (const scenes::Mark& m : scene.marks) {
+    const scenes::Point at = m.centre();
+    const Index cls = reading_class(m.what), row = at.row / side, col = at.col / side;
+    if (cls > 0 && row < e.grid.rows && col < e.grid.cols) held[static_cast<std::size_t>(e.grid.at(row, col))].push_back({at, cls});
+  }
+  e.labels.assign(static_cast<std::size_t>(e.grid.count() * reading_slots), 0);
+  for (std::size_t n = 0; n < held.size(); ++n) {
+    auto& marks = held[n];
+    std::stable_sort(marks.begin(), marks.end(), [](const auto& a, const auto& b) { return std::pair(a.first.row, a.first.col) < std::pair(b.first.row, b.first.col); });
+    for (std::size_t s = 0; s < std::min<std::size_t>(marks.size(), reading_slots); ++s) e.labels[n * reading_slots + s] = marks[s].second;
+  }
+  Rng rng(derive_seed(seed, "questions"));
+  const auto count = static_cast<Index>(scene.questions.size());
+  for (const Index i : rng.sample(count, std::min(count, max_questions))) {
+    const scenes::Question& q = scene.questions[static_cast<std::size_t>(i)];
+    AskedQuestion a;
+    a.ids = Vocabulary::encode(q.question + "<|im_end|>\n<|im_start|>assistant\n");
+    a.answer_begin = static_cast<Index>(a.ids.size());
+    a.question = q.question;
+    a.answer = q.answers.front();
+    a.boxes = q.boxes;
+    const auto answer = Vocabulary::encode(a.answer + "<|im_end|>");
+    a.ids.insert(a.ids.end(), answer.begin(), answer.end());
+    e.questions.push_back(std::move(a));
+  }
+  return e;
+}
+
+}  // namespace arrcoc::train

@@ -1,0 +1,40 @@
+#pragma once
+// Training examples: a scene turned into pixels, dense-reading labels and tokenised questions.
+#include <vector>
+
+#include "../scenes/scene.hpp"
+#include "arrcoc/qwen3vl/model.hpp"
+#include "small_model.hpp"
+
+namespace arrcoc::train {
+
+inline constexpr Index reading_slots = 10;                 // marks a token can hold
+inline constexpr Index reading_classes = 1 + 94 + 48 + 9;  // nothing, printable ASCII, coloured shapes, cars and the table
+
+/// 0 for a mark that has no class.
+Index reading_class(const std::string& what);
+
+struct AskedQuestion {
+  std::vector<TokenId> ids;   // question, template, answer, end of turn
+  Index answer_begin = 0;     // ids[answer_begin..] are predicted, each from the id before it
+  std::string answer;
+  std::string question;
+  std::vector<Box> boxes;
+};
+
+struct Example {
+  qwen3vl::Pixels pixels;
+  Grid grid;
+  std::vector<std::int64_t> labels;     // [N * reading_slots], 0 = nothing; marks of a token in reading order
+  std::vector<AskedQuestion> questions;
+  Index image_height = 0, image_width = 0;
+};
+
+/// At most `max_questions`, drawn by the scene's seed.
+Example make_example(const scenes::Scene& scene, const ModelConfig& config, Index max_questions, std::uint64_t seed);
+
+/// The prompt up to and including <|vision_end|>, with `tokens` image pads.
+std::vector<TokenId> prefix_ids(Index tokens);
+inline constexpr Index pads_begin = 4;  // <|im_start|> user \n <|vision_start|>
+
+}  // namespace arrcoc::train
