@@ -1,0 +1,388 @@
+#pragma once
+// Attention in blocks with a running softmax (Milakov and Gimelshein 2018; the blocking of Dao et al. 2022): no [Lq, Lk] matrix exists.
+// Keys and values are packed once; each task is one head and a block of queries that see the same key ranges.
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "arrcoc/core/kernel_backend.hpp"
+#include "arrcoc/eigen/gemm.hpp"
+#include "arrcoc/eigen/tensor.hpp"
+
+namespace arrcoc::eigen {
+
+inline constexpr Index query_block = 4 * tile_rows;
+inline constexpr Index key_block = 256;
+inline constexpr Index score_stride = key_block + 16;
+
+/// Keys [begin, end), packed from a panel of their own, so that a segment's bits do not depend on what stands before it.
+struct KeyRange {
+  Index begin = 0, end = 0;
+  Index packed = 0;   // where its keys start in the packed order, a multiple of tile_cols
+};
+
+/// Queries [begin, end) that see key ranges `first` and (unless -1) `second`.
+struct QueryRun {
+  Index begin = 0, end = 0, first = 0, second = -1;
+};
+
+struct AttentionPlan {
+  Index heads = 0, group = 1, d = 0, dv = 0, queries = 0, keys = 0, packed_keys = 0, offset = 0;
+  bool causal = false;
+  float scale = 1;
+  std::vector<KeyRange> ranges;
+  std::vector<QueryRun> blocks;
+
+  /// How many keys of a range the query in row i sees: the first n.
+  Index visible(const KeyRange& r, Index i) const {
+    const Index end = causal ? std::min(r.end, i + offset + 1) : r.end;
+    return std::max<Index>(0, end - r.begin);
+  }
+};
+
+/// Which queries see which keys. Segments are in key rows; query row i stands at key row i + causal_offset.
+inline AttentionPlan plan_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& s) {
+  const auto check = [](bool ok, auto sentence) { require_that(ok, Code::shape_mismatch, "eigen.attention", sentence); };
+  check(s.heads > 0 && s.kv_heads > 0 && s.heads % s.kv_heads == 0, [&] {
+    return "expected heads to be a multiple of kv_heads, got " + std::to_string(s.heads) + " and " + std::to_string(s.kv_heads); });
+  check(q.cols() % s.heads == 0 && k.cols() == q.cols() / s.heads * s.kv_heads && v.cols() % s.kv_heads == 0 && k.rows() == v.rows(), [&] {
+    return "expected q [Lq, heads * d], k [Lk, kv_heads * d], v [Lk, kv_heads * dv], got q " + shape_of(q) + ", k " + shape_of(k) + ", v " + shape_of(v); });
+  check(s.causal_offset >= 0 && s.shared_prefix >= 0 && s.shared_prefix <= k.rows(), "expected offset >= 0 and a prefix inside the keys");
+
+  AttentionPlan p;
+  p.heads = s.heads;
+  p.group = s.heads / s.kv_heads;
+  p.d = q.cols() / s.heads;
+  p.dv = v.cols() / s.kv_heads;
+  p.queries = q.rows();
+  p.keys = k.rows();
+  p.offset = s.causal_offset;
+  p.causal = s.causal;
+  p.scale = s.scale;
+  const auto add_range = [&](Index begin, Index end) {
+    p.ranges.push_back({begin, end, p.packed_keys});
+    p.packed_keys += (end - begin + tile_cols - 1) / tile_cols * tile_cols;
+  };
+  const auto add_run = [&](Index begin, Index end, Index first, Index second) {
+    begin = std::max<Index>(begin, 0);
+    for (Index i = begin; i < end; i += query_block) p.blocks.push_back({i, std::min(end, i + query_block), first, second});
+  };
+  if (s.segments.empty()) {
+    add_range(0, p.keys);
+    add_run(0, p.queries, 0, -1);
+    return p;
+  }
+  check(p.queries + p.offset <= p.keys, [&] {
+    return "segments: expected a key for every query, got " + std::to_string(p.queries) + " queries at " + std::to_string(p.offset) + " and " + std::to_string(p.keys) + " keys"; });
+  Index at = s.shared_prefix;
+  const Index prefix = at > 0 ? 0 : -1;
+  if (at > 0) {
+    add_range(0, at);
+    add_run(-p.offset, std::min(at - p.offset, p.queries), 0, -1);
+  }
+  for (const Segment& g : s.segments) {
+    check(g.begin == at && g.end >= g.begin && g.end <= p.keys, [&] {
+      return "segments: expected one to start at row " + std::to_string(at) + " and end by " + std::to_string(p.keys) + ", got [" + std::to_string(g.begin) + ", " + std::to_string(g.end) + ")"; });
+    const auto own = static_cast<Index>(p.ranges.size());
+    add_range(g.begin, g.end);
+    if (prefix < 0) add_run(g.begin - p.offset, std::min(g.end - p.offset, p.queries), own, -1);
+    else add_run(g.begin - p.offset, std::min(g.end - p.offset, p.queries), prefix, own);
+    at = g.end;
+  }
+  check(at == p.keys, [&] { return "segments: expected them to end at row " + std::to_string(p.keys) + ", got " + std::to_string(at); });
+  return p;
+}
+
+/// exp(x - m) over the first n of `width` values in place (width a multiple of lanes), zero after them; returns their sum.
+EIGEN_ALWAYS_INLINE float exp_row(float* x, Index n, Index width, float m) {
+  const P top = set(m);
+  P sum = set(0.0f);
+  Index j = 0;
+  for (; j + lanes <= n; j += lanes) {
+    const P e = exp(ei::psub(load(x + j), top));
+    store(x + j, e);
+    sum = ei::padd(sum, e);
+  }
+  if (j < n) {
+    alignas(64) float last[lanes] = {};
+    store_part(last, exp(ei::psub(load_part(x + j, n - j), top)), n - j);
+    const P e = ei::pload<P>(last);
+    store(x + j, e);
+    sum = ei::padd(sum, e);
+    j += lanes;
+  }
+  for (; j < width; j += lanes) store(x + j, set(0.0f));
+  return ei::predux(sum);
+}
+
+class BlockedAttention {
+ public:
+  BlockedAttention(ThreadPool& threads, MemoryPool& pool, const AttentionPlan& plan, const Tensor& q, const Tensor& k, const Tensor& v)
+      : threads_(threads), pool_(pool), p_(plan), q_(q) {
+    pack(k, v);
+  }
+
+  /// Fills out [Lq, heads * dv]. Keeps each row's maximum and sum if `for_received`.
+  void run(Tensor& out, bool for_received) {
+    if (for_received) {
+      top_.resize(static_cast<std::size_t>(p_.heads * p_.queries));
+      share_.resize(top_.size());
+    }
+    const auto blocks = static_cast<Index>(p_.blocks.size());
+    threads_.run(p_.heads * blocks, 1, [&](Index begin, Index end) {
+      for (Index t = begin; t < end; ++t) query_task(t / blocks, p_.blocks[static_cast<std::size_t>(t % blocks)], out, for_received);
+    });
+  }
+
+  /// After run: received [Lk], summed over heads and queries in a fixed order, in double.
+  void received(float* sums) {
+    std::vector<KeyRange> chunks;
+    std::vector<Index> owner;
+    for (std::size_t r = 0; r < p_.ranges.size(); ++r)
+      for (Index j = p_.ranges[r].begin; j < p_.ranges[r].end; j += chunk_keys) {
+        chunks.push_back({j, std::min(p_.ranges[r].end, j + chunk_keys), p_.ranges[r].packed + j - p_.ranges[r].begin});
+        owner.push_back(static_cast<Index>(r));
+      }
+    threads_.run(static_cast<Index>(chunks.size()), 1, [&](Index begin, Index end) {
+      for (Index c = begin; c < end; ++c) received_task(chunks[static_cast<std::size_t>(c)], owner[static_cast<std::size_t>(c)], sums);
+    });
+  }
+
+ private:
+  static constexpr Index chunk_keys = 128;
+  Index value_width() const { return (p_.dv + lanes - 1) / lanes * lanes; }
+  const float* packed_keys(Index head, Index packed) const { return keys_.get() + (head / p_.group * p_.packed_keys + packed) * p_.d; }
+
+  /// Keys as panels [d][tile_cols]; values as panels [keys][packets], each range from a panel of its own.
+  void pack(const Tensor& k, const Tensor& v) {
+    const Index kv = p_.heads / p_.group;
+    keys_ = pool_.take(kv * p_.packed_keys * p_.d);
+    values_ = pool_.take(kv * p_.keys * value_width());
+    struct Piece { Index head, begin, end, packed; };
+    std::vector<Piece> pieces;
+    for (Index h = 0; h < kv; ++h)
+      for (const KeyRange& r : p_.ranges)
+        for (Index j = r.begin; j < r.end; j += 512) pieces.push_back({h, j, std::min(r.end, j + 512), r.packed + j - r.begin});
+    threads_.run(static_cast<Index>(pieces.size()), 1, [&](Index begin, Index end) {
+      for (Index t = begin; t < end; ++t) {
+        const Piece& s = pieces[static_cast<std::size_t>(t)];
+        for (Index j = s.begin; j < s.end; j += tile_cols) {
+          float* panel = keys_.get() + (s.head * p_.packed_keys + s.packed + j - s.begin) * p_.d;
+          for (Index half = 0; half < 2; ++half) {
+            const Index first = j + half * lanes;
+            const auto rows = static_cast<int>(std::clamp<Index>(s.end - first, 0, lanes));
+            transpose_rows<DType::f32>(k.row(std::min(first, s.end - 1)) + s.head * p_.d, k.stride(), rows, p_.d, panel + half * lanes, tile_cols, true);
+          }
+        }
+        float* base = values_.get() + s.head * p_.keys * value_width();
+        for (Index c = 0; c < p_.dv;) {
+          const int q = panel_packets(c, p_.dv);
+          float* panel = base + c * p_.keys + s.begin * q * lanes;
+          PackInputs<DType::f32>{v.data() + s.head * p_.dv + c, v.stride()}(s.begin, s.end - s.begin, 0, std::min<Index>(q * lanes, p_.dv - c), panel);
+          c += q * lanes;
+        }
+      }
+    });
+  }
+
+  void pack_queries(Index head, const QueryRun& b, float* scratch, float* packed) const {
+    const P s = set(p_.scale);
+    for (Index i = b.begin; i < b.end; ++i)
+      map(q_.row(i) + head * p_.d, scratch + (i - b.begin) * p_.d, p_.d, [&](P x) { return ei::pmul(x, s); });
+    pack_rows(scratch, p_.d, b.end - b.begin, p_.d, packed);
+  }
+
+  /// scores[i, j] = q_i k_j for `width` packed keys (a multiple of tile_cols).
+  void scores(const float* queries, Index rows, const float* keys, Index width, float* out) const {
+    for (Index i = 0; i < rows;) {
+      const int r = group_rows(rows - i);
+      for (Index j = 0; j < width; j += tile_cols)
+        with_rows(r, [&]<int R>() { tile<R, 2, 1, R>(queries + i * p_.d, keys + j * p_.d, p_.d, nullptr, false, out + i * score_stride + j, score_stride); });
+      i += r;
+    }
+  }
+
+  void query_task(Index head, const QueryRun& b, Tensor& out, bool keep) {
+    const Index rows = b.end - b.begin, width = value_width();
+    const auto scratch = pool_.take(query_block * p_.d), queries = pool_.take(query_block * p_.d + lanes);
+    const auto weights = pool_.take(query_block * score_stride), sums = pool_.take(query_block * width);
+    pack_queries(head, b, scratch.get(), queries.get());
+    float top[query_block], total[query_block];
+    std::fill_n(top, rows, -std::numeric_limits<float>::infinity());
+    std::fill_n(total, rows, 0.0f);
+    std::fill_n(sums.get(), rows * width, 0.0f);
+    const float* values = values_.get() + head / p_.group * p_.keys * width;
+
+    for (const Index which : {b.first, b.second}) {
+      if (which < 0) continue;
+      const KeyRange& range = p_.ranges[static_cast<std::size_t>(which)];
+      const Index longest = p_.visible(range, b.end - 1);
+      for (Index j = 0; j < longest; j += key_block) {
+        const Index seen = std::min(key_block, longest - j), wide = (seen + tile_cols - 1) / tile_cols * tile_cols;
+        scores(queries.get(), rows, packed_keys(head, range.packed + j), wide, weights.get());
+        for (Index i = 0; i < rows; ++i) {
+          float* row = weights.get() + i * score_stride;
+          const Index n = std::clamp<Index>(p_.visible(range, b.begin + i) - j, 0, seen);
+          if (n == 0) {
+            std::fill_n(row, wide, 0.0f);
+            continue;
+          }
+          const float m = std::max(top[i], max_of(row, n)), shrink = ei::pfirst(exp(set(top[i] - m)));
+          total[i] = total[i] * shrink + exp_row(row, n, wide, m);
+          if (shrink != 1.0f) map(sums.get() + i * width, sums.get() + i * width, width, [&](P x) { return ei::pmul(x, set(shrink)); });
+          top[i] = m;
+        }
+        for (Index c = 0; c < p_.dv;) {
+          const int q = panel_packets(c, p_.dv);
+          const float* panel = values + c * p_.keys + (range.begin + j) * q * lanes;
+          for (Index i = 0; i < rows;) {
+            const int r = group_rows(rows - i);
+            float* to = sums.get() + i * width + c;
+            const float* from = weights.get() + i * score_stride;
+            with_rows(r, [&]<int R>() {
+              if (q == 2) tile<R, 2, score_stride, 1>(from, panel, seen, nullptr, true, to, width);
+              else tile<R, 1, score_stride, 1>(from, panel, seen, nullptr, true, to, width);
+            });
+            i += r;
+          }
+          c += q * lanes;
+        }
+      }
+    }
+    for (Index i = 0; i < rows; ++i) {
+      const float inverse = total[i] > 0.0f ? 1.0f / total[i] : (total[i] == 0.0f ? 0.0f : total[i]);
+      const P s = set(inverse);
+      map(sums.get() + i * width, out.fill(b.begin + i) + head * p_.dv, p_.dv, [&](P x) { return ei::pmul(x, s); });
+      if (keep) {
+        const auto at = static_cast<std::size_t>(head * p_.queries + b.begin + i);
+        top_[at] = top[i];
+        share_[at] = inverse;
+      }
+    }
+  }
+
+  void received_task(const KeyRange& chunk, Index owner, float* sums) {
+    const auto scratch = pool_.take(query_block * p_.d), queries = pool_.take(query_block * p_.d + lanes);
+    const auto weights = pool_.take(query_block * score_stride);
+    const Index seen = chunk.end - chunk.begin, wide = (seen + tile_cols - 1) / tile_cols * tile_cols;
+    double total[chunk_keys] = {};
+    for (Index head = 0; head < p_.heads; ++head)
+      for (const QueryRun& b : p_.blocks) {
+        if (b.first != owner && b.second != owner) continue;
+        if (p_.visible(chunk, b.end - 1) == 0) continue;
+        pack_queries(head, b, scratch.get(), queries.get());
+        scores(queries.get(), b.end - b.begin, packed_keys(head, chunk.packed), wide, weights.get());
+        alignas(64) float part[chunk_keys] = {};
+        for (Index i = b.begin; i < b.end; ++i) {
+          const Index n = p_.visible(chunk, i);
+          if (n == 0) continue;
+          float* row = weights.get() + (i - b.begin) * score_stride;
+          const auto at = static_cast<std::size_t>(head * p_.queries + i);
+          exp_row(row, n, wide, top_[at]);
+          const P s = set(share_[at]);
+          for (Index j = 0; j < wide; j += lanes) store(part + j, fma(load(row + j), s, load(part + j)));
+        }
+        for (Index j = 0; j < seen; ++j) total[j] += static_cast<double>(part[j]);
+      }
+    for (Index j = 0; j < seen; ++j) sums[chunk.begin + j] = static_cast<float>(total[j]);
+  }
+
+  ThreadPool& threads_;
+  MemoryPool& pool_;
+  const AttentionPlan& p_;
+  const Tensor& q_;
+  std::shared_ptr<float> keys_, values_;
+  std::vector<float> top_, share_;   // [heads, Lq]
+};
+
+/// One query (decoding): one task per kv head reads its keys and values once, in place.
+inline void attend_one(ThreadPool& threads, MemoryPool& pool, const AttentionPlan& p, const Tensor& q, const Tensor& k, const Tensor& v,
+                       Tensor& out, float* received) {
+  if (p.blocks.empty()) return;
+  const QueryRun& block = p.blocks.front();
+  const Index kv = p.heads / p.group;
+  const auto weights = pool.take(p.heads * p.keys), scaled = pool.take(q.cols());
+  map(q.row(0), scaled.get(), q.cols(), [&](P x) { return ei::pmul(x, set(p.scale)); });
+  threads.run(kv, p.keys * p.d * p.group < 16384 ? kv : 1, [&](Index begin, Index end) {
+    for (Index g = begin; g < end; ++g) {
+      for (Index first = g * p.group; first < (g + 1) * p.group; first += 4) {
+        const Index heads = std::min<Index>(4, (g + 1) * p.group - first);
+        const float* queries = scaled.get() + first * p.d;
+        Index count = 0;   // keys seen, packed to the front of each head's weights
+        const auto over_keys = [&](auto&& f) {
+          count = 0;
+          for (const Index which : {block.first, block.second}) {
+            if (which < 0) continue;
+            const KeyRange& r = p.ranges[static_cast<std::size_t>(which)];
+            const Index n = p.visible(r, 0);
+            f(r.begin, n);
+            count += n;
+          }
+        };
+        over_keys([&](Index start, Index n) {
+          for (Index j = 0; j < n; ++j) {
+            float s[4];
+            const float* key = k.row(start + j) + g * p.d;
+            switch (heads) {
+              case 1: dots<DType::f32, 1>(queries, p.d, key, p.d, s); break;
+              case 2: dots<DType::f32, 2>(queries, p.d, key, p.d, s); break;
+              case 3: dots<DType::f32, 3>(queries, p.d, key, p.d, s); break;
+              default: dots<DType::f32, 4>(queries, p.d, key, p.d, s);
+            }
+            for (Index h = 0; h < heads; ++h) weights.get()[(first + h) * p.keys + count + j] = s[h];
+          }
+        });
+        for (Index h = 0; h < heads; ++h) {
+          float* w = weights.get() + (first + h) * p.keys;
+          std::fill_n(out.fill() + (first + h) * p.dv, p.dv, 0.0f);
+          if (count == 0) continue;
+          const P m = set(max_of(w, count));
+          map(w, w, count, [&](P x) { return exp(ei::psub(x, m)); });
+          const P share = set(1.0f / sum_of(w, count, [](P x) { return x; }));
+          map(w, w, count, [&](P x) { return ei::pmul(x, share); });
+        }
+        over_keys([&](Index start, Index n) {
+          for (Index j = 0; j < n; j += 32) {
+            const Index keys = std::min<Index>(32, n - j);
+            for (Index h = 0; h < heads; ++h) {
+              const float* w = weights.get() + (first + h) * p.keys + count + j;
+              float* to = out.fill() + (first + h) * p.dv;
+              const float* value = v.row(start + j) + g * p.dv;
+              Index c = 0;
+              for (; c + 4 * lanes <= p.dv; c += 4 * lanes) {
+                P acc[4];
+                unrolled<4>([&](auto u) __attribute__((always_inline)) { acc[u] = load(to + c + u * lanes); });
+                for (Index t = 0; t < keys; ++t) {
+                  const P weight = set(w[t]);
+                  unrolled<4>([&](auto u) __attribute__((always_inline)) { acc[u] = fma(weight, load(value + t * v.stride() + c + u * lanes), acc[u]); });
+                }
+                unrolled<4>([&](auto u) __attribute__((always_inline)) { store(to + c + u * lanes, acc[u]); });
+              }
+              for (; c < p.dv; c += lanes) {
+                const Index part = std::min<Index>(lanes, p.dv - c);
+                P acc = load_part(to + c, part);
+                for (Index t = 0; t < keys; ++t) acc = fma(set(w[t]), load_part(value + t * v.stride() + c, part), acc);
+                store_part(to + c, acc, part);
+              }
+            }
+          }
+        });
+      }
+    }
+  });
+  if (received == nullptr) return;
+  Index count = 0;
+  for (const Index which : {block.first, block.second}) {
+    if (which < 0) continue;
+    const KeyRange& r = p.ranges[static_cast<std::size_t>(which)];
+    const Index n = p.visible(r, 0);
+    for (Index j = 0; j < n; ++j) {
+      double total = 0;
+      for (Index h = 0; h < p.heads; ++h) total += static_cast<double>(weights.get()[h * p.keys + count + j]);
+      received[r.begin + j] = static_cast<float>(total);
+    }
+    count += n;
+  }
+}
+
+}  // namespace arrcoc::eigen

@@ -1,0 +1,266 @@
+#pragma once
+// Matrix products. C [M, N] = A [M, K] * B [K, N] in register tiles of `tile_rows` x 2 packets, both operands packed into contiguous
+// panels. Every element of C is one chain of fused multiply-adds over k in ascending order, whatever the tile, the partition or the
+// thread that computes it, so a row's bits depend on nothing but that row and B.
+#include <algorithm>
+#include <array>
+
+#include "arrcoc/eigen/memory.hpp"
+#include "arrcoc/eigen/packet.hpp"
+#include "arrcoc/eigen/thread_pool.hpp"
+
+namespace arrcoc::eigen {
+
+/// Rows of a register tile: as many as leave room for two packets of B and one of A (and no more than a packet transposes).
+inline constexpr int tile_rows = lanes == 16 ? 14 : lanes == 8 ? 6 : 3;
+inline constexpr int tile_cols = 2 * lanes;
+/// Columns of A and rows of B that are packed at a time.
+inline constexpr Index k_block = 256;
+
+/// Packed A: groups of rows, each group [k][rows in group]. Groups are as high as fits: tile_rows, then 8, 4, 2, 1.
+inline int group_rows(Index left) {
+  if (left >= tile_rows) return tile_rows;
+  for (const int r : {8, 4, 2})
+    if (left >= r && r < tile_rows) return r;
+  return 1;
+}
+
+/// Calls f.template operator()<R>() for the group height at hand.
+template <class F>
+EIGEN_ALWAYS_INLINE void with_rows(int rows, F&& f) {
+  if (rows == tile_rows) return f.template operator()<tile_rows>();
+  if constexpr (tile_rows > 8) if (rows == 8) return f.template operator()<8>();
+  if constexpr (tile_rows > 4) if (rows == 4) return f.template operator()<4>();
+  if (rows == 2) return f.template operator()<2>();
+  f.template operator()<1>();
+}
+
+/// c[R, Q packets] = (init ? init[j] : accumulate ? c : 0) + a * b over `depth` steps. Element (i, k) of A is a[i * row_step + k * k_step];
+/// row k of B is b[k * Q * lanes].
+template <int R, int Q, Index row_step, Index k_step>
+EIGEN_ALWAYS_INLINE void tile(const float* a, const float* b, Index depth, const float* init, bool accumulate, float* c, Index stride) {
+  P acc[R * Q];
+  if (accumulate) {
+    unrolled<R * Q>([&](auto t) __attribute__((always_inline)) { acc[t] = load(c + (t / Q) * stride + (t % Q) * lanes); });
+  } else if (init != nullptr) {
+    unrolled<R * Q>([&](auto t) __attribute__((always_inline)) { acc[t] = load(init + (t % Q) * lanes); });
+  } else {
+    unrolled<R * Q>([&](auto t) __attribute__((always_inline)) { acc[t] = set(0.0f); });
+  }
+  for (Index k = 0; k < depth; ++k) {
+    P row[Q];
+    unrolled<Q>([&](auto q) __attribute__((always_inline)) { row[q] = load(b + q * lanes); });
+    unrolled<R>([&](auto i) __attribute__((always_inline)) {
+      const P value = set(a[i * row_step]);
+      unrolled<Q>([&](auto q) __attribute__((always_inline)) { acc[i * Q + q] = fma(value, row[q], acc[i * Q + q]); });
+    });
+    a += k_step;
+    b += Q * lanes;
+  }
+  unrolled<R * Q>([&](auto t) __attribute__((always_inline)) { store(c + (t / Q) * stride + (t % Q) * lanes, acc[t]); });
+}
+
+/// A tile whose last columns may lie outside C: they go through a buffer. `columns` <= Q * lanes are real.
+template <int R, int Q, Index row_step, Index k_step>
+void edge_tile(const float* a, const float* b, Index depth, const float* init, bool accumulate, float* c, Index stride, Index columns) {
+  if (columns == Q * lanes) return tile<R, Q, row_step, k_step>(a, b, depth, init, accumulate, c, stride);
+  alignas(64) float buffer[R * Q * lanes] = {}, start[Q * lanes] = {};
+  if (accumulate)
+    for (Index i = 0; i < R; ++i) std::copy_n(c + i * stride, columns, buffer + i * Q * lanes);
+  if (init != nullptr) std::copy_n(init, columns, start);
+  tile<R, Q, row_step, k_step>(a, b, depth, init != nullptr ? start : nullptr, accumulate, buffer, Q * lanes);
+  for (Index i = 0; i < R; ++i) std::copy_n(buffer + i * Q * lanes, columns, c + i * stride);
+}
+
+/// One packed group of rows against one panel of B of at most two packets.
+template <int Q>
+inline void group_tile(int rows, const float* a, const float* b, Index depth, const float* init, bool accumulate, float* c, Index stride, Index columns) {
+  with_rows(rows, [&]<int R>() { edge_tile<R, Q, 1, R>(a, b, depth, init, accumulate, c, stride, columns); });
+}
+
+/// Transposes `rows` <= lanes rows of `depth` stored values into out[k * step + i]. With `pad`, rows up to `lanes` are written as zeros;
+/// without, only `rows` values of each k are written.
+template <DType D>
+inline void transpose_rows(const stored_t<D>* x, Index stride, int rows, Index depth, float* out, Index step, bool pad) {
+  Index k = 0;
+  P block[lanes];
+  const auto flush = [&](Index count) {
+    transpose(block);
+    for (Index i = 0; i < count; ++i) {
+      if (pad) store(out + (k + i) * step, block[i]);
+      else store_part(out + (k + i) * step, block[i], rows);
+    }
+  };
+  for (; k + lanes <= depth; k += lanes) {
+    for (int i = 0; i < lanes; ++i) block[i] = i < rows ? widen<D>(x + i * stride + k) : set(0.0f);
+    if (!pad && step >= rows && k + lanes < depth) {
+      // Whole packets: what runs over is written again by the next k.
+      transpose(block);
+      for (Index i = 0; i < lanes; ++i) store(out + (k + i) * step, block[i]);
+    } else {
+      flush(lanes);
+    }
+  }
+  if (k < depth) {
+    for (int i = 0; i < lanes; ++i) block[i] = i < rows ? widen_part<D>(x + i * stride + k, depth - k) : set(0.0f);
+    flush(depth - k);
+  }
+}
+
+/// A [rows, depth] into groups; out holds rows * depth floats.
+inline void pack_rows(const float* x, Index stride, Index rows, Index depth, float* out) {
+  for (Index i = 0; i < rows;) {
+    const int r = group_rows(rows - i);
+    if (r == 1) std::copy_n(x + i * stride, depth, out);
+    else transpose_rows<DType::f32>(x + i * stride, stride, r, depth, out, r, false);
+    out += r * depth;
+    i += r;
+  }
+}
+
+/// The width in packets of the panel that starts at column j of n.
+inline int panel_packets(Index j, Index n) { return n - j > lanes ? 2 : 1; }
+
+/// B given as rows of outputs, [n, K] (the layout of weights), packed into panels [k][Q * lanes] one after the other.
+template <DType D>
+struct PackOutputs {
+  const stored_t<D>* data;
+  Index stride;
+  void operator()(Index k, Index depth, Index column, Index columns, float* out) const {
+    for (Index j = 0; j < columns;) {
+      const int q = panel_packets(j, columns);
+      for (int h = 0; h < q; ++h) {
+        const auto rows = static_cast<int>(std::min<Index>(lanes, columns - j - h * lanes));
+        transpose_rows<D>(data + (column + j + h * lanes) * stride + k, stride, rows, depth, out + h * lanes, q * lanes, true);
+      }
+      out += depth * q * lanes;
+      j += q * lanes;
+    }
+  }
+};
+
+/// B given as it multiplies, [K, n].
+template <DType D>
+struct PackInputs {
+  const stored_t<D>* data;
+  Index stride;
+  void operator()(Index k, Index depth, Index column, Index columns, float* out) const {
+    for (Index j = 0; j < columns;) {
+      const int q = panel_packets(j, columns);
+      for (Index i = 0; i < depth; ++i) {
+        const stored_t<D>* from = data + (k + i) * stride + column + j;
+        for (int h = 0; h < q; ++h, out += lanes) {
+          const Index n = columns - j - h * lanes;
+          store(out, n >= lanes ? widen<D>(from + h * lanes) : widen_part<D>(from + h * lanes, n));
+        }
+      }
+      j += q * lanes;
+    }
+  }
+};
+
+/// Floats that packing `columns` columns of `depth` takes.
+inline Index packed_size(Index depth, Index columns) { return depth * ((columns + lanes - 1) / lanes) * lanes; }
+
+/// c = a * b + init, all panels of one block of rows and columns, in the calling thread.
+template <class PackB>
+void gemm_block(MemoryPool& pool, const float* a, Index a_stride, Index rows, Index depth, Index column, Index columns, const PackB& pack_b,
+                const float* init, float* c, Index c_stride) {
+  const Index widest = std::min(depth, k_block);
+  const auto packed_a = pool.take(rows * widest + lanes), packed_b = pool.take(packed_size(widest, columns));
+  for (Index k = 0; k < depth; k += k_block) {
+    const Index steps = std::min(k_block, depth - k);
+    pack_rows(a + k, a_stride, rows, steps, packed_a.get());
+    pack_b(k, steps, column, columns, packed_b.get());
+    const float* group = packed_a.get();
+    for (Index i = 0; i < rows;) {
+      const int r = group_rows(rows - i);
+      const float* panel = packed_b.get();
+      for (Index j = 0; j < columns;) {
+        const int q = panel_packets(j, columns);
+        const Index real = std::min<Index>(q * lanes, columns - j);
+        const float* start = k == 0 && init != nullptr ? init + column + j : nullptr;
+        float* to = c + i * c_stride + column + j;
+        if (q == 2) group_tile<2>(r, group, panel, steps, start, k > 0, to, c_stride, real);
+        else group_tile<1>(r, group, panel, steps, start, k > 0, to, c_stride, real);
+        panel += steps * q * lanes;
+        j += q * lanes;
+      }
+      group += r * steps;
+      i += r;
+    }
+  }
+}
+
+/// C [rows, columns] = A [rows, depth] * B + init (a row, or null). Blocks of fixed size go to the threads.
+template <class PackB>
+void gemm(ThreadPool& threads, MemoryPool& pool, const float* a, Index a_stride, Index rows, Index depth, Index columns, const PackB& pack_b,
+          const float* init, float* c, Index c_stride) {
+  if (rows == 0 || columns == 0) return;
+  if (depth == 0) {
+    for (Index i = 0; i < rows; ++i)
+      for (Index j = 0; j < columns; ++j) c[i * c_stride + j] = init != nullptr ? init[j] : 0.0f;
+    return;
+  }
+  const Index high = 32 * tile_rows;
+  Index wide = 256;
+  const Index row_blocks = (rows + high - 1) / high;
+  while (wide > tile_cols && row_blocks * ((columns + wide - 1) / wide) < 32) wide /= 2;
+  const Index column_blocks = (columns + wide - 1) / wide;
+  const auto block = [&](Index begin, Index end) {
+    for (Index t = begin; t < end; ++t) {
+      const Index i = t / column_blocks * high, j = t % column_blocks * wide;
+      gemm_block(pool, a + i * a_stride, a_stride, std::min(high, rows - i), depth, j, std::min(wide, columns - j), pack_b, init,
+                 c + i * c_stride, c_stride);
+    }
+  };
+  const Index blocks = row_blocks * column_blocks;
+  if (rows * columns * depth < 32768) block(0, blocks);
+  else threads.run(blocks, 1, block);
+}
+
+/// Dot products of R rows of x with one stored row: every row in four chains of packets, in an order that depends on n alone.
+template <DType D, int R>
+EIGEN_ALWAYS_INLINE void dots(const float* x, Index x_stride, const stored_t<D>* w, Index n, float* out) {
+  P s[R * 4];
+  unrolled<R * 4>([&](auto t) __attribute__((always_inline)) { s[t] = set(0.0f); });
+  Index k = 0;
+  for (; k + 4 * lanes <= n; k += 4 * lanes)
+    unrolled<4>([&](auto u) __attribute__((always_inline)) {
+      const P value = widen<D>(w + k + u * lanes);
+      unrolled<R>([&](auto r) __attribute__((always_inline)) { s[r * 4 + u] = fma(load(x + r * x_stride + k + u * lanes), value, s[r * 4 + u]); });
+    });
+  for (; k + lanes <= n; k += lanes) {
+    const P value = widen<D>(w + k);
+    unrolled<R>([&](auto r) __attribute__((always_inline)) { s[r * 4] = fma(load(x + r * x_stride + k), value, s[r * 4]); });
+  }
+  if (k < n) {
+    const P value = widen_part<D>(w + k, n - k);
+    unrolled<R>([&](auto r) __attribute__((always_inline)) { s[r * 4 + 1] = fma(load_part(x + r * x_stride + k, n - k), value, s[r * 4 + 1]); });
+  }
+  unrolled<R>([&](auto r) __attribute__((always_inline)) {
+    out[r] = ei::predux(ei::padd(ei::padd(s[r * 4], s[r * 4 + 1]), ei::padd(s[r * 4 + 2], s[r * 4 + 3])));
+  });
+}
+
+/// C = A * W^T + init for up to four rows: reads W once, as it is stored. Bound by memory.
+template <DType D>
+void few_rows(ThreadPool& threads, const float* a, Index a_stride, Index rows, Index depth, const stored_t<D>* w, Index w_stride, Index columns,
+              const float* init, float* c, Index c_stride) {
+  const Index grain = std::max<Index>(1, 65536 / std::max<Index>(depth, 1));
+  threads.run(columns, grain, [&](Index begin, Index end) {
+    for (Index j = begin; j < end; ++j) {
+      float out[4];
+      const stored_t<D>* row = w + j * w_stride;
+      switch (rows) {
+        case 1: dots<D, 1>(a, a_stride, row, depth, out); break;
+        case 2: dots<D, 2>(a, a_stride, row, depth, out); break;
+        case 3: dots<D, 3>(a, a_stride, row, depth, out); break;
+        default: dots<D, 4>(a, a_stride, row, depth, out);
+      }
+      for (Index i = 0; i < rows; ++i) c[i * c_stride + j] = init != nullptr ? out[i] + init[j] : out[i];
+    }
+  });
+}
+
+}  // namespace arrcoc::eigen

@@ -1,0 +1,76 @@
+#pragma once
+// Memory for tensors: 64-byte aligned blocks in size classes, kept for reuse so that a steady state touches no new pages.
+#include <bit>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <vector>
+
+#include "arrcoc/core/error.hpp"
+#include "arrcoc/core/types.hpp"
+
+namespace arrcoc::eigen {
+
+/// Thread-safe. Blocks outlive their pool's last user because every block holds the pool.
+class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
+ public:
+  /// At most `keep_bytes` of free blocks are kept; beyond that they go back to the system.
+  explicit MemoryPool(std::size_t keep_bytes) : keep_bytes_(keep_bytes) {}
+  MemoryPool(const MemoryPool&) = delete;
+  MemoryPool& operator=(const MemoryPool&) = delete;
+  ~MemoryPool() {
+    for (auto& [size, blocks] : free_)
+      for (float* p : blocks) std::free(p);
+  }
+
+  /// Room for `count` floats, not initialised; readable 64 bytes past the end. Error E303 if the system has none.
+  std::shared_ptr<float> take(Index count) {
+    const std::size_t size = size_class(static_cast<std::size_t>(count) * sizeof(float) + 64);
+    float* p = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      if (const auto it = free_.find(size); it != free_.end() && !it->second.empty()) {
+        p = it->second.back();
+        it->second.pop_back();
+        kept_ -= size;
+      }
+    }
+    if (p == nullptr) p = static_cast<float*>(std::aligned_alloc(64, size));
+    require_that(p != nullptr, Code::out_of_memory, "eigen", [&] { return "expected " + std::to_string(size) + " bytes, got none"; });
+    return {p, [pool = shared_from_this(), size](float* q) { pool->give(q, size); }};
+  }
+
+  /// Bytes in free blocks now.
+  std::size_t kept_bytes() const {
+    const std::lock_guard lock(mutex_);
+    return kept_;
+  }
+
+ private:
+  /// Powers of two up to 4 KiB, then eight steps to the octave (at most 12.5 % lost).
+  static std::size_t size_class(std::size_t bytes) {
+    if (bytes <= 4096) return std::bit_ceil(bytes < 64 ? std::size_t{64} : bytes);
+    const std::size_t step = std::bit_floor(bytes) / 8;
+    return (bytes + step - 1) / step * step;
+  }
+  void give(float* p, std::size_t size) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (kept_ + size <= keep_bytes_) {
+        free_[size].push_back(p);
+        kept_ += size;
+        return;
+      }
+    }
+    std::free(p);
+  }
+
+  const std::size_t keep_bytes_;
+  mutable std::mutex mutex_;
+  std::map<std::size_t, std::vector<float*>> free_;
+  std::size_t kept_ = 0;
+};
+
+}  // namespace arrcoc::eigen
