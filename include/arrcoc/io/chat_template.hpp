@@ -26,6 +26,9 @@ struct Message {
 /// "auto": an unknown one throws Error{bad_template}; "builtin": ours, Thinking if the folder's template opens a <think> block.
 ChatTemplate recognise_chat_template(const std::filesystem::path& folder, const std::string& choice);
 
+/// Our own Jinja text for models we write; it renders as render_chat does.
+std::string_view builtin_chat_template(ChatTemplate chat);
+
 /// The prompt text with one <|image_pad|> per picture. Error{bad_prompt} for an empty conversation or an unknown role.
 std::string render_chat(const std::vector<Message>& messages, ChatTemplate chat, bool add_generation_prompt = true);
 
