@@ -47,6 +47,6 @@ TEST_CASE("errors name the weights") {
   Evidence e;
   e.grid = {1, 1};
   const std::vector<float> m{1};
-  CHECK_THROWS_WITH_AS((void)FixedWeightsBalancer({.first = 0}).balance(m, e), doctest::Contains("weights"), Error);
-  CHECK_THROWS_AS((void)FixedWeightsBalancer({.first = -1}).balance(m, e), Error);
+  CHECK_THROWS_WITH_AS((void)FixedWeightsBalancer{{.first = 0}}.balance(m, e), doctest::Contains("weights"), Error);
+  CHECK_THROWS_AS((void)FixedWeightsBalancer{{.first = -1}}.balance(m, e), Error);
 }

@@ -159,7 +159,7 @@ TEST_CASE("errors name the setting or the shape") {
   Evidence e;
   e.grid = {1, 2};
   const std::vector<float> two{0, 1}, three{0, 1, 2}, broken{0, std::nanf("")};
-  CHECK_THROWS_WITH_AS((void)AdaptiveTensionBalancer({.explore = 1.5f}).balance(two, e), doctest::Contains("explore"), Error);
+  CHECK_THROWS_WITH_AS((void)AdaptiveTensionBalancer{{.explore = 1.5f}}.balance(two, e), doctest::Contains("explore"), Error);
   CHECK_THROWS_WITH_AS((void)AdaptiveTensionBalancer{}.balance(three, e), doctest::Contains("multiple of 2"), Error);
   CHECK_THROWS_WITH_AS((void)AdaptiveTensionBalancer{}.balance(broken, e), doctest::Contains("finite"), Error);
 }

@@ -50,8 +50,9 @@ TEST_CASE("a 2x3 example worked by hand") {
 }
 
 TEST_CASE("text above blank in both polarities, at high and low contrast, on grain; noise not far above text") {
-  for (const auto& [paper, ink] : {std::pair{255, 0}, {0, 255}, {200, 185}, {60, 75}, {240, 20}, {16, 230}})
+  for (const auto& colours : {std::pair{255, 0}, {0, 255}, {200, 185}, {60, 75}, {240, 20}, {16, 230}})
     for (const int grain : {0, 2}) {
+      const int paper = colours.first, ink = colours.second;
       const Scene s = page(paper, ink, grain);
       const auto v = InformationScorer{}.score(s.evidence);
       INFO("paper ", paper, " ink ", ink, " grain ", grain);

@@ -80,7 +80,7 @@ TEST_CASE("equals the NumPy transcription") {
 
 TEST_CASE("errors name the setting") {
   const Scene s({1, 1}, [](Index, Index) { return Colour{0, 0, 0}; });
-  CHECK_THROWS_WITH_AS((void)PerspectivalScorer({.colour = -1}).score(s.evidence), doctest::Contains("weights"), Error);
-  CHECK_THROWS_WITH_AS((void)PerspectivalScorer({.floor = 0}).score(s.evidence), doctest::Contains("floor"), Error);
-  CHECK_THROWS_WITH_AS((void)ContrastScorer({.radius = 0}).score(s.evidence), doctest::Contains("radius"), Error);
+  CHECK_THROWS_WITH_AS((void)PerspectivalScorer{{.colour = -1}}.score(s.evidence), doctest::Contains("weights"), Error);
+  CHECK_THROWS_WITH_AS((void)PerspectivalScorer{{.floor = 0}}.score(s.evidence), doctest::Contains("floor"), Error);
+  CHECK_THROWS_WITH_AS((void)ContrastScorer{{.radius = 0}}.score(s.evidence), doctest::Contains("radius"), Error);
 }

@@ -47,14 +47,14 @@ TEST_CASE("equals the NumPy transcription") {
 }
 
 TEST_CASE("equals plain loops over the pixels for square, wide, ragged and tiny pictures") {
-  for (const auto& [h, w, grid] : {laws::Shape{256, 256, {8, 8}}, laws::Shape{75, 501, {3, 16}}, laws::Shape{333, 77, {10, 2}}, laws::Shape{200, 33, {1, 1}}, laws::Shape{5, 7, {8, 8}}, laws::Shape{1, 1, {1, 1}}, laws::Shape{700, 40, {2, 1}}}) {
-    const Image im = laws::page(h, w, 2);
-    const Textures t = Texture13{}.generate(im.view(), grid);
-    const auto expected = naive::texture12(im.view(), grid);
+  for (const laws::Shape& s : {laws::Shape{256, 256, {8, 8}}, laws::Shape{75, 501, {3, 16}}, laws::Shape{333, 77, {10, 2}}, laws::Shape{200, 33, {1, 1}}, laws::Shape{5, 7, {8, 8}}, laws::Shape{1, 1, {1, 1}}, laws::Shape{700, 40, {2, 1}}}) {
+    const Image im = laws::page(s.height, s.width, 2);
+    const Textures t = Texture13{}.generate(im.view(), s.grid);
+    const auto expected = naive::texture12(im.view(), s.grid);
     double worst = 0;
     for (std::size_t i = 0; i < expected.size(); ++i)
       if (i % 13 != 11) worst = std::max(worst, std::abs(expected[i] - t.values[i]));
-    INFO(h, " x ", w);
+    INFO(s.height, " x ", s.width);
     CHECK(worst < 5e-6);
     for (const float v : t.values) CHECK((v >= 0.f && v <= 1.f));
   }
@@ -86,6 +86,18 @@ TEST_CASE("a blank picture is finite and has no edges") {
   for (Index i = 0; i < 6; ++i)
     for (const char* channel : {"red", "edge_x", "coherence", "colour_contrast", "intensity_contrast", "orientation_contrast", "cluster_distance", "edge_entropy"})
       CHECK(t.at(i, t.channel(channel)) == 0.f);
+}
+
+TEST_CASE("cluster distance worked by hand") {
+  // One feature: 0 0 1 10, k = 2. The mean is 2.75; nearest is 1, farthest from it 10. Members {0 0 1} and {10}: centres 1/3 and 10,
+  // shares 3/4 and 1/4. Distance of 0: 3/4 * 1/3 + 1/4 * 10 = 2.75; of 1: 3/4 * 2/3 + 1/4 * 9 = 2.75; of 10: 3/4 * 29/3 = 7.25.
+  std::array<std::vector<float>, texture::cluster_dims> features;
+  for (auto& f : features) f.assign(4, 0.f);
+  features[2] = {0, 0, 1, 10};
+  const auto d = texture::cluster_distance(features, 2, 1);
+  const double expected[] = {2.75, 2.75, 2.75, 7.25};
+  for (std::size_t i = 0; i < 4; ++i) CHECK(d[i] == doctest::Approx(expected[i]));
+  CHECK(texture::cluster_distance(features, 60, 3).size() == 4);  // more clusters than cells
 }
 
 TEST_CASE("log2 by table") {
