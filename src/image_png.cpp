@@ -49,19 +49,20 @@ bool read_header(Reader& r, Handles& h, Decoded& d) {
 }
 
 /// Pillow's modes: alpha is kept for grey+alpha, RGBA and palettes with tRNS; a tRNS colour key of grey or RGB is ignored; 16-bit samples keep
-/// their high byte.
-bool choose_format(Reader& r, Handles& h, Decoded& d) {
+/// their high byte, but 16-bit grey alone is cut off at 255.
+bool choose_format(Reader& r, Handles& h, Decoded& d, bool& grey16) {
   if (setjmp(r.jump) != 0) return false;
   const int color = png_get_color_type(h.png, h.info), depth = png_get_bit_depth(h.png, h.info);
   const bool palette = color == PNG_COLOR_TYPE_PALETTE, key = png_get_valid(h.png, h.info, PNG_INFO_tRNS) != 0;
-  if (depth == 16) png_set_strip_16(h.png);
+  grey16 = color == PNG_COLOR_TYPE_GRAY && depth == 16;
+  if (depth == 16 && !grey16) png_set_strip_16(h.png);
   if (palette) png_set_palette_to_rgb(h.png);
   if (color == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(h.png);
   if (palette && key) png_set_tRNS_to_alpha(h.png);
-  if (color == PNG_COLOR_TYPE_GRAY || color == PNG_COLOR_TYPE_GRAY_ALPHA) png_set_gray_to_rgb(h.png);
+  if (!grey16 && (color == PNG_COLOR_TYPE_GRAY || color == PNG_COLOR_TYPE_GRAY_ALPHA)) png_set_gray_to_rgb(h.png);
   png_set_interlace_handling(h.png);
   png_read_update_info(h.png, h.info);
-  d.channels = png_get_channels(h.png, h.info);
+  d.channels = grey16 ? 2 : png_get_channels(h.png, h.info);  // 16-bit grey: two bytes a pixel for now
   if (png_get_rowbytes(h.png, h.info) != static_cast<png_size_t>(d.width * d.channels)) png_error(h.png, "unexpected row size");
   return true;
 }
@@ -96,12 +97,19 @@ Decoded decode_png(std::span<const std::byte> bytes, Index max_pixels, std::stri
   const auto check = [&](bool ok) { require_that(ok, Code::bad_image, where, [&] { return "PNG: " + r.problem; }); };
   check(read_header(r, h, d));
   check_size(d.height, d.width, max_pixels, where);
-  check(choose_format(r, h, d));
-  require_that(d.channels == 3 || d.channels == 4, Code::bad_image, where, "PNG: unexpected number of channels");
+  bool grey16 = false;
+  check(choose_format(r, h, d, grey16));
+  require_that(grey16 || d.channels == 3 || d.channels == 4, Code::bad_image, where, "PNG: unexpected number of channels");
   d.pixels.resize(static_cast<std::size_t>(d.height * d.width * d.channels));
   std::vector<png_bytep> rows;
   for (Index i = 0; i < d.height; ++i) rows.push_back(d.pixels.data() + i * d.width * d.channels);
   check(read_rows(r, h, rows.data()));
+  if (grey16) {
+    const std::vector<std::uint8_t> wide = std::move(d.pixels);
+    d.channels = 3;
+    d.pixels.clear();
+    for (std::size_t i = 0; i < wide.size(); i += 2) d.pixels.insert(d.pixels.end(), 3, wide[i] != 0 ? std::uint8_t{255} : wide[i + 1]);
+  }
   d.orientation = png_orientation(h);
   return d;
 }
