@@ -1,6 +1,6 @@
 #pragma once
-#include <cmath>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,6 +13,11 @@ struct FixedWeightsConfig {
   float first = 0.33f;   ///< weight of map 0 (information); >= 0
   float second = 0.33f;  ///< weight of map 1 (perspectival); >= 0
   float rest = 0.34f;    ///< shared evenly by maps 2 and on (participatory); >= 0
+  std::string validate() const {
+    for (const float w : {first, second, rest})
+      if (!(w >= 0.f && w < 1e6f)) return "weights: expected numbers in [0, 1e6), got " + std::to_string(w);
+    return {};
+  }
   bool operator==(const FixedWeightsConfig&) const = default;
 };
 
@@ -26,16 +31,16 @@ struct FixedWeightsBalancer {
   Config config{};
 
   Balanced balance(std::span<const float> maps, const Evidence& e) const {
+    if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     const auto parts = balance::split_maps(maps, e.grid, name);
     double total = 0;
     std::vector<double> weights;
     for (std::size_t m = 0; m < parts.size(); ++m) {
       const double w = m == 0 ? config.first : m == 1 ? config.second : config.rest / static_cast<double>(parts.size() - 2);
-      require_that(w >= 0 && std::isfinite(w), Code::bad_config, name, [&] { return "weights: expected numbers of at least 0, got " + std::to_string(w); });
       weights.push_back(w);
       total += w;
     }
-    require_that(total > 0, Code::bad_config, name, "weights: expected one above 0, got none");
+    require_that(total > 0, Code::bad_config, name, "weights: expected one above 0 among the maps that are there, got none");
     std::vector<double> sum(parts[0].size());
     Balanced out;
     for (std::size_t m = 0; m < parts.size(); ++m) {

@@ -23,6 +23,18 @@ struct TensionConfig {
   float tail = 0.02f;          ///< quantile cut of the robust scaling; [0, 0.4]
   float rank_share = 0.25f;    ///< ranks mixed into the scaled maps; (0, 1]
   float adapt = 0.f;           ///< how far the picture moves the three tensions; [0, 1], 0 = settings as given
+  std::string validate() const {
+    const auto wrong = [](float v, float low, float high, const char* field) -> std::string {
+      if (v >= low && v <= high) return {};
+      return std::string(field) + ": expected a number in [" + std::to_string(low) + ", " + std::to_string(high) + "], got " + std::to_string(v);
+    };
+    for (const auto& w : {wrong(particularize, 0, 1, "particularize"), wrong(explore, 0, 1, "explore"), wrong(diversify, 0, 1, "diversify"),
+                          wrong(deep, 0, 1, "deep"), wrong(knowing_share, 0, 1, "knowing_share"), wrong(trust, 0, 1, "trust"),
+                          wrong(trust_floor, 1e-6f, 1, "trust_floor"), wrong(tail, 0, 0.4f, "tail"), wrong(rank_share, 1e-6f, 1, "rank_share"),
+                          wrong(adapt, 0, 1, "adapt")})
+      if (!w.empty()) return w;
+    return {};
+  }
   bool operator==(const TensionConfig&) const = default;
 };
 
@@ -47,7 +59,7 @@ struct AdaptiveTensionBalancer {
   Config config{};
 
   Balanced balance(std::span<const float> maps, const Evidence& e) const {
-    check_config();
+    if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     const auto parts = balance::split_maps(maps, e.grid, name);
     const std::size_t n = parts[0].size(), count = parts.size();
     require_that(e.previous == nullptr || e.previous->size() == n, Code::shape_mismatch, name, "previous relevance: expected one value a token");
@@ -92,15 +104,6 @@ struct AdaptiveTensionBalancer {
 
  private:
   static double clamp01(double v) { return std::clamp(v, 0.0, 1.0); }
-
-  void check_config() const {
-    const auto in = [](float v, float low, float high, std::string_view field) {
-      require_that(v >= low && v <= high, Code::bad_config, name, [&] { return std::string(field) + ": expected a number in [" + std::to_string(low) + ", " + std::to_string(high) + "], got " + std::to_string(v); });
-    };
-    in(config.particularize, 0, 1, "particularize"); in(config.explore, 0, 1, "explore"); in(config.diversify, 0, 1, "diversify");
-    in(config.deep, 0, 1, "deep"); in(config.knowing_share, 0, 1, "knowing_share"); in(config.trust, 0, 1, "trust");
-    in(config.trust_floor, 1e-6f, 1, "trust_floor"); in(config.tail, 0, 0.4f, "tail"); in(config.rank_share, 1e-6f, 1, "rank_share"); in(config.adapt, 0, 1, "adapt");
-  }
 
   double trust(const std::vector<float>& x, Grid g) const {
     double sum = 0, squares = 0, pairs = 0;

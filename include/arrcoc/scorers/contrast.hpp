@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -10,6 +11,7 @@ namespace arrcoc {
 
 struct ContrastConfig {
   Index radius = 1;  ///< cells to each side of the neighbourhood; 1..64
+  std::string validate() const { return radius >= 1 && radius <= 64 ? "" : "radius: expected 1..64, got " + std::to_string(radius); }
   bool operator==(const ContrastConfig&) const = default;
 };
 
@@ -25,7 +27,7 @@ struct ContrastScorer {
 
   std::vector<float> score(const Evidence& e) const {
     require_that(e.textures != nullptr, Code::missing_evidence, name, "expected textures, got none");
-    require_that(config.radius >= 1 && config.radius <= 64, Code::bad_config, name, [&] { return "radius: expected 1..64, got " + std::to_string(config.radius); });
+    if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     const Textures& t = *e.textures;
     require_that(t.grid == e.grid, Code::shape_mismatch, name, "textures and evidence have different grids");
     const Grid g = e.grid;

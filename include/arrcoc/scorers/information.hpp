@@ -1,5 +1,5 @@
 #pragma once
-#include <cmath>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -10,6 +10,11 @@ namespace arrcoc {
 struct InformationConfig {
   float contrast_share = 0.6f;  ///< how much of the score asks for contrast besides entropy; [0, 1]
   float contrast_knee = 0.12f;  ///< luma contrast (standard deviation / 255) that earns half of that share; > 0
+  std::string validate() const {
+    if (!(contrast_share >= 0.f && contrast_share <= 1.f)) return "contrast_share: expected a number in [0, 1], got " + std::to_string(contrast_share);
+    if (!(contrast_knee > 0.f && contrast_knee < 1e6f)) return "contrast_knee: expected a number in (0, 1e6), got " + std::to_string(contrast_knee);
+    return {};
+  }
   bool operator==(const InformationConfig&) const = default;
 };
 
@@ -30,10 +35,7 @@ struct InformationScorer {
 
   std::vector<float> score(const Evidence& e) const {
     require_that(e.textures != nullptr, Code::missing_evidence, name, "expected textures, got none");
-    require_that(config.contrast_share >= 0.f && config.contrast_share <= 1.f, Code::bad_config, name,
-                 [&] { return "contrast_share: expected a number in [0, 1], got " + std::to_string(config.contrast_share); });
-    require_that(config.contrast_knee > 0.f && std::isfinite(config.contrast_knee), Code::bad_config, name,
-                 [&] { return "contrast_knee: expected a number above 0, got " + std::to_string(config.contrast_knee); });
+    if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     const Textures& t = *e.textures;
     require_that(t.grid == e.grid, Code::shape_mismatch, name, "textures and evidence have different grids");
     const Index entropy = t.channel("edge_entropy"), contrast = t.channel("intensity_contrast");

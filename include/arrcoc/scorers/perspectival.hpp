@@ -1,7 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,6 +15,13 @@ struct PerspectivalConfig {
   float orientation = 1.f;
   float global = 0.5f;      ///< of the distance from what the picture mostly is
   float floor = 0.02f;      ///< a map whose largest value is below this is not stretched to 1; (0, 1]
+  std::string validate() const {
+    for (const float w : {colour, intensity, orientation, global})
+      if (!(w >= 0.f && w < 1e6f)) return "weights: expected numbers in [0, 1e6), got " + std::to_string(w);
+    if (!(colour + intensity + orientation + global > 0.f)) return "weights: expected one above 0, got none";
+    if (!(floor > 0.f && floor <= 1.f)) return "floor: expected a number in (0, 1], got " + std::to_string(floor);
+    return {};
+  }
   bool operator==(const PerspectivalConfig&) const = default;
 };
 
@@ -33,14 +40,8 @@ struct PerspectivalScorer {
 
   std::vector<float> score(const Evidence& e) const {
     require_that(e.textures != nullptr, Code::missing_evidence, name, "expected textures, got none");
+    if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     const std::array<float, 4> gains{config.colour, config.intensity, config.orientation, config.global};
-    float total = 0;
-    for (const float g : gains) {
-      require_that(g >= 0.f && std::isfinite(g), Code::bad_config, name, [&] { return "weights: expected numbers of at least 0, got " + std::to_string(g); });
-      total += g;
-    }
-    require_that(total > 0.f, Code::bad_config, name, "weights: expected one above 0, got none");
-    require_that(config.floor > 0.f && config.floor <= 1.f, Code::bad_config, name, [&] { return "floor: expected a number in (0, 1], got " + std::to_string(config.floor); });
     const Textures& t = *e.textures;
     require_that(t.grid == e.grid, Code::shape_mismatch, name, "textures and evidence have different grids");
     const std::array<Index, 4> columns{t.channel("colour_contrast"), t.channel("intensity_contrast"), t.channel("orientation_contrast"), t.channel("cluster_distance")};

@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -10,6 +11,9 @@ namespace arrcoc {
 
 struct SoftmaxChannelEntropyConfig {
   float channel_weight = 1.f;  ///< every channel is multiplied by it before the softmax (the sketch: 1/13); > 0
+  std::string validate() const {
+    return channel_weight > 0.f && channel_weight < 1e6f ? "" : "channel_weight: expected a number in (0, 1e6), got " + std::to_string(channel_weight);
+  }
   bool operator==(const SoftmaxChannelEntropyConfig&) const = default;
 };
 
@@ -26,8 +30,7 @@ struct SoftmaxChannelEntropyScorer {
 
   std::vector<float> score(const Evidence& e) const {
     require_that(e.textures != nullptr, Code::missing_evidence, name, "expected textures, got none");
-    require_that(config.channel_weight > 0.f && std::isfinite(config.channel_weight), Code::bad_config, name,
-                 [&] { return "channel_weight: expected a number above 0, got " + std::to_string(config.channel_weight); });
+    if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     const Textures& t = *e.textures;
     require_that(t.grid == e.grid, Code::shape_mismatch, name, "textures and evidence have different grids");
     std::vector<float> out(static_cast<std::size_t>(e.grid.count()));

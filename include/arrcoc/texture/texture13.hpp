@@ -19,6 +19,13 @@ struct Texture13Config {
   Index clusters = 8;         ///< k of the k-means over cells; 1..64
   Index cluster_steps = 4;    ///< Lloyd iterations; 1..100
   float edge_floor = 8.f;     ///< grey levels of gradient (Sobel / 4) below which orientation counts as none; > 0
+  /// Empty, or what is out of range.
+  std::string validate() const {
+    if (clusters < 1 || clusters > 64) return "clusters: expected 1..64, got " + std::to_string(clusters);
+    if (cluster_steps < 1 || cluster_steps > 100) return "cluster_steps: expected 1..100, got " + std::to_string(cluster_steps);
+    if (!(edge_floor > 0.f && edge_floor < 1e6f)) return "edge_floor: expected a number in (0, 1e6), got " + std::to_string(edge_floor);
+    return {};
+  }
   bool operator==(const Texture13Config&) const = default;
 };
 
@@ -52,9 +59,7 @@ struct Texture13 {
     require_that(!image.empty(), Code::shape_mismatch, name, "expected a picture, got an empty one");
     require_that(grid.rows > 0 && grid.cols > 0, Code::shape_mismatch, name,
                  [&] { return "expected a grid of at least 1 x 1, got " + std::to_string(grid.rows) + " x " + std::to_string(grid.cols); });
-    require_that(config.clusters >= 1 && config.clusters <= 64, Code::bad_config, name, [&] { return "clusters: expected 1..64, got " + std::to_string(config.clusters); });
-    require_that(config.cluster_steps >= 1 && config.cluster_steps <= 100, Code::bad_config, name, [&] { return "cluster_steps: expected 1..100, got " + std::to_string(config.cluster_steps); });
-    require_that(config.edge_floor > 0.f && config.edge_floor < 1e6f, Code::bad_config, name, [&] { return "edge_floor: expected a number above 0, got " + std::to_string(config.edge_floor); });
+    if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     const auto sums = sum_cells(image, grid);
     Textures out;
     out.grid = grid;
