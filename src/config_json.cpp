@@ -20,7 +20,7 @@ void collect(const Json& object, const std::string& path, std::string_view where
   for (const auto& [key, value] : object.items()) {
     const std::string here = path.empty() ? key : path + "." + key;
     require_that(!key.empty() && key.find('.') == std::string::npos, Code::bad_config, where,
-                 [&, &k = key] { return "expected keys without dots, got '" + k.substr(0, 200) + "' in '" + path + "'"; });
+                 [&, &k = key] { return "expected keys without dots, got '" + printable(k) + "' in '" + path + "'"; });
     if (value.is_object()) collect(value, here, where, out);
     else if (value.is_string()) out[here] = value.get<std::string>();
     else if (value.is_boolean() || value.is_number_integer()) out[here] = value.dump();

@@ -91,8 +91,8 @@ std::string utf8(unsigned code) {
 std::vector<std::string> byte_characters() {
   std::vector<std::string> shown, hidden;
   for (unsigned b = 0; b < 256; ++b) {
-    const bool printable = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
-    if (printable) shown.push_back(utf8(b));
+    const bool as_itself = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
+    if (as_itself) shown.push_back(utf8(b));
     else hidden.push_back(utf8(256 + static_cast<unsigned>(hidden.size())));
   }
   shown.insert(shown.end(), hidden.begin(), hidden.end());

@@ -1,6 +1,7 @@
 #pragma once
 // Little helpers over nlohmann/json, for files that people and other programs wrote: one strict parse, and typed getters that collect
 // every problem with its path.
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -14,6 +15,15 @@
 namespace arrcoc::io {
 
 using Json = nlohmann::json;
+
+/// Text from a file as part of a one-line message: control characters become '?', and it ends at a character's border.
+inline std::string printable(std::string_view text, std::size_t most = 200) {
+  std::size_t end = std::min(most, text.size());
+  while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  std::string out(text.substr(0, end));
+  for (char& c : out) if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  return out + (end < text.size() ? "..." : "");
+}
 
 /// Parses a whole text. Refuses what JSON does not allow, duplicate keys, NUL bytes and more than 64 levels: Error{code}.
 /// `max_values` bounds the number of values, and with it the memory.
@@ -30,7 +40,7 @@ inline Json parse_json(std::string_view text, Code code, std::string_view where,
     if (event == Json::parse_event_t::object_end) keys.pop_back();
     if (event == Json::parse_event_t::key) {
       const auto& key = parsed.get_ref<const std::string&>();
-      require_that(keys.back().insert(key).second, code, where, [&] { return "JSON: duplicate key '" + key.substr(0, 200) + "'"; });
+      require_that(keys.back().insert(key).second, code, where, [&] { return "JSON: duplicate key '" + printable(key) + "'"; });
     }
     return true;
   };
@@ -39,15 +49,14 @@ inline Json parse_json(std::string_view text, Code code, std::string_view where,
   } catch (const nlohmann::json::exception& e) {
     std::string why = e.what();  // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
     if (const auto end = why.find("] "); end != std::string::npos) why.erase(0, end + 2);
-    for (char& c : why) if (static_cast<unsigned char>(c) < 0x20) c = ' ';
-    fail(code, where, "JSON: " + why.substr(0, 300));
+    for (char& c : why) if (static_cast<unsigned char>(c) >= 0x80) c = '?';  // it quotes the bytes it stumbled over
+    fail(code, where, "JSON: " + printable(why, 300));
   }
 }
 
 /// A value as people would write it in a message, cut to 60 characters.
 inline std::string shown(const Json& value) {
-  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  return text.size() <= 60 ? text : text.substr(0, 57) + "...";
+  return printable(value.dump(-1, ' ', false, Json::error_handler_t::replace), 60);
 }
 
 /// One object of a file. Getters record "path: expected ..., got ..." in `problems` and return a harmless value.

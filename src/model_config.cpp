@@ -36,7 +36,7 @@ void divides(const JsonObject& o, const char* small, Index a, const char* large,
 
 void only(const JsonObject& o, const char* key, const std::string& value) {
   const std::string got = o.text(key, value);
-  if (got != value) o.problem(key, "expected \"" + value + "\", got \"" + got.substr(0, 60) + "\"");
+  if (got != value) o.problem(key, "expected \"" + value + "\", got \"" + printable(got, 60) + "\"");
 }
 
 void absent_or(const JsonObject& o, const char* key, const Json& value) {
@@ -63,7 +63,7 @@ void read_rope(const JsonObject& text, TextConfig& c) {
 
   const std::string type = rope.has("rope_type") ? rope.text("rope_type") : rope.text("type", "default");
   if (type == "default" || type == "mrope") return;
-  if (type != "yarn") return rope.problem("rope_type", "expected \"default\" or \"yarn\", got \"" + type.substr(0, 60) + "\"");
+  if (type != "yarn") return rope.problem("rope_type", "expected \"default\" or \"yarn\", got \"" + printable(type, 60) + "\"");
   c.yarn_original_positions = static_cast<double>(rope.integer("original_max_position_embeddings", 1, max_positions, c.max_positions));
   if (rope.is_null("factor")) c.yarn_factor = static_cast<double>(c.max_positions) / c.yarn_original_positions;  // as 5.x does
   else c.yarn_factor = rope.number("factor", 1.0, 1e6);
@@ -219,7 +219,7 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
   const std::string type = top.text("model_type");
   const bool moe = type == "qwen3_vl_moe";
   require_that(moe || type == "qwen3_vl", Code::bad_model_config, where,
-               [&] { return "config.json.model_type: expected \"qwen3_vl\" or \"qwen3_vl_moe\", got " + (type.empty() ? "none" : "\"" + type.substr(0, 60) + "\""); });
+               [&] { return "config.json.model_type: expected \"qwen3_vl\" or \"qwen3_vl_moe\", got " + (type.empty() ? "none" : "\"" + printable(type, 60) + "\""); });
   absent_or(top, "quantization_config", nullptr);
   if (!top.has("text_config")) top.problem("text_config", "expected, got none");
 

@@ -40,7 +40,7 @@ fs::path resolve(const std::string& name, const fs::path& hub_cache) {
   });
   std::string revision = read_file(repo / "refs" / "main");
   while (!revision.empty() && std::isspace(static_cast<unsigned char>(revision.back()))) revision.pop_back();
-  require_that(plain_name(revision), Code::file_unreadable, name, [&] { return "refs/main: expected the name of a snapshot, got '" + revision.substr(0, 60) + "'"; });
+  require_that(plain_name(revision), Code::file_unreadable, name, [&] { return "refs/main: expected the name of a snapshot, got '" + printable(revision, 60) + "'"; });
   const fs::path snapshot = repo / "snapshots" / revision;
   require_that(present(snapshot / "config.json"), Code::file_missing, name, [&] { return "snapshot " + revision + " has no config.json" + advice; });
   return snapshot;
@@ -73,7 +73,7 @@ void open_shards(const fs::path& folder, const fs::path& index, WeightFiles& out
   std::vector<std::string> missing;
   for (const auto& [tensor, file] : json["weight_map"].items()) {
     require_that(file.is_string() && plain_name(file.get_ref<const std::string&>()), Code::bad_safetensors, where, [&, &t = tensor, &f = file] {
-      return "weight_map['" + t.substr(0, 200) + "']: expected the name of a file in this folder, got " + shown(f);
+      return "weight_map['" + printable(t) + "']: expected the name of a file in this folder, got " + shown(f);
     });
     const auto& name = file.get_ref<const std::string&>();
     auto& shard = opened[name];
@@ -82,7 +82,7 @@ void open_shards(const fs::path& folder, const fs::path& index, WeightFiles& out
       shard = std::make_shared<const SafetensorsFile>(SafetensorsFile::open(folder / name));
       out.files.push_back(shard);
     }
-    if (shard->entries().find(tensor) == shard->entries().end()) missing.push_back("'" + tensor.substr(0, 200) + "' in " + name);
+    if (shard->entries().find(tensor) == shard->entries().end()) missing.push_back("'" + printable(tensor) + "' in " + name);
     out.where.emplace(tensor, shard.get());
   }
   for (const auto& [name, shard] : opened) add_identity(folder / name, identity);

@@ -33,7 +33,7 @@ std::optional<DType> readable(std::string_view dtype) {
   return std::nullopt;
 }
 
-std::string named_tensor(std::string_view name) { return "tensor '" + std::string(name.substr(0, 200)) + "'"; }
+std::string named_tensor(std::string_view name) { return "tensor '" + printable(name) + "'"; }
 
 std::uint64_t unsigned_of(const Json& v, std::string_view where, std::string_view tensor, std::string_view what) {
   require_that(v.is_number_unsigned(), Code::bad_safetensors, where,
@@ -75,7 +75,7 @@ std::map<std::string, TensorEntry, std::less<>> parse_safetensors_header(std::st
     if (name == "__metadata__") {
       require_that(item.is_object(), Code::bad_safetensors, where, [&, &i = item] { return "__metadata__: expected an object, got " + shown(i); });
       for (const auto& [key, text] : item.items())
-        require_that(text.is_string(), Code::bad_safetensors, where, [&, &k = key, &t = text] { return "__metadata__." + k.substr(0, 200) + ": expected a string, got " + shown(t); });
+        require_that(text.is_string(), Code::bad_safetensors, where, [&, &k = key, &t = text] { return "__metadata__." + printable(k) + ": expected a string, got " + shown(t); });
       continue;
     }
     entries.emplace(name, parse_entry(name, item, where));
