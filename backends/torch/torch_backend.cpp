@@ -1,165 +1,60 @@
-// The kernels of TorchBackend. Every public body runs inside `edge`: autograd on or off, and the library's exceptions translated.
-#include "arrcoc/torch.hpp"
-
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-#include <c10/core/GradMode.h>
+// The kernels of TorchBackend. Every public body runs inside `edge`.
 #include <c10/core/impl/VirtualGuardImpl.h>
 
-#include <algorithm>
-#include <new>
+#include <cmath>
+#include <cstring>
 #include <utility>
 
+#include "torch_detail.hpp"
+
 namespace arrcoc {
+using namespace torch_detail;
 namespace {
 
-// Probabilities held at a time by the blocked attention.
-constexpr Index block_elements = Index{1} << 24;
+/// Rows that a loop of our own may walk: float32 on the CPU, neighbours side by side.
+bool plain_rows(const at::Tensor& t) { return t.is_cpu() && t.scalar_type() == at::kFloat && t.stride(1) == 1; }
 
-std::string first_line(const char* text) {
-  std::string s(text);
-  s.resize(std::min(s.find('\n'), s.size()));
-  return s;
-}
-
-template <class F>
-auto edge(std::string_view where, const TorchOptions& o, F&& f) {
-  const c10::AutoGradMode mode(o.keep_graph && c10::GradMode::is_enabled());
-  try {
-    return f();
-  } catch (const c10::OutOfMemoryError& e) {
-    fail(Code::out_of_memory, where, first_line(e.what_without_backtrace()));
-  } catch (const c10::Error& e) {
-    const std::string sentence = first_line(e.what_without_backtrace());
-    // The CPU allocator reports through the general class.
-    fail(sentence.find("can't allocate memory") != std::string::npos ? Code::out_of_memory : Code::device_error, where, sentence);
-  } catch (const std::bad_alloc&) {
-    fail(Code::out_of_memory, where, "host memory exhausted");
-  }
-}
-
-std::string shape_of(const at::Tensor& t) { return t.defined() ? shape_text({t.sizes().data(), static_cast<std::size_t>(t.dim())}) : "no tensor"; }
-
-void need(bool ok, std::string_view where, std::string_view expected, const at::Tensor& got) {
-  require_that(ok, Code::shape_mismatch, where, [&] { return "expected " + std::string(expected) + ", got " + shape_of(got); });
-}
-void need_matrix(const at::Tensor& t, std::string_view where) { need(t.defined() && t.dim() == 2, where, "a [rows, cols] tensor", t); }
-void need_width(const at::Tensor& t, Index cols, std::string_view where) {
-  need(t.defined() && t.dim() == 2 && t.size(1) == cols, where, "[rows, " + std::to_string(cols) + "]", t);
-}
-void need_weight(const at::Tensor& w, Index n, std::string_view where) {
-  need(w.defined() && w.dim() == 1 && w.size(0) == n, where, "a weight [" + std::to_string(n) + "]", w);
-}
-void need_repeatable(const at::Tensor& a, const at::Tensor& b, std::string_view where) {
-  need_matrix(a, where);
-  need(b.defined() && b.dim() == 2 && b.size(1) == a.size(1) && (b.size(0) == a.size(0) || b.size(0) == 1), where,
-       shape_of(a) + " or one row of it", b);
-}
-
-/// On the device, checked against the rows it points into. A copy: autograd may hold it longer than the caller's span lives.
-template <class T>
-at::Tensor index_tensor(std::span<const T> idx, Index rows, at::Device device, std::string_view where) {
-  for (const T i : idx)
-    require_that(i >= 0 && static_cast<Index>(i) < rows, Code::shape_mismatch, where, [&] {
-      return "row index: expected in [0, " + std::to_string(rows) + "), got " + std::to_string(i); });
-  at::Tensor t = at::empty({static_cast<Index>(idx.size())}, at::kLong);
-  std::copy(idx.begin(), idx.end(), t.mutable_data_ptr<Index>());
-  return t.to(device);
-}
-
-/// [L, heads * d] -> [heads, L, d].
-at::Tensor by_head(const at::Tensor& x, Index heads) { return x.reshape({x.size(0), heads, x.size(1) / heads}).transpose(0, 1); }
-
-struct Seen {
-  at::Tensor out;       // [Lq, heads * dv]
-  at::Tensor received;  // [Lk] in double, or undefined
-};
-
-/// One group of rows: every query sees the keys up to its own row + offset (causal), or all of them.
-class Group {
- public:
-  Group(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const AttentionSpec& s, Index offset, bool keep_graph)
-      : q_(q), k_(k), v_(v), spec_(s), offset_(offset), keep_graph_(keep_graph) {}
-
-  Seen run() const {
-    const Index rows = q_.size(0), keys = k_.size(0);
-    const bool every_key = !spec_.causal || (rows == 1 && offset_ + 1 >= keys);
-    if (!spec_.want_received && (every_key || (offset_ == 0 && rows == keys))) return {fused(!every_key), {}};
-    return blocked();
-  }
-
- private:
-  at::Tensor fused(bool causal) const {
-    const Index rows = q_.size(0), group = spec_.heads / spec_.kv_heads, dv = v_.size(1) / spec_.kv_heads;
-    at::Tensor q = by_head(q_, spec_.heads), k = by_head(k_, spec_.kv_heads), v = by_head(v_, spec_.kv_heads);
-    if (group > 1 && !causal && rows == 1) {
-      q = q.reshape({spec_.kv_heads, group, q.size(2)});  // one query row: its heads stand where rows would
-    } else if (group > 1) {
-      k = k.repeat_interleave(group, 0);
-      v = v.repeat_interleave(group, 0);
+/// One pass over memory where the library needs five. Sixteen partial sums in a fixed order: the same on any number of threads.
+at::Tensor rms_norm_rows(const at::Tensor& x, const at::Tensor& w, float eps) {
+  const Index rows = x.size(0), n = x.size(1), stride = x.stride(0);
+  at::Tensor out = at::empty({rows, n}, x.options());
+  const float *in = x.const_data_ptr<float>(), *weight = w.const_data_ptr<float>();
+  float* to = out.mutable_data_ptr<float>();
+  at::parallel_for(0, rows, std::max<Index>(1, 16384 / std::max<Index>(1, n)), [&](Index begin, Index end) {
+    for (Index r = begin; r < end; ++r) {
+      const float* row = in + r * stride;
+      float* y = to + r * n;
+      float part[16] = {};
+      Index i = 0;
+      for (; i + 16 <= n; i += 16)
+        for (Index j = 0; j < 16; ++j) part[j] += row[i + j] * row[i + j];
+      double sum = 0;
+      for (; i < n; ++i) sum += static_cast<double>(row[i]) * static_cast<double>(row[i]);
+      for (const float p : part) sum += static_cast<double>(p);
+      const float factor = 1.0f / std::sqrt(static_cast<float>(sum / static_cast<double>(n)) + eps);
+      for (i = 0; i < n; ++i) y[i] = row[i] * factor * weight[i];
     }
-    const at::Tensor o = at::scaled_dot_product_attention(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0), {}, 0.0, causal, spec_.scale).squeeze(0);
-    if (group > 1 && rows == 1 && !causal) return o.reshape({1, spec_.heads * dv});
-    return o.transpose(0, 1).reshape({rows, spec_.heads * dv});
-  }
+  });
+  return out;
+}
 
-  Seen blocked() const {
-    const Index rows = q_.size(0), keys = k_.size(0), hk = spec_.kv_heads, group = spec_.heads / hk, d = q_.size(1) / spec_.heads, dv = v_.size(1) / hk;
-    const at::Tensor q = q_.reshape({rows, hk, group, d}).permute({1, 2, 0, 3});  // [hk, group, rows, d]
-    const at::Tensor k = by_head(k_, hk).transpose(1, 2), v = by_head(v_, hk);  // [hk, d, keys], [hk, keys, dv]
-    const at::Tensor none = at::zeros({1, 1, 1}, q_.options());
-    const Index step = std::clamp<Index>(block_elements / std::max<Index>(1, spec_.heads * keys), 1, 256);
-    Seen seen;
-    if (spec_.want_received) seen.received = at::zeros({keys}, q_.options().dtype(at::kDouble));
-    std::vector<at::Tensor> blocks;
-    for (Index begin = 0; begin < rows; begin += step) {
-      const Index n = std::min(step, rows - begin), reach = spec_.causal ? std::min(keys, begin + n + offset_) : keys;
-      at::Tensor s = at::baddbmm(none, q.slice(2, begin, begin + n).reshape({hk, group * n, d}), k.slice(2, 0, reach), 0, spec_.scale);
-      if (spec_.causal) {
-        const at::Tensor own = at::arange(begin + offset_, begin + offset_ + n, at::TensorOptions(at::kLong).device(q_.device())).unsqueeze(1);
-        const at::Tensor later = at::arange(reach, own.options()).unsqueeze(0).gt(own);
-        at::Tensor s4 = s.view({hk, group, n, reach});
-        if (keep_graph_) s = s4.masked_fill(later, -INFINITY).view({hk, group * n, reach});
-        else s4.masked_fill_(later, -INFINITY);
+at::Tensor rope_rows(const at::Tensor& x, Index heads, const at::Tensor& cos, const at::Tensor& sin) {
+  const Index rows = x.size(0), half = cos.size(1), stride = x.stride(0), width = 2 * half;
+  at::Tensor out = at::empty(x.sizes(), x.options());
+  const float *in = x.const_data_ptr<float>(), *c = cos.const_data_ptr<float>(), *s = sin.const_data_ptr<float>();
+  float* to = out.mutable_data_ptr<float>();
+  at::parallel_for(0, rows, std::max<Index>(1, 16384 / std::max<Index>(1, heads * width)), [&](Index begin, Index end) {
+    for (Index r = begin; r < end; ++r) {
+      const float *cr = c + r * cos.stride(0), *sr = s + r * sin.stride(0);
+      for (Index h = 0; h < heads; ++h) {
+        const float *a = in + r * stride + h * width, *b = a + half;
+        float *ya = to + (r * heads + h) * width, *yb = ya + half;
+        for (Index i = 0; i < half; ++i) ya[i] = a[i] * cr[i] - b[i] * sr[i];
+        for (Index i = 0; i < half; ++i) yb[i] = b[i] * cr[i] + a[i] * sr[i];
       }
-      const at::Tensor p = at::softmax(s, -1);
-      if (spec_.want_received) {
-        const at::Tensor mass = p.sum({0, 1}, false, at::kDouble);
-        seen.received = seen.received + (reach == keys ? mass : at::constant_pad_nd(mass, {0, keys - reach}));
-      }
-      blocks.push_back(at::bmm(p, v.slice(1, 0, reach)).view({hk, group, n, dv}).permute({2, 0, 1, 3}).reshape({n, spec_.heads * dv}));
     }
-    seen.out = blocks.size() == 1 ? blocks[0] : at::cat(blocks, 0);
-    return seen;
-  }
-
-  const at::Tensor &q_, &k_, &v_;
-  const AttentionSpec& spec_;
-  Index offset_;
-  bool keep_graph_;
-};
-
-void check_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const AttentionSpec& s) {
-  constexpr std::string_view where = "torch.attention";
-  for (const at::Tensor* t : {&q, &k, &v}) need_matrix(*t, where);
-  require_that(s.heads > 0 && s.kv_heads > 0 && s.heads % s.kv_heads == 0, Code::shape_mismatch, where, [&] {
-    return "heads: expected a multiple of the kv heads, got " + std::to_string(s.heads) + " and " + std::to_string(s.kv_heads); });
-  need(q.size(1) % s.heads == 0, where, "queries as wide as a multiple of " + std::to_string(s.heads) + " heads", q);
-  need_width(k, q.size(1) / s.heads * s.kv_heads, where);
-  need(v.size(0) == k.size(0) && v.size(1) % s.kv_heads == 0, where, "values with as many rows as the keys " + shape_of(k), v);
-  need(k.size(0) > 0 || q.size(0) == 0, where, "at least one key", k);
-  require_that(s.causal_offset >= 0 && s.shared_prefix >= 0 && s.shared_prefix <= k.size(0), Code::shape_mismatch, where,
-               "causal_offset and shared_prefix: expected in the range of the keys");
-  if (s.segments.empty() && s.shared_prefix == 0) return;
-  need(q.size(0) + s.causal_offset == k.size(0), where, "as many queries as uncached keys, " + std::to_string(k.size(0) - s.causal_offset), q);
-  Index end = s.shared_prefix;
-  for (const Segment& g : s.segments) {
-    require_that(g.begin == end && g.end >= g.begin, Code::shape_mismatch, where, [&] {
-      return "segments: expected the next to begin at row " + std::to_string(end) + ", got [" + std::to_string(g.begin) + ", " + std::to_string(g.end) + ")"; });
-    end = g.end;
-  }
-  require_that(s.segments.empty() || end == k.size(0), Code::shape_mismatch, where, [&] {
-    return "segments: expected to end at row " + std::to_string(k.size(0)) + ", got " + std::to_string(end); });
+  });
+  return out;
 }
 
 }  // namespace
@@ -282,8 +177,8 @@ at::Tensor TorchBackend::rms_norm(const Tensor& x, const Weight& w, float eps) c
   need_matrix(x, "torch.rms_norm");
   need_weight(w.value, x.size(1), "torch.rms_norm");
   return edge("torch.rms_norm", options_, [&] {
-    at::Tensor y = x * at::rsqrt(x.square().mean(1, true) + eps);
-    return options_.keep_graph ? y * w.value : y.mul_(w.value);
+    if (!options_.keep_graph && plain_rows(x) && w.value.scalar_type() == at::kFloat && w.value.is_contiguous()) return rms_norm_rows(x, w.value, eps);
+    return x * at::rsqrt(x.square().mean(1, true) + eps) * w.value;
   });
 }
 
@@ -386,94 +281,12 @@ at::Tensor TorchBackend::rope(const Tensor& x, Index heads, const Tensor& cos, c
     need(t->defined() && t->dim() == 2 && t->size(0) == x.size(0) && t->size(1) == half, where,
          "[" + std::to_string(x.size(0)) + ", " + std::to_string(half) + "] angles", *t);
   return edge(where, options_, [&] {
+    if (!options_.keep_graph && plain_rows(x) && plain_rows(cos) && plain_rows(sin)) return rope_rows(x, heads, cos, sin);
     const at::Tensor y = x.reshape({x.size(0), heads, 2, half}), a = y.select(2, 0), b = y.select(2, 1);
     const at::Tensor c = cos.unsqueeze(1), s = sin.unsqueeze(1);
-    if (options_.keep_graph) return at::stack({a * c - b * s, b * c + a * s}, 2).view(x.sizes());
-    at::Tensor out = at::empty(x.sizes(), x.options()), halves = out.view({x.size(0), heads, 2, half});
-    at::Tensor first = halves.select(2, 0), second = halves.select(2, 1);
-    at::mul_out(first, a, c);
-    first.sub_(b * s);
-    at::mul_out(second, b, c);
-    second.add_(a * s);
-    return out;
+    return at::stack({a * c - b * s, b * c + a * s}, 2).view(x.sizes());
   });
 }
-
-Attended<at::Tensor> TorchBackend::attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& spec) const {
-  check_attention(q, k, v, spec);
-  return edge("torch.attention", options_, [&]() -> Attended<Tensor> {
-    const Index rows = q.size(0), keys = k.size(0), prefix = spec.shared_prefix, width = v.size(1) / spec.kv_heads * spec.heads;
-    if (rows == 0) return {at::empty({0, width}, q.options()), spec.want_received ? at::zeros({1, keys}, q.options()) : Tensor()};
-    const auto finish = [](const at::Tensor& mass, const Tensor& like) { return mass.to(like.scalar_type()).unsqueeze(0); };
-    if (spec.segments.empty() && prefix == 0) {
-      const Seen seen = Group(q, k, v, spec, spec.causal_offset, options_.keep_graph).run();
-      return {seen.out, spec.want_received ? finish(seen.received, q) : Tensor()};
-    }
-    std::vector<Segment> segments = spec.segments;
-    if (segments.empty()) segments.push_back({prefix, keys});
-    std::vector<at::Tensor> outs, masses;
-    const auto group = [&](Segment s, bool with_prefix) {
-      const Index first = std::max<Index>(0, s.begin - spec.causal_offset), last = std::max<Index>(0, s.end - spec.causal_offset);
-      const Index before = with_prefix ? prefix : 0;
-      Seen seen;
-      if (first < last) {
-        const auto visible = [&](const at::Tensor& t) {
-          if (before == 0) return t.slice(0, s.begin, s.end);
-          return before == s.begin ? t.slice(0, 0, s.end) : at::cat({t.slice(0, 0, before), t.slice(0, s.begin, s.end)}, 0);
-        };
-        const at::Tensor own_q = q.slice(0, first, last), own_k = visible(k), own_v = visible(v);
-        const Index offset = before + first + spec.causal_offset - s.begin;
-        seen = Group(own_q, own_k, own_v, spec, offset, options_.keep_graph).run();
-        outs.push_back(seen.out);
-      }
-      if (!spec.want_received) return;
-      if (!seen.received.defined()) seen.received = at::zeros({before + s.end - s.begin}, q.options().dtype(at::kDouble));
-      if (before > 0) masses[0] = masses[0] + seen.received.slice(0, 0, before);
-      masses.push_back(seen.received.slice(0, before));
-    };
-    if (prefix > 0) group({0, prefix}, false);
-    for (const Segment& s : segments) group(s, prefix > 0);
-    return {outs.size() == 1 ? outs[0] : at::cat(outs, 0), spec.want_received ? finish(at::cat(masses, 0), q) : Tensor()};
-  });
-}
-
-TorchBackend::Cache TorchBackend::make_cache(Index capacity, Index width) const {
-  require_that(capacity >= 0 && width > 0, Code::shape_mismatch, "torch.make_cache", "expected a capacity and a width");
-  return edge("torch.make_cache", options_, [&] {
-    Cache c;
-    c.width = width;
-    const auto options = at::TensorOptions(at::kFloat).device(device_);
-    c.keys = at::empty({options_.keep_graph ? 0 : capacity, width}, options);
-    c.values = at::empty({options_.keep_graph ? 0 : capacity, width}, options);
-    return c;
-  });
-}
-
-void TorchBackend::cache_append(Cache& cache, const Tensor& k, const Tensor& v) const {
-  need_width(k, cache.width, "torch.cache_append");
-  need(v.defined() && v.sizes() == k.sizes(), "torch.cache_append", shape_of(k), v);
-  edge("torch.cache_append", options_, [&] {
-    const Index end = cache.rows + k.size(0);
-    const auto append = [&](at::Tensor& buffer, const Tensor& rows) {
-      if (options_.keep_graph) {
-        buffer = cache.rows == 0 ? rows : at::cat({buffer, rows}, 0);
-        return;
-      }
-      if (end > buffer.size(0)) {
-        at::Tensor larger = at::empty({std::max(end, 2 * buffer.size(0)), cache.width}, buffer.options());
-        larger.slice(0, 0, cache.rows).copy_(buffer.slice(0, 0, cache.rows));
-        buffer = larger;
-      }
-      buffer.slice(0, cache.rows, end).copy_(rows);
-    };
-    append(cache.keys, k);
-    append(cache.values, v);
-    cache.rows = end;
-  });
-}
-
-at::Tensor TorchBackend::cache_keys(const Cache& cache) const { return cache.keys.slice(0, 0, cache.rows); }
-at::Tensor TorchBackend::cache_values(const Cache& cache) const { return cache.values.slice(0, 0, cache.rows); }
 
 at::Tensor TorchBackend::conv2d(const Tensor& x, const Weight& w, const Weight& bias, const Conv2dSpec& s) const {
   constexpr std::string_view where = "torch.conv2d";

@@ -18,11 +18,11 @@
 #include <cmath>
 #include <functional>
 
-#if __has_include("conformance/conformance.hpp")
 #include "conformance/conformance.hpp"
-#endif
 
 using namespace arrcoc;
+
+ARRCOC_CONFORMANCE(TorchBackend)
 
 namespace {
 

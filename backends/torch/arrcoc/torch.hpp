@@ -87,7 +87,7 @@ class TorchBackend {
 
   Tensor rope(const Tensor& x, Index heads, const Tensor& cos, const Tensor& sin) const;
   /// Query row i stands at key row i + causal_offset; so does its segment. Rows of the shared prefix see the prefix alone.
-  /// The received mass is summed over blocks of queries: never more than about 64 MiB of probabilities at a time.
+  /// The received mass is summed over blocks of queries: never more than about 8 MiB of probabilities at a time.
   Attended<Tensor> attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& spec) const;
   Cache make_cache(Index capacity, Index width) const;
   void cache_append(Cache& cache, const Tensor& k, const Tensor& v) const;
