@@ -49,6 +49,10 @@ MUTATIONS = [
     ("repetition penalty divides negatives", Q + "sampling.hpp", "s = s < 0 ? s * r : s / r;", "s = s / r;"),
     ("top-p drops the crossing token", Q + "sampling.hpp", "if (cumulative > 1.0 - static_cast<double>(c.top_p)) break;\n      scores[order[i]] = dropped;",
      "scores[order[i]] = dropped;\n      if (cumulative > 1.0 - static_cast<double>(c.top_p)) break;"),
+    ("sizes rounded half up", Q + "smart_resize.hpp", "static_cast<Index>(std::nearbyint(h / f)) * factor", "static_cast<Index>(std::round(h / f)) * factor"),
+    ("bicubic kernel with a = -0.75", Q + "resize.hpp", "constexpr double a = -0.5;", "constexpr double a = -0.75;"),
+    ("resize without antialias", Q + "resize.hpp", "stretch = std::max(scale, 1.0)", "stretch = 1.0"),
+    ("channels after the frames in a patch row", Q + "patchify.hpp", "for (std::size_t k = 0; k < 3; ++k) {\n      float* plane", "for (const std::size_t k : {2, 1, 0}) {\n      float* plane"),
 ]
 
 
