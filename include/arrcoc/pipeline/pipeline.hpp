@@ -107,9 +107,10 @@ class Pipeline {
       out.textures = texture.generate(picture.native, picture.grid);
       evidence.textures = &out.textures;
     }
-    if (wanted & (Need::vision | Need::query)) {
+    if (wanted & (Need::vision | Need::query | Need::deepstack)) {
       require_that(b.rows(features.vision) == picture.grid.count(), Code::missing_evidence, "pipeline",
                    "a stage needs vision embeddings, which this phase does not have");
+      show_host(b, features, evidence);
     }
     {
       const StageTimer timer(trace, "score");
@@ -178,28 +179,7 @@ class Pipeline {
     return out;
   }
 
- private:
-  template <class S>
-  static Needs stage_needs(const S& s) {
-    if constexpr (requires { { s.needs_now() } -> std::convertible_to<Needs>; }) return s.needs_now();  // an erased stage
-    else return S::needs;
-  }
-
-  static TensorEvidence<B> look(B& b, const qwen3vl::Encoded<B>& e, const Prompt& prompt, Grid grid, Index first, Index last) {
-    TensorEvidence<B> t;
-    t.grid = grid;
-    t.vision = b.slice_rows(e.vision.tokens, first, last);
-    for (const auto& level : e.vision.deepstack) t.deepstack.push_back(b.slice_rows(level, first, last));
-    if (!prompt.question.empty()) {
-      t.question = b.gather_rows(e.embeddings, prompt.question);
-      t.query = b.mean_rows(t.question);
-    } else {  // nothing was asked: a zero query, which couples to everything alike
-      const std::vector<float> zero(static_cast<std::size_t>(b.cols(e.embeddings)));
-      t.question = t.query = b.from_host(zero, 1, b.cols(e.embeddings));
-    }
-    return t;
-  }
-
+  /// Analytic costs of a prompt whose surviving columns and DeepStack rows are in `in`.
   static Costs count_costs(const ModelConfig& config, const std::vector<Picture>& pictures, const Prompt& prompt, const qwen3vl::Injected<B>& in) {
     Costs c;
     c.sequence_length_before = static_cast<Index>(prompt.ids.size());
@@ -216,6 +196,41 @@ class Pipeline {
     c.decode_flops_per_token = language_flops(config.text, 1, c.sequence_length);
     c.kv_bytes = kv_bytes(config.text, c.sequence_length);
     return c;
+  }
+
+ private:
+  template <class S>
+  static Needs stage_needs(const S& s) {
+    if constexpr (requires { { s.needs_now() } -> std::convertible_to<Needs>; }) return s.needs_now();  // an erased stage
+    else return S::needs;
+  }
+
+  /// Copies features to the host plane, for the stages that read them there.
+  void show_host(B& b, const TensorEvidence<B>& features, Evidence& evidence) const {
+    const unsigned host = scorers.host_needs().evidence | stage_needs(balancer).evidence | stage_needs(allocator).evidence;
+    const auto copied = [&](const typename B::Tensor& t) { return host_tensor(b.to_host(t), {b.rows(t), b.cols(t)}); };
+    if (host & Need::vision) evidence.vision = copied(features.vision);
+    if (host & Need::query) {
+      evidence.query = copied(features.query);
+      evidence.query.shape = {evidence.query.dim(1)};
+    }
+    if (host & Need::deepstack)
+      for (const auto& level : features.deepstack) evidence.deepstack.push_back(copied(level));
+  }
+
+  static TensorEvidence<B> look(B& b, const qwen3vl::Encoded<B>& e, const Prompt& prompt, Grid grid, Index first, Index last) {
+    TensorEvidence<B> t;
+    t.grid = grid;
+    t.vision = b.slice_rows(e.vision.tokens, first, last);
+    for (const auto& level : e.vision.deepstack) t.deepstack.push_back(b.slice_rows(level, first, last));
+    if (!prompt.question.empty()) {
+      t.question = b.gather_rows(e.embeddings, prompt.question);
+      t.query = b.mean_rows(t.question);
+    } else {  // nothing was asked: a zero query, which couples to everything alike
+      const std::vector<float> zero(static_cast<std::size_t>(b.cols(e.embeddings)));
+      t.question = t.query = b.from_host(zero, 1, b.cols(e.embeddings));
+    }
+    return t;
   }
 };
 

@@ -37,6 +37,15 @@ struct ScorerSet {
     ((all.evidence |= S::needs.evidence, all.phase = S::needs.phase > all.phase ? S::needs.phase : all.phase), ...);
     return all;
   }
+  /// What the scorers on the host plane look at.
+  static constexpr Needs host_needs() {
+    Needs all;
+    for (const Needs n : {Needs{}, (require::scores<S> ? Needs(S::needs) : Needs{})...}) {
+      all.evidence |= n.evidence;
+      all.phase = n.phase > all.phase ? n.phase : all.phase;
+    }
+    return all;
+  }
   std::vector<std::string> names() const { return {std::string(S::name)...}; }
 
   /// [M, N], scorer by scorer.

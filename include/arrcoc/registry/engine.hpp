@@ -1,0 +1,134 @@
+#pragma once
+// One question at a time on a loaded model, with the backend erased: plain data in, plain data out.
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "arrcoc/core/config.hpp"
+#include "arrcoc/core/image.hpp"
+#include "arrcoc/core/trace.hpp"
+#include "arrcoc/pipeline/pipeline.hpp"
+#include "arrcoc/qwen3vl/resize.hpp"
+#include "arrcoc/registry/registry.hpp"
+
+namespace arrcoc {
+
+struct EngineOptions {
+  std::string model;                        // a Hugging Face folder, or org/name in the Hub cache
+  std::filesystem::path hub_cache;          // where Hub snapshots lie; may be empty
+  std::string chat_template = "auto";       // or "builtin"
+  int threads = 0;                          // 0: as many as the machine has
+  std::string device = "cpu";               // torch only
+};
+
+/// A decoded picture.
+struct InputPicture {
+  Image image;                   // [H, W, 3] as decoded
+  std::string name;              // for messages and results
+  double decode_milliseconds = 0;
+  std::vector<Box> boxes;        // answer boxes in native pixels; the oracle reads them
+};
+
+struct GenerationChoice {
+  Index max_new_tokens = 128;
+  bool sample = false;                            // with the model's own values unless given here
+  std::optional<float> temperature, top_p, repetition_penalty;
+  std::optional<Index> top_k;
+  bool ignore_eos = false;
+  std::vector<TokenId> forced;                    // fed back instead of the chosen tokens; sets the length
+};
+
+struct AnswerRequest {
+  std::vector<InputPicture> pictures;             // in prompt order, before the question's text
+  std::string prompt, system;
+  bool stock = false;                             // no pipeline at all: the model's own path
+  PipelineSpec pipeline;
+  Budget budget;
+  BudgetScope scope = BudgetScope::image;
+  std::uint64_t seed = 0;
+  GenerationChoice generation;
+  qwen3vl::Resize resize = qwen3vl::Resize::torchvision;
+  std::optional<Index> min_pixels, max_pixels;    // of the resized picture; default: the model's
+  bool generate = true;                           // false: stop after the allocation
+  /// Called with the text as it comes; false ends the generation.
+  std::function<bool(std::string_view)> on_text;
+  /// Asked between tokens; true ends the generation.
+  std::function<bool()> cancelled;
+  /// Called with what is going on ("vision"): for progress only.
+  std::function<void(std::string_view)> on_stage;
+  /// Named intermediates: input_ids, position_ids, pixel_values, vision, deepstack_k, logits, ... Empty: nothing is collected.
+  std::function<void(std::string_view name, const HostTensor&)> dump;
+};
+
+struct AnswerResult {
+  std::string text;
+  std::vector<TokenId> tokens;             // without the stop token
+  bool stopped = false;                    // a stop token came
+  bool cancelled = false;
+  std::vector<Realized> pictures;          // stock: everything kept
+  std::vector<Grid> grids;                 // tokens of each picture
+  std::vector<qwen3vl::Size> sizes;        // pixels after the resize
+  std::vector<Index> cached;               // rows cached per layer after the prefill
+  Costs costs;
+  std::vector<StageTime> times;            // decode_image, resize, tokenize, vision, texture, score, balance, allocate, inject, prefill, decode
+  std::vector<std::string> events;
+  std::string pipeline;                    // full name, "stock" without a pipeline
+  std::vector<ConfigField> settings;       // of every stage, resolved
+  std::vector<std::string> scorers;        // rows of each Realized::maps
+};
+
+/// What is known of the loaded model.
+struct ModelSummary {
+  std::string path, identity, stored_dtype, backend;
+  Index weight_bytes = 0;
+  bool untrained = false;
+  ModelConfig config;
+  int threads = 0;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual const ModelSummary& model() const = 0;
+  /// Errors of every layer below. May be called again and again; not from two threads at once.
+  virtual AnswerResult answer(const AnswerRequest& request) = 0;
+  virtual std::vector<Entry> strategies() const = 0;
+  /// Adds a plug-in's strategies (registry/plugin.hpp).
+  virtual void load_plugin(const std::filesystem::path& file) = 0;
+};
+
+/// Opens the model and imports its weights. Error 401..407 for the files, 404 for weights.
+std::unique_ptr<Engine> make_eigen_engine(const EngineOptions& options);
+/// As above on libtorch; only in builds with the torch option (build_info.torch).
+std::unique_ptr<Engine> make_torch_engine(const EngineOptions& options);
+
+/// Every built-in strategy and those of the plug-ins, without a model.
+std::vector<Entry> list_strategies(const std::vector<std::filesystem::path>& plugins = {});
+
+/// Evidence of a model that runs elsewhere: what is given is used, what a stage needs and is not given is Error{missing_evidence}.
+struct EvidenceRequest {
+  ImageView picture;                    // native pixels; may be empty when no stage reads them
+  Grid grid;
+  HostTensor vision, query;             // [N, D], [D]
+  std::vector<HostTensor> deepstack;    // [N, D] each
+  std::vector<float> relevance;         // [N]: given, only the allocator runs
+  std::vector<Box> boxes;
+  PipelineSpec pipeline;
+  Budget budget;
+  std::uint64_t seed = 0;
+  std::vector<std::filesystem::path> plugins;
+};
+struct EvidenceResult {
+  Realized realized;
+  std::string pipeline;
+  std::vector<ConfigField> settings;
+  std::vector<std::string> scorers;
+  std::vector<StageTime> times;
+};
+EvidenceResult allocate_evidence(const EvidenceRequest& request);
+
+}  // namespace arrcoc
