@@ -3,6 +3,7 @@
 // regex from the file, byte map, heap merges (n log n), vocabulary lookup.
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,17 @@ struct AddedToken {
   bool special = false;
 };
 
+/// A token and the byte of the text at which it begins (of the source text, also where NFC rewrote it).
+struct TokenAt {
+  TokenId id = -1;
+  std::size_t begin = 0;
+};
+
+/// Bytes [begin, end) of a text.
+struct TextRange {
+  std::size_t begin = 0, end = 0;
+};
+
 class Tokenizer {
  public:
   /// tokenizer.json, or vocab.json + merges.txt (+ tokenizer_config.json's added_tokens_decoder) in a model folder. Error{bad_tokenizer}.
@@ -26,6 +38,8 @@ class Tokenizer {
 
   /// `text` must be UTF-8 (Error{bad_text} otherwise). Added tokens in the text become single ids, unless parse_special is false.
   std::vector<TokenId> encode(std::string_view text, bool parse_special = true) const;
+  /// As encode, with the place of each token. Inside the `plain` ranges (ascending, disjoint) added tokens stay ordinary text.
+  std::vector<TokenAt> encode_at(std::string_view text, std::span<const TextRange> plain = {}) const;
   /// Invalid UTF-8 becomes U+FFFD exactly as Python's errors='replace' makes it. Unknown ids throw Error{bad_text}.
   std::string decode(const std::vector<TokenId>& ids, bool skip_special = false) const;
   /// The raw bytes of one id (special tokens: their text).
@@ -36,6 +50,7 @@ class Tokenizer {
   Index size() const;  // highest id + 1
 
   struct Impl;
+  explicit Tokenizer(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
  private:
   std::shared_ptr<const Impl> impl_;

@@ -1,0 +1,17 @@
+#pragma once
+// Shared by the two readers of tokenizer files.
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "tokenizer_impl.hpp"
+
+namespace arrcoc::io {
+
+/// A tokenizer.json without the last step, finish(). Error{bad_tokenizer}.
+std::shared_ptr<Tokenizer::Impl> read_tokenizer_file(std::string_view json, std::string_view where);
+
+/// `token`: an object with a string "content" and the flags of an added token.
+void add_added_token(Tokenizer::Impl& impl, const nlohmann::json& token, std::int64_t id, std::string_view where);
+
+}  // namespace arrcoc::io
