@@ -40,7 +40,8 @@ struct AttentionPlan {
   }
 };
 
-/// Which queries see which keys. Segments are in key rows; query row i stands at key row i + causal_offset.
+/// Which queries see which keys. Segments are in key rows; query row i stands at key row i + causal_offset. Rows of the shared prefix
+/// see the prefix alone.
 inline AttentionPlan plan_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& s) {
   const auto check = [](bool ok, auto sentence) { require_that(ok, Code::shape_mismatch, "eigen.attention", sentence); };
   check(s.heads > 0 && s.kv_heads > 0 && s.heads % s.kv_heads == 0, [&] {
@@ -67,7 +68,7 @@ inline AttentionPlan plan_attention(const Tensor& q, const Tensor& k, const Tens
     begin = std::max<Index>(begin, 0);
     for (Index i = begin; i < end; i += query_block) p.blocks.push_back({i, std::min(end, i + query_block), first, second});
   };
-  if (s.segments.empty()) {
+  if (s.segments.empty() && s.shared_prefix == 0) {
     add_range(0, p.keys);
     add_run(0, p.queries, 0, -1);
     return p;
@@ -80,7 +81,8 @@ inline AttentionPlan plan_attention(const Tensor& q, const Tensor& k, const Tens
     add_range(0, at);
     add_run(-p.offset, std::min(at - p.offset, p.queries), 0, -1);
   }
-  for (const Segment& g : s.segments) {
+  const std::vector<Segment> rest{{at, p.keys}};
+  for (const Segment& g : s.segments.empty() ? rest : s.segments) {
     check(g.begin == at && g.end >= g.begin && g.end <= p.keys, [&] {
       return "segments: expected one to start at row " + std::to_string(at) + " and end by " + std::to_string(p.keys) + ", got [" + std::to_string(g.begin) + ", " + std::to_string(g.end) + ")"; });
     const auto own = static_cast<Index>(p.ranges.size());
@@ -112,7 +114,7 @@ EIGEN_ALWAYS_INLINE float exp_row(float* x, Index n, Index width, float m) {
     j += lanes;
   }
   for (; j < width; j += lanes) store(x + j, set(0.0f));
-  return ei::predux(sum);
+  return eigen::sum(sum);
 }
 
 class BlockedAttention {
@@ -227,7 +229,7 @@ class BlockedAttention {
             std::fill_n(row, wide, 0.0f);
             continue;
           }
-          const float m = std::max(top[i], max_of(row, n)), shrink = ei::pfirst(exp(set(top[i] - m)));
+          const float m = std::max(top[i], max_of(row, n)), shrink = eigen::first(exp(set(top[i] - m)));
           total[i] = total[i] * shrink + exp_row(row, n, wide, m);
           if (shrink != 1.0f) map(sums.get() + i * width, sums.get() + i * width, width, [&](P x) { return ei::pmul(x, set(shrink)); });
           top[i] = m;

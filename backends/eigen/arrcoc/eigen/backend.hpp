@@ -411,16 +411,26 @@ class EigenBackend {
     over_rows(out, [&](Index i) { eigen::map(a.row(i), b.row(b.rows() == 1 ? 0 : i), out.fill(i), a.cols(), f); });
     return out;
   }
-  /// Sums over rows, each column in row order; columns go to the threads.
+  /// Sums over rows in blocks of 64, so that rounding grows with the blocks and not with the rows; columns go to the threads.
   Tensor reduce_rows(const Tensor& x, float divisor) const {
     Tensor out = make(1, x.cols());
     const P d = eigen::set(divisor);
-    threads_->run(x.cols(), std::max<Index>(4 * eigen::lanes, 16384 / std::max<Index>(x.rows(), 1) / 64 * 64), [&](Index begin, Index end) {
-      float* to = out.fill();
-      std::fill(to + begin, to + end, 0.0f);
-      for (Index i = 0; i < x.rows(); ++i)
-        eigen::map(to + begin, x.row(i) + begin, to + begin, end - begin, [](P a, P b) { return eigen::ei::padd(a, b); });
-      eigen::map(to + begin, to + begin, end - begin, [&](P v) { return eigen::ei::pdiv(v, d); });
+    const auto column = [&](auto read) {
+      P total = eigen::set(0.0f);
+      for (Index first = 0; first < x.rows(); first += 64) {
+        P part = eigen::set(0.0f);
+        for (Index i = first; i < std::min(x.rows(), first + 64); ++i) part = eigen::ei::padd(part, read(x.row(i)));
+        total = eigen::ei::padd(total, part);
+      }
+      return eigen::ei::pdiv(total, d);
+    };
+    const Index packets = (x.cols() + eigen::lanes - 1) / eigen::lanes;
+    threads_->run(packets, std::max<Index>(1, 1024 / std::max<Index>(x.rows(), 1)), [&](Index begin, Index end) {
+      for (Index j = begin * eigen::lanes; j < std::min(x.cols(), end * eigen::lanes); j += eigen::lanes) {
+        const Index n = x.cols() - j;
+        if (n >= eigen::lanes) eigen::store(out.fill() + j, column([&](const float* row) { return eigen::load(row + j); }));
+        else eigen::store_part(out.fill() + j, column([&](const float* row) { return eigen::load_part(row + j, n); }), n);
+      }
     });
     return out;
   }

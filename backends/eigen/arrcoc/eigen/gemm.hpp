@@ -1,7 +1,7 @@
 #pragma once
 // Matrix products. C [M, N] = A [M, K] * B [K, N] in register tiles of `tile_rows` x 2 packets, both operands packed into contiguous
-// panels. Every element of C is one chain of fused multiply-adds over k in ascending order, whatever the tile, the partition or the
-// thread that computes it, so a row's bits depend on nothing but that row and B.
+// panels. Every element of C is a sum over k in ascending order, one chain of fused multiply-adds per block of `k_block`, whatever the
+// tile, the partition or the thread that computes it: a row's bits depend on nothing but that row and B.
 #include <algorithm>
 #include <array>
 
@@ -35,18 +35,12 @@ EIGEN_ALWAYS_INLINE void with_rows(int rows, F&& f) {
   f.template operator()<1>();
 }
 
-/// c[R, Q packets] = (init ? init[j] : accumulate ? c : 0) + a * b over `depth` steps. Element (i, k) of A is a[i * row_step + k * k_step];
+/// c[R, Q packets] = (accumulate ? c : init ? init[j] : 0) + a * b over `depth` steps. Element (i, k) of A is a[i * row_step + k * k_step];
 /// row k of B is b[k * Q * lanes].
 template <int R, int Q, Index row_step, Index k_step>
 EIGEN_ALWAYS_INLINE void tile(const float* a, const float* b, Index depth, const float* init, bool accumulate, float* c, Index stride) {
   P acc[R * Q];
-  if (accumulate) {
-    unrolled<R * Q>([&](auto t) __attribute__((always_inline)) { acc[t] = load(c + (t / Q) * stride + (t % Q) * lanes); });
-  } else if (init != nullptr) {
-    unrolled<R * Q>([&](auto t) __attribute__((always_inline)) { acc[t] = load(init + (t % Q) * lanes); });
-  } else {
-    unrolled<R * Q>([&](auto t) __attribute__((always_inline)) { acc[t] = set(0.0f); });
-  }
+  unrolled<R * Q>([&](auto t) __attribute__((always_inline)) { acc[t] = set(0.0f); });
   for (Index k = 0; k < depth; ++k) {
     P row[Q];
     unrolled<Q>([&](auto q) __attribute__((always_inline)) { row[q] = load(b + q * lanes); });
@@ -56,6 +50,11 @@ EIGEN_ALWAYS_INLINE void tile(const float* a, const float* b, Index depth, const
     });
     a += k_step;
     b += Q * lanes;
+  }
+  if (accumulate) {
+    unrolled<R * Q>([&](auto t) __attribute__((always_inline)) { acc[t] = ei::padd(acc[t], load(c + (t / Q) * stride + (t % Q) * lanes)); });
+  } else if (init != nullptr) {
+    unrolled<R * Q>([&](auto t) __attribute__((always_inline)) { acc[t] = ei::padd(acc[t], load(init + (t % Q) * lanes)); });
   }
   unrolled<R * Q>([&](auto t) __attribute__((always_inline)) { store(c + (t / Q) * stride + (t % Q) * lanes, acc[t]); });
 }
@@ -239,7 +238,7 @@ EIGEN_ALWAYS_INLINE void dots(const float* x, Index x_stride, const stored_t<D>*
     unrolled<R>([&](auto r) __attribute__((always_inline)) { s[r * 4 + 1] = fma(load_part(x + r * x_stride + k, n - k), value, s[r * 4 + 1]); });
   }
   unrolled<R>([&](auto r) __attribute__((always_inline)) {
-    out[r] = ei::predux(ei::padd(ei::padd(s[r * 4], s[r * 4 + 1]), ei::padd(s[r * 4 + 2], s[r * 4 + 3])));
+    out[r] = eigen::sum(ei::padd(ei::padd(s[r * 4], s[r * 4 + 1]), ei::padd(s[r * 4 + 2], s[r * 4 + 3])));
   });
 }
 

@@ -18,6 +18,10 @@
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wignored-attributes"   // packets as template arguments, here and only here
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12's own AVX-512 headers (PR 105593)
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
 
 namespace arrcoc::eigen {
 
@@ -90,6 +94,9 @@ inline float max_of(const float* x, Index n) {
   for (; i < n; ++i) out = x[i] > out ? x[i] : out;
   return out;
 }
+
+EIGEN_ALWAYS_INLINE float first(P v) { return ei::pfirst(v); }
+EIGEN_ALWAYS_INLINE float sum(P v) { return ei::predux(v); }
 
 /// e^x within 1.1 ulp; 0 below -87, infinity above 88.72, NaN for NaN. Cody-Waite reduction and a Taylor series of degree 7.
 EIGEN_ALWAYS_INLINE P exp(P x) {

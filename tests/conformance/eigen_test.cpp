@@ -1,0 +1,188 @@
+// The conformance suite on eigen, and what eigen alone promises: the same bits on any number of threads, rows that do not depend on
+// their neighbours, memory that is reused, weights that are not copied.
+#include "arrcoc/eigen.hpp"
+
+#include "conformance/conformance.hpp"
+
+using namespace arrcoc;
+using conformance::random_matrix;
+
+ARRCOC_CONFORMANCE(EigenBackend)
+
+namespace {
+
+AttentionSpec heads_of(Index heads, Index kv_heads, float scale) {
+  AttentionSpec s;
+  s.heads = heads;
+  s.kv_heads = kv_heads;
+  s.scale = scale;
+  return s;
+}
+
+/// Every kernel once, at sizes with several blocks; the outputs' bits one after the other.
+std::vector<float> everything(EigenBackend& b) {
+  std::vector<float> bits;
+  const auto keep = [&](const EigenBackend::Tensor& t) {
+    const auto v = b.to_host(t);
+    bits.insert(bits.end(), v.begin(), v.end());
+    return t;
+  };
+  const auto tensor = [&](Index r, Index c, std::uint64_t seed) { return b.from_host(random_matrix(r, c, seed).floats(), r, c); };
+  const auto weight = [&](Index r, Index c, std::uint64_t seed, DType type) {
+    auto m = random_matrix(r, c, seed);
+    return b.import_weight(conformance::stored(m, type, {r, c}), Layout::out_in);
+  };
+  const auto vector = [&](Index n, std::uint64_t seed) { return b.import_weight(host_tensor(random_matrix(1, n, seed).floats(), {n}), Layout::vector); };
+  const Index rows = 901, in = 515, out = 389;
+  const auto x = tensor(rows, in, 1), y = tensor(rows, in, 2);
+  for (const DType type : {DType::f32, DType::bf16, DType::f16}) {
+    const auto w = weight(out, in, 3, type);
+    keep(b.linear(x, w, vector(out, 4)));
+    keep(b.linear(b.slice_rows(x, 5, 6), w));
+    keep(b.linear(b.slice_rows(x, 5, 8), w));
+  }
+  keep(b.matmul(x, y, true));
+  keep(b.layer_norm(x, vector(in, 5), vector(in, 6), 1e-6f));
+  keep(b.rms_norm(x, vector(in, 5), 1e-6f));
+  keep(b.softmax(x));
+  keep(b.gelu(x, Gelu::tanh));
+  keep(b.gelu(x, Gelu::erf));
+  keep(b.silu_mul(x, y));
+  keep(b.add(x, y));
+  keep(b.l2_normalize(x));
+  keep(b.sum_rows(x));
+  keep(b.mean_rows(x));
+  keep(b.sum_cols(x));
+  keep(b.max_cols(x));
+  AttentionSpec spec;
+  spec.heads = 6;
+  spec.kv_heads = 2;
+  spec.scale = 0.2f;
+  spec.want_received = true;
+  const auto q = tensor(rows, 6 * 40, 7), k = tensor(rows, 2 * 40, 8), v = tensor(rows, 2 * 40, 9);
+  for (const bool causal : {false, true})
+    for (const bool segments : {false, true}) {
+      spec.causal = causal;
+      spec.segments = segments ? conformance::cut(100, rows, 50, 60) : std::vector<Segment>{};
+      spec.shared_prefix = segments ? 100 : 0;
+      const auto a = b.attention(q, k, v, spec);
+      keep(a.out);
+      keep(a.received);
+    }
+  spec = heads_of(6, 2, 0.2f);
+  spec.causal = spec.want_received = true;
+  spec.causal_offset = rows - 1;
+  const auto one = b.attention(b.slice_rows(q, 0, 1), k, v, spec);
+  keep(one.out);
+  keep(one.received);
+  const Conv2dSpec window{.height = 53, .width = 17, .kernel_h = 3, .kernel_w = 3, .stride = 2, .padding = 1};
+  keep(b.conv2d(tensor(901, 21, 10), weight(33, 21 * 9, 11, DType::bf16), vector(33, 12), window));
+  return bits;
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("eigen: every kernel gives the same bits on 1, 2, 3 and 5 threads, and again") {
+  EigenBackend one({.threads = 1});
+  CHECK(one.threads() == 1);
+  const std::vector<float> want = everything(one);
+  CHECK(want.size() > 1000000);
+  for (const int threads : {1, 2, 3, 5}) {
+    EigenBackend b({.threads = threads});
+    CHECK(b.threads() == threads);
+    CHECK(same_bits(everything(b), want));
+    CHECK(same_bits(everything(b), want));
+  }
+}
+
+TEST_CASE("eigen: a row of a product depends on that row alone") {
+  EigenBackend b;
+  auto m = random_matrix(300, 1000, 1);
+  const auto w = b.import_weight(conformance::stored(m, DType::bf16, {300, 1000}), Layout::out_in);
+  const auto x = b.from_host(random_matrix(500, 1000, 2).floats(), 500, 1000);
+  const auto all = b.linear(x, w);
+  for (const auto& [i, j] : {std::pair<Index, Index>{0, 500}, {1, 6}, {3, 16}, {13, 28}, {100, 399}, {449, 500}})
+    CHECK(same_bits(b.to_host(b.linear(b.slice_rows(x, i, j), w)), b.to_host(b.slice_rows(all, i, j))));
+  // Up to four rows take the path that reads the weight once; it too has one order.
+  const auto few = b.linear(b.slice_rows(x, 0, 4), w);
+  for (Index i = 0; i < 4; ++i) CHECK(same_bits(b.to_host(b.linear(b.slice_rows(x, i, i + 1), w)), b.to_host(b.slice_rows(few, i, i + 1))));
+}
+
+TEST_CASE("eigen: a segment's attention is the bits of that segment alone") {
+  EigenBackend b;
+  const auto q = b.from_host(random_matrix(400, 64, 1).floats(), 400, 64), k = b.from_host(random_matrix(400, 64, 2).floats(), 400, 64);
+  AttentionSpec spec = heads_of(2, 2, 0.2f);
+  spec.segments = {{0, 37}, {37, 390}, {390, 400}};
+  const auto together = b.attention(q, k, k, spec).out;
+  for (const Segment& s : spec.segments) {
+    const auto part = [&](const EigenBackend::Tensor& t) { return b.slice_rows(t, s.begin, s.end); };
+    CHECK(same_bits(b.to_host(b.attention(part(q), part(k), part(k), heads_of(2, 2, 0.2f)).out), b.to_host(part(together))));
+  }
+}
+
+TEST_CASE("eigen: matrices stay in place, slices and reshapes share memory, freed memory is used again") {
+  EigenBackend b({.threads = 1});
+  auto m = random_matrix(5, 8, 1);
+  for (const DType type : {DType::f32, DType::bf16, DType::f16}) {
+    const HostTensor t = conformance::stored(m, type, {5, 8});
+    const auto w = b.import_weight(t, Layout::out_in);
+    CHECK(w.values().data == t.data);
+    CHECK(w.dtype() == type);
+  }
+  const auto x = b.from_host(random_matrix(6, 8, 2).floats(), 6, 8);
+  CHECK(reinterpret_cast<std::uintptr_t>(x.data()) % 64 == 0);
+  CHECK(b.slice_cols(b.slice_rows(x, 1, 3), 2, 5).data() == x.data() + 8 + 2);
+  CHECK(b.reshape(x, 12, 4).data() == x.data());
+  const float* place = b.scale(x, 2.0f).data();
+  CHECK(b.scale(x, 3.0f).data() == place);
+  CHECK(b.memory().kept_bytes() > 0);
+  EigenBackend frugal({.threads = 1, .keep_bytes = 0});
+  static_cast<void>(frugal.scale(x, 2.0f));
+  CHECK(frugal.memory().kept_bytes() == 0);
+}
+
+TEST_CASE("eigen: tensors and caches outlive their backend; a copied cache grows on its own") {
+  EigenBackend::Tensor t;
+  EigenBackend::Cache cache;
+  {
+    EigenBackend b({.threads = 2});
+    t = b.from_host(std::vector<float>{1, 2, 3}, 1, 3);
+    cache = b.make_cache(4, 3);
+    b.cache_append(cache, t, t);
+  }
+  EigenBackend b({.threads = 1});
+  CHECK(b.to_host(t) == std::vector<float>{1, 2, 3});
+  auto copy = cache;
+  b.cache_append(copy, b.scale(t, 2.0f), t);
+  b.cache_append(cache, b.scale(t, 3.0f), t);
+  CHECK(b.to_host(b.cache_keys(copy)) == std::vector<float>{1, 2, 3, 2, 4, 6});
+  CHECK(b.to_host(b.cache_keys(cache)) == std::vector<float>{1, 2, 3, 3, 6, 9});
+}
+
+TEST_CASE("eigen: one backend serves several threads at once") {
+  EigenBackend b({.threads = 3});
+  const auto x = b.from_host(random_matrix(200, 300, 1).floats(), 200, 300);
+  const auto want = b.to_host(b.matmul(x, x, true));
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> users;
+  for (int t = 0; t < 4; ++t)
+    users.emplace_back([&] {
+      for (int i = 0; i < 20; ++i) wrong += !same_bits(b.to_host(b.matmul(x, x, true)), want);
+    });
+  for (auto& u : users) u.join();
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("eigen: attention over 12,000 rows needs memory for rows, not for pairs") {
+  EigenBackend b({.keep_bytes = std::size_t{1} << 40});
+  const Index n = 12000;   // one matrix of pairs would be 576 MB
+  const auto x = b.from_host(random_matrix(n, 16, 1).floats(), n, 16);
+  AttentionSpec spec = heads_of(1, 1, 0.25f);
+  spec.want_received = true;
+  static_cast<void>(b.attention(x, x, x, spec));
+  CHECK(b.memory().kept_bytes() < std::size_t{20} << 20);
+}
