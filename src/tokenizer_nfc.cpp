@@ -124,8 +124,22 @@ NormalText Nfc::operator()(std::string_view text) const {
   tables_->compose->normalizeUTF8(0, piece, sink, &edits, code);
   check(code);
   result.text = *result.storage;
-  for (icu::Edits::Iterator it = edits.getFineIterator(); it.next(code);)
-    result.composed.add(static_cast<std::size_t>(it.destinationIndex()), static_cast<std::size_t>(it.sourceIndex()), it.hasChange() == 0);
+  for (icu::Edits::Iterator it = edits.getFineIterator(); it.next(code);) {
+    const auto to = static_cast<std::size_t>(it.destinationIndex()), from = static_cast<std::size_t>(it.sourceIndex());
+    const auto to_length = static_cast<std::size_t>(it.newLength()), from_length = static_cast<std::size_t>(it.oldLength());
+    if (!it.hasChange()) {
+      result.composed.add(to, from, true);
+      continue;
+    }
+    // A rewritten stretch begins with the base character even when only its marks moved: what is equal keeps its place.
+    std::size_t equal = 0;
+    while (equal < std::min(to_length, from_length) && (*result.storage)[to + equal] == source[from + equal]) ++equal;
+    while (equal > 0 && ((equal < to_length && utf8::is_continuation((*result.storage)[to + equal])) ||
+                         (equal < from_length && utf8::is_continuation(source[from + equal]))))
+      --equal;
+    if (equal > 0) result.composed.add(to, from, true);
+    result.composed.add(to + equal, from + equal, false);
+  }
   check(code);
   return result;
 }
