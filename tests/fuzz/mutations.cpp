@@ -194,6 +194,14 @@ void decode_picture(const Bytes& b) {
 void decode_safetensors(const Bytes& b, const fs::path& file) {
   std::ofstream(file, std::ios::binary) << b;
   const auto opened = io::SafetensorsFile::open(file);
+  // A read just past the end of a mapped file is no fault, so that is asked for: the tensors tile what follows the header.
+  std::uint64_t header = 0, stored = 0;
+  std::memcpy(&header, b.data(), 8);
+  for (const auto& [name, entry] : opened.entries()) {
+    if (entry.end < entry.begin || entry.end > b.size() - 8 - header) throw std::logic_error("a tensor outside the file");
+    stored += entry.end - entry.begin;
+  }
+  if (stored != b.size() - 8 - header) throw std::logic_error("tensors that do not tile the file");
   for (const auto& [name, entry] : opened.entries()) {
     if (entry.dtype != "F32" && entry.dtype != "BF16" && entry.dtype != "F16") continue;
     for (const float f : to_floats(opened.tensor(name))) sink = sink + (f > 0);

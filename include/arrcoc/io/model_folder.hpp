@@ -21,6 +21,9 @@ struct ModelFolder {
   bool untrained = false;                  // the folder says its weights are random (arrcoc_untrained in config.json)
 };
 
+/// The folder that `open_model` would read. Error{file_missing}.
+std::filesystem::path find_model_folder(const std::string& name_or_path, const std::filesystem::path& hub_cache);
+
 /// `hub_cache`: where Hub snapshots lie (may be empty). `template_choice`: "auto" refuses an unknown chat template, "builtin" takes ours.
 /// Throws Error 401..407, 404 for weights named in the index but missing. Reads headers only; weights are mapped, not read.
 ModelFolder open_model(const std::string& name_or_path, const std::filesystem::path& hub_cache, const std::string& template_choice = "auto");
@@ -29,8 +32,8 @@ ModelFolder open_model(const std::string& name_or_path, const std::filesystem::p
 ModelConfig read_model_config(const std::filesystem::path& folder);
 
 /// Writes a small Qwen3-VL in Hugging Face layout with seeded random weights and a byte-level tokenizer (256 bytes + special tokens).
-/// Every part of the architecture is in use: 3 DeepStack taps, GQA, QK-norm, interleaved M-RoPE. float32 weights 2/sqrt(fan_in)-like so
-/// that attention is not flat. The folder is written to a temporary name and renamed.
+/// Every part of the architecture is in use: 3 DeepStack taps, GQA, QK-norm, interleaved M-RoPE. bf16 weights of standard deviation
+/// 2/sqrt(fan_in), so that attention is not flat. The folder must be new or empty (Error{bad_output}), and appears whole or not at all.
 void write_demo_model(const std::filesystem::path& folder, std::uint64_t seed);
 
 }  // namespace arrcoc::io
