@@ -1,6 +1,7 @@
 #include "arrcoc/io/image_file.hpp"
 
 #include <algorithm>
+#include <algorithm>
 #include <string>
 
 #include "arrcoc/io/atomic_file.hpp"
@@ -61,7 +62,7 @@ int exif_orientation(std::span<const std::uint8_t> t) {
   const std::size_t entries = get(directory, 2);
   for (std::size_t i = 0, at = directory + 2; i < entries && at + 12 <= t.size(); ++i, at += 12)
     if (get(at, 2) == 0x0112) {
-      const std::size_t v = get(at + 8, 2);
+      const std::size_t type = get(at + 2, 2), v = get(at + 8, type == 4 ? 4 : type == 3 ? 2 : 1);  // LONG, SHORT, BYTE
       return v >= 1 && v <= 8 ? static_cast<int>(v) : 1;
     }
   return 1;

@@ -78,11 +78,8 @@ std::uint8_t from_cmyk(unsigned inverted_ink, unsigned inverted_black) {
 }
 
 int jpeg_orientation(const Jpeg& j) {
-  for (const jpeg_saved_marker_ptr first = j.c.marker_list; first != nullptr;) {
-    for (jpeg_saved_marker_ptr m = first; m != nullptr; m = m->next)
-      if (m->data_length > 6 && std::memcmp(m->data, "Exif\0\0", 6) == 0) return exif_orientation({m->data + 6, m->data_length - 6});
-    break;
-  }
+  for (jpeg_saved_marker_ptr m = j.c.marker_list; m != nullptr; m = m->next)
+    if (m->data_length > 6 && std::memcmp(m->data, "Exif\0\0", 6) == 0) return exif_orientation({m->data + 6, m->data_length - 6});
   return 1;
 }
 

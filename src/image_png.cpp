@@ -1,6 +1,7 @@
 // PNG through libpng: palette, transparency, 1 to 16 bits, interlaced. Errors leave libpng by longjmp into a frame without destructors.
 #include <png.h>
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstring>
 #include <string>
@@ -48,21 +49,36 @@ bool read_header(Reader& r, Handles& h, Decoded& d) {
   return true;
 }
 
-/// Pillow's modes: alpha is kept for grey+alpha, RGBA and palettes with tRNS; a tRNS colour key of grey or RGB is ignored; 16-bit samples keep
-/// their high byte, but 16-bit grey alone is cut off at 255.
-bool choose_format(Reader& r, Handles& h, Decoded& d, bool& grey16) {
+/// What is left to do after libpng: 16-bit grey is cut off at 255 and arrives as two bytes a pixel; a colour key makes pixels transparent.
+struct AfterPng {
+  bool grey16 = false, keyed = false;
+  std::uint8_t key[3] = {};
+};
+
+/// Pillow's modes: alpha is kept for grey + alpha, RGBA and palettes with tRNS; 16-bit samples keep their high byte. A colour key is compared
+/// by its low byte with what the pixel has become (so 1 never matches in 2-bit grey): Pillow's convert("RGBA").
+bool choose_format(Reader& r, Handles& h, Decoded& d, AfterPng& after) {
   if (setjmp(r.jump) != 0) return false;
   const int color = png_get_color_type(h.png, h.info), depth = png_get_bit_depth(h.png, h.info);
-  const bool palette = color == PNG_COLOR_TYPE_PALETTE, key = png_get_valid(h.png, h.info, PNG_INFO_tRNS) != 0;
-  grey16 = color == PNG_COLOR_TYPE_GRAY && depth == 16;
-  if (depth == 16 && !grey16) png_set_strip_16(h.png);
+  const bool palette = color == PNG_COLOR_TYPE_PALETTE, transparency = png_get_valid(h.png, h.info, PNG_INFO_tRNS) != 0;
+  png_color_16p key = nullptr;
+  if (transparency && (color == PNG_COLOR_TYPE_GRAY || color == PNG_COLOR_TYPE_RGB) && png_get_tRNS(h.png, h.info, nullptr, nullptr, &key) != 0 && key != nullptr) {
+    const bool grey = color == PNG_COLOR_TYPE_GRAY;
+    const png_uint_16 one = depth == 1 ? static_cast<png_uint_16>(key->gray != 0 ? 255 : 0) : key->gray;
+    after.keyed = true;
+    after.key[0] = static_cast<std::uint8_t>(grey ? one : key->red);
+    after.key[1] = static_cast<std::uint8_t>(grey ? one : key->green);
+    after.key[2] = static_cast<std::uint8_t>(grey ? one : key->blue);
+  }
+  after.grey16 = color == PNG_COLOR_TYPE_GRAY && depth == 16;
+  if (depth == 16 && !after.grey16) png_set_strip_16(h.png);
   if (palette) png_set_palette_to_rgb(h.png);
   if (color == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(h.png);
-  if (palette && key) png_set_tRNS_to_alpha(h.png);
-  if (!grey16 && (color == PNG_COLOR_TYPE_GRAY || color == PNG_COLOR_TYPE_GRAY_ALPHA)) png_set_gray_to_rgb(h.png);
+  if (palette && transparency) png_set_tRNS_to_alpha(h.png);
+  if (!after.grey16 && (color == PNG_COLOR_TYPE_GRAY || color == PNG_COLOR_TYPE_GRAY_ALPHA)) png_set_gray_to_rgb(h.png);
   png_set_interlace_handling(h.png);
   png_read_update_info(h.png, h.info);
-  d.channels = grey16 ? 2 : png_get_channels(h.png, h.info);  // 16-bit grey: two bytes a pixel for now
+  d.channels = after.grey16 ? 2 : png_get_channels(h.png, h.info);
   if (png_get_rowbytes(h.png, h.info) != static_cast<png_size_t>(d.width * d.channels)) png_error(h.png, "unexpected row size");
   return true;
 }
@@ -70,6 +86,13 @@ bool choose_format(Reader& r, Handles& h, Decoded& d, bool& grey16) {
 bool read_rows(Reader& r, Handles& h, png_bytepp rows) {
   if (setjmp(r.jump) != 0) return false;
   png_read_image(h.png, rows);
+  return true;
+}
+
+/// Chunks behind the pixels; what is wrong there does not matter any more.
+bool read_rest(Reader& r, Handles& h) {
+  if (setjmp(r.jump) != 0) return false;
+  png_read_end(h.png, h.info);
   return true;
 }
 
@@ -97,20 +120,31 @@ Decoded decode_png(std::span<const std::byte> bytes, Index max_pixels, std::stri
   const auto check = [&](bool ok) { require_that(ok, Code::bad_image, where, [&] { return "PNG: " + r.problem; }); };
   check(read_header(r, h, d));
   check_size(d.height, d.width, max_pixels, where);
-  bool grey16 = false;
-  check(choose_format(r, h, d, grey16));
-  require_that(grey16 || d.channels == 3 || d.channels == 4, Code::bad_image, where, "PNG: unexpected number of channels");
+  AfterPng after;
+  check(choose_format(r, h, d, after));
+  require_that(after.grey16 || d.channels == 3 || d.channels == 4, Code::bad_image, where, "PNG: unexpected number of channels");
   d.pixels.resize(static_cast<std::size_t>(d.height * d.width * d.channels));
   std::vector<png_bytep> rows;
   for (Index i = 0; i < d.height; ++i) rows.push_back(d.pixels.data() + i * d.width * d.channels);
   check(read_rows(r, h, rows.data()));
-  if (grey16) {
-    const std::vector<std::uint8_t> wide = std::move(d.pixels);
-    d.channels = 3;
-    d.pixels.clear();
-    for (std::size_t i = 0; i < wide.size(); i += 2) d.pixels.insert(d.pixels.end(), 3, wide[i] != 0 ? std::uint8_t{255} : wide[i + 1]);
-  }
+  read_rest(r, h);
   d.orientation = png_orientation(h);
+  if (after.grey16) {
+    std::vector<std::uint8_t> wide(d.pixels.size() / 2 * 3);
+    for (std::size_t i = 0; i < d.pixels.size() / 2; ++i) std::fill_n(wide.begin() + static_cast<Index>(i * 3), 3, d.pixels[i * 2] != 0 ? std::uint8_t{255} : d.pixels[i * 2 + 1]);
+    d.pixels = std::move(wide);
+    d.channels = 3;
+  }
+  if (after.keyed) {
+    std::vector<std::uint8_t> with_alpha(d.pixels.size() / 3 * 4);
+    for (std::size_t i = 0; i < d.pixels.size() / 3; ++i) {
+      const std::uint8_t* p = d.pixels.data() + i * 3;
+      std::copy_n(p, 3, with_alpha.data() + i * 4);
+      with_alpha[i * 4 + 3] = std::equal(p, p + 3, after.key) ? 0 : 255;
+    }
+    d.pixels = std::move(with_alpha);
+    d.channels = 4;
+  }
   return d;
 }
 
