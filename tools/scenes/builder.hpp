@@ -1,6 +1,7 @@
 #pragma once
 // What every scenario draws with: a canvas that remembers where each character and shape went.
 #include <algorithm>
+#include <optional>
 
 #include "scene.hpp"
 
@@ -89,10 +90,27 @@ class Builder {
     return {clip(r0, params.height), clip(c0, params.width), clip(r1, params.height), clip(c1, params.width)};
   }
 
+  bool is_free(const Box& a) const {
+    const auto meets = [&](const Box& m) { return a.row0 < m.row1 && m.row0 < a.row1 && a.col0 < m.col1 && m.col0 < a.col1; };
+    return std::none_of(marks.begin(), marks.end(), [&](const Mark& m) { return meets(m.box); }) &&
+           std::none_of(questions.begin(), questions.end(), [&](const Question& q) { return std::any_of(q.boxes.begin(), q.boxes.end(), meets); });
+  }
+  /// The top left corner of a place of this size where nothing has been drawn that is asked for or marked.
+  std::optional<Point> free_place(Index h, Index w) {
+    if (h >= params.height || w >= params.width) return std::nullopt;
+    for (int tries = 0; tries < 40; ++tries) {
+      const Point at{between(0, params.height - h), between(0, params.width - w)};
+      if (is_free(box(at.row, at.col, at.row + h, at.col + w))) return at;
+    }
+    return std::nullopt;
+  }
+
   /// Degrades and turns the picture as the parameters say, moving every box with it.
   Scene finish(Index difficulty) {
+    if (params.clutter > 0) scatter();
     canvas.blur(params.blur >= 0 ? params.blur : 0);
     canvas.add_noise(params.noise >= 0 ? params.noise : between(0, 6), rng);
+    if (params.jpeg_quality > 0) canvas.jpeg_blocks(params.jpeg_quality);
     Scene s;
     const Rotation turn{params.rotation, params.height, params.width};
     s.image = turn.apply(canvas.take(), background_);
@@ -112,6 +130,20 @@ class Builder {
   std::vector<Question> questions;
 
  private:
+  /// Strokes and specks beside everything that matters.
+  void scatter() {
+    const Index n = params.clutter * params.height * params.width / 65536;
+    for (Index i = 0; i < n; ++i) {
+      const Index h = between(4, 24), w = between(4, 24);
+      const Color c = pick(palette).color;
+      const bool speck = chance(40), falling = chance(50);
+      const auto at = free_place(h, w);
+      if (!at) continue;
+      if (speck) canvas.fill_ellipse({at->row + h / 2, at->col + w / 2}, std::max<Index>(1, h / 4), std::max<Index>(1, w / 4), c);
+      else canvas.line({falling ? at->row : at->row + h, at->col}, {falling ? at->row + h : at->row, at->col + w}, 1, c);
+    }
+  }
+
   Color background_;
   GlyphAtlas& atlas_;
 };

@@ -37,10 +37,16 @@ class Canvas {
   /// Blends colour through a mask whose top left corner is at (row, col); parts outside the canvas are cut off.
   void stamp(const Mask& mask, Index row, Index col, Color c);
 
+  /// Grey levels uniform in [low, high], one a pixel.
+  void fill_noise(Index row0, Index col0, Index row1, Index col1, Index low, Index high, Rng& rng);
+  /// From one colour to another along (d_row, d_col), over the whole canvas.
+  void gradient(Color from, Color to, Index d_row, Index d_col);
   /// Adds integer noise, uniform in [-amplitude, amplitude], the same on the three channels.
   void add_noise(Index amplitude, Rng& rng);
   /// Box blur of (2 radius + 1) px, both ways.
   void blur(Index radius);
+  /// What a JPEG of this quality (1 to 100, the IJG scale) does to a picture without subsampling: an integer 8x8 DCT, quantised and back.
+  void jpeg_blocks(Index quality);
   /// Multiplies rows by a slow brightness wave of +- `depth` levels: paper that is not quite flat.
   void shade(Index depth, Rng& rng);
 

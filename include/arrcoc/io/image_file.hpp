@@ -2,6 +2,7 @@
 // Pictures on disk. docs/formats.md has the table of what each kind becomes; it equals Pillow's convert("RGB").
 #include <filesystem>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "arrcoc/core/image.hpp"
@@ -21,5 +22,9 @@ Image read_image(const std::filesystem::path& file, const DecodeOptions& options
 Image decode_image(std::span<const std::byte> bytes, const DecodeOptions& options, std::string_view where);
 /// Temporary name, then rename; "-" is stdout; devices are written through.
 void write_png(const std::filesystem::path& file, ImageView image);
+/// The bytes of a PNG file. level: zlib's 0 (none) to 9; 3 and below also skip the row filters and are several times faster.
+std::string encode_png(ImageView image, int level = 6);
+/// The bytes of a baseline 4:2:0 JPEG file. quality: libjpeg's 1 to 100.
+std::string encode_jpeg(ImageView image, int quality);
 
 }  // namespace arrcoc::io
