@@ -199,7 +199,9 @@ TEST_CASE("what is written is read back, aligned, widest first") {
   const auto opened = SafetensorsFile::open(file);
   CHECK(opened.entries().size() == tensors.size());
   CHECK(opened.entries().at("i").begin == 0);
-  for (const auto& [name, t] : tensors) {
+  for (const auto& item : tensors) {
+    const std::string& name = item.first;
+    const HostTensor& t = item.second;
     CAPTURE(name);
     const HostTensor back = opened.tensor(name);
     CHECK(back.dtype == t.dtype);
