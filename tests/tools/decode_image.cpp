@@ -1,30 +1,77 @@
-// Decodes pictures as the library does and writes raw RGB, for comparison with other decoders.
-//   decode_image white|drop|exif [resize HxW torchvision|pillow|pillow13] IN OUT   ->   "HEIGHT WIDTH" on stdout, bytes in OUT
+// Picture preparation as the library does it, for comparison with other programs.
+//   decode_image white|drop|exif [resize HxW torchvision|pillow|pillow13] IN OUT   ->   "HEIGHT WIDTH" on stdout, RGB bytes in OUT
+//   decode_image patches PATCH TEMPORAL MERGE MIN MAX MEAN STD IN OUT.npy          ->   smart resize (torchvision), patchify
+//   decode_image sizes < lines of "H W FACTOR MIN MAX"                             ->   "H W", or "error", a line each
 #include <cstdio>
+#include <iostream>
 #include <string>
 #include <vector>
 
 #include "arrcoc/core/error.hpp"
 #include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/io/image_file.hpp"
+#include "arrcoc/io/npy.hpp"
+#include "arrcoc/qwen3vl/patchify.hpp"
 #include "arrcoc/qwen3vl/resize.hpp"
+#include "arrcoc/qwen3vl/smart_resize.hpp"
+
+using namespace arrcoc;
+
+namespace {
+
+void decode(const std::vector<std::string>& a) {
+  io::DecodeOptions o;
+  o.alpha = a[0] == "drop" ? io::Alpha::drop : io::Alpha::white;
+  o.exif = a[0] == "exif";
+  Image image = io::read_image(a[a.size() - 2], o);
+  if (a.size() == 6) {
+    const auto x = a[2].find('x');
+    image = qwen3vl::resize_bicubic(image.view(), std::stol(a[2].substr(0, x)), std::stol(a[2].substr(x + 1)),
+                                    a[3] == "pillow" ? qwen3vl::Resize::pillow : a[3] == "pillow13" ? qwen3vl::Resize::pillow13 : qwen3vl::Resize::torchvision);
+  }
+  io::write_file(a.back(), std::string_view(reinterpret_cast<const char*>(image.rgb.data()), image.rgb.size()));
+  std::printf("%ld %ld\n", static_cast<long>(image.height), static_cast<long>(image.width));
+}
+
+void patches(const std::vector<std::string>& a) {
+  VisionConfig v;
+  v.patch_size = std::stol(a[1]);
+  v.temporal_patch_size = std::stol(a[2]);
+  v.spatial_merge_size = std::stol(a[3]);
+  PreprocessConfig c;
+  c.min_pixels = std::stol(a[4]);
+  c.max_pixels = std::stol(a[5]);
+  for (std::size_t k = 0; k < 3; ++k) {
+    c.mean[k] = std::stod(a[6]) + 0.01 * static_cast<double>(k);
+    c.std_dev[k] = std::stod(a[7]) + 0.01 * static_cast<double>(k);
+  }
+  const Image image = io::read_image(a[8]);
+  const auto size = qwen3vl::smart_resize(image.height, image.width, v.patch_size * v.spatial_merge_size, c.min_pixels, c.max_pixels);
+  const auto rows = qwen3vl::patchify(qwen3vl::resize_bicubic(image.view(), size.height, size.width).view(), v, c);
+  const Grid grid = qwen3vl::merged_grid(size.height, size.width, v);
+  io::write_npy(a[9], host_tensor(rows, {grid.count() * v.spatial_merge_size * v.spatial_merge_size, v.patch_values()}));
+}
+
+void sizes() {
+  for (Index h, w, factor, least, most; std::cin >> h >> w >> factor >> least >> most;) {
+    try {
+      const auto s = qwen3vl::smart_resize(h, w, factor, least, most);
+      std::printf("%ld %ld\n", static_cast<long>(s.height), static_cast<long>(s.width));
+    } catch (const Error&) {
+      std::puts("error");
+    }
+  }
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
-  using namespace arrcoc;
-  std::vector<std::string> a(argv + 1, argv + argc);
-  if (a.size() != 3 && a.size() != 6) return 2;
+  const std::vector<std::string> a(argv + 1, argv + argc);
   try {
-    io::DecodeOptions o;
-    o.alpha = a[0] == "drop" ? io::Alpha::drop : io::Alpha::white;
-    o.exif = a[0] == "exif";
-    Image image = io::read_image(a[a.size() - 2], o);
-    if (a.size() == 6) {
-      const auto x = a[2].find('x');
-      image = qwen3vl::resize_bicubic(image.view(), std::stol(a[2].substr(0, x)), std::stol(a[2].substr(x + 1)),
-                                      a[3] == "pillow" ? qwen3vl::Resize::pillow : a[3] == "pillow13" ? qwen3vl::Resize::pillow13 : qwen3vl::Resize::torchvision);
-    }
-    io::write_file(a.back(), std::string_view(reinterpret_cast<const char*>(image.rgb.data()), image.rgb.size()));
-    std::printf("%ld %ld\n", static_cast<long>(image.height), static_cast<long>(image.width));
+    if (a.size() == 1 && a[0] == "sizes") sizes();
+    else if (a.size() == 10 && a[0] == "patches") patches(a);
+    else if (a.size() == 3 || a.size() == 6) decode(a);
+    else return 2;
   } catch (const Error& e) {
     std::fprintf(stderr, "%s\n", e.what());
     return e.exit_status();

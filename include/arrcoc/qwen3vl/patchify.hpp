@@ -24,7 +24,7 @@ inline std::vector<float> patchify(ImageView in, const VisionConfig& v, const Pr
   require_that(v.in_channels == 3, Code::bad_model_config, "patchify", [&] { return "channels: expected 3, got " + std::to_string(v.in_channels); });
   float table[3][256];
   for (std::size_t k = 0; k < 3; ++k) {
-    const auto mean = static_cast<float>(c.mean[k] * 255.0), deviation = static_cast<float>(c.std_dev[k] * 255.0);
+    const float mean = static_cast<float>(c.mean[k]) * 255.0f, deviation = static_cast<float>(c.std_dev[k]) * 255.0f;
     for (int x = 0; x < 256; ++x) table[k][x] = (static_cast<float>(x) - mean) / deviation;
   }
   std::vector<float> out(static_cast<std::size_t>(grid.count() * v.spatial_merge_size * v.spatial_merge_size * v.patch_values()));
