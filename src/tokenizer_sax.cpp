@@ -34,6 +34,8 @@ class TokenizerSax final : public nlohmann::json_sax<Json> {
   }
   bool start_object(std::size_t) override { return open(Json::object()); }
   bool start_array(std::size_t) override {
+    require_that(bare_ || path_.size() != 2 || path_[0] != "model" || path_[1] != "vocab", Code::bad_tokenizer, where_,
+                 "model BPE has no vocab; expected an object token -> id, got a list");
     if (!in_merges()) return open(Json::array());
     pair_.clear();
     path_.emplace_back();
