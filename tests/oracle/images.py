@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Picture preparation against Pillow, torch and transformers.   images.py PROGRAM [--data DIR]
+                                                                     images.py --goldens DIR
 
 PROGRAM is tests/tools/decode_image. PNG and WebP must equal Pillow (and transformers' white) exactly, JPEG within one level; the integer
 resize must equal torch's uint8 antialiased bicubic and Pillow's bit for bit; smart_resize and the patch rows must equal transformers'.
-Files that Pillow refuses must be refused. Exit 77 when a package is absent.
+Files that Pillow refuses must be refused. --goldens writes small pictures and what they become, for the suite that runs without Python.
+Exit 77 when a package is absent.
 """
 import os
 import pathlib
@@ -104,8 +106,7 @@ def noise(*shape):
     return rng.integers(0, 256, shape, dtype=np.uint8)
 
 
-def make_pictures(tmp):
-    h, w = 37, 53
+def make_pictures(tmp, h=37, w=53):
     rgb, rgba = Image.fromarray(smooth(h, w, 3)), Image.fromarray(smooth(h, w, 4), "RGBA")
     grey = Image.fromarray(smooth(h, w, 1)[..., 0])
     save = lambda name, image, **options: image.save(tmp / name, **options)
@@ -283,6 +284,36 @@ def check_patches(tmp):
         compare(name + " in transformers", got, out["pixel_values"], 1e-6)
 
 
+GOLDENS = """rgb.png rgba.png la.png palette2_alphas.png palette4_trns.png grey_key.png grey2_key170.png grey16.png rgba16.png interlaced_rgba.png
+q75_2.jpg progressive.jpg grey.jpg cmyk.jpg ycck.jpg lossy.webp alpha_lossy.webp alpha.webp animated.webp""".split()
+
+
+def write_goldens(to):
+    with tempfile.TemporaryDirectory() as tmp:
+        tmp = pathlib.Path(tmp)
+        make_pictures(tmp, 9, 13)
+        for name in GOLDENS:
+            (to / name).write_bytes((tmp / name).read_bytes())
+            np.save(to / (name + ".white.npy"), convert_to_rgb(Image.open(tmp / name), return_numpy=True))
+            np.save(to / (name + ".drop.npy"), np.asarray(Image.open(tmp / name).convert("RGB")))
+    source = np.asarray(Image.open(to / "rgba16.png").convert("RGB"))
+    exif = Image.Exif()
+    for orientation in range(2, 9):
+        exif[0x0112] = orientation
+        Image.fromarray(source).save(to / f"turned{orientation}.png", exif=exif)
+        np.save(to / f"turned{orientation}.png.exif.npy", np.asarray(ImageOps.exif_transpose(Image.open(to / f"turned{orientation}.png"))))
+    source = noise(23, 31, 3)
+    Image.fromarray(source).save(to / "noise.png")
+    for h, w in ((9, 12), (40, 64), (22, 33), (23, 90)):
+        t = torch.nn.functional.interpolate(torch.from_numpy(source).permute(2, 0, 1)[None], size=(h, w), mode="bicubic", antialias=True)
+        np.save(to / f"noise.torchvision.{h}x{w}.npy", t[0].permute(1, 2, 0).contiguous().numpy())
+        np.save(to / f"noise.pillow13.{h}x{w}.npy", np.asarray(Image.fromarray(source).resize((w, h), Image.BICUBIC)))
+        np.save(to / f"noise.pillow.{h}x{w}.npy", np.asarray(Image.fromarray(source).resize((w, 23), Image.BICUBIC).resize((w, h), Image.BICUBIC)))
+
+
+if program == "--goldens":
+    write_goldens(pathlib.Path(sys.argv[2]))
+    sys.exit(0)
 with tempfile.TemporaryDirectory() as folder:
     folder = pathlib.Path(folder)
     make_pictures(folder)
