@@ -1,5 +1,5 @@
 #pragma once
-// Little helpers over nlohmann/json, for files that people and other programs wrote: one strict parse, and typed getters that collect
+// Small tools over nlohmann/json, for files that people and other programs wrote: one strict parse, and typed getters that collect
 // every problem with its path.
 #include <algorithm>
 #include <cmath>

@@ -132,6 +132,8 @@ std::string hex(std::uint64_t v) {
 
 }  // namespace
 
+fs::path find_model_folder(const std::string& name_or_path, const fs::path& hub_cache) { return resolve(name_or_path, hub_cache); }
+
 ModelFolder open_model(const std::string& name_or_path, const std::filesystem::path& hub_cache, const std::string& template_choice) {
   ModelFolder m;
   m.path = resolve(name_or_path, hub_cache);
