@@ -13,6 +13,7 @@
 #include "arrcoc/core/trace.hpp"
 #include "arrcoc/pipeline/pipeline.hpp"
 #include "arrcoc/qwen3vl/resize.hpp"
+#include "arrcoc/qwen3vl/smart_resize.hpp"
 #include "arrcoc/registry/registry.hpp"
 
 namespace arrcoc {
@@ -103,8 +104,9 @@ class Engine {
 
 /// Opens the model and imports its weights. Error 401..407 for the files, 404 for weights.
 std::unique_ptr<Engine> make_eigen_engine(const EngineOptions& options);
-/// As above on libtorch; only in builds with the torch option (build_info.torch).
+/// As above on libtorch, and on xtensor; only in builds with that option (build_info).
 std::unique_ptr<Engine> make_torch_engine(const EngineOptions& options);
+std::unique_ptr<Engine> make_xtensor_engine(const EngineOptions& options);
 
 /// Every built-in strategy and those of the plug-ins, without a model.
 std::vector<Entry> list_strategies(const std::vector<std::filesystem::path>& plugins = {});

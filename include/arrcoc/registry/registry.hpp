@@ -128,7 +128,9 @@ inline std::string full_name(const PipelineSpec& s) {
 
 /// ...@128, or @0.25 for a ratio.
 inline std::string full_name(const PipelineSpec& s, const Budget& budget) {
-  return full_name(s) + "@" + (budget.tokens > 0 ? std::to_string(budget.tokens) : detail::to_text(budget.keep_ratio));
+  if (budget.tokens > 0) return full_name(s) + "@" + std::to_string(budget.tokens);
+  const std::string ratio = detail::to_text(budget.keep_ratio);
+  return full_name(s) + "@" + ratio + (ratio.find('.') == std::string::npos ? ".0" : "");  // @1 is one token
 }
 
 template <class B>

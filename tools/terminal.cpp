@@ -1,0 +1,125 @@
+#include "terminal.hpp"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <system_error>
+
+#include "arrcoc/io/npy.hpp"
+
+namespace arrcoc::tools {
+namespace {
+
+std::atomic<bool> writing{false}, interrupted{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void on_interrupt(int) {
+  if (writing.load()) {
+    interrupted.store(true);
+    return;
+  }
+  constexpr char words[] = "\narrcoc: interrupted\n";
+  [[maybe_unused]] const auto n = ::write(STDERR_FILENO, words, sizeof words - 1);
+  ::_exit(interrupted_status);
+}
+
+}  // namespace
+
+void handle_interrupts() {
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;
+  action.sa_flags = SA_RESETHAND;  // the second one kills
+  ::sigaction(SIGINT, &action, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);      // a closed pipe is a failed write, not a sudden end
+}
+
+bool interrupt_asked() { return interrupted.load(); }
+
+Writing::Writing() { writing.store(true); }
+Writing::~Writing() {
+  writing.store(false);
+  if (interrupted.load()) ::_exit(interrupted_status);
+}
+
+Progress::Progress(bool quiet) : terminal_(is_terminal(STDERR_FILENO)) {
+  if (!quiet) thread_ = std::thread([this] { run(); });
+}
+Progress::~Progress() { stop(); }
+
+void Progress::stage(std::string what) {
+  const std::lock_guard lock(mutex_);
+  what_ = std::move(what);
+  since_ = std::chrono::steady_clock::now();
+  wake_.notify_all();
+}
+
+void Progress::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    wake_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Progress::run() {
+  using namespace std::chrono_literals;
+  std::unique_lock lock(mutex_);
+  std::string told;
+  while (!stopping_) {
+    wake_.wait_for(lock, 500ms);
+    if (stopping_ || what_.empty()) continue;
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - since_).count();
+    if (seconds < 2) continue;
+    if (terminal_) {
+      std::fprintf(stderr, "\r%s ... %lld s\033[K", what_.c_str(), static_cast<long long>(seconds));
+      shown_ = true;
+    } else if (told != what_) {
+      std::fprintf(stderr, "%s ...\n", what_.c_str());
+      told = what_;
+    }
+    std::fflush(stderr);
+  }
+  if (shown_) std::fputs("\r\033[K", stderr);
+}
+
+void check_new_folder(const std::filesystem::path& folder) {
+  std::error_code e;
+  if (!std::filesystem::exists(std::filesystem::symlink_status(folder, e))) return;
+  require_that(std::filesystem::is_directory(folder, e) && std::filesystem::is_empty(folder, e) && !e, Code::bad_output, "output",
+               [&] { return folder.string() + ": expected a new name or an empty folder, got something that exists"; });
+}
+
+void write_arrays(const std::filesystem::path& folder, const std::vector<std::pair<std::string, HostTensor>>& arrays) {
+  check_new_folder(folder);
+  std::filesystem::path whole = folder;
+  if (!whole.has_filename()) whole = whole.parent_path();  // "dump/"
+  std::filesystem::path part = whole;
+  part += ".part" + std::to_string(::getpid());
+  std::error_code e;
+  std::filesystem::create_directory(part, e);
+  require_that(!e, Code::bad_output, "output", [&] { return part.string() + ": " + e.message(); });
+  try {
+    for (const auto& [name, array] : arrays) io::write_npy(part / (name + ".npy"), array);
+    std::filesystem::rename(part, whole);  // onto nothing or an empty folder
+  } catch (const std::filesystem::filesystem_error& failure) {
+    std::filesystem::remove_all(part, e);
+    fail(Code::bad_output, "output", whole.string() + ": " + failure.code().message());
+  } catch (...) {
+    std::filesystem::remove_all(part, e);
+    throw;
+  }
+}
+
+double peak_memory_bytes() {
+  rusage use{};
+  ::getrusage(RUSAGE_SELF, &use);
+  return static_cast<double>(use.ru_maxrss) * 1024.0;
+}
+
+bool is_terminal(int descriptor) { return ::isatty(descriptor) == 1; }
+
+}  // namespace arrcoc::tools
