@@ -470,7 +470,7 @@ class EigenBackend {
       using T = eigen::stored_t<D>;
       const T* data = w.stored_row<T>(0);
       if (w.transposed()) product(x, w.out(), eigen::PackInputs<D>{data, w.out()}, init, out);
-      else if (x.rows() <= 4) eigen::few_rows<D>(*threads_, x.data(), x.stride(), x.rows(), w.in(), data, w.in(), w.out(), init, out.fill(), out.stride());
+      else if (x.rows() <= eigen::unpacked_rows) eigen::few_rows<D>(*threads_, x.data(), x.stride(), x.rows(), w.in(), data, w.in(), w.out(), init, out.fill(), out.stride());
       else product(x, w.out(), eigen::PackOutputs<D>{data, w.in()}, init, out);
     });
   }

@@ -91,7 +91,11 @@ inline void transpose_rows(const stored_t<D>* x, Index stride, int rows, Index d
     }
   };
   for (; k + lanes <= depth; k += lanes) {
-    for (int i = 0; i < lanes; ++i) block[i] = i < rows ? widen<D>(x + i * stride + k) : set(0.0f);
+    for (int i = 0; i < lanes; ++i) {
+      block[i] = i < rows ? widen<D>(x + i * stride + k) : set(0.0f);
+      // Rows are far apart and short: the hardware's own prefetching comes too late.
+      __builtin_prefetch(x + (i + lanes) * stride + k);
+    }
     if (!pad && step >= rows && k + lanes < depth) {
       // Whole packets: what runs over is written again by the next k.
       transpose(block);
@@ -242,20 +246,26 @@ EIGEN_ALWAYS_INLINE void dots(const float* x, Index x_stride, const stored_t<D>*
   });
 }
 
-/// C = A * W^T + init for up to four rows: reads W once, as it is stored. Bound by memory.
+/// At most this many rows are multiplied without packing.
+inline constexpr Index unpacked_rows = 8;
+
+/// C = A * W^T + init for up to `unpacked_rows` rows: reads W once, as it is stored. Bound by memory.
 template <DType D>
 void few_rows(ThreadPool& threads, const float* a, Index a_stride, Index rows, Index depth, const stored_t<D>* w, Index w_stride, Index columns,
               const float* init, float* c, Index c_stride) {
   const Index grain = std::max<Index>(1, 65536 / std::max<Index>(depth, 1));
   threads.run(columns, grain, [&](Index begin, Index end) {
     for (Index j = begin; j < end; ++j) {
-      float out[4];
       const stored_t<D>* row = w + j * w_stride;
-      switch (rows) {
-        case 1: dots<D, 1>(a, a_stride, row, depth, out); break;
-        case 2: dots<D, 2>(a, a_stride, row, depth, out); break;
-        case 3: dots<D, 3>(a, a_stride, row, depth, out); break;
-        default: dots<D, 4>(a, a_stride, row, depth, out);
+      float out[unpacked_rows];
+      for (Index i = 0; i < rows; i += 4) {
+        const float* from = a + i * a_stride;
+        switch (rows - i) {
+          case 1: dots<D, 1>(from, a_stride, row, depth, out + i); break;
+          case 2: dots<D, 2>(from, a_stride, row, depth, out + i); break;
+          case 3: dots<D, 3>(from, a_stride, row, depth, out + i); break;
+          default: dots<D, 4>(from, a_stride, row, depth, out + i);
+        }
       }
       for (Index i = 0; i < rows; ++i) c[i * c_stride + j] = init != nullptr ? out[i] + init[j] : out[i];
     }
