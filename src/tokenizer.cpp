@@ -182,6 +182,8 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, bool parse_special
 
 // ---- decoding
 
+bool Tokenizer::has(TokenId id) const { return impl_->find_added(id) != nullptr || impl_->vocabulary.has(id); }
+
 std::string Tokenizer::bytes_of(TokenId id) const {
   if (const AddedToken* token = impl_->find_added(id)) return token->text;
   require_that(impl_->vocabulary.has(id), Code::bad_text, "decode", [&] {
@@ -219,7 +221,7 @@ Index Tokenizer::size() const {
 StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special) : tokenizer_(tokenizer), skip_special_(skip_special) {}
 
 std::string StreamDecoder::push(TokenId id) {
-  if (!skip_special_ || !tokenizer_.is_special(id)) held_ += tokenizer_.bytes_of(id);
+  if (tokenizer_.has(id) && !(skip_special_ && tokenizer_.is_special(id))) held_ += tokenizer_.bytes_of(id);
   const std::size_t ready = utf8::settled_length(held_);
   std::string out = utf8::replace_invalid(std::string_view(held_).substr(0, ready));
   held_.erase(0, ready);

@@ -46,6 +46,7 @@ class Tokenizer {
   std::string bytes_of(TokenId id) const;
   /// Id of an added token or vocabulary entry by its content; -1 if absent.
   TokenId id_of(std::string_view content) const;
+  bool has(TokenId id) const;
   bool is_special(TokenId id) const;
   Index size() const;  // highest id + 1
 
@@ -56,7 +57,8 @@ class Tokenizer {
   std::shared_ptr<const Impl> impl_;
 };
 
-/// Turns ids into text as they come, never splitting a UTF-8 character.
+/// Turns ids into text as they come, never splitting a UTF-8 character. An id without a token (a padding row of the embedding) gives
+/// nothing, as in Hugging Face's decoding.
 class StreamDecoder {
  public:
   explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = true);
