@@ -139,7 +139,9 @@ class EngineOn final : public Engine {
       return piece.empty() || !r.on_text || r.on_text(piece);
     };
     run.generate.on_token = [&](TokenId id) {
-      const bool wanted = show(decoder.push(id));
+      const bool spoken = id < folder_.tokenizer->size();  // checkpoints pad their vocabulary; such ids have no text
+      const bool wanted = show(spoken ? decoder.push(id) : std::string());
+      if (!spoken) trace.events.push_back("decode: id " + std::to_string(id) + " has no text");
       out.cancelled = !wanted || (r.cancelled && r.cancelled());
       return !out.cancelled;
     };
