@@ -29,8 +29,8 @@ TEST_CASE("the archetype satisfies the contract, and the model, injectors and sc
   const auto pruned = &qwen3vl::generate<B, DropNothing>;
   const auto inject = &GatherInjector::inject<B>;
   const auto score = &ParticipatoryScorer::score<B>;
-  CHECK(generate != nullptr);
-  CHECK(pruned != nullptr);
-  CHECK(inject != nullptr);
-  CHECK(score != nullptr);
+  CHECK((generate != nullptr));
+  CHECK((pruned != nullptr));
+  CHECK((inject != nullptr));
+  CHECK((score != nullptr));
 }
