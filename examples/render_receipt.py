@@ -44,7 +44,8 @@ centred("Table 7      3 May 2026      12:41", font("DejaVuSans", 18), PALE)
 y += 16
 d.line((left, y, right, y), PALE, 2)
 y += 20
-items = [("2 Flat white", 7.60), ("1 Earl Grey", 3.20), ("1 Tomato soup", 6.50), ("2 Toast with egg", 13.80), ("1 Green salad", 5.90), ("1 Lemon cake", 4.40), ("1 Orange juice", 3.90)]
+items = [("2 Flat white", 7.60), ("1 Earl Grey", 3.20), ("1 Tomato soup", 6.50), ("2 Toast with egg", 13.80), ("1 Green salad", 5.90),
+         ("1 Mushroom risotto", 12.40), ("1 Lemon cake", 4.40), ("1 Orange juice", 3.90), ("1 Sparkling water", 2.80)]
 for name, price in items:
     row(name, f"{price:.2f}", font("DejaVuSansMono", 21))
 y += 6
@@ -54,6 +55,8 @@ subtotal = sum(p for _, p in items)
 row("Subtotal", f"{subtotal:.2f}", font("DejaVuSans", 21))
 row("Service 10 %", f"{subtotal * 0.1:.2f}", font("DejaVuSans", 21))
 row("TOTAL EUR", f"{subtotal * 1.1:.2f}", font("DejaVuSans-Bold", 28))
+y += 4
+row("Paid by card **** 4417", f"{subtotal * 1.1:.2f}", font("DejaVuSans", 17), PALE)
 y += 26
 centred("Thank you, see you soon!", font("DejaVuSerif", 20), PALE)
 x = left + 110

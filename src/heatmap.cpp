@@ -3,95 +3,172 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
+#include <string>
 #include <vector>
 
 #include "arrcoc/core/error.hpp"
+#include "arrcoc/qwen3vl/resize.hpp"
 
 namespace arrcoc::io {
 namespace {
 
-using Rgb = std::array<double, 3>;
+using Rgb = std::array<float, 3>;
+constexpr Rgb outline{255, 92, 40}, halo{40, 12, 0}, ink{52, 55, 62}, paper{250, 250, 248};
 
-/// Viridis at nine points (van der Walt and Smith 2015), linear between them; t in [0, 1].
-Rgb viridis(double t) {
-  static constexpr std::array<Rgb, 9> points{{{68, 1, 84}, {72, 40, 120}, {62, 74, 137}, {49, 104, 142}, {38, 130, 142}, {31, 158, 137}, {53, 183, 121}, {110, 206, 88}, {253, 231, 37}}};
-  const double x = std::clamp(t, 0.0, 1.0) * 8;
+/// Viridis at nine points (van der Walt and Smith, 2015), linear between them; t in [0, 1].
+Rgb viridis(float t) {
+  static constexpr std::array<Rgb, 9> points{{{68, 1, 84}, {71, 44, 122}, {59, 81, 139}, {44, 113, 142}, {33, 144, 141}, {39, 173, 129}, {92, 200, 99}, {170, 220, 50}, {253, 231, 37}}};
+  const float x = std::clamp(t, 0.0f, 1.0f) * 8;
   const auto i = std::min<std::size_t>(7, static_cast<std::size_t>(x));
-  const double f = x - static_cast<double>(i);
-  return {points[i][0] * (1 - f) + points[i + 1][0] * f, points[i][1] * (1 - f) + points[i + 1][1] * f, points[i][2] * (1 - f) + points[i + 1][2] * f};
+  Rgb c;
+  for (std::size_t k = 0; k < 3; ++k) c[k] = points[i][k] + (points[i + 1][k] - points[i][k]) * (x - static_cast<float>(i));
+  return c;
 }
 
-/// Share of values below, ties alike, in [0, 1].
-std::vector<double> rank_scaled(std::span<const float> v) {
-  std::vector<std::size_t> order(v.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return v[a] < v[b]; });
-  std::vector<double> out(v.size(), 0.5);
-  for (std::size_t i = 0; i < order.size();) {
-    std::size_t j = i;
-    while (j < order.size() && v[order[j]] == v[order[i]]) ++j;
-    for (std::size_t k = i; k < j; ++k) out[order[k]] = order.size() > 1 ? static_cast<double>(i + j - 1) / 2 / static_cast<double>(order.size() - 1) : 1.0;
-    i = j;
-  }
+/// Relevance in [0, 1] between the 2nd and the 98th percentile; a flat map is 0.5 everywhere.
+std::vector<float> levels(std::span<const float> v) {
+  std::vector<float> sorted(v.begin(), v.end());
+  std::sort(sorted.begin(), sorted.end());
+  const std::size_t last = sorted.size() - 1, margin = last / 50;
+  float low = sorted[margin], high = sorted[last - margin];
+  if (low == high) low = sorted.front(), high = sorted.back();
+  std::vector<float> out;
+  for (const float x : v) out.push_back(low < high ? std::clamp((x - low) / (high - low), 0.0f, 1.0f) : 0.5f);
   return out;
 }
 
-void put(Image& image, Index row, Index col, const Rgb& c) {
-  for (std::size_t k = 0; k < 3; ++k) image.row(row)[col * 3 + static_cast<Index>(k)] = static_cast<std::uint8_t>(std::clamp(c[k] + 0.5, 0.0, 255.0));
+void put(std::uint8_t* p, const Rgb& c) {
+  for (std::size_t k = 0; k < 3; ++k) p[k] = static_cast<std::uint8_t>(std::clamp(c[k] + 0.5f, 0.0f, 255.0f));
 }
 
-/// Mean of the source pixels under one target pixel.
-Rgb box_mean(ImageView in, Index row, Index col, Index height, Index width) {
-  const Index r0 = row * in.height / height, c0 = col * in.width / width;
-  const Index r1 = std::max(r0 + 1, (row + 1) * in.height / height), c1 = std::max(c0 + 1, (col + 1) * in.width / width);
-  Rgb sum{};
-  for (Index r = r0; r < r1; ++r)
-    for (Index c = c0; c < c1; ++c)
-      for (std::size_t k = 0; k < 3; ++k) sum[k] += in.row(r)[c * 3 + static_cast<Index>(k)];
-  for (double& s : sum) s /= static_cast<double>((r1 - r0) * (c1 - c0));
-  return sum;
+void fill(Image& image, Index row, Index col, Index height, Index width, const Rgb& c) {
+  for (Index r = std::max<Index>(0, row); r < std::min(image.height, row + height); ++r)
+    for (Index x = std::max<Index>(0, col); x < std::min(image.width, col + width); ++x) put(image.row(r) + x * 3, c);
 }
+
+/// The letters of the legend, 5 x 7 dots, a row in five bits.
+struct Glyph {
+  char name;
+  std::array<std::uint8_t, 7> rows;
+};
+constexpr Glyph glyphs[] = {
+    {'0', {14, 17, 19, 21, 25, 17, 14}}, {'1', {4, 12, 4, 4, 4, 4, 14}},     {'2', {14, 17, 1, 2, 4, 8, 31}},     {'3', {31, 2, 4, 2, 1, 17, 14}},
+    {'4', {2, 6, 10, 18, 31, 2, 2}},     {'5', {31, 16, 30, 1, 1, 17, 14}},  {'6', {6, 8, 16, 30, 17, 17, 14}},   {'7', {31, 1, 2, 4, 8, 8, 8}},
+    {'8', {14, 17, 17, 14, 17, 17, 14}}, {'9', {14, 17, 17, 15, 1, 2, 12}},  {'a', {0, 0, 14, 1, 15, 17, 15}},    {'c', {0, 0, 14, 16, 16, 17, 14}},
+    {'d', {1, 1, 13, 19, 17, 17, 15}},   {'e', {0, 0, 14, 17, 31, 16, 14}},  {'f', {6, 9, 8, 28, 8, 8, 8}},       {'g', {0, 0, 15, 17, 15, 1, 14}},
+    {'h', {16, 16, 22, 25, 17, 17, 17}}, {'i', {4, 0, 12, 4, 4, 4, 14}},     {'k', {16, 16, 18, 20, 24, 20, 18}}, {'l', {12, 4, 4, 4, 4, 4, 14}},
+    {'n', {0, 0, 22, 25, 17, 17, 17}},   {'o', {0, 0, 14, 17, 17, 17, 14}},  {'p', {0, 0, 30, 17, 30, 16, 16}},   {'r', {0, 0, 22, 25, 16, 16, 16}},
+    {'t', {8, 8, 28, 8, 8, 9, 6}},       {'v', {0, 0, 17, 17, 17, 10, 4}},   {'w', {0, 0, 17, 17, 21, 21, 10}}};
+
+Index text_width(const std::string& text, Index dot) { return static_cast<Index>(text.size()) * 6 * dot - dot; }
+
+void write(Image& image, Index row, Index col, const std::string& text, Index dot) {
+  for (const char c : text) {
+    for (const Glyph& g : glyphs)
+      if (g.name == c)
+        for (Index y = 0; y < 7; ++y)
+          for (Index x = 0; x < 5; ++x)
+            if ((g.rows[static_cast<std::size_t>(y)] >> (4 - x) & 1) != 0) fill(image, row + y * dot, col + x * dot, dot, dot, ink);
+    col += 6 * dot;
+  }
+}
+
+/// "relevance low [scale] high    [] kept K of N    [] dropped", from the left, without what does not fit.
+void legend(Image& image, Index top, Index strip, Index dot, std::size_t kept, Index count) {
+  const Index row = top + (strip - 7 * dot) / 2, gap = 4 * dot, edge = 3 * dot;
+  const std::string low = "relevance low", high = "high", kept_text = "kept " + std::to_string(kept) + " of " + std::to_string(count), dropped = "dropped";
+  const Index words = text_width(low, dot) + text_width(high, dot) + 4 * gap, counts = 7 * dot + gap + text_width(kept_text, dot) + 2 * gap,
+              rest = 7 * dot + gap + text_width(dropped, dot) + 2 * gap;
+  const bool with_words = image.width >= 2 * edge + words + 40 * dot, with_counts = with_words && image.width >= 2 * edge + words + counts + 40 * dot,
+             with_dropped = with_counts && image.width >= 2 * edge + words + counts + rest + 40 * dot;
+  Index col = edge;
+  if (with_words) {
+    write(image, row, col, low, dot);
+    col += text_width(low, dot) + gap;
+  }
+  const Index bar = std::max<Index>(1, std::min(120 * dot, image.width - col - edge - (with_words ? text_width(high, dot) + gap : 0) - (with_counts ? counts : 0) - (with_dropped ? rest : 0)));
+  for (Index x = 0; x < bar; ++x) fill(image, row, col + x, 7 * dot, 1, viridis(static_cast<float>(x) / static_cast<float>(std::max<Index>(1, bar - 1))));
+  col += bar + gap;
+  if (with_words) {
+    write(image, row, col, high, dot);
+    col += text_width(high, dot) + 2 * gap;
+  }
+  if (with_counts) {
+    fill(image, row, col, 7 * dot, 7 * dot, outline);
+    fill(image, row + dot, col + dot, 5 * dot, 5 * dot, paper);
+    write(image, row, col + 7 * dot + gap, kept_text, dot);
+    col += counts;
+  }
+  if (with_dropped) {
+    fill(image, row, col, 7 * dot, 7 * dot, {112, 112, 116});
+    write(image, row, col + 7 * dot + gap, dropped, dot);
+  }
+}
+
+/// Which pixels lie near the border between kept and dropped.
+class Borders {
+ public:
+  Borders(Grid grid, Index height, Index width, const std::vector<char>& alive) : height_(height), width_(width), alive_(static_cast<std::size_t>(height * width)) {
+    for (Index r = 0; r < height; ++r)
+      for (Index c = 0; c < width; ++c) alive_[static_cast<std::size_t>(r * width + c)] = alive[static_cast<std::size_t>(grid.at(r * grid.rows / height, c * grid.cols / width))];
+  }
+  /// From a kept pixel to the nearest one that is not, in px along either axis, at most `reach`.
+  Index distance(Index r, Index c, Index reach) const {
+    for (Index d = 1; d < reach; ++d)
+      for (Index side = -d; side <= d; ++side)
+        if (!kept(r - d, c + side) || !kept(r + d, c + side) || !kept(r + side, c - d) || !kept(r + side, c + d)) return d;
+    return reach;
+  }
+
+ private:
+  /// Outside the picture nothing is kept, so that the outline closes there.
+  bool kept(Index r, Index c) const { return r >= 0 && c >= 0 && r < height_ && c < width_ && alive_[static_cast<std::size_t>(r * width_ + c)] != 0; }
+  Index height_, width_;
+  std::vector<char> alive_;
+};
 
 }  // namespace
 
 Image render_heatmap(ImageView picture, Grid grid, std::span<const float> relevance, std::span<const Index> kept) {
-  require_that(!picture.empty() && grid.count() > 0 && static_cast<Index>(relevance.size()) == grid.count(), Code::shape_mismatch, "heatmap",
-               "expected a picture and one relevance value for each token");
-  const Index longest = std::max(picture.height, picture.width);
-  const double scale = longest > 1600 ? 1600.0 / static_cast<double>(longest) : longest < 512 ? 512.0 / static_cast<double>(longest) : 1.0;
-  const Index height = std::max<Index>(grid.rows, std::lround(static_cast<double>(picture.height) * scale)),
-              width = std::max<Index>(grid.cols, std::lround(static_cast<double>(picture.width) * scale));
-  const Index bar = std::max<Index>(12, height / 60), gap = bar / 2;
-  const std::vector<double> level = rank_scaled(relevance);
+  require_that(!picture.empty() && grid.rows > 0 && grid.cols > 0 && static_cast<Index>(relevance.size()) == grid.count(), Code::shape_mismatch, "heatmap",
+               [&] { return "expected a picture and " + std::to_string(grid.count()) + " relevance values, got " + std::to_string(relevance.size()); });
+  require_that(std::all_of(relevance.begin(), relevance.end(), [](float v) { return std::isfinite(v); }), Code::bad_number, "heatmap", "relevance: expected finite numbers");
   std::vector<char> alive(static_cast<std::size_t>(grid.count()), 0);
-  for (const Index k : kept)
-    if (k >= 0 && k < grid.count()) alive[static_cast<std::size_t>(k)] = 1;
-  Image out(height + gap + bar, width);
-  std::fill(out.rgb.begin(), out.rgb.end(), std::uint8_t{255});
+  for (const Index k : kept) {
+    require_that(k >= 0 && k < grid.count(), Code::shape_mismatch, "heatmap", [&] { return "kept tokens: expected indices below " + std::to_string(grid.count()) + ", got " + std::to_string(k); });
+    alive[static_cast<std::size_t>(k)] = 1;
+  }
+  const double longest = static_cast<double>(std::max(picture.height, picture.width)), scale = std::clamp(longest, 512.0, 1600.0) / longest;
+  const Index height = std::max<Index>(1, std::lround(static_cast<double>(picture.height) * scale)), width = std::max<Index>(1, std::lround(static_cast<double>(picture.width) * scale));
+  const Image base = qwen3vl::resize_bicubic(picture, height, width);
+  const std::vector<float> level = levels(relevance);
+  const Index dot = width >= 720 ? 2 : 1, strip = 19 * dot, cell = std::min(height / grid.rows, width / grid.cols);
+  const Index line = cell >= 24 ? 2 : 1, reach = line + 1 + (cell >= 24 ? 1 : 0);  // outline and halo lie inside the kept cells
+  const Borders borders(grid, height, width, alive);
+
+  Image out(height + strip, width);
   for (Index r = 0; r < height; ++r) {
-    const Index cell_row = r * grid.rows / height;
     for (Index c = 0; c < width; ++c) {
-      const Index cell_col = c * grid.cols / width, cell = grid.at(cell_row, cell_col);
-      const bool live = alive[static_cast<std::size_t>(cell)] != 0;
-      Rgb p = box_mean(picture, r, c, height, width);
-      const double luma = 0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2];
-      const Rgb heat = viridis(level[static_cast<std::size_t>(cell)]);
-      const auto differs = [&](Index dr, Index dc) {  // an edge between kept and dropped
-        const Index rr = std::clamp<Index>(r + dr, 0, height - 1) * grid.rows / height, cc = std::clamp<Index>(c + dc, 0, width - 1) * grid.cols / width;
-        return alive[static_cast<std::size_t>(grid.at(rr, cc))] != (live ? 1 : 0);
-      };
-      const bool edge = live && (differs(-2, 0) || differs(2, 0) || differs(0, -2) || differs(0, 2));
-      for (std::size_t k = 0; k < 3; ++k) {
-        if (live) p[k] = p[k] * (0.62 + 0.38 * heat[k] / 255.0);
-        else p[k] = (0.5 * luma + 0.5 * 150) * 0.55 + heat[k] * 0.30;
-        if (edge) p[k] = std::array<double, 3>{230, 60, 30}[k];
+      const auto token = static_cast<std::size_t>(grid.at(r * grid.rows / height, c * grid.cols / width));
+      const std::uint8_t* p = base.view().row(r) + c * 3;
+      const Rgb heat = viridis(level[token]);
+      const float luma = 0.299f * p[0] + 0.587f * p[1] + 0.114f * p[2];
+      Rgb color;
+      if (alive[token] == 0) {
+        for (std::size_t k = 0; k < 3; ++k) color[k] = 44 + 0.30f * luma + 0.10f * heat[k];
+      } else {
+        // Paper takes more of the tint than ink does: letters stay dark.
+        const float tint = 0.18f + 0.22f * luma / 255;
+        for (std::size_t k = 0; k < 3; ++k) color[k] = p[k] + (heat[k] - p[k]) * tint;
+        const Index d = borders.distance(r, c, reach + 1);
+        if (d <= line) color = outline;
+        else if (d <= reach) for (std::size_t k = 0; k < 3; ++k) color[k] = 0.6f * color[k] + 0.4f * halo[k];
       }
-      put(out, r, c, p);
+      put(out.row(r) + c * 3, color);
     }
   }
-  for (Index r = height + gap; r < out.height; ++r)
-    for (Index c = 0; c < width; ++c) put(out, r, c, viridis(static_cast<double>(c) / static_cast<double>(std::max<Index>(1, width - 1))));
+  fill(out, height, 0, strip, width, paper);
+  legend(out, height, strip, dot, kept.size(), grid.count());
   return out;
 }
 

@@ -54,7 +54,8 @@ HostTensor read_npy(const std::filesystem::path& file) {
   std::vector<Index> shape;
   Index count = 1;
   for (std::size_t i = 0; i < shape_text.size();) {
-    if (std::isdigit(static_cast<unsigned char>(shape_text[i])) == 0) { ++i; continue; }
+    if (shape_text[i] == ' ' || shape_text[i] == ',') { ++i; continue; }
+    expect(std::isdigit(static_cast<unsigned char>(shape_text[i])) != 0, "expected a shape");
     Index n = 0;
     for (; i < shape_text.size() && std::isdigit(static_cast<unsigned char>(shape_text[i])) != 0; ++i) {
       n = n * 10 + (shape_text[i] - '0');

@@ -3,8 +3,6 @@
 #include <cstdlib>
 
 #include "arrcoc/io/atomic_file.hpp"
-#include "arrcoc/io/heatmap.hpp"
-#include "arrcoc/io/image_file.hpp"
 #include "arrcoc/io/npy.hpp"
 #include "io/temporary_folder.hpp"
 
@@ -39,6 +37,10 @@ TEST_CASE("npy: lying files are refused") {
     io::write_file(file, bytes);
     CHECK_THROWS_WITH_AS(io::read_npy(file), doctest::Contains(why), Error);
   };
+  check(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (-2,)}", "12345678"), "shape");
+  check(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", "123456789"), "fill");
+  check(npy("{'descr': '>f4', 'fortran_order': False, 'shape': (2,)}", "12345678"), "dtype");
+  check("\x93NUMPY\x03", "magic");
   check("", "magic");
   check("\x93NUMPY\x01", "magic");
   check(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (3,)}", "12345678"), "fill");
@@ -47,6 +49,24 @@ TEST_CASE("npy: lying files are refused") {
   check(npy("{'descr':'<f4','fortran_order':False,'shape':(9999999999999999,)}", "1234"), "absurd");
   check(npy("{'descr':'<f4','fortran_order':False,'shape':(999999999,999999999)}", ""), "shape");
   CHECK_THROWS_AS(io::read_npy(folder.path / "missing.npy"), Error);
+}
+
+TEST_CASE("npy: halves and doubles become floats, scalars and format 2 are read") {
+  const test::TemporaryFolder folder;
+  const auto file = folder.path / "c.npy";
+  const auto read = [&](const std::string& bytes) { io::write_file(file, bytes); return io::read_npy(file); };
+  const HostTensor half = read(npy("{'descr': '<f2', 'fortran_order': False, 'shape': (2, 1), }", std::string("\x00\x3c\x00\xc1", 4)));
+  CHECK(half.dtype == DType::f32);
+  CHECK(half.shape == std::vector<Index>{2, 1});
+  CHECK(to_floats(half) == std::vector<float>{1.0f, -2.5f});
+  const double values[] = {0.1, -3e7};
+  CHECK(to_floats(read(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }", std::string(reinterpret_cast<const char*>(values), 16)))) == std::vector<float>{0.1f, -3e7f});
+  CHECK(read(npy("{'descr': '|u1', 'fortran_order': False, 'shape': (), }", "A")).count() == 1);
+  CHECK(read(npy("{'descr': '|u1', 'fortran_order': False, 'shape': (0, 4), }", "")).shape == std::vector<Index>{0, 4});
+  std::string two = npy("{'descr': '<i4', 'fortran_order': False, 'shape': (1,), }", std::string("\x05\0\0\0", 4));
+  two[6] = 2;
+  two.insert(10, 2, '\0');  // the header's length takes four bytes
+  CHECK(read(two).dtype == DType::i32);
 }
 
 TEST_CASE("files appear whole or not at all") {
@@ -58,41 +78,4 @@ TEST_CASE("files appear whole or not at all") {
   CHECK_THROWS_AS(io::read_file(folder.path), Error);
   io::write_file("/dev/null", "through");
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path), {}) == 1);
-}
-
-TEST_CASE("PNG round trip and broken pictures") {
-  const test::TemporaryFolder folder;
-  Image image(5, 7);
-  for (std::size_t i = 0; i < image.rgb.size(); ++i) image.rgb[i] = static_cast<std::uint8_t>(i * 37);
-  const auto file = folder.path / "a.png";
-  io::write_png(file, image.view());
-  CHECK(io::read_image(file) == image);
-  const std::string bytes = io::read_file(file);
-  const auto refuse = [&](std::string_view b, const char* why) {
-    CHECK_THROWS_WITH_AS(io::decode_image(std::as_bytes(std::span(b)), {}, "p"), doctest::Contains(why), Error);
-  };
-  refuse("", "empty");
-  refuse("GIF89a", "expected JPEG, PNG or WebP");
-  refuse(std::string_view(bytes).substr(0, bytes.size() / 2), "truncated");
-  std::string huge = bytes;
-  huge[16] = huge[20] = 0x7f;  // a header of 2 G x 2 G pixels
-  CHECK_THROWS_AS(io::decode_image(std::as_bytes(std::span(huge)), {}, "p"), Error);
-  refuse("\xff\xd8\xff\xe0 nothing follows", "JPEG");
-  refuse("RIFF\x10\0\0\0WEBPVP8 ", "WebP");
-  io::DecodeOptions small;
-  small.max_pixels = 30;
-  CHECK_THROWS_WITH_AS(io::decode_image(std::as_bytes(std::span(bytes)), small, "p"), doctest::Contains("at most 30 pixels"), Error);
-}
-
-TEST_CASE("heatmap: kept cells keep their colour, dropped cells fade, wrong sizes are refused") {
-  Image picture(64, 64);
-  std::fill(picture.rgb.begin(), picture.rgb.end(), std::uint8_t{255});
-  const std::vector<float> relevance{1, 0, 0, 0};
-  const std::vector<Index> kept{0};
-  const Image map = io::render_heatmap(picture.view(), {2, 2}, relevance, kept);
-  CHECK(map.width == 512);
-  CHECK(map.height > 512);
-  const auto sum = [&](Index r, Index c) { const auto* p = map.rgb.data() + (r * map.width + c) * 3; return p[0] + p[1] + p[2]; };
-  CHECK(sum(128, 128) > sum(384, 384) + 150);
-  CHECK_THROWS_AS(io::render_heatmap(picture.view(), {3, 2}, relevance, kept), Error);
 }

@@ -1,14 +1,15 @@
 #pragma once
-// A picture of what was kept: relevance as colour, dropped cells faded, kept cells outlined.
+// A picture of what was kept: relevance as colour, dropped cells faded, kept cells outlined, a scale below.
 #include <span>
 
 #include "arrcoc/core/image.hpp"
 
 namespace arrcoc::io {
 
-/// The picture, scaled so that its long side lies within [512, 1600] px where cells allow, under a viridis layer of relevance [N] (rank
-/// scaled, so that one outlier does not flatten the rest); cells that are not in `kept` (ascending) lose colour and contrast. A scale
-/// stands below. Throws Error{shape_mismatch} unless relevance fills the grid.
+/// The picture, scaled so that its long side is at least 512 and at most 1600 px. Cells in `kept` (ascending indices) stay readable under a
+/// viridis tint of their relevance [N] and are outlined; the others turn grey and dark. Colours span the 2nd to the 98th percentile, so that one outlier does
+/// not flatten the rest. The strip below holds the colour scale and the counts, as far as they fit.
+/// Error{shape_mismatch} unless relevance fills the grid and kept lies in it; Error{bad_number} for NaN or infinity.
 Image render_heatmap(ImageView picture, Grid grid, std::span<const float> relevance, std::span<const Index> kept);
 
 }  // namespace arrcoc::io
