@@ -1,0 +1,560 @@
+#!/usr/bin/env python3
+"""Bad inputs against the program: each ends in one clear sentence, the stated code and exit status, and leaves nothing behind.
+
+usage: bad_input.py PROGRAM [NAME...]     NAME: only the cases whose name holds it
+The program may be built with sanitizers; a report of theirs fails the case. At the end the codes that were hit are compared with
+include/arrcoc/core/error.hpp and docs/errors.md: what the command line cannot reach must be named by a doctest case.
+Needs the standard library only. Exit status: 0 all as stated, 1 otherwise.
+"""
+import base64
+import json
+import os
+import pathlib
+import re
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# A JPEG of 40 x 64 px, quality 60.
+JPEG = base64.b64decode("/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAA0JCgsKCA0LCgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZGNywtQFdBRkxOUlNSMj5aYV"
+                       "pQYEpRUk//2wBDAQ4ODhMREyYVFSZPNS01T09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT0//wAARCAAo"
+                       "AEADASIAAhEBAxEB/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAwQFBgcICQoL/8QAtRAAAgEDAwIEAwUFBAQAAAF9AQIDAAQRBRIhMUEGE1FhBy"
+                       "JxFDKBkaEII0KxwRVS0fAkM2JyggkKFhcYGRolJicoKSo0NTY3ODk6Q0RFRkdISUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4eXqDhIWGh4iJipKT"
+                       "lJWWl5iZmqKjpKWmp6ipqrKztLW2t7i5usLDxMXGx8jJytLT1NXW19jZ2uHi4+Tl5ufo6erx8vP09fb3+Pn6/8QAHwEAAwEBAQEBAQEBAQAAAA"
+                       "AAAAECAwQFBgcICQoL/8QAtREAAgECBAQDBAcFBAQAAQJ3AAECAxEEBSExBhJBUQdhcRMiMoEIFEKRobHBCSMzUvAVYnLRChYkNOEl8RcYGRom"
+                       "JygpKjU2Nzg5OkNERUZHSElKU1RVVldYWVpjZGVmZ2hpanN0dXZ3eHl6goOEhYaHiImKkpOUlZaXmJmaoqOkpaanqKmqsrO0tba3uLm6wsPExc"
+                       "bHyMnK0tPU1dbX2Nna4uPk5ebn6Onq8vP09fb3+Pn6/9oADAMBAAIRAxEAPwDhIrL2q5FY57VqwWftWjBY9OKyofvTDD463UxYtPz2q5Fp3+zW"
+                       "0tssZxty3pViK0kf2+nFa1Pq8Hy/E+yPdw2Nb6nL6zpoFkhYAfvB1+hrLjsIwQCR+HNdprFgiWce7A/eD+RrNitB/DGfxrelUpqFnFJ9tW/wse"
+                       "bmWNf1vfojHjsYxjCk/QVcisUP/LNvyrXS0YAE7V/DrVmK0GQcuc+lKdWClql9yX6tnThsa+4+2sunFaAtfLQYHzHpXmlpZ9OKuJZ75jx04rOj"
+                       "g3DDrlnrLRaf8E+dw+X3f8T8P+Cej29hxkircdsWOIxgevevOBaFm2AcDr71bS0x8iDnufSsZYJQXLGdkvLVvstf69D38Nl//Tz8P+CdprFkiW"
+                       "aArlvMHA+hrNjtGxk4RfauV1iyCWUYVQW8wfhwazI7IA/MCzelbUME407c9vRfg3e7fkjzcyy//a/4nRdP+CejQ2Q6ImT6mrcdp05J9lrzhLQ8"
+                       "Bhn/AGRVuO0xwRj2XrUTwSjop2+Vv1/Nt+R04bL/APp5+H/BJbS0wuSOgzVu3s9kZbb0ooohUkqcWukW/wCvuPEw9WVy1DZ7EGB8x6Vbis9gCq"
+                       "vzH9KKKwnOUdI9LJfPf5nv4arIg1ezxZoiDnzBk+nBrLis8cIAB3aiitqE3yK3eS+S/wA+p5uZVZfW/ki3FZgDgbV9fWrUVngDC7QfzNFFZyqy"
+                       "Sv2Sf3u39fjc6cNVkf/Z")
+
+
+# --- inputs ------------------------------------------------------------------------------------------------------------
+def png(height, width, rows=None, depth=8, colour=2):
+    """A PNG whose header says height x width; `rows` is its raw data (None: grey pixels that fit)."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    if rows is None:
+        rows = (b"\0" + b"\x80" * (3 * width)) * height
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def npy(shape, values, dtype="<f4"):
+    head = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {tuple(shape)}, }}"
+    head += " " * (63 - (10 + len(head)) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + values
+
+
+def floats(*values):
+    return struct.pack(f"<{len(values)}f", *values)
+
+
+class Weights:
+    """A safetensors file taken apart, so that it can be put together wrong."""
+
+    def __init__(self, file):
+        raw = file.read_bytes()
+        size = struct.unpack("<Q", raw[:8])[0]
+        self.file, self.header, self.data = file, json.loads(raw[8:8 + size]), bytearray(raw[8 + size:])
+
+    def write(self, file=None, size=None, text=None):
+        head = json.dumps(self.header).encode() if text is None else text
+        head += b" " * (-len(head) % 8)
+        (file or self.file).write_bytes(struct.pack("<Q", len(head) if size is None else size) + head + bytes(self.data))
+
+    def names(self, part=""):
+        return [n for n in self.header if n != "__metadata__" and part in n]
+
+
+class Setting:
+    """What one case works with: a folder of its own, a copy of the demo model made when asked for."""
+
+    def __init__(self, folder, model, picture):
+        self.here, self.demo, self.picture = folder, model, picture
+        (folder / "out").mkdir()
+
+    def file(self, name, content):
+        path = self.here / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return name
+
+    def model(self):
+        shutil.copytree(self.demo, self.here / "model")
+        return self.here / "model"
+
+    def weights(self):
+        return Weights(self.model() / "model.safetensors")
+
+    def json(self, name, change):
+        """A model whose JSON file `name` went through `change`."""
+        path = self.model() / name
+        data = json.loads(path.read_text())
+        change(data)
+        path.write_text(json.dumps(data))
+        return ["-m", "model"]
+
+    def answer(self, *more, model=True, image=True, prompt=True):
+        return (["answer"] + (["-m", self.demo] if model else []) + (["-i", self.picture] if image else []) +
+                (["-p", "What is the total?"] if prompt else []) + ["-n", "4", *more])
+
+    def outputs(self):
+        return ["--json", "out/answer.json", "--heatmap", "out/heat.png", "--dump", "out/dump"]
+
+
+CASES = []  # (name, code or None, exit status, words the sentence must hold, function)
+
+
+def case(name, code, status, *words):
+    def keep(f):
+        CASES.append((name, code, status, words, f))
+        return f
+    return keep
+
+
+def flags(name, code, status, words, *arguments, **parts):
+    """A case made of command-line arguments alone."""
+    CASES.append((name, code, status, tuple(words), lambda s: s.answer(*arguments, **parts)))
+
+
+def model_case(name, code, words, change):
+    """A case whose model folder is spoilt; change(setting) returns nothing."""
+    def run(s):
+        change(s)
+        return s.answer("-m", "model", model=False)
+    CASES.append((name, code, 1, tuple(words), run))
+
+
+def weight_case(name, code, words, change):
+    def run(s):
+        w = s.weights()
+        more = change(w) or {}
+        w.write(**more)
+        return s.answer("-m", "model", model=False)
+    CASES.append((name, code, 1, tuple(words), run))
+
+
+def config_case(name, words, change, file="config.json", code=405):
+    CASES.append((name, code, 1, tuple(words), lambda s: s.answer(*s.json(file, change), model=False)))
+
+
+def picture_case(name, words, content, code=408):
+    CASES.append((name, code, 1, tuple(words), lambda s: s.answer("-i", s.file("picture", content), image=False)))
+
+
+# --- what the user typed -------------------------------------------------------------------------------------------------
+CASES.append(("no verb", 105, 2, (), lambda s: []))
+CASES.append(("unknown verb", 105, 2, (), lambda s: ["ponder"]))
+flags("unknown flag", 105, 2, ["--frobnicate"], "--frobnicate", "3")
+flags("flag without its value", 105, 2, ["--budget"], "--budget")
+flags("a word for a number", 105, 2, ["many"], "--budget", "many")
+flags("budget 0", 103, 2, ["0"], "--budget", "0")
+flags("negative budget", 103, 2, ["-5"], "--budget=-5")
+flags("keep ratio 0", 103, 2, ["(0, 1]"], "--keep-ratio", "0")
+flags("keep ratio 1.5", 103, 2, ["1.5"], "--keep-ratio", "1.5")
+flags("keep ratio NaN", 103, 2, ["nan"], "--keep-ratio", "nan")
+flags("budget and keep ratio", 105, 2, ["exclude"], "--budget", "64", "--keep-ratio", "0.5")
+flags("unknown preset", 501, 2, ["ful"], "--pipeline", "ful")
+flags("unknown scorer", 501, 2, ["salience"], "--scorers", "salience")
+flags("unknown allocator", 501, 2, ["topk", "top_k"], "--allocator", "topk")
+flags("unknown setting", 102, 2, ["allocator.nonsense"], "--allocator.nonsense=1")
+flags("a setting outside its range", 101, 2, ["clusters"], "--texture.clusters=-3")
+flags("a setting that is no number", 101, 2, ["clusters"], "--texture.clusters=few")
+flags("unknown resize", 101, 2, ["nearest"], "--resize", "nearest")
+flags("unknown backend", 101, 2, ["abacus"], "--backend", "abacus")
+flags("arithmetic that is not built in", 301, 2, ["bf16"], "--dtype", "bf16")
+flags("negative threads", 101, 2, ["-2"], "--threads=-2")
+flags("empty prompt", 104, 2, ["empty"], "-p", "", prompt=False)
+flags("no prompt", 105, 2, ["-p"], prompt=False)
+flags("no model", 105, 2, ["-m"], model=False)
+flags("a placeholder without an image", 104, 2, [], "-p", "<|vision_start|><|image_pad|><|vision_end|> what?", prompt=False, image=False)
+flags("two placeholders for one image", 104, 2, [], "-p", "<|image_pad|> and <|image_pad|>", prompt=False)
+flags("oracle without boxes", 204, 2, ["box"], "--pipeline", "oracle")
+flags("malformed box", 105, 2, ["1,2,3"], "--pipeline", "oracle", "--box", "1,2,3")
+flags("box of a picture that is not there", 105, 2, ["7:"], "--box", "7:0,0,9,9")
+flags("heatmap of no picture", 105, 2, ["heatmap"], "--heatmap", "out/heat.png", image=False)
+flags("plug-in that is not there", 401, 1, ["absent.so"], "--plugin", "absent.so")
+flags("config that is not there", 401, 1, ["absent.json"], "--config", "absent.json")
+
+
+@case("plug-in that is no module", 503, 2, "mine.so")
+def _(s):
+    return s.answer("--plugin", "./" + s.file("mine.so", b"\x7fELF" + b"\0" * 60))
+
+
+@case("config that is no JSON", 101, 2, "run.json")
+def _(s):
+    return s.answer("--config", s.file("run.json", '{"run": {"budget": 64,}'))
+
+
+@case("config with wrong types", 101, 2, "run.budget")
+def _(s):
+    return s.answer("--config", s.file("run.json", json.dumps({"run": {"budget": "sixty"}})))
+
+
+@case("config with an unknown field", 102, 2, "run.bugdet")
+def _(s):
+    return s.answer("--config", s.file("run.json", json.dumps({"run": {"bugdet": 64}})))
+
+
+# --- outputs -----------------------------------------------------------------------------------------------------------------
+@case("JSON under a regular file", 106, 2, "file/answer.json")
+def _(s):
+    s.file("file", "kept as it is")
+    return s.answer("--json", "file/answer.json")
+
+
+@case("heatmap into a folder that is not there", 106, 2, "nowhere")
+def _(s):
+    return s.answer("--heatmap", "nowhere/heat.png")
+
+
+@case("dump into a folder that holds something", 106, 2, "full")
+def _(s):
+    (s.here / "full").mkdir()
+    s.file("full/kept.txt", "kept as it is")
+    return s.answer("--dump", "full")
+
+
+@case("dump under a regular file", 106, 2, "file")
+def _(s):
+    s.file("file", "kept as it is")
+    return s.answer("--dump", "file/dump")
+
+
+@case("demo model over a file", 106, 2, "file")
+def _(s):
+    s.file("file", "kept as it is")
+    return ["demo-model", "--out", "file"]
+
+
+@case("JSON onto a full device", 106, 2, "/dev/full")
+def _(s):
+    return s.answer("--json", "/dev/full")
+
+
+# --- pictures ------------------------------------------------------------------------------------------------------------------
+flags("picture that is not there", 401, 1, ["absent.png"], "-i", "absent.png", image=False)
+flags("a folder for a picture", 402, 1, ["out"], "-i", "out", image=False)
+picture_case("zero bytes", [], b"")
+picture_case("text for a picture", [], "this is no picture")
+picture_case("truncated PNG", [], png(64, 64)[:-40])
+picture_case("PNG cut in its header", [], png(64, 64)[:20])
+picture_case("PNG with too little data", [], png(64, 64, rows=b"\0" * 100))
+picture_case("PNG with a damaged chunk", [], bytes(b ^ (0x55 if i == 60 else 0) for i, b in enumerate(png(64, 64))))
+picture_case("header of 60,000 x 60,000 px", ["60000"], png(60000, 60000, rows=b""))
+picture_case("JPEG header of 60,000 x 60,000 px", ["60000"], JPEG.replace(b"\xff\xc0\x00\x11\x08\x00\x28\x00\x40", b"\xff\xc0\x00\x11\x08\xea\x60\xea\x60"))
+picture_case("truncated JPEG", [], JPEG[:-60])
+picture_case("JPEG cut in its header", [], JPEG[:100])
+picture_case("1 x 201 px", ["200"], png(1, 201))
+picture_case("201 x 1 px", ["200"], png(201, 1))
+picture_case("0 px wide", [], png(4, 0, rows=b"\0" * 4))
+picture_case("WebP that is none", [], b"RIFF\x20\0\0\0WEBPVP8 \x14\0\0\0" + b"\0" * 20)
+picture_case("animation", [], b"GIF89a\x10\0\x10\0\0\0\0;")
+
+
+# --- model folders ---------------------------------------------------------------------------------------------------------------
+flags("model that is not there", 401, 1, ["absent"], "-m", "./absent", model=False)
+flags("model that is not in the Hub cache", 401, 1, ["hf download Org/Absent"], "-m", "Org/Absent", model=False)
+model_case("folder without config.json", 401, ["config.json"], lambda s: (s.model() / "config.json").unlink())
+model_case("folder without weights", 401, ["model.safetensors"], lambda s: (s.model() / "model.safetensors").unlink())
+model_case("folder without a tokenizer", 401, ["tokenizer"], lambda s: (s.model() / "tokenizer.json").unlink())
+model_case("config.json that is no JSON", 405, ["config.json"], lambda s: (s.model() / "config.json").write_text("{"))
+model_case("unknown chat template", 407, ["builtin"], lambda s: (s.model() / "chat_template.jinja").write_text("{{ messages[0].content }}"))
+model_case("tokenizer.json that is no JSON", 406, ["tokenizer.json"], lambda s: (s.model() / "tokenizer.json").write_bytes(b"\xff\xfe{"))
+config_case("absurd width", ["hidden_size"], lambda c: c["text_config"].update(hidden_size=2**40))
+config_case("negative layers", ["num_hidden_layers"], lambda c: c["text_config"].update(num_hidden_layers=-1))
+config_case("a million layers", [], lambda c: c["text_config"].update(num_hidden_layers=1000000))
+config_case("heads of width 0", ["head_dim"], lambda c: c["text_config"].update(head_dim=0))
+config_case("unknown model type", ["llama"], lambda c: c.update(model_type="llama"))
+config_case("DeepStack taps out of order", ["deepstack"], lambda c: c["vision_config"].update(deepstack_visual_indexes=[2, 1, 0]))
+config_case("token id outside the vocabulary", ["image_token_id"], lambda c: c.update(image_token_id=10**9))
+config_case("text where a number belongs", ["num_attention_heads"], lambda c: c["text_config"].update(num_attention_heads="four"))
+config_case("patch size that does not agree", ["patch_size"], lambda c: c.update(patch_size=14), file="preprocessor_config.json")
+config_case("tokenizer without its model", [], lambda c: c.pop("model"), file="tokenizer.json", code=406)
+config_case("tokenizer of another kind", ["WordPiece"], lambda c: c["model"].update(type="WordPiece"), file="tokenizer.json", code=406)
+config_case("merge of unknown tokens", [], lambda c: c["model"].update(merges=["qqqq zzzz"]), file="tokenizer.json", code=406)
+
+
+def cut(w):
+    del w.data[-64:]
+
+
+def overlap(w):
+    a, b = w.names()[:2]
+    w.header[b]["data_offsets"][0] = w.header[a]["data_offsets"][0]
+
+
+def overflow(w):
+    w.header[w.names()[0]].update(shape=[2**62, 2**62], data_offsets=[0, 2])
+
+
+def set_dtype(dtype):
+    def change(w):
+        w.header[w.names("language_model.norm.weight")[0]]["dtype"] = dtype
+    return change
+
+
+def forget(w):
+    n = w.names("language_model.norm.weight")[0]
+    w.header["model.language_model.spare.weight"] = w.header.pop(n)
+
+
+def reshape(w):
+    n = w.names("q_proj.weight")[0]
+    w.header[n]["shape"] = w.header[n]["shape"][::-1] if len(set(w.header[n]["shape"])) > 1 else [1, w.header[n]["shape"][0] ** 2]
+
+
+def fill(part, two_bytes, whole=False):
+    """The first value (or all) of a bf16 tensor becomes `two_bytes`."""
+    def change(w):
+        begin, end = w.header[w.names(part)[0]]["data_offsets"]
+        w.data[begin:end if whole else begin + 2] = two_bytes * ((end - begin) // 2 if whole else 1)
+    return change
+
+
+weight_case("weights cut off", 403, [], cut)
+weight_case("header longer than the file", 403, [], lambda w: {"size": 2**40})
+weight_case("header of 0 bytes", 403, [], lambda w: {"size": 0})
+weight_case("header that is no JSON", 403, [], lambda w: {"text": b'{"a": {"dtype": '})
+weight_case("header that is a list", 403, [], lambda w: {"text": b"[]"})
+weight_case("tensors that overlap", 403, ["embed_tokens.weight"], overlap)
+weight_case("shape that overflows", 403, [], overflow)
+weight_case("the same name twice", 403, ["duplicate"], lambda w: {"text": b'{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}'})
+weight_case("unknown dtype", 403, ["F23"], set_dtype("F23"))
+weight_case("integers where numbers belong", 404, ["I16"], set_dtype("I16"))
+weight_case("a weight that is missing", 404, ["norm.weight"], forget)
+weight_case("a weight of the wrong shape", 404, ["q_proj"], reshape)
+weight_case("NaN in a weight", 404, ["q_proj"], fill("q_proj.weight", b"\xc0\x7f"))
+weight_case("infinity in an embedding", 404, ["embed"], fill("embed_tokens.weight", b"\x80\x7f"))
+weight_case("weights so large that the answer overflows", 411, ["not finite"], fill("language_model.norm.weight", b"\x7f\x7f", whole=True))
+model_case("zero-byte weights", 403, [], lambda s: (s.model() / "model.safetensors").write_bytes(b""))
+
+
+@case("a bit flipped in the header", 403, 1)
+def _(s):
+    file = s.model() / "model.safetensors"
+    raw = bytearray(file.read_bytes())
+    raw[8] ^= 0x08  # the opening brace
+    file.write_bytes(raw)
+    return s.answer("-m", "model", model=False)
+
+
+def shards(s, change):
+    folder = s.model()
+    w = Weights(folder / "model.safetensors")
+    index = {"metadata": {}, "weight_map": {n: "model-00001-of-00002.safetensors" for n in w.names()}}
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
+    change(index, w.names())
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    return s.answer("-m", "model", model=False)
+
+
+@case("missing shard", 401, 1, "model-00002-of-00002.safetensors")
+def _(s):
+    return shards(s, lambda index, names: index["weight_map"].update({names[0]: "model-00002-of-00002.safetensors"}))
+
+
+@case("shard outside the folder", 403, 1, "evil")
+def _(s):
+    return shards(s, lambda index, names: index["weight_map"].update({names[0]: "../evil.safetensors"}))
+
+
+@case("index without a map", 403, 1, "weight_map")
+def _(s):
+    return shards(s, lambda index, names: index.pop("weight_map"))
+
+
+# --- text and arrays ---------------------------------------------------------------------------------------------------------
+for title, line, status in (("lone surrogate", '"a\\ud800b"', 1), ("half a JSON string", '"abc', 1), ("a number for a string", "17", 1), ("bytes that are not UTF-8", b'"\xff"', 1)):
+    CASES.append((title + " in JSONL", 409, status, ("2",), lambda s, line=line: [
+        "tokenize", "-m", s.demo, "--jsonl", s.file("in.jsonl", b'"fine"\n' + (line if isinstance(line, bytes) else line.encode()) + b"\n")]))
+CASES.append(("JSONL that is not there", 401, 1, ("absent.jsonl",), lambda s: ["tokenize", "-m", s.demo, "--jsonl", "absent.jsonl"]))
+
+
+@case("question that is not UTF-8", 409, 1)
+def _(s):
+    return s.answer("-f", s.file("question.txt", b"what \xff\xfe?"), prompt=False)
+
+
+def evidence(name, code, status, words, files, *more):
+    def run(s):
+        (s.here / "evidence").mkdir()
+        for file, content in files.items():
+            s.file("evidence/" + file, content)
+        return ["allocate", "--evidence", "evidence", "--json", "out/a.json", *more]
+    CASES.append((name, code, status, tuple(words), run))
+
+
+grid = ("--pipeline", "none/none/flat/top_k/gather")
+evidence("array cut off", 410, 1, ["relevance.npy"], {"relevance.npy": npy((2, 3), floats(1, 2))})
+evidence("array that is none", 410, 1, ["relevance.npy"], {"relevance.npy": b"not an array"})
+evidence("array with an absurd shape", 410, 1, ["relevance.npy"], {"relevance.npy": npy((2**40, 2**40), b"")})
+evidence("array of another grid", 201, 1, [], {"relevance.npy": npy((2, 3), floats(1, 2, 3, 4, 5, 6))}, "--grid", "4x4")
+evidence("NaN in a relevance map", 203, 1, [], {"relevance.npy": npy((2, 3), floats(1, 2, float("nan"), 4, 5, 6))})
+evidence("evidence that is not there", 204, 2, [], {}, "--grid", "4x4")
+evidence("absurd grid", 105, 2, ["0x4"], {}, "--grid", "0x4")
+CASES.append(("evidence folder that is not there", 401, 1, ("absent",), lambda s: ["allocate", "--evidence", "absent"]))
+
+
+@case("not enough memory", 303, 1)
+def _(s):
+    return s.answer("-i", s.file("picture", png(19000, 19000, rows=b"")), image=False)
+
+
+# --- running them --------------------------------------------------------------------------------------------------------------
+REPORT = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|terminate called|Traceback|Segmentation")
+SENTENCE = re.compile(r"^arrcoc: error: \[[^\]]+\] .+ \(E(\d{3})\)$")
+SKIP_UNDER_ASAN = {"not enough memory"}  # a sanitizer needs terabytes of address space
+# Codes that no command line reaches: the doctest case that covers each.
+LIBRARY_ONLY = {
+    "device_error": "torch: the library's exceptions become one sentence",
+    "duplicate_name": "E502 a name is registered twice",
+}
+
+
+def snapshot(folder):
+    return {p.relative_to(folder).as_posix(): p.read_bytes() if p.is_file() else None for p in folder.rglob("*") if "model" not in p.parts}
+
+
+def run_case(program, name, code, status, words, make, folder, demo, picture):
+    """-> a list of what is wrong, and the code that was seen"""
+    s = Setting(folder, demo, picture)
+    arguments = [str(a) for a in make(s)]
+    if arguments[:1] == ["answer"] and "out/" not in " ".join(arguments) and not any(a in ("--json", "--heatmap", "--dump") for a in arguments):
+        arguments += s.outputs()
+    before = snapshot(folder)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("ARRCOC_", "HF_"))}
+    environment.update(HF_HUB_CACHE=str(folder / "hub"), ASAN_OPTIONS="detect_leaks=1:allocator_may_return_null=1", UBSAN_OPTIONS="print_stacktrace=1")
+
+    def limit():
+        if name == "not enough memory":
+            resource.setrlimit(resource.RLIMIT_AS, (700 << 20, 700 << 20))
+    try:
+        done = subprocess.run([program, *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, preexec_fn=limit)
+    except subprocess.TimeoutExpired:
+        return ["still running after 120 s"], None
+    err, problems = done.stderr.decode("utf-8", "replace"), []
+    if done.returncode != status:
+        problems.append(f"exit status: expected {status}, got {done.returncode}")
+    if REPORT.search(err):
+        problems.append("a crash or a sanitizer's report")
+    lines = [x for x in err.splitlines() if x.startswith("arrcoc: error:")]
+    found = SENTENCE.match(lines[0]) if len(lines) == 1 else None
+    if not found:
+        problems.append(f"expected one sentence with a code, got {len(lines)}")
+    elif int(found[1]) != code:
+        problems.append(f"expected E{code}, got E{found[1]}")
+    if lines and lines[-1] != err.splitlines()[-1]:
+        problems.append("the sentence is not the last line")
+    if lines and len(lines[0]) > 2500:
+        problems.append(f"a sentence of {len(lines[0])} characters")
+    for word in words:
+        if not any(word in x for x in lines):
+            problems.append(f"the sentence does not name '{word}'")
+    after = snapshot(folder)
+    if after != before:
+        changed = sorted(k for k in before.keys() | after.keys() if before.get(k, 0) != after.get(k, 0))
+        problems.append(f"left behind or changed: {', '.join(changed)}")
+    if problems:
+        problems.append("stderr: " + err.strip()[-600:])
+    return problems, int(found[1]) if found else None
+
+
+def interrupt(program, folder, demo, picture):
+    """Ctrl-C during the run ends it with 130 and leaves nothing."""
+    s = Setting(folder, demo, picture)
+    slow = ["answer", "-m", demo, "-p", "go on", "-n", "1000000", "--ignore-eos", "--force-ids", s.file("ids.npy", npy((200000,), b"\x05" + b"\0" * 7 + (b"\x06" + b"\0" * 7) * 199999, "<i8"))]
+    before = snapshot(folder)
+    p = subprocess.Popen([program, *map(str, slow), *[x for x in s.outputs() if x not in ("--heatmap", "out/heat.png")]], cwd=folder,
+                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    time.sleep(1.5)
+    if p.poll() is not None:
+        return [f"ended with {p.returncode} before it was interrupted: {p.stderr.read().decode()[-300:]}"]
+    p.send_signal(signal.SIGINT)
+    try:
+        p.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        p.kill()
+        return ["still running 20 s after Ctrl-C"]
+    problems = [] if p.returncode == 130 else [f"exit status: expected 130, got {p.returncode}"]
+    return problems + ([f"left behind: {sorted(snapshot(folder).keys() - before.keys())}"] if snapshot(folder) != before else [])
+
+
+def check_codes(seen):
+    """Every code of error.hpp is in docs/errors.md, and is hit by a case above or by a named doctest case."""
+    problems = []
+    codes = {name: int(number) for name, number in re.findall(r"^\s*(\w+) = (\d{3}),", (ROOT / "include/arrcoc/core/error.hpp").read_text(), re.M)}
+    documented = {int(a): b for a, b in re.findall(r"^\| (\d{3}) \| (\w+) \|", (ROOT / "docs/errors.md").read_text(), re.M)}
+    if documented != {v: k for k, v in codes.items()}:
+        problems.append(f"docs/errors.md and error.hpp differ: {sorted(set(documented.items()) ^ {(v, k) for k, v in codes.items()})}")
+    tests = "".join(p.read_text() for p in (ROOT / "tests").rglob("*_test.cpp"))
+    for name, number in codes.items():
+        if number in seen:
+            continue
+        title = LIBRARY_ONLY.get(name)
+        if title is None or f'TEST_CASE("{title}"' not in tests or f"Code::{name}" not in tests:
+            problems.append(f"E{number} {name}: no bad input above and no doctest case ({title}) reaches it")
+    return problems, len(codes)
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    program, only = str(pathlib.Path(sys.argv[1]).resolve()), sys.argv[2:]
+    failed, seen, ran, skipped = 0, set(), 0, 0
+    with tempfile.TemporaryDirectory() as temporary:
+        top = pathlib.Path(temporary)
+        demo, picture = top / "demo", top / "picture.png"
+        picture.write_bytes(png(70, 100))
+        made = subprocess.run([program, "demo-model", "--out", str(demo)], capture_output=True, text=True)
+        good = subprocess.run([program, "answer", "-m", str(demo), "-i", str(picture), "-p", "What?", "-n", "2", "--json"], capture_output=True, text=True)
+        if made.returncode or good.returncode:
+            sys.exit(f"bad_input: the good case does not work: {made.stderr} {good.stderr}")
+        sanitized = "address" in json.loads(good.stdout)["build"]["sanitize"]
+        for number, (name, code, status, words, make) in enumerate(CASES):
+            if only and not any(x in name for x in only):
+                continue
+            if sanitized and name in SKIP_UNDER_ASAN:
+                skipped += 1
+                seen.add(code)
+                continue
+            folder = top / f"case{number}"
+            folder.mkdir()
+            problems, got = run_case(program, name, code, status, words, make, folder, demo, picture)
+            ran += 1
+            if problems:
+                failed += 1
+                print(f"{name}: " + "\n    ".join(problems))
+            elif got:
+                seen.add(got)
+            shutil.rmtree(folder)
+        if not only or "Ctrl-C" in only:
+            (top / "interrupt").mkdir()
+            problems = interrupt(program, top / "interrupt", demo, picture)
+            ran += 1
+            if problems:
+                failed += 1
+                print("Ctrl-C: " + "\n    ".join(problems))
+    codes = 0
+    if not only:
+        problems, codes = check_codes(seen)
+        failed += len(problems)
+        print("\n".join(problems) + "\n" if problems else "", end="")
+    print(f"bad_input: {ran} bad inputs ({skipped} not under sanitizers), {codes} codes, {failed} problems")
+    return 1 if failed or not ran else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
