@@ -56,19 +56,40 @@ void Canvas::fill_ellipse(Point m, Index rr, Index rc, Color c) {
 }
 
 void Canvas::fill_polygon(std::span<const Point> corners, Color c) {
-  const Index s = 2 * sub;
-  Index r0 = height(), c0 = width(), r1 = 0, c1 = 0;
-  for (const Point& p : corners) r0 = std::min(r0, p.row), c0 = std::min(c0, p.col), r1 = std::max(r1, p.row + 1), c1 = std::max(c1, p.col + 1);
-  fill(r0, c0, r1, c1, c, [&](Index y, Index x) {
+  std::vector<Point> fine(corners.begin(), corners.end());
+  for (Point& p : fine) p = {p.row * eighths, p.col * eighths};
+  fill_fine_polygon(fine, c);
+}
+
+void Canvas::fill_fine_polygon(std::span<const Point> corners, Color c) {
+  static_assert(eighths == 2 * sub);
+  const auto floor = [](Index v) { return v >= 0 ? v / eighths : -((eighths - 1 - v) / eighths); };
+  const auto inside = [&](Index y, Index x) {
     bool in = false;
     for (std::size_t i = 0, j = corners.size() - 1; i < corners.size(); j = i++) {
-      const Index yi = corners[i].row * s, xi = corners[i].col * s, yj = corners[j].row * s, xj = corners[j].col * s;
+      const Index yi = corners[i].row, xi = corners[i].col, yj = corners[j].row, xj = corners[j].col;
       if ((yi > y) == (yj > y)) continue;
       const Index side = (xj - xi) * (y - yi) - (x - xi) * (yj - yi);  // sign tells which side of the edge
       if ((yj > yi) ? side > 0 : side < 0) in = !in;
     }
     return in;
-  });
+  };
+  Index r0 = height(), r1 = 0;
+  for (const Point& p : corners) r0 = std::min(r0, floor(p.row)), r1 = std::max(r1, floor(p.row) + 1);
+  for (Index r = std::max<Index>(r0, 0); r < std::min(r1, height()); ++r) {  // only the columns that the edges span in this row
+    const Index top = r * eighths, bottom = top + eighths;
+    Index c0 = width(), c1 = 0;
+    for (std::size_t i = 0, j = corners.size() - 1; i < corners.size(); j = i++) {
+      const Point &a = corners[i].row < corners[j].row ? corners[i] : corners[j], &b = corners[i].row < corners[j].row ? corners[j] : corners[i];
+      if (b.row < top || a.row > bottom) continue;
+      for (const Index y : {std::clamp(a.row, top, bottom), std::clamp(b.row, top, bottom)}) {
+        const Index x = a.row == b.row ? a.col : a.col + (b.col - a.col) * (std::clamp(y, a.row, b.row) - a.row) / (b.row - a.row);
+        c0 = std::min(c0, floor(x) - 1), c1 = std::max(c1, floor(x) + 2);
+        if (a.row == b.row) c0 = std::min(c0, floor(b.col) - 1), c1 = std::max(c1, floor(b.col) + 2);
+      }
+    }
+    fill(r, c0, r + 1, c1, c, inside);
+  }
 }
 
 void Canvas::line(Point a, Point b, Index thickness, Color c) {

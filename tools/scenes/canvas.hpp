@@ -33,6 +33,9 @@ class Canvas {
   void fill_ellipse(Point centre, Index radius_rows, Index radius_cols, Color c);
   /// Even-odd fill; corners in pixels.
   void fill_polygon(std::span<const Point> corners, Color c);
+  /// Corners in eighths of a pixel.
+  static constexpr Index eighths = 8;
+  void fill_fine_polygon(std::span<const Point> corners, Color c);
   void line(Point from, Point to, Index thickness, Color c);
   /// Blends colour through a mask whose top left corner is at (row, col); parts outside the canvas are cut off.
   void stamp(const Mask& mask, Index row, Index col, Color c);

@@ -29,8 +29,11 @@ void ask_odd(Builder& b, const Lattice& g, Index odd, std::string answer, const 
 Box bar(Builder& b, Point m, Index half, Index eighths, Color c) {
   static constexpr std::array<Point, 8> directions{{{0, 1000}, {383, 924}, {707, 707}, {924, 383}, {1000, 0}, {924, -383}, {707, -707}, {383, -924}}};
   const Point d = directions[static_cast<std::size_t>(eighths % 8)];
-  const Index dr = d.row * half / 1000, dc = d.col * half / 1000;
-  b.canvas.line({m.row + dr, m.col + dc}, {m.row - dr, m.col - dc}, std::max<Index>(3, half * 2 / 5), c);
+  const Index along = half * Canvas::eighths, across = along / 5;  // all bars are as thick and as long, whichever way they lie
+  const Index lr = d.row * along / 1000, lc = d.col * along / 1000, tr = d.col * across / 1000, tc = -d.row * across / 1000;
+  const Index r = m.row * Canvas::eighths, q = m.col * Canvas::eighths;
+  const Point corners[] = {{r + lr + tr, q + lc + tc}, {r - lr + tr, q - lc + tc}, {r - lr - tr, q - lc - tc}, {r + lr - tr, q + lc - tc}};
+  b.canvas.fill_fine_polygon(corners, c);
   const Box box = b.box(m.row - half, m.col - half, m.row + half, m.col + half);
   b.marks.push_back({"bar", box});
   return box;

@@ -34,9 +34,40 @@ Scene receipt(const SceneParams& p, GlyphAtlas& atlas) {
   const std::string cent_text = std::to_string(cents % 100), total = std::to_string(cents / 100) + "." + (cent_text.size() < 2 ? "0" + cent_text : cent_text);
   const Box word_box = b.text("TOTAL", row, left, head), total_box = b.text(total, row, left + body - Builder::text_width(total, s.size), head);
   b.ask("What is the total?", {total}, {word_box, total_box});
+  if (p.height >= 512 && p.width >= 384) {  // room for what is on paper besides the list
+    const Index tall = s.size * 2, wide = s.size * 8;
+    const auto at = b.chance(60) ? b.free_place(tall + 8, wide + 8) : std::nullopt;
+    std::vector<Box> boxes;
+    if (at) {
+      for (Index col = at->col + 4; col < at->col + 4 + wide;) {
+        const Index bar = b.between(1, 4), space = b.between(1, 4);
+        b.canvas.fill_rect(at->row + 4, col, at->row + 4 + tall, std::min(col + bar, at->col + 4 + wide), look.ink);
+        col += bar + space;
+      }
+      boxes.push_back(b.box(at->row + 4, at->col + 4, at->row + 4 + tall, at->col + 4 + wide));
+      b.marks.push_back({"barcode", boxes[0]});
+    }
+    b.ask("Is there a barcode?", {at ? "yes" : "no"}, boxes);
+  }
   if (p.height >= 512) b.canvas.shade(b.between(0, 10), b.rng);
   return b.finish(n);
 }
+
+namespace {
+std::string date(Builder& b) {
+  const Index month = b.between(1, 12), day = b.between(1, 28);
+  return std::to_string(day) + "/" + std::to_string(month);
+}
+std::string code(Builder& b) {
+  const std::string number = b.word(digits, 3);
+  return b.word("ABCDEFGHJKLMNPRSTUVWXYZ", 2) + number;
+}
+std::string random_formula(Builder& b) {
+  const Index power = b.between(2, 9);
+  const std::string third = b.word("cvtxyz", 1), second = b.word("mkqrab", 1);
+  return b.word("EFPVWQ", 1) + "=" + second + third + std::to_string(power);
+}
+}  // namespace
 
 Scene form(const SceneParams& p, GlyphAtlas& atlas) {
   Builder b(p, atlas, {250, 250, 250});
@@ -47,7 +78,7 @@ Scene form(const SceneParams& p, GlyphAtlas& atlas) {
   struct Field { std::string_view name, question; std::string value; bool critical; };
   const std::vector<Field> all{
       {"Name", "What is the name?", std::string(b.pick(surnames)), false},
-      {"Date", "What is the date?", std::to_string(b.between(1, 28)) + "/" + std::to_string(b.between(1, 12)), false},
+      {"Date", "What is the date?", date(b), false},
       {"Room", "What is the room?", std::to_string(b.between(100, 999)), false},
       {"Diagnosis", "What is the diagnosis?", std::string(b.pick(illnesses)), true},
       {"Dose", "What is the dose?", std::to_string(b.between(1, 99) * 5) + "mg", true},
@@ -55,7 +86,7 @@ Scene form(const SceneParams& p, GlyphAtlas& atlas) {
       {"Doctor", "Who is the doctor?", std::string(b.pick(surnames)), false},
       {"Weight", "What is the weight?", std::to_string(b.between(40, 120)) + "kg", false},
       {"Age", "What is the age?", std::to_string(b.between(1, 99)), false},
-      {"Code", "What is the code?", b.word("ABCDEFGHJKLMNPRSTUVWXYZ", 2) + b.word(digits, 3), false}};
+      {"Code", "What is the code?", code(b), false}};
   const Index step = s.size * 7 / 4, n = std::min<Index>(line_count(b, s.size, 1, 2, std::max<Index>(3, p.height / 56), b.rng), static_cast<Index>(all.size()));
   const Index indent = Builder::text_width("Diagnosis: ", s.size), body = indent + s.size * 7;
   const Index left = b.between(s.size / 2, std::max<Index>(s.size / 2, p.width - body - s.size / 2));
@@ -79,7 +110,7 @@ Scene formula(const SceneParams& p, GlyphAtlas& atlas) {
   b.canvas.fill_rect(0, 0, p.height, p.width, look.ground);
   const Style s = style_of(b, look.ink);
   const Index step = s.size * 3 / 2, n = line_count(b, s.size, 2, 2, std::max<Index>(3, p.height / 56), b.rng), margin = s.size;
-  const std::string text = b.word("EFPVWQ", 1) + "=" + b.word("mkqrab", 1) + b.word("cvtxyz", 1) + std::to_string(b.between(2, 9));
+  const std::string text = random_formula(b);
   const std::string page = std::to_string(b.between(1, 99));
   const Index at = b.between(0, n - 1);
   Index row = margin;

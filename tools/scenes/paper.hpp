@@ -30,6 +30,10 @@ inline Index line_count(const Builder& b, Index size, Index fixed, Index low, In
   return std::clamp<Index>(wanted, 1, room);
 }
 
-inline std::string money(Builder& b) { return std::to_string(b.between(1, 99)) + "." + b.word(digits, 2); }
+// One draw a statement wherever strings are put together: the order within an expression is the compiler's.
+inline std::string money(Builder& b) {
+  const std::string cents = b.word(digits, 2);
+  return std::to_string(b.between(1, 99)) + "." + cents;
+}
 
 }  // namespace arrcoc::scenes

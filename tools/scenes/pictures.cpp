@@ -103,6 +103,8 @@ Scene street(const SceneParams& p, GlyphAtlas& atlas) {
   }
   b.ask("How many cars are there?", {std::to_string(cars.size())}, cars);
   if (!cars.empty()) b.ask("What colour is the car at the left?", {std::string(colors[leftmost].name)}, {cars[leftmost]});
+  if (const Point m{0, cars.empty() ? p.width / 2 : static_cast<Index>(cars[0].col0 + cars[0].col1) / 2}; std::abs(m.col - p.width / 2) > p.width / 16)
+    b.ask("Where is the red car: left or right?", {m.col < p.width / 2 ? "left" : "right"}, {cars[0]});
   return b.finish(n);
 }
 
