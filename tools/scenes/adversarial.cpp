@@ -55,7 +55,7 @@ void complex_picture(Builder& b) {
   const Paper look = paper(b, b.params.polarity);
   b.canvas.fill_rect(0, 0, h, w, look.ground);
   const Style s = style_of(b, look.ink);
-  const Index step = s.size * 4 / 3, pitch = s.size * 9, columns = std::max<Index>(1, (w - s.size) / pitch), rows = std::max<Index>(4, (h - s.size) / step);
+  const Index step = s.size * 4 / 3, pitch = s.size * 15 / 2, columns = std::max<Index>(1, (w - s.size) / pitch), rows = std::max<Index>(4, (h - s.size) / step);
   std::vector<Index> cents;
   std::vector<Box> boxes;
   for (Index i = 0; i < rows * columns; ++i) {
@@ -64,7 +64,7 @@ void complex_picture(Builder& b) {
     cents.push_back(b.between(100, 9999));
     b.text(b.pick(goods), row, col, s);
     const std::string price = price_text(cents.back());
-    boxes.push_back(b.text(price, row, col + pitch - s.size * 3 / 4 - Builder::text_width(price, s.size), s));
+    boxes.push_back(b.text(price, row, col + pitch - s.size / 2 - Builder::text_width(price, s.size), s));
   }
   if (cents.size() < 4) return;
   if (cents[1] == cents[3]) return;
