@@ -51,7 +51,7 @@ struct ScorerSet {
   /// [M, N], scorer by scorer.
   template <class B>
   std::vector<float> score_all(B& b, const SeenImage<B>& image) const {
-    (check_one<S, B>(), ...);
+    static_assert((check_one<S, B>() && ...));
     std::vector<float> maps;
     std::apply([&](const S&... s) { (append(b, s, image, maps), ...); }, scorers);
     return maps;
