@@ -30,14 +30,19 @@ jobs_that_fit() {
   [ "$memory" -lt "$cores" ] && echo "$memory" || echo "$cores"
 }
 
-# configure FOLDER OPTION...: a no-op when the folder was configured with the same options by the same commit of this script.
+# configure FOLDER OPTION...: does nothing when the folder was configured with the same options and the same list of sources.
 configure() {
-  local folder=$1 want
+  local folder=$1 options sources
   shift
-  want="${CXX:-} $*"
-  if [ -f "$folder/build.ninja" ] && [ "$(cat "$folder/.configured" 2>/dev/null)" = "$want" ]; then return 0; fi
-  if [ -f "$folder/meson-private/coredata.dat" ]; then rm -rf "$folder"; fi
-  mkdir -p "$(dirname "$folder")"
-  meson setup "$folder" "$@" >&2 || die "meson could not configure $folder"
-  printf '%s' "$want" >"$folder/.configured"
+  options="${CXX:-} $*"
+  sources=$(find include backends src tools tests bench -name '*.?pp' | LC_ALL=C sort | sha256sum)
+  if [ "$(cat "$folder/.options" 2>/dev/null)" != "$options" ] || [ ! -f "$folder/build.ninja" ]; then
+    rm -rf "${folder:?}/meson-private" "$folder/meson-info" "$folder/build.ninja"
+    mkdir -p "$folder"
+    meson setup "$folder" "$@" >&2 || die "meson could not configure $folder"
+  elif [ "$(cat "$folder/.sources" 2>/dev/null)" != "$sources" ]; then
+    meson setup --reconfigure "$folder" >&2 || die "meson could not configure $folder again"
+  fi
+  printf '%s' "$options" >"$folder/.options"
+  printf '%s' "$sources" >"$folder/.sources"
 }
