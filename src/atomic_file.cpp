@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "arrcoc/core/error.hpp"
 
@@ -28,9 +29,12 @@ void write_all(std::FILE* f, std::string_view bytes, const std::filesystem::path
 
 }  // namespace
 
-void write_file(const std::filesystem::path& file, std::string_view bytes) {
-  if (file == "-") return write_all(stdout, bytes, "standard output");
+void write_file(const std::filesystem::path& name, std::string_view bytes) {
+  if (name == "-") return write_all(stdout, bytes, "standard output");
   std::error_code ignored;
+  // A link keeps pointing where it did: what it names is replaced, not the link.
+  std::filesystem::path file = std::filesystem::is_symlink(name, ignored) ? std::filesystem::weakly_canonical(name, ignored) : name;
+  if (file.empty()) file = name;
   const auto status = std::filesystem::status(file, ignored);
   if (std::filesystem::is_directory(status)) {
     errno = EISDIR;
@@ -42,7 +46,7 @@ void write_file(const std::filesystem::path& file, std::string_view bytes) {
     return write_all(f.get(), bytes, file);
   }
   std::filesystem::path temporary = file;
-  temporary += ".partial" + std::to_string(::getpid());
+  temporary += ".partial" + std::to_string(::getpid()) + "_" + std::to_string(std::hash<std::thread::id>{}(std::this_thread::get_id()));
   try {
     File f(std::fopen(temporary.c_str(), "wb"));
     if (!f) cannot_write(file);

@@ -72,11 +72,9 @@ bool choose_format(Reader& r, Handles& h, Decoded& d, AfterPng& after) {
   }
   after.grey16 = color == PNG_COLOR_TYPE_GRAY && depth == 16;
   if (depth == 16 && !after.grey16) png_set_strip_16(h.png);
-  if (palette) png_set_palette_to_rgb(h.png);
+  if (palette) png_set_palette_to_rgb(h.png);  // and its tRNS to alpha
   if (color == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(h.png);
-  if (palette && transparency) png_set_tRNS_to_alpha(h.png);
   if (!after.grey16 && (color == PNG_COLOR_TYPE_GRAY || color == PNG_COLOR_TYPE_GRAY_ALPHA)) png_set_gray_to_rgb(h.png);
-  png_set_interlace_handling(h.png);
   png_read_update_info(h.png, h.info);
   d.channels = after.grey16 ? 2 : png_get_channels(h.png, h.info);
   if (png_get_rowbytes(h.png, h.info) != static_cast<png_size_t>(d.width * d.channels)) png_error(h.png, "unexpected row size");

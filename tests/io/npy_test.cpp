@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <sys/resource.h>
+
+#include <csignal>
 #include <cstdlib>
 
 #include "arrcoc/io/atomic_file.hpp"
@@ -78,4 +81,20 @@ TEST_CASE("files appear whole or not at all") {
   CHECK_THROWS_AS(io::read_file(folder.path), Error);
   io::write_file("/dev/null", "through");
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path), {}) == 1);
+  std::filesystem::create_symlink("f", folder.path / "link");
+  io::write_file(folder.path / "link", "through the link");
+  CHECK(std::filesystem::is_symlink(folder.path / "link"));
+  CHECK(io::read_file(folder.path / "f") == "through the link");
+  // A disk that fills up half way: nothing is left behind, the old content stays.
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit small{4096, before.rlim_max};
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  setrlimit(RLIMIT_FSIZE, &small);
+  CHECK_THROWS_WITH_AS(io::write_file(folder.path / "f", std::string(100000, 'x')), doctest::Contains("E106"), Error);
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  CHECK(io::read_file(folder.path / "f") == "through the link");
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path), {}) == 2);
+  CHECK_THROWS_WITH_AS(io::write_file("/dev/full", "x"), doctest::Contains("E106"), Error);
 }

@@ -125,6 +125,7 @@ def make_pictures(tmp, h=37, w=53):
     save("rgb_key.png", rgb, transparency=tuple(int(v) for v in np.asarray(rgb)[3, 4]))
     save("one_key.png", grey.convert("1"), transparency=255)
     save("grey16.png", Image.fromarray(rng.integers(0, 65536, (h, w)).astype(np.uint16)))
+    save("animated.png", rgba, save_all=True, append_images=[rgba.rotate(180)])
     save("one_px.png", Image.new("RGB", (1, 1), (9, 8, 7)))
     for depth in (1, 2, 4):
         rows = noise(5, 16 * depth // 8)
