@@ -55,6 +55,16 @@ int code_of(F&& f) {
 
 }  // namespace
 
+TEST_CASE("base64 (RFC 4648, section 10) and JSON strings") {
+  CHECK(base64("") == "");
+  CHECK(base64("f") == "Zg==");
+  CHECK(base64("fo") == "Zm8=");
+  CHECK(base64("foob") == "Zm9vYg==");
+  CHECK(base64("foobar") == "Zm9vYmFy");
+  CHECK(base64("\xff\xfe\xfb\xff") == "//77/w==");
+  CHECK(json::parse(json_string("a\"b\\c\n\t\x01")) == "a\"b\\c\n\t\x01");
+}
+
 TEST_CASE("JSONL, TSV and COCO parse back and agree") {
   const TemporaryFolder folder;
   const auto out = folder.path / "set";

@@ -225,6 +225,24 @@ TEST_CASE("parameters do what they say") {
         CHECK(darkest < 150);
       }
   }
+  SUBCASE("a turned dot is where its box says") {
+    for (const Index angle : {Index{-200}, Index{150}, Index{400}})
+      for (std::uint64_t seed = 0; seed < 6; ++seed) {
+        SceneParams p = params("lone_dot", seed, 256, 384);
+        p.noise = 0;
+        p.rotation = angle;
+        const Scene s = make_scene(p, atlas());
+        const Box box = s.questions[0].boxes[0];
+        for (Index r = 0; r < 256; ++r)
+          for (Index c = 0; c < 384; ++c)
+            if (const Color at = pixel(s.image, r, c); at[0] < 200 || at[1] < 200 || at[2] < 200) {
+              REQUIRE(static_cast<double>(r) >= box.row0 - 1.5);
+              REQUIRE(static_cast<double>(r) <= box.row1 + 1.5);
+              REQUIRE(static_cast<double>(c) >= box.col0 - 1.5);
+              REQUIRE(static_cast<double>(c) <= box.col1 + 1.5);
+            }
+      }
+  }
   SUBCASE("polarity") {
     const auto mean = [](const Image& i) { double m = 0; for (const auto v : i.rgb) m += v; return m / static_cast<double>(i.rgb.size()); };
     CHECK(mean(draw([](SceneParams& p) { p.polarity = 0; }).image) > 180);
