@@ -415,21 +415,35 @@ class EigenBackend {
   Tensor reduce_rows(const Tensor& x, float divisor) const {
     Tensor out = make(1, x.cols());
     const P d = eigen::set(divisor);
-    const auto column = [&](auto read) {
-      P total = eigen::set(0.0f);
+    // Q packets of columns at once; read(row, q) gives one of them.
+    const auto columns = [&]<int Q>(std::integral_constant<int, Q>, auto read, auto write) {
+      P total[Q];
+      for (P& t : total) t = eigen::set(0.0f);
       for (Index first = 0; first < x.rows(); first += 64) {
-        P part = eigen::set(0.0f);
-        for (Index i = first; i < std::min(x.rows(), first + 64); ++i) part = eigen::ei::padd(part, read(x.row(i)));
-        total = eigen::ei::padd(total, part);
+        P part[Q];
+        for (P& t : part) t = eigen::set(0.0f);
+        for (Index i = first; i < std::min(x.rows(), first + 64); ++i)
+          for (int q = 0; q < Q; ++q) part[q] = eigen::ei::padd(part[q], read(x.row(i), q));
+        for (int q = 0; q < Q; ++q) total[q] = eigen::ei::padd(total[q], part[q]);
       }
-      return eigen::ei::pdiv(total, d);
+      for (int q = 0; q < Q; ++q) write(q, eigen::ei::pdiv(total[q], d));
     };
-    const Index packets = (x.cols() + eigen::lanes - 1) / eigen::lanes;
-    threads_->run(packets, std::max<Index>(1, 1024 / std::max<Index>(x.rows(), 1)), [&](Index begin, Index end) {
-      for (Index j = begin * eigen::lanes; j < std::min(x.cols(), end * eigen::lanes); j += eigen::lanes) {
+    constexpr Index wide = 4 * eigen::lanes;
+    threads_->run((x.cols() + wide - 1) / wide, std::max<Index>(1, 256 / std::max<Index>(x.rows(), 1)), [&](Index begin, Index end) {
+      for (Index j = begin * wide; j < std::min(x.cols(), end * wide);) {
+        float* to = out.fill() + j;
         const Index n = x.cols() - j;
-        if (n >= eigen::lanes) eigen::store(out.fill() + j, column([&](const float* row) { return eigen::load(row + j); }));
-        else eigen::store_part(out.fill() + j, column([&](const float* row) { return eigen::load_part(row + j, n); }), n);
+        if (n >= wide) {
+          columns(std::integral_constant<int, 4>{}, [&](const float* row, int q) { return eigen::load(row + j + q * eigen::lanes); },
+                  [&](int q, P v) { eigen::store(to + q * eigen::lanes, v); });
+          j += wide;
+        } else if (n >= eigen::lanes) {
+          columns(std::integral_constant<int, 1>{}, [&](const float* row, int) { return eigen::load(row + j); }, [&](int, P v) { eigen::store(to, v); });
+          j += eigen::lanes;
+        } else {
+          columns(std::integral_constant<int, 1>{}, [&](const float* row, int) { return eigen::load_part(row + j, n); }, [&](int, P v) { eigen::store_part(to, v, n); });
+          j += n;
+        }
       }
     });
     return out;

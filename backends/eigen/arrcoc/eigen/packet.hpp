@@ -103,7 +103,7 @@ EIGEN_ALWAYS_INLINE P exp(P x) {
   using I = ei::unpacket_traits<P>::integer_packet;
   const P low = ei::pcmp_lt(x, set(-87.0f)), high = ei::pcmp_lt(set(88.722839f), x);
   const P c = ei::pmin<P>(ei::pmax<P>(x, set(-87.0f)), set(88.722839f));
-  const P n = ei::pround(ei::pmul(c, set(1.44269504f)));
+  const P n = ei::psub(fma(c, set(1.44269504f), set(12582912.0f)), set(12582912.0f));   // 1.5 * 2^23: rounds to an integer
   P r = fma(n, set(-0.693145752f), c);       // ln 2 in two parts: the first has 15 bits, so n times it is exact
   r = fma(n, set(-1.42860677e-6f), r);
   P p = set(1.0f / 5040);
@@ -138,14 +138,15 @@ EIGEN_ALWAYS_INLINE P one_plus_erf(P z) {
   p = fma(p, s, set(0.128379166f));
   const P near = ei::padd(fma(p, z, z), set(1.0f));
   const P u = ei::pmin<P>(t, set(4.3f));
-  P q = set(-1.9948533e-05f);
-  q = fma(q, u, set(0.000421174103f));
-  q = fma(q, u, set(-0.00410657283f));
-  q = fma(q, u, set(0.0249494668f));
-  q = fma(q, u, set(-0.108017229f));
-  q = fma(q, u, set(-0.633585632f));
-  q = fma(q, u, set(-1.12939692f));
-  q = fma(q, u, set(0.000150178748f));
+  P q = set(1.50879941e-06f);
+  q = fma(q, u, set(-4.35667753e-05f));
+  q = fma(q, u, set(0.000576275866f));
+  q = fma(q, u, set(-0.00466600666f));
+  q = fma(q, u, set(0.0261635799f));
+  q = fma(q, u, set(-0.109642819f));
+  q = fma(q, u, set(-0.632272661f));
+  q = fma(q, u, set(-1.12998259f));
+  q = fma(q, u, set(0.000260819652f));
   const P tail = ei::pselect(ei::pcmp_lt(t, set(4.3f)), exp(q), set(0.0f));
   const P far = ei::pselect(ei::pcmp_lt(z, set(0.0f)), tail, ei::psub(set(2.0f), tail));
   // `near` is also what a NaN comes out as: its comparison is false.
@@ -159,7 +160,7 @@ EIGEN_ALWAYS_INLINE void transpose(P (&block)[lanes]) {
   std::memcpy(rows, block, sizeof rows);
   const auto round = [&]<int H>() __attribute__((always_inline)) {
     unrolled<lanes>([&](auto i) __attribute__((always_inline)) {
-      if constexpr ((i & H) == 0) {
+      if constexpr (H < lanes && (i & H) == 0) {
         const F a = rows[i], b = rows[i + H];
         [&]<int... J>(std::integer_sequence<int, J...>) __attribute__((always_inline)) {
           rows[i] = __builtin_shufflevector(a, b, ((J & H) == 0 ? J : lanes + J - H)...);
@@ -169,9 +170,9 @@ EIGEN_ALWAYS_INLINE void transpose(P (&block)[lanes]) {
     });
   };
   round.template operator()<1>();
-  if constexpr (lanes > 2) round.template operator()<2>();
-  if constexpr (lanes > 4) round.template operator()<4>();
-  if constexpr (lanes > 8) round.template operator()<8>();
+  round.template operator()<2>();
+  round.template operator()<4>();
+  round.template operator()<8>();
   std::memcpy(static_cast<void*>(block), rows, sizeof rows);
 }
 
