@@ -36,6 +36,7 @@ TEST_CASE("anything else is refused, naming the file and the line") {
     CHECK(message.find("[in.jsonl]") == 0);
     CHECK(message.find('\n') == std::string::npos);
   }
+  CHECK(refusal("\"ab\xFF\"").find("expected UTF-8, got an invalid byte at place 3") != std::string::npos);
   CHECK(refusal(std::string("\"a\"\0", 4)).find("line 17") != std::string::npos);
 }
 

@@ -94,6 +94,25 @@ TEST_CASE("merges as strings, and as vocab.json with merges.txt, give the same t
   CHECK_THROWS_AS(Tokenizer::from_folder(folder.path), Error);
 }
 
+TEST_CASE("a pair that changed waits for its new rank, in long pieces as in short ones") {
+  Json json = golden_json();
+  Json vocab = Json::object();
+  for (int byte = 0; byte < 256; ++byte) vocab[detail::spell(std::string(1, static_cast<char>(byte)))] = byte;
+  for (const char* token : {"bc", "ab", "xa", "abc"}) vocab[token] = vocab.size();
+  json["model"]["vocab"] = vocab;
+  json["model"]["merges"] = {"b c", "a b", "x a", "a bc"};
+  const Tokenizer t = Tokenizer::from_json(json.dump(), "stale");
+  const std::vector<TokenId> once{258, 256};  // xa bc
+  CHECK(t.encode("xabc") == once);
+  std::string text;
+  std::vector<TokenId> ids;
+  for (int i = 0; i < 50; ++i) {
+    text += "xabc";
+    ids.insert(ids.end(), once.begin(), once.end());
+  }
+  CHECK(t.encode(text) == ids);
+}
+
 TEST_CASE("Qwen's vocabulary: the published vectors") {
   const std::optional<Tokenizer> qwen = qwen_tokenizer();
   if (!qwen) {
@@ -182,6 +201,10 @@ TEST_CASE("special tokens: by content, skipped on request, plain on request") {
   CHECK(t.decode({end, think}) == "<|im_end|><think>");
   CHECK(t.decode({end, think}, true) == "<think>");
   CHECK(t.bytes_of(end) == "<|im_end|>");
+  io::StreamDecoder hides(t), shows(t, false);
+  CHECK(hides.push(end).empty());
+  CHECK(hides.push(think) == "<think>");
+  CHECK(shows.push(end) == "<|im_end|>");
   CHECK(t.id_of("no such token") == -1);
   CHECK(t.encode("<|im_end|>", false).size() > 1);
   CHECK(t.decode(t.encode("<|im_end|>", false)) == "<|im_end|>");
@@ -215,6 +238,38 @@ TEST_CASE("added tokens: the longest at the leftmost place; normalised ones are 
   CHECK(t.encode("e\u0301e\u0301") == std::vector<TokenId>{729});
   CHECK(t.encode("e\u0301e\u0301", false).size() > 1);
   CHECK(t.encode_at("xe\u0301\u00e9y")[1].begin == 1);
+  const std::vector<io::TokenAt> moved = t.encode_at("a\u0315\u0316");  // the marks change places, a does not
+  CHECK(moved[0].begin == 0);
+  CHECK(moved[1].begin == 1);
+}
+
+TEST_CASE("white space, letters and numbers are those of Unicode 16, whatever PCRE2 knows") {
+  // Merges of a neighbour with a character's first byte show whether the two came in one piece.
+  Json json = golden_json();
+  const auto merge = [&](const std::string& left, const std::string& bytes) {
+    const std::string right = detail::spell(bytes.substr(0, 1));
+    if (json["model"]["vocab"].contains(left + right)) return;
+    json["model"]["vocab"][left + right] = 1000 + json["model"]["vocab"].size();
+    json["model"]["merges"].push_back({left, right});
+  };
+  struct Case {
+    std::string left, character;
+    bool together;
+  };
+  const Case cases[] = {
+      {"!", "\u180e", true},                                                      // no space since Unicode 6.3
+      {"!", "\u0085", false}, {"!", "\u2003", false}, {"!", "\u200b", true},       // NEL and EM SPACE are, ZERO WIDTH SPACE is not
+      {"x", "\U0002EBF0", true}, {"x", "\U000323AF", true},                        // ideographs of Unicode 15.1 and 15
+      {"x", "\U00016D42", true}, {"x", "\uA7DA", true}, {"x", "\U0001E030", true},  // letters of Unicode 16, 16, 15
+      {"!", "\U00011F50", false}, {"!", "\U00016D70", false},                      // digits of Unicode 15 and 16
+      {"!", "\U000323B0", true},                                                   // a letter since Unicode 17: not yet
+  };
+  for (const Case& c : cases) merge(c.left, c.character);
+  const Tokenizer t = Tokenizer::from_json(json.dump(), "pieces");
+  for (const Case& c : cases) {
+    INFO(c.left, c.character);
+    CHECK((t.encode(c.left + c.character)[0] >= 1000) == c.together);
+  }
 }
 
 TEST_CASE("encode refuses what is not UTF-8, naming the byte") {

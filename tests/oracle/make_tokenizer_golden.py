@@ -33,7 +33,8 @@ TEXTS = ["", " ", "  ", "   x", "\n", "\n\n", " \n", "\n ", "x \n y", "a\r\n\r\n
          "<|im_start|>user\nhi<|im_end|>\n", "<<|im_end|>>", "<|im_", "<|im_end", "<|im_end|><|im_end|>", "x<think>y</think>\n\nz", "< think>", "<|IM_END|>",
          "<|vision_start|><|image_pad|><|vision_end|>q", "e<|im_end|>\u0301", "<tool_call>\n{\"name\": \"f\"}\n</tool_call>", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f1e9\U0001f1ea",
          "\u4e2d\u6587\uff0c", "\u0661\u0662\u0663", "\u00bd\u2167\u3007", "\U000323af\U0002ebf0x", "\U00016d42\U0001e030", "!!!\n\n???", " ...\n", "http://a.b/c?d=1&e=2#f",
-         "a" * 47, "a" * 48, "a" * 49, "a" * 500, "=" * 300, " " * 300 + "x", "\n" * 200, "ab" * 150, "\u4e2d" * 100, "a" + "\u0301\u0323" * 40, "-" * 49 + ".", "the " * 60]
+         "a" * 47, "a" * 48, "a" * 49, "a" * 500, "=" * 300, " " * 300 + "x", "\n" * 200, "ab" * 150, "\u4e2d" * 100, "a" + "\u0301\u0323" * 40, "-" * 49 + ".", "the " * 60,
+         "a\u0301\u07fd", "b\u0301\u0898\u0323", "a" + "\u0301\u0300\u0308\u0323" * 12, "".join(c for c in CORPUS[0] + CORPUS[1] if c.isalpha())]
 
 
 def main():
@@ -51,6 +52,7 @@ def main():
 
     rng = random.Random(11)
     texts, pool = list(TEXTS), "".join(CORPUS)
+    texts += ["".join(rng.choices("etaoinsrhl", k=rng.randint(60, 120))) for _ in range(12)]  # one long word each
     while len(texts) < 200:
         at = rng.randrange(len(pool) - 60)
         piece = list(pool[at:at + rng.randint(1, 60)])

@@ -27,9 +27,6 @@ struct Message {
 /// opens a <think> block. Any other choice: Error{bad_config}. The rule: docs/formats.md, section "Chat template".
 ChatTemplate recognise_chat_template(const std::filesystem::path& folder, const std::string& choice);
 
-/// Our own Jinja text for models we write; it renders as render_chat does.
-std::string_view builtin_chat_template(ChatTemplate chat);
-
 /// Our own Jinja text of a rendering, as written beside models we save; system, user and assistant turns, pictures, no tools.
 std::string_view builtin_chat_template(ChatTemplate chat);
 
