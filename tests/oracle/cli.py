@@ -1,0 +1,171 @@
+"""Runs the program as a user would and checks what it prints, writes and returns.
+
+usage: cli.py PROGRAM          exit 0 when all is as docs/cli.md says, 1 with one line per mismatch, 77 when a Python package is absent
+"""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+try:
+    import numpy as np
+    from PIL import Image
+except ImportError as e:
+    print(f"skipped: {e}")
+    sys.exit(77)
+
+PROGRAM = str(pathlib.Path(sys.argv[1]).resolve())
+failures, count = [], 0
+
+
+def check(ok, what):
+    global count
+    count += 1
+    if not ok:
+        failures.append(what)
+        print("MISMATCH", what)
+
+
+def run(*args, env=None, stdin=b""):
+    done = subprocess.run([PROGRAM, *map(str, args)], capture_output=True, input=stdin, timeout=300, env=env)
+    return done.returncode, done.stdout, done.stderr.decode(errors="replace")
+
+
+def refused(status, part, *args, env=None):
+    """One line on stderr, nothing on stdout, the status, and the words."""
+    code, out, err = run(*args, env=env)
+    lines = err.strip().splitlines()
+    check(code == status, f"{args}: exit status {code}, expected {status}: {err.strip()[:300]}")
+    check(out == b"", f"{args}: wrote to stdout: {out[:80]}")
+    check(len(lines) == 1 and lines[0].startswith("arrcoc: error: ["), f"{args}: expected one error line, got {lines}")
+    check(part in err, f"{args}: expected '{part}' in: {err.strip()[:400]}")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        rng = np.random.default_rng(1)
+        Image.fromarray(rng.integers(0, 255, (320, 416, 3), dtype=np.uint8)).save("a.png")
+        Image.fromarray(rng.integers(0, 255, (64, 2000, 3), dtype=np.uint8)).save("wide.png")
+        Image.fromarray(rng.integers(0, 255, (32, 6500, 3), dtype=np.uint8)).save("too_wide.png")
+        check(run("demo-model", "--out", "demo", "--seed", 7)[0] == 0, "demo-model")
+        ask = ["answer", "-m", "demo", "-p", "What?", "-n", 6]
+        one = [*ask, "-i", "a.png"]
+        quiet = {k: v for k, v in os.environ.items() if k not in ("ARRCOC_MODEL", "HF_HOME", "HF_HUB_CACHE")} | {"HOME": folder}
+
+        # stdout is the answer alone; the costs are on stderr
+        code, out, err = run(*one)
+        check(code == 0 and out.endswith(b"\n") and b"FLOPs" not in out, "answer: stdout holds the answer alone")
+        for part in ("kept 33 of 130 tokens", "prefill FLOPs", "effective tokens (legacy)", "random: the answer means nothing"):
+            check(part in err, f"answer: expected '{part}' on stderr")
+        check("\x1b" not in err, "answer: no colour when stderr is not a terminal")
+        check(run(*one, "--no-stream")[1] == out, "--no-stream: the same answer")
+        check(run(*one, "-q")[2] == "", "--quiet: stderr is empty")
+        check("this image has 130 tokens: nothing to prune" in run(*one, "--budget", 500)[2], "a budget above N is said")
+        check("this image has 130 tokens: nothing to prune" in run(*one, "--budget", 130)[2], "a budget of N is said")
+
+        # JSON: a result is a config, and gives the same result again
+        code, out, err = run(*one, "--json", "--allocator", "random", "--seed", 5, "--budget", 20, "--balancer.explore=0.5")
+        result = json.loads(out)
+        check(result["pipeline"] == "texture13/information+perspectival+participatory/tension/random/gather@20", "json: full name")
+        check(len(result["pictures"][0]["kept"]) == 20 and result["seed"] == 5 and not result["clamped"], "json: kept, seed, clamped")
+        check(set(result["pictures"][0]["kept"][0]) == {"token", "row", "col", "levels", "cause", "rank", "value"}, "json: provenance")
+        check(result["config"]["balancer"]["explore"] == 0.5 and result["config"]["run"]["budget"] == 20, "json: resolved config")
+        pathlib.Path("r.json").write_bytes(out)
+        again = json.loads(run(*one, "--config", "r.json", "--json", "-")[1])
+        for key in ("answer", "tokens", "pictures", "config", "pipeline", "seed", "costs"):
+            check(again[key] == result[key], f"--config RESULT: the same {key}")
+        flags = json.loads(run(*one, "--config", "r.json", "--json", "--keep-ratio", 0.5, "--pipeline", "grid")[1])
+        check(flags["pipeline"] == "none/none/flat/grid/gather@0.5" and len(flags["pictures"][0]["kept"]) == 65, "flags win over --config")
+        check(json.loads(run(*one, "--json", "--pipeline", "grid@7")[1])["pipeline"].endswith("@7"), "--pipeline NAME@BUDGET")
+        check(len(json.loads(run(*one, "--json", "--pruning-ratio", 0.9)[1])["pictures"][0]["kept"]) == 13, "--pruning-ratio")
+        check(json.loads(run(*one, "--json", "--budget", 500)[1])["clamped"] is True, "clamped")
+        both = json.loads(run(*one, "-i", "wide.png", "--json", "--budget", 20, "--budget-scope", "prompt")[1])
+        check(sum(len(p["kept"]) for p in both["pictures"]) == 20, "--budget-scope prompt")
+        sampled = [json.loads(run(*one, "--json", "--sample", "--temperature", 5, "--top-k", 0, "--top-p", 1, "--seed", s)[1])["tokens"] for s in (1, 1, 2)]
+        check(sampled[0] == sampled[1] != sampled[2], "sampling follows the seed")
+        compared = json.loads(run(*one, "--json", "--compare", "--pipeline", "full")[1])
+        check(compared["baseline"]["tokens"] == compared["tokens"] and compared["baseline"]["pipeline"] == "stock", "--compare")
+        tokens = json.loads(run(*one, "--json", "--image-max-tokens", 64, "--image-min-tokens", 4)[1])["pictures"][0]["tokens"]
+        check(48 <= tokens <= 64, f"--image-max-tokens 64: {tokens} tokens")
+        oracle = json.loads(run(*one, "--json", "--pipeline", "oracle@4", "--box", "0,0,64,64")[1])["pictures"][0]["kept"]
+        check([(k["row"], k["col"]) for k in oracle] == [(0, 0), (0, 1), (1, 0), (1, 1)] and oracle[0]["cause"] == "oracle", "--box for the oracle")
+
+        # files appear whole
+        check(run(*one, "--heatmap", "h.png", "--dump", "d", "--json", "j.json")[0] == 0, "heatmap, dump, json")
+        check(Image.open("h.png").size[0] > 0 and np.load("d/vision.npy").shape[0] == 130 and json.load(open("j.json"))["dump"] == "d", "files")
+        code, out, _ = run("allocate", "--evidence", "d", "-i", "a.png", "--json")
+        check(json.loads(out)["pictures"][0]["positions"] == json.load(open("j.json"))["pictures"][0]["positions"], "allocate --evidence of a dump")
+        os.remove("d/relevance.npy")
+        code, out, _ = run("allocate", "--evidence", "d", "-i", "a.png", "--grid", "10x13")
+        check(json.loads(out)["pictures"][0]["positions"] == json.load(open("j.json"))["pictures"][0]["positions"], "allocate --evidence from features")
+        np.save("ids.npy", np.array([3, 1, 4], dtype=np.int64))
+        check(json.loads(run(*one, "--json", "--force-ids", "ids.npy")[1])["tokens"][:3] == [3, 1, 4], "--force-ids")
+        before = sorted(os.listdir("."))
+        refused(2, "budget", *one, "--budget", 0, "--heatmap", "x.png", "--json", "x.json", "--dump", "x")
+        refused(2, "exists", *one, "--dump", "d")
+        refused(2, "x/y", *one, "--json", "no/such/x/y.json")
+        check(sorted(os.listdir(".")) == before, f"nothing half-written: {set(os.listdir('.')) ^ set(before)}")
+
+        # what the user typed: 2, what the data holds: 1
+        refused(2, "keep ratio", *one, "--keep-ratio", 0)
+        refused(2, "keep ratio", *one, "--keep-ratio", "nan")
+        refused(2, "exclude", *one, "--keep-ratio", 0.5, "--budget", 3)
+        refused(2, "nearest: information", *one, "--scorers", "informaton")
+        refused(2, "nearest: default", *one, "--pipeline", "defaul")
+        refused(2, "allocator.bugdet", *one, "--allocator.bugdet=1")
+        refused(2, "--balancer.explore: given twice", *one, "--balancer.explore=1", "--balancer.explore=0")
+        refused(2, "balancer.explore", *one, "--balancer.explore", "many")
+        refused(2, "needs textures", *one, "--texture", "none")
+        refused(2, "not built into this program" if "not built" in run(*one, "--backend", "xtensor")[2] else "expected", *one, "--backend", "cudnn")
+        refused(2, "bf16", *one, "--dtype", "bf16")
+        refused(2, "E105", *one, "--no-such-flag")
+        refused(2, "E105", "answr")
+        refused(2, "E105", *one, "--budget", "many")
+        refused(2, "expected a question", "answer", "-m", "demo", "-i", "a.png")
+        refused(2, "empty", "answer", "-m", "demo", "-p", "")
+        refused(2, "demo-model", "answer", "-p", "x", env=quiet)
+        refused(1, "no such", *ask, "-i", "missing.png")
+        refused(1, "aspect ratio", *ask, "-i", "too_wide.png")
+        refused(1, "no such", "answer", "-m", "nowhere", "-p", "x")
+        refused(1, "hf download", "answer", "-m", "org/name", "-p", "x", env=quiet)
+        pathlib.Path("bad.png").write_bytes(pathlib.Path("a.png").read_bytes()[:500])
+        refused(1, "bad.png", *ask, "-i", "bad.png")
+        refused(1, "no such", *one, "--plugin", "missing.so")
+        refused(2, "answer boxes", *one, "--pipeline", "oracle")
+        refused(2, "box", *one, "--pipeline", "oracle", "--box", "1,2,3")
+        check(run(*ask, "--system", "--budget", "-p", "-5?")[0] != 0, "a prompt is given once")
+        check(run("answer", "-m", "demo", "-n", 2, "-p", "--budget")[0] == 0, "a question may look like a flag")
+
+        # the other verbs
+        check(run("answer", "-p", "x", "-n", 2, env=quiet | {"ARRCOC_MODEL": "demo"})[0] == 0, "ARRCOC_MODEL")
+        names = {(e["kind"], e["name"]) for e in json.loads(run("list", "--json")[1])["strategies"]}
+        check({("scorer", "information"), ("allocator", "top_k"), ("injector", "gather")} <= names, "list --json")
+        check(b"--balancer.explore=" in run("explain", "tension")[1], "explain")
+        refused(2, "nearest: tension", "explain", "tensoin")
+        code, out, _ = run("tokenize", "-m", "demo", "--jsonl", "-", stdin=b'"abc"\n"d\\u00e9"\n')
+        check([len(json.loads(line)) for line in out.splitlines()] == [3, 3], f"tokenize: {out}")
+        check(run("tokenize", "-m", "demo", "--jsonl", "-", stdin=b'"\\ud800"\n')[0] == 1, "tokenize: a lone surrogate is refused")
+        check(run("--version")[1].startswith(b"arrcoc ") and run("answer", "--help")[0] == 0, "--version, --help")
+
+        # Ctrl-C: 130, and nothing half-written
+        before = sorted(os.listdir("."))
+        busy = subprocess.Popen([PROGRAM, "answer", "-m", "demo", "-p", "x", "-n", "200000", "--ignore-eos", "--json", "late.json", "--dump", "late"],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        busy.stdout.read(1)
+        time.sleep(0.2)
+        busy.send_signal(signal.SIGINT)
+        busy.communicate(timeout=60)
+        check(busy.returncode == 130, f"Ctrl-C: exit status {busy.returncode}")
+        check(sorted(os.listdir(".")) == before, "Ctrl-C: nothing is left behind")
+        os.chdir("/")
+    print(f"{'FAILED' if failures else 'passed'}: {count} checks, {len(failures)} mismatches")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
