@@ -1,4 +1,4 @@
-// The references that the conformance suite trusts, against PyTorch's float64 (tests/oracle/kernels.py writes the numbers).
+// The references that the conformance suite trusts, against PyTorch's float64 (tests/oracle/kernel_references.py writes the numbers).
 #include <doctest/doctest.h>
 
 #include <fstream>

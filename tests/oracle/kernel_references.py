@@ -1,8 +1,8 @@
 """Holds the conformance suite's own references to PyTorch: torch computes every kernel of the contract in float64 on inputs that are a
 formula, and tests/conformance/reference_test.cpp compares its references with the stored numbers.
 
-usage: kernels.py            compares tests/golden/kernels.txt with torch now; exit 1 on any mismatch, 77 without torch
-       kernels.py --write    writes the file
+usage: kernel_references.py            compares tests/golden/kernels.txt with torch now; exit 1 on any mismatch, 77 without torch
+       kernel_references.py --write    writes the file
 """
 import math
 import pathlib
