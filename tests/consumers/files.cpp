@@ -6,7 +6,7 @@
 
 int main() {
   try {
-    (void)arrcoc::read_image("absent.png");
+    (void)arrcoc::io::read_image("absent.png");
   } catch (const arrcoc::Error& e) {
     std::printf("E%d\n", static_cast<int>(e.code()));
   }
