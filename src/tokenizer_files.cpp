@@ -50,7 +50,9 @@ void check_class(const Json& config, std::string_view where) {
 void add_decoder_tokens(Tokenizer::Impl& impl, const Json& tokens, std::string_view where) {
   require_that(tokens.is_object(), Code::bad_tokenizer, where, [&] { return "added_tokens_decoder must be an object; got " + shown(tokens); });
   std::vector<std::pair<std::int64_t, const Json*>> in_order;
-  for (const auto& [key, token] : tokens.items()) {
+  for (auto item = tokens.begin(); item != tokens.end(); ++item) {
+    const std::string& key = item.key();
+    const Json& token = item.value();
     std::int64_t id = -1;
     const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
     require_that(error == std::errc() && end == key.data() + key.size() && id >= 0, Code::bad_tokenizer, where,
@@ -87,7 +89,9 @@ Tokenizer Tokenizer::from_folder(const fs::path& folder) {
   } else if (!whole && fs::exists(added_file)) {
     const Json tokens = parse_json(read_file(added_file), Code::bad_tokenizer, added_file.string());
     require_that(tokens.is_object(), Code::bad_tokenizer, added_file.string(), "expected a JSON object token -> id");
-    for (const auto& [content, id] : tokens.items()) {
+    for (auto item = tokens.begin(); item != tokens.end(); ++item) {
+      const std::string& content = item.key();
+      const Json& id = item.value();
       require_that(id.is_number_integer(), Code::bad_tokenizer, added_file.string(), [&] { return "added token " + in_quotes(content) + " has no id; got " + shown(id); });
       add_added_token(*impl, Json{{"content", content}, {"special", content.starts_with("<|")}}, id.get<std::int64_t>(), added_file.string());
     }

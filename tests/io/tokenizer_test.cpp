@@ -127,9 +127,9 @@ TEST_CASE("Qwen's vocabulary: the published vectors") {
       {"\u65e5\u672c\u8a9e", {101059, 102819}}, {"\U0001F642", {145080}}, {"< think>", {27, 1744, 29}}, {"</think>\n\n", {151668, 271}},
       {"<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\n", {151644, 872, 198, 14990, 151645, 198, 151644, 77091, 198}},
       {"<|endoftext|>", {151643}}, {"<|image_pad|>", {151655}}, {"<|vision_start|>", {151652}}};
-  for (const auto& [text, ids] : vectors) {
-    INFO(text);
-    CHECK(qwen->encode(text) == ids);
+  for (const auto& vector : vectors) {
+    INFO(vector.first);
+    CHECK(qwen->encode(vector.first) == vector.second);
   }
   CHECK(qwen->size() == 151669);
   CHECK(qwen->is_special(151655));
@@ -317,9 +317,9 @@ TEST_CASE("components we do not know are refused by name") {
       {with("/model/end_of_word_suffix", "</w>"), "end_of_word_suffix"},
       {with("/added_tokens/0/lstrip", true), "lstrip"},
   };
-  for (const auto& [json, part] : cases) {
-    const std::string message = refusal(json);
-    CHECK_MESSAGE(message.find(part) != std::string::npos, message, " should name ", part);
+  for (const auto& wrong : cases) {
+    const std::string message = refusal(wrong.first);
+    CHECK_MESSAGE(message.find(wrong.second) != std::string::npos, message, " should name ", wrong.second);
   }
   CHECK(refusal(with("/post_processor", {{"type", "ByteLevel"}, {"trim_offsets", false}})) == "accepted");
   CHECK(refusal(with("/post_processor", {{"type", "TemplateProcessing"}, {"single", {{{"Sequence", {{"id", "A"}, {"type_id", 0}}}}}}})) == "accepted");
