@@ -67,10 +67,7 @@ int run_evidence(QuestionFlags& f, const Command& command) {
   const Writing writing;
   ResultNotes notes;
   notes.config = resolved_config(q, result.settings);
-  if (!f.heatmap.empty()) {
-    require_that(!r.picture.empty(), Code::bad_usage, "heatmap", "there is no picture to draw on: expected -i");
-    notes.heatmaps = write_heatmaps(f.heatmap, q.request.pictures, {result.realized});
-  }
+  if (!f.heatmap.empty()) notes.heatmaps = write_heatmaps(f.heatmap, q.request.pictures, {result.realized});
   write_result(f, evidence_json(r, result, notes));
   if (!f.quiet) std::fprintf(stderr, "kept %zu of %lld tokens\n", result.realized.allocation.kept.size(), static_cast<long long>(r.grid.count()));
   return 0;

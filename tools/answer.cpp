@@ -116,10 +116,7 @@ int run_answer(AnswerFlags& f, const Command& command) {
   const Writing writing;
   notes.config = resolved_config(q, result.settings);
   notes.peak_memory_bytes = peak_memory_bytes();
-  if (!f.heatmap.empty()) {
-    require_that(!r.pictures.empty(), Code::bad_usage, "heatmap", "there is no picture to draw on");
-    notes.heatmaps = write_heatmaps(f.heatmap, r.pictures, result.pictures);
-  }
+  if (!f.heatmap.empty()) notes.heatmaps = write_heatmaps(f.heatmap, r.pictures, result.pictures);
   if (!f.dump.empty()) {
     write_arrays(f.dump, arrays);
     notes.dump = f.dump;

@@ -234,9 +234,12 @@ Question read_question(QuestionFlags& f, const Command& command) {
   g.ignore_eos = c.ignore_eos;
   if (f.force_ids) g.forced = read_ids(*f.force_ids);
 
+  if (f.json) check_output(*f.json);
+  check_output(f.heatmap);
+  if (!f.dump.empty()) check_new_folder(f.dump);
   for (const auto& name : f.images) r.pictures.push_back(read_picture(name, f));
   for (const auto& box : f.boxes) add_box(box, r.pictures);
-  if (!f.dump.empty()) check_new_folder(f.dump);
+  require_that(f.heatmap.empty() || !r.pictures.empty(), Code::bad_usage, "heatmap", "there is no picture to draw on: expected -i");
   q.run = flatten(f.run, "run");
   return q;
 }

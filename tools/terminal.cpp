@@ -86,8 +86,20 @@ void Progress::run() {
   if (shown_) std::fputs("\r\033[K", stderr);
 }
 
+void check_output(const std::filesystem::path& file) {
+  if (file.empty() || file == "-") return;
+  std::error_code e;
+  const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+  require_that(std::filesystem::is_directory(folder, e), Code::bad_output, "output", [&] { return file.string() + ": no such folder as " + folder.string(); });
+  require_that(!std::filesystem::is_directory(file, e), Code::bad_output, "output", [&] { return file.string() + ": expected a file's name, got a folder"; });
+}
+
 void check_new_folder(const std::filesystem::path& folder) {
   std::error_code e;
+  std::filesystem::path name = folder;
+  if (!name.has_filename()) name = name.parent_path();  // "dump/"
+  const auto parent = name.has_parent_path() ? name.parent_path() : std::filesystem::path(".");
+  require_that(std::filesystem::is_directory(parent, e), Code::bad_output, "output", [&] { return folder.string() + ": no such folder as " + parent.string(); });
   if (!std::filesystem::exists(std::filesystem::symlink_status(folder, e))) return;
   require_that(std::filesystem::is_directory(folder, e) && std::filesystem::is_empty(folder, e) && !e, Code::bad_output, "output",
                [&] { return folder.string() + ": expected a new name or an empty folder, got something that exists"; });

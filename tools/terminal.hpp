@@ -48,6 +48,9 @@ class Progress {
   std::thread thread_;
 };
 
+/// Refuses an output name that cannot work, before the work is done: its folder is missing, or it is a folder itself.
+void check_output(const std::filesystem::path& file);
+
 /// Writes every array as NAME.npy into a folder that appears whole. Refused when it exists, unless it is an empty folder.
 void check_new_folder(const std::filesystem::path& folder);
 void write_arrays(const std::filesystem::path& folder, const std::vector<std::pair<std::string, HostTensor>>& arrays);

@@ -109,6 +109,8 @@ def main():
         refused(2, "budget", *one, "--budget", 0, "--heatmap", "x.png", "--json", "x.json", "--dump", "x")
         refused(2, "exists", *one, "--dump", "d")
         refused(2, "x/y", *one, "--json", "no/such/x/y.json")
+        refused(2, "a folder", *one, "--heatmap", ".")
+        refused(2, "no picture", *ask, "--heatmap", "x.png")
         check(sorted(os.listdir(".")) == before, f"nothing half-written: {set(os.listdir('.')) ^ set(before)}")
 
         # what the user typed: 2, what the data holds: 1
