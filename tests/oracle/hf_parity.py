@@ -13,6 +13,7 @@ import argparse
 import json
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -98,8 +99,9 @@ class Program:
         """Runs `answer`; returns its dump as arrays, or raises with what it wrote on stderr."""
         self.runs += 1
         dump, report = self.work / f"dump{self.runs:03d}", self.work / f"answer{self.runs:03d}.json"
+        shutil.rmtree(dump, ignore_errors=True)  # of an earlier run with --keep
         command = [self.path, "answer", "-m", str(model), "-p", question.text, "--dump", str(dump), "--json", str(report), "--backend", self.backend,
-                   "--ignore-eos", *extra]
+                   "--ignore-eos", "-t", "1", *extra]
         for p in question.pictures:
             command += ["-i", str(p)]
         if question.system:
@@ -229,7 +231,7 @@ def main():
         p.error(f"unknown configuration: {', '.join(set(names) - set(CONFIGS))}")
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)  # models this small only wait for a second thread
     c = Checks(a.verbose)
     with tempfile.TemporaryDirectory() as temporary:
         work = a.keep or pathlib.Path(temporary)
