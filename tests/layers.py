@@ -135,7 +135,7 @@ def check(root: pathlib.Path):
                     bad.append(f'{at}: public headers write "arrcoc/..." ({name})')
                 elif not beside and not any((root / top / name).exists() for top in ("tests", "src", "tools")):
                     bad.append(f"{at}: no such header: {name}")
-            elif name.startswith("arrcoc/"):
+            elif name.startswith("arrcoc/") and layer != "examples":
                 bad.append(f'{at}: our headers are included with quotes ({name})')
             elif name not in STANDARD and allowed is not None:
                 for pattern, places in THIRD_PARTY:
