@@ -7,6 +7,7 @@ For each picture of DATA: budgets 64, 128, 256, 400 keep exactly that many token
 well, and a heatmap is written. On pictures with marked boxes (marked_boxes.json beside this script, native pixels), the median relevance
 inside text must lie above the 90th percentile of blank. Exit 77 when DATA is not there.
 """
+import array
 import json
 import pathlib
 import statistics
@@ -45,17 +46,20 @@ for path in sorted(data.iterdir()):
             continue
         r = json.loads((out / "r.json").read_text())
         picture = r["pictures"][0]
-        n, kept = picture["tokens"], picture["kept"] if isinstance(picture["kept"], int) else len(picture["kept"])
+        n, kept = picture["tokens"], picture["kept_count"]
         if kept != min(budget, n):
             problems += 1
             line.append(f"{budget}: kept {kept}")
         line.append(f"{kept}/{n}")
     if path.name in marks and result.returncode == 0:
         m = marks[path.name]
-        grid = (picture["rows"], picture["cols"])
-        size = m.get("size") or (picture["height"], picture["width"])
-        relevance = picture["relevance"]
-        flat = relevance if not isinstance(relevance[0], list) else [x for row in relevance for x in row]
+        grid = picture["grid"]
+        size = m.get("size") or picture["size"]
+        dump = out / f"{path.stem}_dump"
+        subprocess.run([program, "answer", "-m", model, "-i", str(path), "-p", "What does it say?", "-n", "1", "--budget", "64", "--dump", str(dump), "--quiet"],
+                       capture_output=True, check=True)
+        raw = (dump / "relevance.npy").read_bytes()  # version 1, float32: the header's length stands at 8
+        flat = array.array("f", raw[10 + int.from_bytes(raw[8:10], "little"):])
         values = {kind: [flat[r * grid[1] + c] for box in m[kind] for r, c in cells(box, grid, size)] for kind in ("text", "blank")}
         text = statistics.median(values["text"])
         blank = sorted(values["blank"])[int(0.9 * (len(values["blank"]) - 1))]
