@@ -433,7 +433,8 @@ def run_case(program, name, code, status, words, make, folder, demo, picture):
     s = Setting(folder, demo, picture)
     arguments = [str(a) for a in make(s)]
     if arguments[:1] == ["answer"] and "out/" not in " ".join(arguments) and not any(a in ("--json", "--heatmap", "--dump") for a in arguments):
-        arguments += s.outputs()
+        wanted = s.outputs()
+        arguments += wanted if "-i" in arguments else [a for a in wanted if a != "--heatmap" and a != "out/heat.png"]
     before = snapshot(folder)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("ARRCOC_", "HF_"))}
     environment.update(HF_HUB_CACHE=str(folder / "hub"), ASAN_OPTIONS="detect_leaks=1:allocator_may_return_null=1", UBSAN_OPTIONS="print_stacktrace=1")

@@ -123,7 +123,13 @@ def main():
         refused(2, "--balancer.explore: given twice", *one, "--balancer.explore=1", "--balancer.explore=0")
         refused(2, "balancer.explore", *one, "--balancer.explore", "many")
         refused(2, "needs textures", *one, "--texture", "none")
-        refused(2, "not built into this program" if "not built" in run(*one, "--backend", "xtensor")[2] else "expected", *one, "--backend", "cudnn")
+        refused(2, "expected eigen, torch or xtensor", *one, "--backend", "cudnn")
+        for backend in ("torch", "xtensor"):  # built in and equal, or refused by name
+            code, out, err = run(*one, "--backend", backend, "--json")
+            if code == 0:
+                check(json.loads(out)["tokens"] == json.loads(run(*one, "--json")[1])["tokens"], f"--backend {backend}: the same tokens")
+            else:
+                refused(2, f"'{backend}' is not built into this program", *one, "--backend", backend)
         refused(2, "bf16", *one, "--dtype", "bf16")
         refused(2, "E105", *one, "--no-such-flag")
         refused(2, "E105", "answr")

@@ -120,16 +120,16 @@ struct Allocator final : erased::Allocator {
   Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng& rng) const override {
     const SeenEvidence seen(e);
     const Index n = e.grid.count();
-    const auto [k, clamped] = budget.resolve(n);
+    const Budget::Resolved spend = budget.resolve(n);
     Allocation out;
     out.grid = e.grid;
-    out.clamped = clamped;
+    out.clamped = spend.clamped;
     out.kept.resize(static_cast<std::size_t>(n));
     out.depth.assign(out.kept.size(), all_levels);
     std::vector<float> value(out.kept.size());
     std::int64_t count = 0;
     call(s->about.name, [&](char* error, std::size_t bytes) {
-      return s->allocate(relevance.data(), &seen.view, k, rng.next(), settings.data(), out.kept.data(), out.depth.data(), value.data(), &count, error, bytes); });
+      return s->allocate(relevance.data(), &seen.view, spend.kept, rng.next(), settings.data(), out.kept.data(), out.depth.data(), value.data(), &count, error, bytes); });
     require_that(count > 0 && count <= n, Code::bad_stage_output, s->about.name, [&] { return "kept tokens: expected 1.." + std::to_string(n) + ", got " + std::to_string(count); });
     out.kept.resize(static_cast<std::size_t>(count));
     out.depth.resize(out.kept.size());
