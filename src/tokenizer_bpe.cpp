@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <functional>
 #include <queue>
+#include <unordered_map>
 
 namespace arrcoc::io {
 
@@ -35,6 +37,38 @@ bool MergeTable::add(TokenId left, TokenId right, std::uint32_t rank, TokenId me
 
 namespace {
 constexpr std::size_t short_piece = 48;  // bytes; scanning wins below
+
+/// Places that wait for one rank, given back in ascending order. They mostly come so; a heap takes those that do not.
+class Waiting {
+ public:
+  bool empty() const { return done_ == in_order_.size() && late_.empty(); }
+  void push(std::uint32_t place) {
+    if (in_order_.empty() || place >= in_order_.back()) {
+      in_order_.push_back(place);
+    } else {
+      late_.push_back(place);
+      std::push_heap(late_.begin(), late_.end(), std::greater<>{});
+    }
+  }
+  std::uint32_t pop() {
+    if (late_.empty() || (done_ < in_order_.size() && in_order_[done_] <= late_.front())) {
+      const std::uint32_t place = in_order_[done_++];
+      if (done_ == in_order_.size()) {
+        in_order_.clear();
+        done_ = 0;
+      }
+      return place;
+    }
+    std::pop_heap(late_.begin(), late_.end(), std::greater<>{});
+    const std::uint32_t place = late_.back();
+    late_.pop_back();
+    return place;
+  }
+
+ private:
+  std::vector<std::uint32_t> in_order_, late_;
+  std::size_t done_ = 0;
+};
 }
 
 void Bpe::encode(std::string_view piece, std::size_t offset, std::vector<TokenAt>& out) const {
@@ -89,24 +123,26 @@ void Bpe::encode_long(std::string_view piece, std::size_t offset, std::vector<To
   for (std::uint32_t i = 0; i < n; ++i)
     symbols[i] = {byte_ids[static_cast<unsigned char>(piece[i])], i == 0 ? none : i - 1, i + 1 == n ? none : i + 1, MergeTable::no_rank};
 
-  std::vector<std::uint64_t> first;  // rank << 32 | position: smallest rank, then leftmost
-  first.reserve(n);
-  for (std::uint32_t i = 0; i + 1 < n; ++i) {
-    symbols[i].rank = merges.find(symbols[i].id, symbols[i + 1].id).rank;
-    if (symbols[i].rank != MergeTable::no_rank) first.push_back(static_cast<std::uint64_t>(symbols[i].rank) << 32 | i);
-  }
-  std::priority_queue<std::uint64_t, std::vector<std::uint64_t>, std::greater<>> heap(std::greater<>{}, std::move(first));
+  std::unordered_map<std::uint32_t, Waiting> by_rank;  // nodes stay where they are
+  using Rank = std::pair<std::uint32_t, Waiting*>;
+  const auto later = [](const Rank& a, const Rank& b) { return a.first > b.first; };
+  std::priority_queue<Rank, std::vector<Rank>, decltype(later)> ranks(later);  // each rank with places waiting, once
+  Rank last{MergeTable::no_rank, nullptr};
   const auto look = [&](std::uint32_t i) {
     Symbol& s = symbols[i];
     s.rank = s.next == none ? MergeTable::no_rank : merges.find(s.id, symbols[s.next].id).rank;
-    if (s.rank != MergeTable::no_rank) heap.push(static_cast<std::uint64_t>(s.rank) << 32 | i);
+    if (s.rank == MergeTable::no_rank) return;
+    if (s.rank != last.first) last = {s.rank, &by_rank[s.rank]};
+    if (last.second->empty()) ranks.push(last);
+    last.second->push(i);
   };
-  while (!heap.empty()) {
-    const std::uint64_t top = heap.top();
-    heap.pop();
-    const auto at = static_cast<std::uint32_t>(top);
+  for (std::uint32_t i = 0; i + 1 < n; ++i) look(i);
+  while (!ranks.empty()) {
+    const auto [rank, waiting] = ranks.top();
+    const std::uint32_t at = waiting->pop();
+    if (waiting->empty()) ranks.pop();
     Symbol& left = symbols[at];
-    if (left.rank != static_cast<std::uint32_t>(top >> 32)) continue;  // the pair has changed since
+    if (left.rank != rank) continue;  // the pair has changed since
     const std::uint32_t right = left.next;
     left.id = merges.find(left.id, symbols[right].id).id;
     left.next = symbols[right].next;
