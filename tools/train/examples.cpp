@@ -46,17 +46,13 @@ Example make_example(const scenes::Scene& scene, const ModelConfig& config, Inde
           for (Index x = 0; x < p; ++x)
             e.pixels.rows.push_back((static_cast<float>(scene.image.rgb[static_cast<std::size_t>(((row * p + y) * w + col * p + x) * 3 + c)]) - 127.5f) / 127.5f);
   });
-  std::vector<std::vector<std::pair<scenes::Point, Index>>> held(static_cast<std::size_t>(e.grid.count()));
+  e.labels.assign(static_cast<std::size_t>(e.grid.count() * reading_slots), 0);
   for (const scenes::Mark& m : scene.marks) {
     const scenes::Point at = m.centre();
     const Index cls = reading_class(m.what), row = at.row / side, col = at.col / side;
-    if (cls > 0 && row < e.grid.rows && col < e.grid.cols) held[static_cast<std::size_t>(e.grid.at(row, col))].push_back({at, cls});
-  }
-  e.labels.assign(static_cast<std::size_t>(e.grid.count() * reading_slots), 0);
-  for (std::size_t n = 0; n < held.size(); ++n) {
-    auto& marks = held[n];
-    std::stable_sort(marks.begin(), marks.end(), [](const auto& a, const auto& b) { return std::pair(a.first.row, a.first.col) < std::pair(b.first.row, b.first.col); });
-    for (std::size_t s = 0; s < std::min<std::size_t>(marks.size(), reading_slots); ++s) e.labels[n * reading_slots + s] = marks[s].second;
+    if (cls == 0 || row >= e.grid.rows || col >= e.grid.cols) continue;
+    const Index cell = (at.row % side) * reading_rows / side * reading_cols + (at.col % side) * reading_cols / side;
+    e.labels[static_cast<std::size_t>(e.grid.at(row, col) * reading_slots + cell)] = cls;
   }
   Rng rng(derive_seed(seed, "questions"));
   const auto count = static_cast<Index>(scene.questions.size());

@@ -8,7 +8,8 @@
 
 namespace arrcoc::train {
 
-inline constexpr Index reading_slots = 10;                 // marks a token can hold
+// Each token is read in cells of 8 x 5.3 px: what a cell says does not depend on how many marks stand before it.
+inline constexpr Index reading_rows = 4, reading_cols = 6, reading_slots = reading_rows * reading_cols;
 inline constexpr Index reading_classes = 1 + 94 + 48 + 9;  // nothing, printable ASCII, coloured shapes, cars and the table
 
 /// 0 for a mark that has no class.
@@ -25,7 +26,7 @@ struct AskedQuestion {
 struct Example {
   qwen3vl::Pixels pixels;
   Grid grid;
-  std::vector<std::int64_t> labels;     // [N * reading_slots], 0 = nothing; marks of a token in reading order
+  std::vector<std::int64_t> labels;     // [N * reading_slots], 0 = nothing; the mark whose centre lies in the cell
   std::vector<AskedQuestion> questions;
   Index image_height = 0, image_width = 0;
 };

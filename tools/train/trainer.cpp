@@ -3,6 +3,7 @@
 #include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -79,6 +80,21 @@ PackedLayout pack(const std::vector<std::vector<Index>>& lengths) {
   return {long_tensor(rows).view({pictures, longest}), at::tensor(mask, at::kFloat).view({pictures, 1, longest, longest}), long_tensor(places)};
 }
 
+}  // namespace
+
+namespace {
+/// Marks read in the right token, whichever cell said so: the sum over tokens of the common multiset.
+Index right_in_token(const at::Tensor& said, const std::vector<std::int64_t>& labels) {
+  const at::Tensor flat = said.contiguous();
+  const auto* p = flat.const_data_ptr<std::int64_t>();
+  Index right = 0;
+  for (std::size_t begin = 0; begin < labels.size(); begin += reading_slots) {
+    std::array<int, reading_classes> balance{};
+    for (std::size_t i = begin; i < begin + reading_slots; ++i) ++balance[static_cast<std::size_t>(p[i])];
+    for (std::size_t i = begin; i < begin + reading_slots; ++i) right += labels[i] != 0 && balance[static_cast<std::size_t>(labels[i])]-- > 0;
+  }
+  return right;
+}
 }  // namespace
 
 double learning_rate_at(const OptimizerConfig& o, Index step) {
@@ -204,9 +220,9 @@ StepResult Trainer::forward(const std::vector<Example>& batch, double reading_we
     const at::Tensor expected = long_tensor(labels);
     const at::Tensor filled = expected.ne(0).to(at::kFloat);
     const at::Tensor each = at::cross_entropy_loss(scores, expected, {}, at::Reduction::None);
-    const at::Tensor reading = (each * filled).sum() / filled.sum().clamp_min(1) + 0.2 * (each * (1 - filled)).mean();
+    const at::Tensor reading = (each * (0.5 + 0.5 * filled)).sum() / filled.sum().clamp_min(1);  // an empty cell counts half
     r.marks = filled.sum().item<float>();
-    r.marks_right = (scores.argmax(1).eq(expected).to(at::kFloat) * filled).sum().item<float>();
+    r.marks_right = right_in_token(scores.argmax(1), labels);
     r.reading_loss = reading.item<float>();
     if (reading_weight > 0) total = total + reading_weight * reading;
   }
@@ -284,12 +300,12 @@ void Trainer::load(const std::filesystem::path& file) {
   const at::NoGradGuard no_grad;
   const auto copy = [&](const std::string& name, const at::Tensor& into, bool required) {
     const HostTensor t = f.tensor(name);
-    if (t.empty() && !required) return;
+    if (!required && t.count() != into.numel()) return;
     require_that(!t.empty() && t.count() == into.numel(), Code::bad_weight, "train", [&] { return name + ": the checkpoint is of another configuration"; });
     const auto v = to_floats(t);
     into.copy_(at::tensor(v, at::kFloat).view(into.sizes()));
   };
-  for (std::size_t i = 0; i < parameters_.size(); ++i) copy(names_[i], parameters_[i], true);
+  for (std::size_t i = 0; i < parameters_.size(); ++i) copy(names_[i], parameters_[i], !names_[i].starts_with("reading_head"));
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     copy("moment." + names_[i], moments_[i], false);
     copy("square." + names_[i], squares_[i], false);
