@@ -55,9 +55,12 @@ Example make_example(const scenes::Scene& scene, const ModelConfig& config, Inde
     e.labels[static_cast<std::size_t>(e.grid.at(row, col) * reading_slots + cell)] = cls;
   }
   Rng rng(derive_seed(seed, "questions"));
-  const auto count = static_cast<Index>(scene.questions.size());
+  std::vector<const scenes::Question*> answerable;
+  for (const scenes::Question& q : scene.questions)
+    if (!q.answers.empty() && !q.answers.front().empty()) answerable.push_back(&q);
+  const auto count = static_cast<Index>(answerable.size());
   for (const Index i : rng.sample(count, std::min(count, max_questions))) {
-    const scenes::Question& q = scene.questions[static_cast<std::size_t>(i)];
+    const scenes::Question& q = *answerable[static_cast<std::size_t>(i)];
     AskedQuestion a;
     a.ids = Vocabulary::encode(q.question + "<|im_end|>\n<|im_start|>assistant\n");
     a.answer_begin = static_cast<Index>(a.ids.size());

@@ -19,7 +19,7 @@ struct PackedLayout {
 
 class TrainingBackend : public TorchBackend {
  public:
-  explicit TrainingBackend(int threads) : TorchBackend({threads, "cpu", true}) {}
+  TrainingBackend(int threads, const std::string& device) : TorchBackend({threads, device, true}) {}
 
   /// What was imported, in order; the caller pairs it with the names it looked up.
   std::vector<at::Tensor> leaves;

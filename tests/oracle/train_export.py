@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""`arrcoc train export`: transformers loads the folder unchanged, sees the same prompt and pixels, and gives the same greedy answers.
+
+usage: train_export.py ARRCOC [--state FILE] [--backends eigen,torch] [--pictures N] [--write-golden]
+FILE: any training state of the small model (default: models/training/state.safetensors).
+--write-golden stores transformers' prompt ids in tests/golden/train/prompt_ids.txt.
+exit 0 when all agrees, 1 on any mismatch, 77 when a Python package or the state is absent
+"""
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+try:
+    import numpy as np
+    import torch
+    import transformers
+    from PIL import Image
+    from transformers import AutoModelForImageTextToText, AutoTokenizer
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+except ImportError as e:
+    print(f"train_export: skipped, {e}")
+    sys.exit(77)
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOKENS = 24
+LIMIT = {False: 0.0, True: 1.2e-7}  # the Pillow class divides by 255 before it normalises: one rounding more (values lie in [-1, 1])
+problems = []
+
+
+def check(ok, what):
+    if not ok:
+        problems.append(what)
+        print(f"MISMATCH {what}", flush=True)
+
+
+class Processor:
+    """transformers' processor: the whole one where torchvision is installed, else its parts (chat template, tokenizer, Pillow class)."""
+
+    def __init__(self, folder):
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        self.kind = "parts"
+        try:
+            from transformers import AutoProcessor
+            self.whole = AutoProcessor.from_pretrained(folder)
+            self.kind = type(self.whole).__name__
+        except ImportError:
+            self.images = Qwen2VLImageProcessorPil.from_pretrained(folder)
+            self.template = (pathlib.Path(folder) / "chat_template.jinja").read_text()
+
+    def __call__(self, picture, question):
+        content = [{"type": "image", "image": picture}, {"type": "text", "text": question}]
+        if self.kind != "parts":
+            return dict(self.whole.apply_chat_template([{"role": "user", "content": content}], tokenize=True, add_generation_prompt=True,
+                                                       return_dict=True, return_tensors="pt"))
+        seen = self.images(images=picture, return_tensors="pt")
+        t, rows, cols = seen["image_grid_thw"][0].tolist()
+        text = self.tokenizer.apply_chat_template([{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True,
+                                                  chat_template=self.template)
+        text = text.replace("<|image_pad|>", "<|image_pad|>" * (t * rows * cols // 4))
+        ids = self.tokenizer(text, return_tensors="pt")
+        return {**dict(ids), **dict(seen), "mm_token_type_ids": (ids["input_ids"] == self.tokenizer.convert_tokens_to_ids("<|image_pad|>")).int()}
+
+
+def run(command):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    if done.returncode != 0:
+        raise RuntimeError(f"exit status {done.returncode}: {done.stderr.strip()[-400:]} ({' '.join(map(str, command))})")
+    return done
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("--state", default=str(HERE.parents[1] / "models/training/state.safetensors"))
+    parser.add_argument("--backends", default="eigen")
+    parser.add_argument("--pictures", type=int, default=8)
+    parser.add_argument("--write-golden", action="store_true")
+    a = parser.parse_args()
+    if not pathlib.Path(a.state).exists():
+        print(f"train_export: skipped, no training state {a.state}")
+        return 77
+    torch.set_num_threads(1)
+    asked = right = 0
+    with tempfile.TemporaryDirectory() as temporary:
+        root = pathlib.Path(temporary)
+        model = root / "model"
+        run([a.program, "train", "export", "--state", a.state, "--out", model])
+        run([a.program, "scenes", "--out", root / "scenes", "--count", str(a.pictures), "--seed", "6000000", "--scenario", "document,picture", "--no-tsv", "--quiet", "-t", "1"])
+        rows = [json.loads(line) for line in (root / "scenes/questions.jsonl").read_text().splitlines()]
+        hf = AutoModelForImageTextToText.from_pretrained(model, dtype=torch.float32).eval()
+        check(type(hf).__name__ == "Qwen3VLForConditionalGeneration", f"transformers made a {type(hf).__name__}")
+        check(hf.lm_head.weight.data_ptr() == hf.get_input_embeddings().weight.data_ptr(), "the head is not tied to the embeddings")
+        processor = Processor(str(model))
+        golden, seen = [], {}
+        for row in rows:
+            if seen.setdefault(row["images"][0], 0) >= 2:
+                continue
+            seen[row["images"][0]] += 1
+            picture, question = root / "scenes" / row["images"][0], row["question"]
+            inputs = processor(Image.open(picture).convert("RGB"), question)
+            with torch.no_grad():
+                out = hf.generate(**inputs, max_new_tokens=TOKENS, do_sample=False)[0, inputs["input_ids"].shape[1]:].tolist()
+            stops = set(hf.generation_config.eos_token_id)
+            expected = [t for t in out if t not in stops]
+            text = processor.tokenizer.decode(expected)
+            grid = inputs["image_grid_thw"][0].tolist()
+            golden.append("\t".join([question, str(grid[1] // 2), str(grid[2] // 2), " ".join(map(str, inputs["input_ids"][0].tolist()))]))
+            for backend in a.backends.split(","):
+                name = f"{row['id']} {backend} '{question}'"
+                dump, report = root / f"dump{asked}", root / f"answer{asked}.json"
+                asked += 1
+                run([a.program, "answer", "-m", model, "-i", picture, "-p", question, "--pipeline", "stock", "--backend", backend, "-n", str(TOKENS),
+                     "-t", "1", "--dump", dump, "--json", report])
+                got = json.loads(report.read_text())
+                check(np.load(dump / "input_ids.npy").tolist() == inputs["input_ids"][0].tolist(), f"{name}: prompt ids differ")
+                pixels = np.load(dump / "pixel_values.npy")
+                want = inputs["pixel_values"].numpy()
+                off = np.abs(pixels - want).max() if pixels.shape == want.shape else np.inf
+                check(off <= LIMIT[processor.kind == "parts"], f"{name}: pixels differ by {off}")
+                check(got["tokens"] == expected, f"{name}: {got['tokens']}, transformers {expected}")
+                check(got["answer"] == text, f"{name}: '{got['answer']}', transformers '{text}'")
+                right += got["tokens"] == expected
+        if a.write_golden:
+            (HERE.parent / "golden/train").mkdir(exist_ok=True)
+            (HERE.parent / "golden/train/prompt_ids.txt").write_text("\n".join(golden) + "\n")
+    check(asked > 0, "nothing was asked")
+    print(f"train_export: transformers {transformers.__version__} ({processor.kind}), {right} of {asked} greedy answers equal, {len(problems)} mismatches")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

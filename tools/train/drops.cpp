@@ -1,0 +1,73 @@
+#include "drops.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "arrcoc/allocators/selection.hpp"
+
+namespace arrcoc::train {
+
+std::vector<bool> tokens_in_boxes(const Example& e) {
+  std::vector<bool> in(static_cast<std::size_t>(e.grid.count()));
+  const double side_r = static_cast<double>(e.image_height) / static_cast<double>(e.grid.rows), side_c = static_cast<double>(e.image_width) / static_cast<double>(e.grid.cols);
+  for (const AskedQuestion& q : e.questions)
+    for (const Box& b : q.boxes) {
+      const Index r1 = std::min(e.grid.rows, static_cast<Index>(std::ceil(b.row1 / side_r))), c1 = std::min(e.grid.cols, static_cast<Index>(std::ceil(b.col1 / side_c)));
+      for (Index r = std::max<Index>(0, static_cast<Index>(b.row0 / side_r)); r < r1; ++r)
+        for (Index c = std::max<Index>(0, static_cast<Index>(b.col0 / side_c)); c < c1; ++c) in[static_cast<std::size_t>(e.grid.at(r, c))] = true;
+    }
+  return in;
+}
+
+std::vector<Index> kept_tokens(std::string_view kind, const Example& e, Index one_in, Rng& rng) {
+  const Index n = e.grid.count(), k = std::clamp<Index>((2 * n + one_in) / (2 * one_in), 1, n);
+  std::vector<Index> out;
+  if (kind == "none") return out;
+  if (kind == "random") {
+    out = rng.sample(n, k);
+  } else if (kind == "grid") {
+    out = selection::lattice(e.grid, k);
+  } else if (kind == "boxes") {
+    const std::vector<bool> in = tokens_in_boxes(e);
+    for (Index t = 0; t < n; ++t)
+      if (in[static_cast<std::size_t>(t)]) out.push_back(t);
+    for (const Index t : rng.sample(n, n)) {
+      if (static_cast<Index>(out.size()) >= k) break;
+      if (!in[static_cast<std::size_t>(t)]) out.push_back(t);
+    }
+  } else {
+    fail(Code::bad_config, "drops", "expected none, random, grid or boxes, got '" + std::string(kind) + "'");
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::vector<std::uint8_t> kept_levels(std::string_view kind, const Example& e, const std::vector<Index>& tokens, Index levels, Rng& rng) {
+  if (kind == "all") return {};
+  require_that(kind == "tiers" || kind == "random", Code::bad_config, "depth", [&] { return "expected all, tiers or random, got '" + std::string(kind) + "'"; });
+  require_that(levels >= 1 && levels <= 8, Code::bad_config, "depth", [&] { return "levels: expected 1 to 8, got " + std::to_string(levels); });
+  const auto every = static_cast<std::uint8_t>((1u << levels) - 1);
+  const std::vector<bool> in = tokens_in_boxes(e);
+  std::vector<std::uint8_t> out;
+  for (Index i = 0; i < (tokens.empty() ? e.grid.count() : static_cast<Index>(tokens.size())); ++i) {
+    if (kind == "random") {
+      out.push_back(static_cast<std::uint8_t>(rng.below(std::uint64_t{every} + 1)));
+      continue;
+    }
+    const double u = rng.uniform(), r = in[static_cast<std::size_t>(tokens.empty() ? i : tokens[static_cast<std::size_t>(i)])] ? 1.0 : u;
+    out.push_back(r > 0.7 ? every : r > 0.4 && levels > 1 ? static_cast<std::uint8_t>(every & ~1u) : static_cast<std::uint8_t>(1u << (levels - 1)));
+  }
+  return out;
+}
+
+Kept drop_of(const Recipe& recipe, const Example& e, Index levels, std::uint64_t seed) {
+  Rng rng(derive_seed(seed, "drops"));
+  const std::string& kind = pick(recipe.drops, rng);
+  const Index one_in = std::stol(pick(recipe.keep_one_in, rng));
+  Kept kept;
+  kept.tokens = kept_tokens(kind, e, one_in, rng);
+  kept.levels = kept_levels(pick(recipe.depth, rng), e, kept.tokens, levels, rng);
+  return kept;
+}
+
+}  // namespace arrcoc::train

@@ -1,0 +1,169 @@
+#include "recipe.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "arrcoc/io/atomic_file.hpp"
+#include "arrcoc/io/config_json.hpp"
+
+namespace arrcoc::train {
+namespace {
+
+constexpr std::uint64_t training_seeds = 5'000'000;
+
+template <class R, class F>
+void each_table(R& recipe, F&& f) {
+  f("scenarios", recipe.scenarios);
+  f("sizes", recipe.sizes);
+  f("drops", recipe.drops);
+  f("keep_one_in", recipe.keep_one_in);
+  f("depth", recipe.depth);
+}
+
+std::string unknown_name(std::string_view table, const std::string& name) {
+  const auto among = [&](std::initializer_list<std::string_view> known) {
+    std::string list;
+    for (const auto k : known) {
+      if (name == k) return std::string();
+      list += (list.empty() ? "" : ", ") + std::string(k);
+    }
+    return "expected one of " + list + ", got '" + name + "'";
+  };
+  if (table == "drops") return among({"none", "random", "grid", "boxes"});
+  if (table == "depth") return among({"all", "tiers", "random"});
+  if (table == "scenarios") {
+    const auto& all = scenes::scenario_names();
+    if (name == "video" || std::find(all.begin(), all.end(), name) == all.end()) return "expected a scenario of single pictures (arrcoc scenes --list), got '" + name + "'";
+  }
+  if (table == "keep_one_in") {
+    Index n = 0;
+    if (const std::string wrong = detail::from_text(name, n); !wrong.empty() || n < 1) return "expected a whole number of at least 1, got '" + name + "'";
+  }
+  if (table == "sizes") {
+    try {
+      read_size(name);
+    } catch (const Error& e) {
+      return e.what();
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+const std::string& pick(const Shares& shares, Rng& rng) {
+  std::uint64_t sum = 0;
+  for (const auto& [name, share] : shares) sum += static_cast<std::uint64_t>(share);
+  require_that(sum > 0, Code::bad_config, "recipe", "a table of shares holds none above zero");
+  std::uint64_t at = rng.below(sum);
+  for (const auto& [name, share] : shares) {
+    if (at < static_cast<std::uint64_t>(share)) return name;
+    at -= static_cast<std::uint64_t>(share);
+  }
+  return shares.begin()->first;  // not reached
+}
+
+void StageConfig::validate() const {
+  const auto want = [](bool ok, const char* name, const char* expected, auto got) {
+    require_that(ok, Code::bad_config, "recipe", [&] { return std::string(name) + ": expected " + expected + ", got " + detail::to_text(got); });
+  };
+  want(stage == "reading" || stage == "answers", "stage", "reading or answers", stage);
+  want(steps >= 1, "steps", "at least 1", steps);
+  want(batch >= 1 && batch <= 4096, "batch", "1 to 4096", batch);
+  want(accumulate >= 1, "accumulate", "at least 1", accumulate);
+  want(questions >= 1, "questions", "at least 1", questions);
+  want(lines_low >= 0 && lines_low <= lines_high, "lines_low", "0 to lines_high", lines_low);
+  want(lines_high <= 200, "lines_high", "at most 200", lines_high);
+  want(learning_rate > 0 && learning_rate < 1, "learning_rate", "a number in (0, 1)", learning_rate);
+  want(weight_decay >= 0 && weight_decay < 1, "weight_decay", "a number in [0, 1)", weight_decay);
+  want(clip > 0, "clip", "a number above 0", clip);
+  want(warm_up >= 0, "warm_up", "at least 0", warm_up);
+  want(cosine >= 0, "cosine", "at least 0", cosine);
+  want(final_share >= 0 && final_share <= 1, "final_share", "a number in [0, 1]", final_share);
+  want(reading_weight >= 0, "reading_weight", "at least 0", reading_weight);
+  want(answer_weight >= 0, "answer_weight", "at least 0", answer_weight);
+  want(average >= 0 && average < 1, "average", "a number in [0, 1)", average);
+  want(stage == "reading" ? reading_weight > 0 : answer_weight > 0, stage == "reading" ? "reading_weight" : "answer_weight", "above 0, or the stage trains nothing",
+       stage == "reading" ? reading_weight : answer_weight);
+}
+
+std::vector<ConfigField> fields_of(const Recipe& recipe) {
+  std::vector<ConfigField> out = flatten(recipe.config, "");
+  each_table(recipe, [&](std::string_view table, const Shares& shares) {
+    for (const auto& [name, share] : shares) out.push_back({std::string(table) + "." + name, "int", std::to_string(share)});
+  });
+  return out;
+}
+
+void apply_recipe(Recipe& recipe, const Settings& settings, std::string_view where, bool merge) {
+  std::vector<ConfigProblem> problems;
+  Settings numbers;
+  std::vector<std::string> tables;
+  std::set<std::string, std::less<>> replaced;
+  each_table(recipe, [&](std::string_view table, Shares&) { tables.emplace_back(table); });
+  for (const auto& [path, text] : settings) {
+    const std::size_t dot = path.find('.');
+    if (dot == std::string::npos) {
+      numbers.emplace(path, text);
+      continue;
+    }
+    const std::string table = path.substr(0, dot), name = path.substr(dot + 1);
+    bool found = false;
+    each_table(recipe, [&](std::string_view known, Shares& shares) {
+      if (known != table) return;
+      found = true;
+      Index share = 0;
+      std::string wrong = unknown_name(table, name);
+      if (wrong.empty()) wrong = detail::from_text(text, share);
+      if (wrong.empty() && (share < 0 || share > 1'000'000)) wrong = "expected a share from 0 to 1000000, got " + text;
+      if (!wrong.empty()) {
+        problems.push_back({path, wrong});
+        return;
+      }
+      if (!merge && replaced.insert(table).second) shares.clear();
+      shares[name] = share;
+    });
+    if (!found) problems.push_back({path, "no such table" + nearest_names(table, tables), true});
+  }
+  apply(recipe.config, "", numbers, problems);
+  each_table(recipe, [&](std::string_view table, const Shares& shares) {
+    if (std::none_of(shares.begin(), shares.end(), [](const auto& s) { return s.second > 0; }))
+      problems.push_back({std::string(table), "expected at least one share above 0, got none"});
+  });
+  throw_problems(problems, where);
+}
+
+Recipe read_recipe(const std::filesystem::path& file) {
+  Recipe recipe;
+  apply_recipe(recipe, io::settings_from_json(io::read_file(file), file.string()), file.string());
+  return recipe;
+}
+
+std::pair<Index, Index> read_size(const std::string& text) {
+  const auto x = text.find('x');
+  Index side[2] = {0, 0};
+  const bool good = x != std::string::npos && detail::from_text(std::string_view(text).substr(0, x), side[0]).empty() &&
+                    detail::from_text(std::string_view(text).substr(x + 1), side[1]).empty() &&
+                    std::all_of(side, side + 2, [](Index s) { return s >= 128 && s <= 2048 && s % 32 == 0; });
+  require_that(good, Code::bad_config, "recipe", [&] { return "size: expected HxW px, multiples of 32 from 128 to 2048, got '" + text + "'"; });
+  return {side[0], side[1]};
+}
+
+std::uint64_t training_seed(const Recipe& recipe, std::uint64_t place) {
+  return (derive_seed(recipe.config.seed, recipe.config.stage) % training_seeds + place) % training_seeds;
+}
+
+scenes::SceneParams scene_of(const Recipe& recipe, std::uint64_t seed) {
+  scenes::SceneParams p;
+  p.seed = seed;
+  Rng rng(derive_seed(seed, "mix"));
+  p.scenario = pick(recipe.scenarios, rng);
+  const auto [height, width] = read_size(pick(recipe.sizes, rng));
+  p.height = height;
+  p.width = width;
+  if (recipe.config.lines_high > 0)
+    p.lines = recipe.config.lines_low + static_cast<Index>(rng.below(static_cast<std::uint64_t>(recipe.config.lines_high - recipe.config.lines_low + 1)));
+  return p;
+}
+
+}  // namespace arrcoc::train
