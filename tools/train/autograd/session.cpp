@@ -65,10 +65,11 @@ class Log {
 
 class Session {
  public:
-  explicit Session(const RunOptions& o) : o_(o), recipe_(open_folder()), trainer_(small_config(), trainer_options()), state_(o.out / "state.safetensors") {
+  explicit Session(const RunOptions& o) : o_(o), recipe_(plan()), trainer_(small_config(), trainer_options()), state_(o.out / "state.safetensors") {
     if (!o.atlas.empty()) atlas_.load(o.atlas);
     if (fs::exists(state_)) trainer_.resume(state_);
     else if (!from_.empty()) trainer_.start_from(from_);
+    open_folder();
   }
 
   RunSummary run() {
@@ -88,7 +89,8 @@ class Session {
       saved = false;
       const Index step = trainer_.steps_done();
       std::string what;
-      if (++window >= o_.log_every || step == c.steps) {
+      ++window;
+      if (step % o_.log_every == 0 || step == c.steps) {
         what = tell_window(log, watch, sum, window, step);
         sum = {};
         window = 0;
@@ -114,13 +116,11 @@ class Session {
  private:
   double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
 
-  /// The recipe of this run; run.json is written when the folder is new.
-  Recipe open_folder() {
+  /// The recipe of this run and what it starts from. Nothing is written yet.
+  Recipe plan() {
     const fs::path file = o_.out / "run.json";
     const std::string where = o_.out.string();
     std::error_code bad;
-    for (fs::directory_iterator it(o_.out, bad), end; !bad && it != end; it.increment(bad))  // of a run that was killed while it wrote
-      if (it->path().filename().string().starts_with("state.safetensors.partial")) fs::remove(it->path());
     if (!fs::exists(file, bad)) {
       require_that(!fs::exists(o_.out, bad) || (fs::is_directory(o_.out, bad) && fs::is_empty(o_.out, bad)), Code::bad_output, where,
                    "expected a new or empty folder or a run of arrcoc train, got one without run.json");
@@ -128,12 +128,7 @@ class Session {
       Recipe r = *o_.recipe;
       apply_recipe(r, o_.changes, "recipe", true);
       from_ = o_.from;
-      if (!from_.empty()) require_that(fs::is_regular_file(from_, bad), Code::file_missing, from_.string(), "expected weights to start from, got no such file");
-      if (!fs::exists(o_.out, bad)) {
-        fs::create_directory(o_.out, bad);
-        require_that(!bad, Code::bad_output, where, [&] { return "cannot be made: " + bad.message(); });
-      }
-      record(r);
+      changed_ = true;
       return r;
     }
     Settings held = io::settings_from_json(io::read_file(file), file.string());
@@ -155,11 +150,19 @@ class Session {
       const auto text = [&](const std::vector<ConfigField>& f) { return i < f.size() ? f[i].path + " = " + f[i].value : std::string("nothing"); };
       fail(Code::bad_config, where, "the folder holds a run of another recipe: expected " + text(a) + ", got " + text(b) + "; give another --out (and --from " + (o_.out / "state.safetensors").string() + " to go on from its weights)");
     }
-    if (r.config.steps != old.config.steps) record(r);
+    changed_ = r.config.steps != old.config.steps;
     return r;
   }
-  void record(const Recipe& r) const {
-    std::vector<ConfigField> fields = fields_of(r);
+  void open_folder() {
+    std::error_code bad;
+    if (!fs::exists(o_.out, bad)) {
+      fs::create_directory(o_.out, bad);
+      require_that(!bad, Code::bad_output, o_.out.string(), [&] { return "cannot be made: " + bad.message(); });
+    }
+    for (fs::directory_iterator it(o_.out, bad), end; !bad && it != end; it.increment(bad))  // of a run that was killed while it wrote
+      if (it->path().filename().string().starts_with("state.safetensors.partial")) fs::remove(it->path());
+    if (!changed_) return;
+    std::vector<ConfigField> fields = fields_of(recipe_);
     if (!from_.empty()) fields.push_back({"from", "string", from_.string()});
     io::write_file(o_.out / "run.json", io::settings_to_json(fields) + "\n");
   }
@@ -251,6 +254,7 @@ class Session {
 
   const RunOptions& o_;
   fs::path from_;
+  bool changed_ = false;   // run.json is to be written
   Recipe recipe_;
   Trainer trainer_;
   fs::path state_;

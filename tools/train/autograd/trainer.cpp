@@ -137,7 +137,7 @@ void StepResult::add(const StepResult& r) {
 }
 
 Trainer::Trainer(ModelConfig config, Options options)
-    : options_(std::move(options)), device_(options_.device), backend_(options_.threads, options_.device),
+    : options_(std::move(options)), backend_(options_.threads, options_.device), device_(options_.device),
       model_(backend_, config, initial_lookup(config, options_.seed, names_, shapes_)) {
   parameters_ = backend_.leaves;
   const Index width = config.vision.out_hidden_size, outputs = reading_slots * reading_classes;

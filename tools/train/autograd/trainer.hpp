@@ -61,8 +61,8 @@ class Trainer {
   at::Tensor longs(const std::vector<std::int64_t>& v) const;
 
   Options options_;
-  at::Device device_;
   TrainingBackend backend_;
+  at::Device device_;                        // which the backend has checked
   std::vector<std::string> names_;
   std::vector<std::vector<Index>> shapes_;
   qwen3vl::Model<TrainingBackend> model_;

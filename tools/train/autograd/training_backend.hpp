@@ -2,6 +2,7 @@
 // The torch backend as a trainer needs it: imported weights are remembered as leaves, and attention over many short sequences is one call.
 #include <ATen/ATen.h>
 
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +38,10 @@ class TrainingBackend : public TorchBackend {
     if (!s.causal && s.segments.size() > 1 && equal(s.segments)) return {batched(q, k, v, s), {}};
     return TorchBackend::attention(q, k, v, s);
   }
+
+  // Under autocast the rows that come out of a linear layer are bf16, the residual stream is not.
+  Tensor scatter_rows(const Tensor& x, std::span<const Index> idx, const Tensor& src) const { return TorchBackend::scatter_rows(x, idx, src.to(x.scalar_type())); }
+  Tensor scatter_add_rows(const Tensor& x, std::span<const Index> idx, const Tensor& src) const { return TorchBackend::scatter_add_rows(x, idx, src.to(x.scalar_type())); }
 
  private:
   static bool equal(const std::vector<Segment>& segments) {
