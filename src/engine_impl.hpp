@@ -1,6 +1,7 @@
 #pragma once
 // The engine, once for every backend.
 #include <chrono>
+#include <map>
 #include <utility>
 
 #include "arrcoc/core/check_finite.hpp"
@@ -45,7 +46,7 @@ class EngineOn final : public Engine {
     const RunOptions run = options(r);
     if (r.dump) dump_prompt(r, pictures, prompt);
 
-    const bool look = r.generate || r.dump || (!r.stock && (made.pipeline.needs().evidence & (Need::vision | Need::query | Need::deepstack)) != 0);
+    const bool look = r.generate || r.dump || (!r.stock && (made.pipeline.needs().evidence & features_needed) != 0);
     qwen3vl::Encoded<B> encoded;
     if (look) {
       if (r.on_stage && !pictures.empty()) r.on_stage("vision");
@@ -61,7 +62,17 @@ class EngineOn final : public Engine {
     return out;
   }
 
+  ManyResult answer_many(const ManyRequest& m) override;  // engine_many.hpp
+
  private:
+  static constexpr unsigned features_needed = Need::vision | Need::query | Need::deepstack;
+
+  // --- engine_many.hpp ---
+  struct Asked;
+  Asked begin_ask(const Ask& a, const AnswerRequest& shared, const AnswerResult& seen) const;
+  void run_asked(Asked& q, const AnswerRequest& shared, qwen3vl::DecodeState<B>* begun, bool& ready);
+  qwen3vl::Injected<B> part(const qwen3vl::Injected<B>& in, Index begin, Index end);
+
   static WeightLookup checked(WeightLookup lookup) {
     return [lookup = std::move(lookup)](std::string_view name) {
       auto t = lookup(name);
@@ -131,17 +142,35 @@ class EngineOn final : public Engine {
     return o;
   }
 
+  /// Ids to text as they come.
+  class Speech {
+   public:
+    explicit Speech(const io::Tokenizer& tokenizer) : size_(tokenizer.size()), decoder_(tokenizer) {}
+    /// Appends to `text` what can be shown now, and returns it. Checkpoints pad their vocabulary; such ids have no text.
+    std::string say(TokenId id, std::string& text, Trace& trace) {
+      std::string piece;
+      if (id < size_) piece = decoder_.push(id);
+      else trace.events.push_back("decode: id " + std::to_string(id) + " has no text");
+      text += piece;
+      return piece;
+    }
+    std::string finish(std::string& text) {
+      std::string piece = decoder_.finish();
+      text += piece;
+      return piece;
+    }
+
+   private:
+    Index size_;
+    io::StreamDecoder decoder_;
+  };
+
   void generate(const AnswerRequest& r, const ErasedPipeline<B>& pipeline, const std::vector<Picture>& pictures, const Prompt& prompt,
                 qwen3vl::Encoded<B> encoded, RunOptions run, AnswerResult& out, Trace& trace) {
-    io::StreamDecoder decoder(*folder_.tokenizer);
-    const auto show = [&](const std::string& piece) {
-      out.text += piece;
-      return piece.empty() || !r.on_text || r.on_text(piece);
-    };
+    Speech speech(*folder_.tokenizer);
     run.generate.on_token = [&](TokenId id) {
-      const bool spoken = id < folder_.tokenizer->size();  // checkpoints pad their vocabulary; such ids have no text
-      const bool wanted = show(spoken ? decoder.push(id) : std::string());
-      if (!spoken) trace.events.push_back("decode: id " + std::to_string(id) + " has no text");
+      const std::string piece = speech.say(id, out.text, trace);
+      const bool wanted = piece.empty() || !r.on_text || r.on_text(piece);
       out.cancelled = !wanted || (r.cancelled && r.cancelled());
       return !out.cancelled;
     };
@@ -156,7 +185,10 @@ class EngineOn final : public Engine {
     } else {
       done = pipeline.run_encoded(b_, model_, pictures, prompt, encoded, run, &trace);
     }
-    if (!out.cancelled) show(decoder.finish());
+    if (!out.cancelled) {
+      const std::string piece = speech.finish(out.text);
+      if (!piece.empty() && r.on_text) r.on_text(piece);
+    }
     if (r.dump) dump_outcome(r, done.pictures, done.columns, done.generated);
     out.tokens = std::move(done.generated.tokens);
     out.stopped = done.generated.stopped;
@@ -169,11 +201,18 @@ class EngineOn final : public Engine {
                 const qwen3vl::Encoded<B>& encoded, const RunOptions& run, AnswerResult& out, Trace& trace) {
     if (r.stock) for (const Picture& p : pictures) out.pictures.push_back({{}, {}, {}, keep_everything(p.grid)});
     else out.pictures = pipeline.allocate(b_, pictures, prompt, encoded, run, &trace);
-    qwen3vl::Injected<B> counted;  // what the injector would make, without its rows
+    const qwen3vl::Injected<B> counted = counted_input(prompt, out.pictures);
+    out.costs = ErasedPipeline<B>::count_costs(folder_.config, pictures, prompt, counted);
+    if (r.dump) dump_outcome(r, out.pictures, counted.columns, {});
+  }
+
+  /// What the injector would make, without its rows.
+  qwen3vl::Injected<B> counted_input(const Prompt& prompt, const std::vector<Realized>& pictures) const {
+    qwen3vl::Injected<B> counted;
     counted.levels.resize(folder_.config.vision.deepstack_taps.size());
     Index column = 0;
     for (std::size_t i = 0; i < prompt.spans.size(); ++i) {
-      const Allocation& a = out.pictures[i].allocation;
+      const Allocation& a = pictures[i].allocation;
       for (; column < prompt.spans[i].begin; ++column) counted.columns.push_back(column);
       for (std::size_t k = 0; k < a.kept.size(); ++k) {
         counted.columns.push_back(column + a.kept[k]);
@@ -182,8 +221,7 @@ class EngineOn final : public Engine {
       column += prompt.spans[i].grid.count();
     }
     for (; column < static_cast<Index>(prompt.ids.size()); ++column) counted.columns.push_back(column);
-    out.costs = ErasedPipeline<B>::count_costs(folder_.config, pictures, prompt, counted);
-    if (r.dump) dump_outcome(r, out.pictures, counted.columns, {});
+    return counted;
   }
 
   // --- dump ---
@@ -247,3 +285,5 @@ class EngineOn final : public Engine {
 };
 
 }  // namespace arrcoc
+
+#include "engine_many.hpp"

@@ -1,6 +1,5 @@
 // arrcoc scenes: the synthetic suite as a dataset.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <thread>
@@ -35,30 +34,6 @@ void read_size(const std::string& text, scenes::SceneParams& p) {
   p.width = x == std::string::npos ? p.height : side(text.substr(x + 1));
 }
 
-/// Done, rate and time left, at most twice a second on a terminal and every ten seconds elsewhere.
-class Meter {
- public:
-  Meter(Index count, bool quiet) : count_(count), quiet_(quiet) {}
-  void show(Index done) {
-    const auto now = std::chrono::steady_clock::now();
-    if (quiet_ || done == 0 || now - last_ < (terminal_ ? std::chrono::milliseconds(500) : std::chrono::seconds(10))) return;
-    last_ = now;
-    const double rate = static_cast<double>(done) / std::chrono::duration<double>(now - start_).count();
-    std::fprintf(stderr, "%sscenes: %ld of %ld, %.1f a second, %.0f s left%s", terminal_ ? "\r" : "", static_cast<long>(done), static_cast<long>(count_), rate,
-                 static_cast<double>(count_ - done) / rate, terminal_ ? "   " : "\n");
-    shown_ = true;
-  }
-  double seconds() {
-    if (terminal_ && shown_) std::fprintf(stderr, "\r\x1b[K");
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  Index count_;
-  bool quiet_, shown_ = false, terminal_ = is_terminal(2);
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now(), last_ = start_;
-};
-
 int run_scenes(ScenesFlags f) {
   if (f.list) {
     for (const scenes::ScenarioInfo& s : scenes::scenarios())
@@ -74,7 +49,7 @@ int run_scenes(ScenesFlags f) {
   if (f.dataset.threads == 0) f.dataset.threads = std::max<Index>(1, std::thread::hardware_concurrency());
   scenes::GlyphAtlas atlas;
   if (!f.atlas.empty()) atlas.load(f.atlas);
-  Meter meter(f.dataset.count, f.quiet);
+  Meter meter("scenes", "scenes", f.dataset.count, f.quiet);
   f.dataset.stop = interrupt_asked;
   f.dataset.progress = [&](Index done) { meter.show(done); };
   const Writing writing;  // Ctrl-C: the unfinished folder goes, then 130

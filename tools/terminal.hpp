@@ -48,6 +48,20 @@ class Progress {
   std::thread thread_;
 };
 
+/// Work of known length: done, rate and time left on stderr, twice a second on a terminal and every ten seconds elsewhere.
+class Meter {
+ public:
+  Meter(std::string verb, std::string what, Index count, bool quiet);
+  void show(Index done);
+  double seconds();  // since the beginning; clears the line
+
+ private:
+  std::string verb_, what_;
+  Index count_;
+  bool quiet_, shown_ = false, terminal_;
+  std::chrono::steady_clock::time_point start_, last_;
+};
+
 /// Refuses an output name that cannot work, before the work is done: its folder is missing, or it is a folder itself.
 void check_output(const std::filesystem::path& file);
 

@@ -29,25 +29,14 @@ struct Generated {
   std::vector<Index> cached;     // rows cached per layer after the prefill
 };
 
-/// `prompt_ids` are the full prompt's ids (the repetition penalty counts them, pads too).
-template <class B, class Hook = NoHook>
-Generated generate(B& b, const LanguageModel<B>& model, Injected<B> input, std::span<const TokenId> prompt_ids, const GenerateOptions& o,
-                   Trace* trace = nullptr, Hook&& hook = {}) {
-  Generated out;
+/// Decoding after a prefill; `row` holds the logits [V] of its last position.
+template <class B>
+void decode(B& b, const LanguageModel<B>& model, std::vector<float> row, DecodeState<B>& state, std::span<const TokenId> prompt_ids,
+            const GenerateOptions& o, Generated& out, Trace* trace) {
+  const StageTimer timer(trace, "decode");
   Rng rng(o.seed);
   std::vector<TokenId> seen(prompt_ids.begin(), prompt_ids.end());
   const Index limit = o.forced.empty() ? o.max_new_tokens : static_cast<Index>(o.forced.size()) + 1;
-  out.sequence_length = b.rows(input.embeddings);
-  out.rope_delta = input.positions.rope_delta();
-  DecodeState<B> state;
-  std::vector<float> row;
-  {
-    const StageTimer timer(trace, "prefill");
-    const auto hidden = model.prefill(b, std::move(input), state, std::min<Index>(limit, 4096), trace, std::forward<Hook>(hook));
-    out.cached = state.lengths;
-    row = b.to_host(model.logits(b, b.slice_rows(hidden, b.rows(hidden) - 1, b.rows(hidden))));
-  }
-  const StageTimer timer(trace, "decode");
   for (Index i = 0; i < limit; ++i) {
     if (o.keep_logits) out.logits.insert(out.logits.end(), row.begin(), row.end());
     const auto at = static_cast<std::size_t>(i);
@@ -62,6 +51,49 @@ Generated generate(B& b, const LanguageModel<B>& model, Injected<B> input, std::
     if (i + 1 == limit) break;
     row = b.to_host(model.logits(b, model.step(b, token, state)));
   }
+}
+
+/// Rows that a cache makes room for beyond the prompt.
+inline Index decode_capacity(const GenerateOptions& o) {
+  return std::min<Index>(o.forced.empty() ? o.max_new_tokens : static_cast<Index>(o.forced.size()) + 1, 4096);
+}
+
+/// `prompt_ids` are the full prompt's ids (the repetition penalty counts them, pads too).
+template <class B, class Hook = NoHook>
+Generated generate(B& b, const LanguageModel<B>& model, Injected<B> input, std::span<const TokenId> prompt_ids, const GenerateOptions& o,
+                   Trace* trace = nullptr, Hook&& hook = {}) {
+  Generated out;
+  out.sequence_length = b.rows(input.embeddings);
+  out.rope_delta = input.positions.rope_delta();
+  DecodeState<B> state;
+  std::vector<float> row;
+  {
+    const StageTimer timer(trace, "prefill");
+    const auto hidden = model.prefill(b, std::move(input), state, decode_capacity(o), trace, std::forward<Hook>(hook));
+    out.cached = state.lengths;
+    row = b.to_host(model.logits(b, b.slice_rows(hidden, b.rows(hidden) - 1, b.rows(hidden))));
+  }
+  decode(b, model, std::move(row), state, prompt_ids, o, out, trace);
+  return out;
+}
+
+/// As generate, for a prompt whose first rows are in `begun` already (LanguageModel::prefill); `rest` holds the others. `begun` may be used again.
+template <class B>
+Generated generate_from(B& b, const LanguageModel<B>& model, DecodeState<B>& begun, Injected<B> rest, std::span<const TokenId> prompt_ids,
+                        const GenerateOptions& o, Trace* trace = nullptr) {
+  Generated out;
+  out.sequence_length = begun.lengths.at(0) + b.rows(rest.embeddings);
+  out.rope_delta = rest.positions.next - out.sequence_length;
+  DecodeState<B> state;
+  std::vector<float> row;
+  {
+    const StageTimer timer(trace, "prefill");
+    state = model.fork(b, begun, b.rows(rest.embeddings) + decode_capacity(o));
+    const auto hidden = model.extend(b, std::move(rest), state, trace);
+    out.cached = state.lengths;
+    row = b.to_host(model.logits(b, b.slice_rows(hidden, b.rows(hidden) - 1, b.rows(hidden))));
+  }
+  decode(b, model, std::move(row), state, prompt_ids, o, out, trace);
   return out;
 }
 

@@ -67,6 +67,12 @@ class LanguageModel {
   template <class Hook = NoHook>
   Tensor prefill(B& b, Injected<B> in, DecodeState<B>& state, Index capacity, Trace* trace = nullptr, Hook&& hook = {}) const {
     start(b, state, b.rows(in.embeddings) + capacity);
+    return extend(b, std::move(in), state, trace, std::forward<Hook>(hook));
+  }
+
+  /// Runs the next rows of a prompt behind those that `state` holds; they see all of them and, causally, each other.
+  template <class Hook = NoHook>
+  Tensor extend(B& b, Injected<B> in, DecodeState<B>& state, Trace* trace = nullptr, Hook&& hook = {}) const {
     state.next_position = in.positions.next;
     Rotary rotary = turn(b, in.positions);
     Tensor x = std::move(in.embeddings);
@@ -79,13 +85,25 @@ class LanguageModel {
           rotary = turn(b, in.positions);
         }
       }
-      x = layer(b, layers_[l], x, rotary, state.layers[l], attention_spec(0, in.segments, in.shared_prefix));
-      state.lengths[l] = b.rows(x);
+      x = layer(b, layers_[l], x, rotary, state.layers[l], attention_spec(state.lengths[l], in.segments, in.shared_prefix));
+      state.lengths[l] += b.rows(x);
       if (trace) tap(trace, "text.layer" + std::to_string(l) + ".before_deepstack", b, x);
       if (l < in.levels.size() && !in.levels[l].rows.empty()) x = b.scatter_add_rows(x, in.levels[l].rows, in.levels[l].features);
       if (trace) tap(trace, "text.layer" + std::to_string(l), b, x);
     }
     return b.rms_norm(x, norm_, config_.rms_norm_eps);
+  }
+
+  /// A state of its own that goes on from the same rows, with room for `capacity` more.
+  DecodeState<B> fork(B& b, DecodeState<B>& state, Index capacity) const {
+    DecodeState<B> out;
+    for (std::size_t l = 0; l < layers_.size(); ++l) {
+      out.layers.push_back(b.make_cache(state.lengths[l] + capacity, config_.kv_heads * config_.head_dim));
+      if (state.lengths[l] > 0) b.cache_append(out.layers[l], b.cache_keys(state.layers[l]), b.cache_values(state.layers[l]));
+    }
+    out.lengths = state.lengths;
+    out.next_position = state.next_position;
+    return out;
   }
 
   /// Feeds one token. Returns its hidden row after the final norm, [1, H].

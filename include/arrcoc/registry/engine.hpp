@@ -82,6 +82,30 @@ struct AnswerResult {
   std::vector<std::string> scorers;        // rows of each Realized::maps
 };
 
+/// One question about pictures that others ask about too, through one pipeline.
+struct Ask {
+  std::string prompt;                             // may be empty
+  std::vector<std::vector<Box>> boxes;            // answer boxes of each picture; shorter or empty: none
+  bool stock = false;
+  PipelineSpec pipeline;
+  Budget budget;
+  std::uint64_t seed = 0;
+  std::uint32_t levels = all_levels;              // DeepStack levels that a kept token may receive
+  bool generate = true;
+};
+
+struct ManyRequest {
+  AnswerRequest shared;          // pictures, system, scope, generation, resize, pixel limits, cancelled; the rest is each ask's own
+  std::vector<Ask> asks;
+  bool share_prefix = true;      // asks whose prompts agree up to the last picture's end run that part once
+};
+
+struct ManyResult {
+  std::vector<AnswerResult> answers;              // one for each ask, in order
+  std::vector<StageTime> times;                   // decode_image, resize, vision: of the pictures, once
+  bool cancelled = false;                         // answers are incomplete
+};
+
 /// What is known of the loaded model.
 struct ModelSummary {
   std::string path, identity, stored_dtype, backend;
@@ -97,6 +121,9 @@ class Engine {
   virtual const ModelSummary& model() const = 0;
   /// Errors of every layer below. May be called again and again; not from two threads at once.
   virtual AnswerResult answer(const AnswerRequest& request) = 0;
+  /// Many questions about the same pictures, which are encoded once. Each answer is what `answer` gives for it alone: to the bit on eigen,
+  /// elsewhere within the rounding of a shared prefix. A prefix's time is its first ask's.
+  virtual ManyResult answer_many(const ManyRequest& request) = 0;
   virtual std::vector<Entry> strategies() const = 0;
   /// Adds a plug-in's strategies (registry/plugin.hpp).
   virtual void load_plugin(const std::filesystem::path& file) = 0;

@@ -1,0 +1,192 @@
+#pragma once
+// Figures of an allocation that need no model: where the answer is, where the ink is, and what is left of both.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <iterator>
+#include <numeric>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "arrcoc/core/allocation.hpp"
+#include "arrcoc/core/image.hpp"
+
+namespace arrcoc::measure {
+
+/// Share of each token's cell that the union of the boxes covers, [N] in [0, 1]. Boxes and sizes in native pixels. O(N + boxes' cells).
+inline std::vector<double> covered_shares(Grid grid, Index height, Index width, std::span<const Box> boxes) {
+  std::vector<std::vector<Box>> parts(static_cast<std::size_t>(grid.count()));
+  const double tall = static_cast<double>(height) / static_cast<double>(grid.rows), wide = static_cast<double>(width) / static_cast<double>(grid.cols);
+  const auto cell = [](double x, double size, Index n) { return std::clamp<Index>(static_cast<Index>(std::floor(x / size)), 0, n - 1); };
+  for (const Box& b : boxes)
+    for (Index r = cell(b.row0, tall, grid.rows); r <= cell(b.row1, tall, grid.rows); ++r)
+      for (Index c = cell(b.col0, wide, grid.cols); c <= cell(b.col1, wide, grid.cols); ++c) {
+        const auto y = static_cast<double>(r), x = static_cast<double>(c);
+        const Box part{std::max(b.row0, tall * y), std::max(b.col0, wide * x), std::min(b.row1, tall * (y + 1)), std::min(b.col1, wide * (x + 1))};
+        if (part.row0 < part.row1 && part.col0 < part.col1) parts[static_cast<std::size_t>(grid.at(r, c))].push_back(part);
+      }
+  std::vector<double> out(parts.size());
+  for (std::size_t t = 0; t < parts.size(); ++t) {
+    std::vector<double> rows, cols;  // the union on the lattice of all edges
+    for (const Box& b : parts[t]) {
+      rows.insert(rows.end(), {b.row0, b.row1});
+      cols.insert(cols.end(), {b.col0, b.col1});
+    }
+    std::sort(rows.begin(), rows.end());
+    std::sort(cols.begin(), cols.end());
+    double area = 0;
+    for (std::size_t i = 0; i + 1 < rows.size(); ++i)
+      for (std::size_t j = 0; j + 1 < cols.size(); ++j)
+        if (std::any_of(parts[t].begin(), parts[t].end(), [&](const Box& b) { return b.row0 <= rows[i] && rows[i + 1] <= b.row1 && b.col0 <= cols[j] && cols[j + 1] <= b.col1; }))
+          area += (rows[i + 1] - rows[i]) * (cols[j + 1] - cols[j]);
+    out[t] = std::min(1.0, area / (tall * wide));
+  }
+  return out;
+}
+
+/// How much is written in each token's cell, [N]: the sum over its pixels of how far luma lies from the cell's median, beyond 12 of 255 levels
+/// (noise and paper count nothing; of a filled shape the edges count). Luma = (299 R + 587 G + 114 B) / 1000, rounded down. A pixel belongs
+/// to the cell its centre lies in. O(H W).
+inline std::vector<double> ink_map(ImageView picture, Grid grid) {
+  std::vector<double> out(static_cast<std::size_t>(grid.count()));
+  const auto edge = [](Index i, Index n, Index size) { return (2 * i * size + n) / (2 * n); };  // first pixel with centre at or beyond i * size / n
+  for (Index r = 0; r < grid.rows; ++r)
+    for (Index c = 0; c < grid.cols; ++c) {
+      std::array<Index, 256> levels{};
+      Index count = 0;
+      for (Index y = edge(r, grid.rows, picture.height); y < edge(r + 1, grid.rows, picture.height); ++y) {
+        const std::uint8_t* p = picture.row(y);
+        for (Index x = edge(c, grid.cols, picture.width); x < edge(c + 1, grid.cols, picture.width); ++x, ++count)
+          ++levels[static_cast<std::size_t>((299 * p[3 * x] + 587 * p[3 * x + 1] + 114 * p[3 * x + 2]) / 1000)];
+      }
+      Index median = 0, below = levels[0];
+      while (2 * below < count) below += levels[static_cast<std::size_t>(++median)];
+      Index ink = 0;
+      for (Index v = 0; v < 256; ++v) ink += levels[static_cast<std::size_t>(v)] * std::max<Index>(0, std::abs(v - median) - 12);
+      out[static_cast<std::size_t>(grid.at(r, c))] = static_cast<double>(ink);
+    }
+  return out;
+}
+
+/// Every figure of one allocation; those without a meaning (no boxes, no ink, nothing to tell apart) are absent.
+struct TokenFigures {
+  std::optional<double> recall;        // share of the tokens under the answer boxes that were kept
+  std::optional<double> box_coverage;  // share of the boxes' area that kept tokens cover
+  std::optional<double> miss;          // 1 when a token under a box was dropped
+  std::optional<double> mass_in_box;   // share of relevance that lies on the boxes
+  std::optional<double> auc;           // chance that a token under a box ranks above another (ties half)
+  std::optional<double> iou20;         // the most relevant 20 % against the tokens under the boxes
+  std::optional<double> legibility;    // px: the boxes' heights in the picture the model sees, times the share of each that is kept, mean
+  std::optional<double> ink_kept;      // share of the ink in kept tokens
+  std::optional<double> largest_hole;  // largest connected group of dropped tokens with ink, as a share of the tokens with ink
+};
+
+/// relevance [N]; a map that is equal everywhere tells nothing, and then what was kept counts 1 and what was dropped 0.
+/// `ink` [N] of ink_map, or empty. `scale`: pixels of the model's picture per native pixel, downwards.
+inline TokenFigures token_figures(const Allocation& a, std::span<const float> relevance, std::span<const Box> boxes, std::span<const double> ink,
+                                  Index height, Index width, double scale) {
+  TokenFigures f;
+  const auto n = static_cast<std::size_t>(a.grid.count());
+  std::vector<char> kept(n);
+  for (const Index t : a.kept) kept[static_cast<std::size_t>(t)] = 1;
+
+  if (!ink.empty()) {
+    const double all = std::accumulate(ink.begin(), ink.end(), 0.0), least = 0.01 * *std::max_element(ink.begin(), ink.end());
+    if (all > 0) {
+      double left = 0;
+      Index inky = 0, largest = 0;
+      std::vector<char> hole(n);
+      for (std::size_t t = 0; t < n; ++t) {
+        if (kept[t]) left += ink[t];
+        if (ink[t] < least) continue;
+        ++inky;
+        hole[t] = !kept[t];
+      }
+      for (std::size_t t = 0; t < n; ++t) {
+        Index size = 0;
+        std::vector<Index> open;
+        const auto visit = [&](Index row, Index col) {
+          if (row < 0 || col < 0 || row >= a.grid.rows || col >= a.grid.cols || !hole[static_cast<std::size_t>(a.grid.at(row, col))]) return;
+          hole[static_cast<std::size_t>(a.grid.at(row, col))] = 0;
+          open.push_back(a.grid.at(row, col));
+        };
+        visit(static_cast<Index>(t) / a.grid.cols, static_cast<Index>(t) % a.grid.cols);
+        for (; !open.empty(); ++size) {
+          const Index row = open.back() / a.grid.cols, col = open.back() % a.grid.cols;
+          open.pop_back();
+          visit(row - 1, col), visit(row + 1, col), visit(row, col - 1), visit(row, col + 1);
+        }
+        largest = std::max(largest, size);
+      }
+      f.ink_kept = left / all;
+      f.largest_hole = static_cast<double>(largest) / static_cast<double>(inky);
+    }
+  }
+  if (boxes.empty()) return f;
+
+  const std::vector<double> share = covered_shares(a.grid, height, width, boxes);
+  const double area = std::accumulate(share.begin(), share.end(), 0.0);
+  const auto targets = static_cast<Index>(std::count_if(share.begin(), share.end(), [](double s) { return s > 0; }));
+  if (targets == 0) return f;
+  std::vector<double> map(relevance.begin(), relevance.end());
+  const auto flat = [&] { return map.empty() || std::all_of(map.begin(), map.end(), [&](double v) { return v == map[0]; }); };
+  if (flat()) map.assign(kept.begin(), kept.end());
+  const double lowest = std::min(0.0, *std::min_element(map.begin(), map.end()));
+  double found = 0, covered = 0, mass = 0, on_boxes = 0;
+  for (std::size_t t = 0; t < n; ++t) {
+    if (share[t] > 0 && kept[t]) found += 1;
+    if (kept[t]) covered += share[t];
+    mass += map[t] - lowest;
+    on_boxes += (map[t] - lowest) * share[t];
+  }
+  f.recall = found / static_cast<double>(targets);
+  f.box_coverage = covered / area;
+  f.miss = found < static_cast<double>(targets) ? 1 : 0;
+  if (mass > 0) f.mass_in_box = on_boxes / mass;
+
+  std::vector<std::size_t> order(n);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t i, std::size_t j) { return map[i] > map[j]; });  // equal ones by the smaller index
+  if (targets < a.grid.count()) {
+    double wins = 0, others_above = 0;
+    for (std::size_t i = 0; i < n;) {  // blocks of equal relevance, best first
+      double in = 0, out = 0;
+      std::size_t j = i;
+      for (; j < n && map[order[j]] == map[order[i]]; ++j) (share[order[j]] > 0 ? in : out) += 1;
+      wins += in * (static_cast<double>(a.grid.count() - targets) - others_above - out) + in * out / 2;
+      others_above += out;
+      i = j;
+    }
+    f.auc = wins / (static_cast<double>(targets) * static_cast<double>(a.grid.count() - targets));
+  }
+  if (!flat()) {
+    const auto top = std::max<std::size_t>(1, static_cast<std::size_t>(std::floor(0.2 * static_cast<double>(n) + 0.5)));
+    double both = 0;
+    for (std::size_t i = 0; i < top; ++i) both += share[order[i]] > 0 ? 1 : 0;
+    f.iou20 = both / (static_cast<double>(top) + static_cast<double>(targets) - both);
+  }
+
+  double heights = 0;
+  for (const Box& b : boxes) {
+    const std::vector<double> own = covered_shares(a.grid, height, width, std::span(&b, 1));
+    double whole = 0, left = 0;
+    for (std::size_t t = 0; t < n; ++t) {
+      whole += own[t];
+      left += kept[t] ? own[t] : 0;
+    }
+    if (whole > 0) heights += (b.row1 - b.row0) * scale * left / whole;
+  }
+  f.legibility = heights / static_cast<double>(boxes.size());
+  return f;
+}
+
+/// 1 - |a and b| / |a or b|: how differently two questions look at one picture. Both ascending.
+inline double distance(std::span<const Index> a, std::span<const Index> b) {
+  std::vector<Index> both;
+  std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(both));
+  const auto all = static_cast<double>(a.size() + b.size() - both.size());
+  return all > 0 ? 1 - static_cast<double>(both.size()) / all : 0;
+}
+
+}  // namespace arrcoc::measure

@@ -1,0 +1,148 @@
+// Answers, intervals and token figures against numbers from elsewhere: NumPy's roots of the interval's equation, Python's
+// exact binomials, counting by hand on small grids.
+#include <doctest/doctest.h>
+
+#include "arrcoc/measure/answers.hpp"
+#include "arrcoc/measure/statistics.hpp"
+#include "arrcoc/measure/tokens.hpp"
+
+using namespace arrcoc;
+using namespace arrcoc::measure;
+
+TEST_CASE("exact match: case, white space and one full stop do not count; nothing else is forgiven") {
+  CHECK(normalise_answer("  The\tTotal \n is 4.50. ") == "the total is 4.50");
+  CHECK(normalise_answer(".") == ".");
+  CHECK(normalise_answer("a..") == "a.");
+  CHECK(normalise_answer("a .") == "a");
+  CHECK(normalise_answer("") == "");
+  CHECK(exact_match("RIVA.", {"x", "riva"}));
+  CHECK(!exact_match("RIVA", {}));
+  CHECK(!exact_match("4.5", {"4.50"}));
+  CHECK(!exact_match("a b", {"ab"}));
+  CHECK(normalise_answer("\xc3\x84") == "\xc3\x84");  // only A-Z
+}
+
+TEST_CASE("relaxed match: 5 percent of the true number, a percent sign, zero and words") {
+  CHECK(relaxed_match("105", {"100"}));
+  CHECK(!relaxed_match("105.1", {"100"}));
+  CHECK(relaxed_match("95", {"100"}));
+  CHECK(relaxed_match("-10.4", {"-10"}));
+  CHECK(!relaxed_match("10", {"-10"}));
+  CHECK(relaxed_match("0.12", {"12%"}));
+  CHECK(!relaxed_match("12", {"12%"}));
+  CHECK(!relaxed_match("0.0", {"0"}));  // a true 0 wants the same text
+  CHECK(relaxed_match("Red", {"red"}));
+  CHECK(!relaxed_match("nan", {"1"}));
+  CHECK(!relaxed_match("10 apples", {"10"}));
+}
+
+TEST_CASE("Wilson's interval: both shares at which the score test reaches z (NumPy's roots of its equation)") {
+  const auto near = [](double x) { return doctest::Approx(x).epsilon(1e-9); };
+  CHECK(wilson(7, 10).low == near(0.3967781474611453));
+  CHECK(wilson(7, 10).high == near(0.8922087325936988));
+  CHECK(wilson(0, 20).low == 0);
+  CHECK(wilson(0, 20).high == near(0.16112515805281938));
+  CHECK(wilson(20, 20).low == near(0.8388748419471806));
+  CHECK(wilson(20, 20).high == 1);
+  CHECK(wilson(0, 0).low == 0);
+  CHECK(wilson(0, 0).high == 1);
+  CHECK_THROWS_AS(wilson(3, 2), Error);
+}
+
+TEST_CASE("paired difference: exact McNemar p of Python's binomials, Bonett and Price's interval by hand") {
+  const auto near = [](double x) { return doctest::Approx(x).epsilon(1e-9); };
+  const Paired p = paired_difference(50, 9, 2);
+  CHECK(p.difference == near(0.14));
+  CHECK(p.p_value == near(0.0654296875));
+  // (10 - 3) / 52 -+ 1.959963984540054 sqrt((13/52 - (7/52)^2) / 52)
+  CHECK(p.interval.low == near(0.1346153846153846 - 0.1308810727506618));
+  CHECK(p.interval.high == near(0.1346153846153846 + 0.1308810727506618));
+  CHECK(paired_difference(10, 3, 3).p_value == 1);
+  CHECK(paired_difference(10, 0, 0).p_value == 1);
+  CHECK(paired_difference(200, 0, 60).p_value == near(1.734723475976807e-18));
+  CHECK(paired_difference(0, 0, 0).interval.high == 1);
+  CHECK_THROWS_AS(paired_difference(3, 2, 2), Error);
+  const std::vector<double> d{0.5, -0.25, 0, 1};
+  const Paired m = mean_difference(d);
+  CHECK(m.difference == near(0.3125));
+  CHECK(m.interval.high == near(0.3125 + 1.959963984540054 * 0.27716947282604315));
+}
+
+TEST_CASE("covered shares: a union, cut at cells, in native pixels") {
+  // 2 x 2 cells of 10 x 20 px
+  const std::vector<Box> boxes{{0, 0, 10, 10}, {5, 5, 15, 25}};
+  const auto s = covered_shares({2, 2}, 20, 40, boxes);
+  // cell (0, 0): 10 x 10 and rows 5..10, columns 5..20: 100 + 75 - 25 of 200
+  CHECK(s[0] == doctest::Approx(150.0 / 200));
+  CHECK(s[1] == doctest::Approx(25.0 / 200));
+  CHECK(s[2] == doctest::Approx(75.0 / 200));
+  CHECK(s[3] == doctest::Approx(25.0 / 200));
+  CHECK(covered_shares({1, 1}, 20, 40, std::vector<Box>{{0, 0, 20, 40}})[0] == 1);
+  // a box that ends on a cell's edge does not touch the next cell
+  const auto edge = covered_shares({1, 2}, 10, 20, std::vector<Box>{{0, 0, 10, 10}});
+  CHECK(edge == std::vector<double>{1, 0});
+}
+
+TEST_CASE("ink: what differs from the cell's median by more than 12 levels") {
+  Image image(4, 8);
+  for (auto& v : image.rgb) v = 200;
+  const auto set = [&](Index y, Index x, std::uint8_t v) { for (int c = 0; c < 3; ++c) image.row(y)[3 * x + c] = v; };
+  set(1, 1, 100);  // 100 - 12
+  set(2, 2, 190);  // within 12
+  set(3, 3, 255);  // 55 - 12
+  const auto ink = ink_map(image.view(), {1, 2});
+  CHECK(ink == std::vector<double>{88 + 43, 0});
+  CHECK(ink_map(image.view(), {3, 3}).size() == 9);  // cells that do not divide the picture
+  double sum = 0;
+  for (const double v : ink_map(image.view(), {4, 8})) sum += v;
+  CHECK(sum == 0);  // cells of one pixel are their own median
+}
+
+TEST_CASE("token figures, counted by hand on 2 x 5 tokens") {
+  Allocation a = keep_everything({2, 5});
+  a.kept = {0, 1, 7};
+  a.depth.assign(3, all_levels);
+  a.why.assign(3, {});
+  // boxes: token 1 whole, the left half of token 2, of 20 x 50 px
+  const std::vector<Box> boxes{{0, 10, 10, 20}, {0, 20, 10, 25}};
+  const std::vector<float> map{0.5f, 0.4f, 0.9f, 0.1f, 0.1f, 0, 0, 0.5f, 0, 0};
+  const std::vector<double> ink{1, 2, 3, 0, 4, 0, 0.001, 0, 0, 5};
+  const TokenFigures f = token_figures(a, map, boxes, ink, 20, 50, 0.5);
+  CHECK(*f.recall == doctest::Approx(0.5));
+  CHECK(*f.box_coverage == doctest::Approx(1 / 1.5));
+  CHECK(*f.miss == 1);
+  CHECK(*f.mass_in_box == doctest::Approx((0.4 + 0.45) / 2.5));
+  // token 2 beats all 8 others; token 1 beats all but 0 and 7
+  CHECK(*f.auc == doctest::Approx((8 + 6) / 16.0));
+  CHECK(*f.iou20 == doctest::Approx(1.0 / 3));  // tokens 2 and 0 against 1 and 2
+  CHECK(*f.legibility == doctest::Approx((5 + 0) / 2.0));
+  CHECK(*f.ink_kept == doctest::Approx(3 / 15.001));
+  CHECK(*f.largest_hole == doctest::Approx(2.0 / 5));  // 4 and 9 hang together; 6 holds too little to count
+  const TokenFigures without = token_figures(a, {}, {}, {}, 20, 50, 1);
+  CHECK(!without.recall);
+  CHECK(!without.ink_kept);
+}
+
+TEST_CASE("a flat map tells nothing: kept tokens count instead") {
+  Allocation a = keep_everything({1, 5});
+  a.kept = {1, 3};
+  a.depth.assign(2, all_levels);
+  a.why.assign(2, {});
+  const std::vector<float> flat(5, 1.f);
+  const TokenFigures f = token_figures(a, flat, std::vector<Box>{{0, 10, 10, 20}}, {}, 10, 50, 1);
+  CHECK(*f.auc == doctest::Approx((3 + 0.5) / 4));
+  CHECK(*f.mass_in_box == doctest::Approx(0.5));
+  CHECK(*f.iou20 == 1);
+  const TokenFigures all = token_figures(keep_everything({1, 5}), flat, std::vector<Box>{{0, 10, 10, 20}}, {}, 10, 50, 1);
+  CHECK(*all.auc == doctest::Approx(0.5));
+  CHECK(!all.iou20);
+  CHECK(!token_figures(a, flat, std::vector<Box>{{0, 0, 10, 50}}, {}, 10, 50, 1).auc);  // every token is under the box
+}
+
+TEST_CASE("distance of two kept sets") {
+  const std::vector<Index> a{1, 2, 3}, b{2, 3, 4}, none;
+  CHECK(distance(a, b) == doctest::Approx(0.5));
+  CHECK(distance(a, a) == 0);
+  CHECK(distance(a, none) == 1);
+  CHECK(distance(none, none) == 0);
+}
