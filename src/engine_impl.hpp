@@ -76,7 +76,7 @@ class EngineOn final : public Engine {
   static WeightLookup checked(WeightLookup lookup) {
     return [lookup = std::move(lookup)](std::string_view name) {
       auto t = lookup(name);
-      if (t) check_finite(name, *t);
+      if (t && !qwen3vl::read_on_use(name)) check_finite(name, *t);
       return t;
     };
   }

@@ -5,7 +5,7 @@
 namespace arrcoc {
 
 std::unique_ptr<Engine> make_xtensor_engine(const EngineOptions& o) {
-  return std::make_unique<EngineOn<XtensorBackend>>(XtensorBackend(), o);
+  return std::make_unique<EngineOn<XtensorBackend>>(XtensorBackend({.threads = o.threads}), o);
 }
 
 }  // namespace arrcoc

@@ -19,7 +19,7 @@ void add_text(const TextConfig& c, std::vector<ExpectedTensor>& out) {
     out.push_back({p + "self_attn.q_norm.weight", {{c.head_dim}}});
     out.push_back({p + "self_attn.k_norm.weight", {{c.head_dim}}});
     out.push_back({p + "post_attention_layernorm.weight", {{h}}});
-    if (c.experts == 0) {
+    if (!c.sparse(layer)) {
       out.push_back({p + "mlp.gate_proj.weight", {{c.intermediate_size, h}}});
       out.push_back({p + "mlp.up_proj.weight", {{c.intermediate_size, h}}});
       out.push_back({p + "mlp.down_proj.weight", {{h, c.intermediate_size}}});

@@ -74,6 +74,13 @@ void read_rope(const JsonObject& text, TextConfig& c) {
   absent_or(rope, "truncate", true);
 }
 
+/// The width of the dense feed-forward layers: needed unless every layer has experts.
+void read_inner(const JsonObject& text, TextConfig& c) {
+  bool dense = false;
+  for (Index layer = 0; layer < c.layers; ++layer) dense = dense || !c.sparse(layer);
+  c.intermediate_size = dense ? text.integer("intermediate_size", 1, max_inner) : text.integer("intermediate_size", 1, max_inner, 1);
+}
+
 void read_text(const JsonObject& text, const JsonObject& top, bool moe, TextConfig& c) {
   c.vocab_size = text.integer("vocab_size", 1, max_vocab);
   c.hidden_size = text.integer("hidden_size", 1, max_width);
@@ -81,8 +88,6 @@ void read_text(const JsonObject& text, const JsonObject& top, bool moe, TextConf
   c.heads = text.integer("num_attention_heads", 1, max_heads);
   c.kv_heads = text.integer("num_key_value_heads", 1, max_heads, c.heads);
   c.head_dim = text.integer("head_dim", 2, max_head_dim);
-  c.intermediate_size = text.integer("intermediate_size", 1, max_inner, moe ? 1 : 0);
-  if (!moe && !text.has("intermediate_size")) text.problem("intermediate_size", "expected, got none");
   c.rms_norm_eps = static_cast<float>(text.number("rms_norm_eps", 0.0, 1.0, 1e-6));
   c.max_positions = text.integer("max_position_embeddings", 1, max_positions);
   c.attention_bias = text.boolean("attention_bias", false);
@@ -93,13 +98,15 @@ void read_text(const JsonObject& text, const JsonObject& top, bool moe, TextConf
   divides(text, "num_key_value_heads", c.kv_heads, "num_attention_heads", c.heads);
   divides(text, "2", 2, "head_dim", c.head_dim);
   read_rope(text, c);
-  if (!moe) return;
+  if (!moe) return read_inner(text, c);
   c.experts = text.has("num_local_experts") ? text.integer("num_local_experts", 1, max_experts) : text.integer("num_experts", 1, max_experts);
   c.experts_per_token = text.integer("num_experts_per_tok", 1, max_experts);
   c.expert_intermediate_size = text.integer("moe_intermediate_size", 1, max_inner);
   if (c.experts_per_token > c.experts) text.problem("num_experts_per_tok", "expected at most the number of experts (" + std::to_string(c.experts) + "), got " + std::to_string(c.experts_per_token));
-  absent_or(text, "decoder_sparse_step", 1);
-  absent_or(text, "mlp_only_layers", Json::array());
+  c.sparse_step = text.integer("decoder_sparse_step", 1, max_layers, 1);
+  if (text.has("mlp_only_layers")) c.dense_layers = text.integers("mlp_only_layers", 0, c.layers - 1);
+  text.boolean("norm_topk_prob", true);  // must be a boolean, and means nothing: the model always normalises
+  read_inner(text, c);
 }
 
 void read_vision(const JsonObject& vision, Index text_width, VisionConfig& c) {

@@ -142,17 +142,22 @@ at::Tensor TorchBackend::embedding(const Weight& w, std::span<const TokenId> ids
 }
 
 at::Tensor TorchBackend::embedding_bag(const Weight& w, std::span<const Index> ids, std::span<const float> weights, Index k) const {
-  constexpr std::string_view where = "torch.embedding_bag";
-  need_matrix(w.value, where);
+  return bags(w.value, ids, weights, k, "torch.embedding_bag");
+}
+at::Tensor TorchBackend::bag_rows(const Tensor& x, std::span<const Index> idx, std::span<const float> weights, Index k) const {
+  return bags(x, idx, weights, k, "torch.bag_rows");
+}
+at::Tensor TorchBackend::bags(const at::Tensor& x, std::span<const Index> ids, std::span<const float> weights, Index k, std::string_view where) const {
+  need_matrix(x, where);
   require_that(k > 0 && ids.size() == weights.size() && static_cast<Index>(ids.size()) % k == 0, Code::shape_mismatch, where, [&] {
     return "expected as many ids as weights, in bags of " + std::to_string(k) + ", got " + std::to_string(ids.size()) + " and " + std::to_string(weights.size()); });
   return edge(where, options_, [&] {
     const Index bags = static_cast<Index>(ids.size()) / k;
-    const at::Tensor index = index_tensor(ids, w.value.size(0), device_, where).view({bags, k});
-    const at::Tensor factor = from_host(weights, bags, k);
+    const at::Tensor index = index_tensor(ids, x.size(0), device_, where).view({bags, k});
+    const at::Tensor factor = from_host(weights, bags, k).to(x.scalar_type());
     at::Tensor sum;
     for (Index j = 0; j < k; ++j) {  // one product and one rounding after the other: the order is part of the contract
-      const at::Tensor term = w.value.index_select(0, index.select(1, j)) * factor.slice(1, j, j + 1);
+      const at::Tensor term = x.index_select(0, index.select(1, j)) * factor.slice(1, j, j + 1);
       sum = j == 0 ? term : sum + term;
     }
     return sum;

@@ -31,7 +31,7 @@ struct Mine : Base { Tensor matmul(const Tensor&, const Tensor&) { return {}; } 
 // expect: add layer_norm, rms_norm, gelu, silu_mul, add, mul, scale, softmax and the reductions
 struct Mine : Base { void max_cols(); };
 #elif CASE == 9
-// expect: add slice_*, concat_rows, reshape, gather_rows, scatter_rows, scatter_add_rows
+// expect: add slice_*, concat_rows, reshape, gather_rows, bag_rows, scatter_rows, scatter_add_rows
 struct Mine : Base { void scatter_rows(Tensor&, std::vector<int>); };
 #elif CASE == 10
 // expect: add rope, attention, make_cache, cache_append, cache_keys, cache_values
@@ -42,6 +42,9 @@ struct Mine : Base { void avg_pool(); };
 #elif CASE == 12
 // expect: add parallel_for(n, grain, f) and threads()
 struct Mine : Base { long threads() { return 1; } };
+#elif CASE == 13
+// expect: add slice_*, concat_rows, reshape, gather_rows, bag_rows, scatter_rows, scatter_add_rows
+struct Mine : Base { void bag_rows(const Tensor&, Indices); };
 #endif
 
 static_assert(check_backend<Mine>());

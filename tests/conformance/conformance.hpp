@@ -343,6 +343,13 @@ void row_moves() {
       if (d > 3) expect_near(s.b, s.b.slice_cols(t, 1, d - 1), build(9, d - 2, [&](Index i, Index j) { return x.at(i, j + 1); }), "exact", what);
       expect_near(s.b, s.b.gather_rows(t, twice), build(4, d, [&](Index i, Index j) { return x.at(twice[static_cast<std::size_t>(i)], j); }), "exact", what);
       expect_near(s.b, s.b.gather_rows(t, std::vector<Index>{}), Matrix(0, d), "exact", what);
+      const std::vector<float> share{0.5f, -1.25f, 0.3f, 0.7f};
+      expect_near(s.b, s.b.bag_rows(t, twice, share, 2), build(2, d, [&](Index i, Index j) {
+        const auto first = static_cast<std::size_t>(2 * i);
+        return static_cast<double>(share[first]) * x.at(twice[first], j) + static_cast<double>(share[first + 1]) * x.at(twice[first + 1], j); }), "embedding_bag", "bag_rows " + what);
+      expect_near(s.b, s.b.bag_rows(t, twice, share, 1), build(4, d, [&](Index i, Index j) {
+        return static_cast<double>(static_cast<float>(x.at(twice[static_cast<std::size_t>(i)], j)) * share[static_cast<std::size_t>(i)]); }), "exact", "bag_rows of one " + what);
+      expect_near(s.b, s.b.bag_rows(t, std::vector<Index>{}, std::vector<float>{}, 3), Matrix(0, d), "exact", "bag_rows of nothing " + what);
       const auto scattered = [&](bool add) {
         Matrix m = x;
         for (Index i = 0; i < 3; ++i)
@@ -372,6 +379,11 @@ void row_moves() {
   expect_shape_error("reshape", [&] { s.b.reshape(x, 5, 5); });
   expect_shape_error("gather_rows", [&] { s.b.gather_rows(x, std::vector<Index>{4}); });
   expect_shape_error("gather_rows", [&] { s.b.gather_rows(x, std::vector<Index>{-1}); });
+  expect_shape_error("bag_rows", [&] { s.b.bag_rows(x, std::vector<Index>{1, 4}, std::vector<float>{1, 1}, 2); });
+  expect_shape_error("bag_rows", [&] { s.b.bag_rows(x, std::vector<Index>{1, -1}, std::vector<float>{1, 1}, 2); });
+  expect_shape_error("bag_rows", [&] { s.b.bag_rows(x, std::vector<Index>{1, 2}, std::vector<float>{1}, 2); });
+  expect_shape_error("bag_rows", [&] { s.b.bag_rows(x, std::vector<Index>{1, 2, 3}, std::vector<float>{1, 1, 1}, 2); });
+  expect_shape_error("bag_rows", [&] { s.b.bag_rows(x, std::vector<Index>{}, std::vector<float>{}, 0); });
   expect_shape_error("scatter_rows", [&] { s.b.scatter_rows(x, std::vector<Index>{0}, src); });
   expect_shape_error("scatter_rows", [&] { s.b.scatter_rows(x, std::vector<Index>{0, 9}, src); });
   expect_shape_error("scatter_rows", [&] { s.b.scatter_rows(x, std::vector<Index>{0, 1}, narrow); });

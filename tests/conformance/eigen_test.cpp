@@ -42,6 +42,7 @@ std::vector<float> everything(EigenBackend& b) {
     keep(b.linear(b.slice_rows(x, 5, 8), w));
   }
   keep(b.matmul(x, y, true));
+  keep(b.bag_rows(x, std::vector<Index>{900, 3, 3, 77, 1, 0}, std::vector<float>{0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f}, 3));
   keep(b.layer_norm(x, vector(in, 5), vector(in, 6), 1e-6f));
   keep(b.rms_norm(x, vector(in, 5), 1e-6f));
   keep(b.softmax(x));

@@ -164,6 +164,7 @@ TEST_CASE("torch: gradients of linear, matmul, embedding and pictures") {
 TEST_CASE("torch: gradients of row moves and rotation") {
   const std::vector<Index> idx{3, 0, 4};
   check_gradients([idx](TorchBackend& b, const Tensors& t) { return b.gather_rows(t[0], idx); }, {values(5, 4, 1)});
+  check_gradients([](TorchBackend& b, const Tensors& t) { return b.bag_rows(t[0], std::vector<Index>{2, 0, 2, 3}, std::vector<float>{0.5f, 0.25f, 1.f, 2.f}, 2); }, {values(5, 4, 1)});
   check_gradients([idx](TorchBackend& b, const Tensors& t) { return b.scatter_rows(t[0], idx, t[1]); }, {values(5, 4, 1), values(3, 4, 2)});
   check_gradients([idx](TorchBackend& b, const Tensors& t) { return b.scatter_add_rows(t[0], idx, t[1]); }, {values(5, 4, 1), values(3, 4, 2)});
   const Function slices = [](TorchBackend& b, const Tensors& t) { return b.concat_rows({b.slice_rows(t[0], 1, 3), b.reshape(b.slice_cols(t[1], 1, 3), 2, 4)}); };

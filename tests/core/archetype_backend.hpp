@@ -56,6 +56,7 @@ struct ArchetypeBackend {
   Tensor concat_rows(const std::vector<Tensor>&) { return {}; }
   Tensor reshape(const Tensor&, Index, Index) { return {}; }
   Tensor gather_rows(const Tensor&, Indices) { return {}; }
+  Tensor bag_rows(const Tensor&, Indices, std::span<const float>, Index) { return {}; }
   Tensor scatter_rows(const Tensor&, Indices, const Tensor&) { return {}; }
   Tensor scatter_add_rows(const Tensor&, Indices, const Tensor&) { return {}; }
 

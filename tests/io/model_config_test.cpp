@@ -289,11 +289,50 @@ TEST_CASE("a mixture of experts is read in both spellings") {
   text.erase("num_experts");
   text["num_local_experts"] = 4;
   text["num_experts_per_tok"] = 5;
-  text["mlp_only_layers"] = {0};
+  text["mlp_only_layers"] = {0, 4};
+  text["decoder_sparse_step"] = 0;
+  text["norm_topk_prob"] = "yes";
   m.put(config, j);
   const std::string error = config_error(m);
   CHECK(has(error, "num_experts_per_tok: expected at most the number of experts (4), got 5"));
-  CHECK(has(error, "mlp_only_layers: expected [], got [0]"));
+  CHECK(has(error, "mlp_only_layers[1]: expected an integer from 0 to 3, got 4"));
+  CHECK(has(error, "decoder_sparse_step: expected an integer from 1 to 4096, got 0"));
+  CHECK(has(error, "norm_topk_prob: expected true or false, got \"yes\""));
+  CHECK(has(error, "text_config.intermediate_size: expected, got none"));
+}
+
+TEST_CASE("which layers have experts") {
+  const Model m;
+  Json j = m.json(config);
+  j["model_type"] = "qwen3_vl_moe";
+  Json& text = j["text_config"];
+  text["num_experts"] = 8;
+  text["num_experts_per_tok"] = 8;
+  text["moe_intermediate_size"] = 48;
+  text["num_hidden_layers"] = 6;
+  const auto sparse = [&](Json step, Json only) {
+    text["decoder_sparse_step"] = std::move(step);
+    text["mlp_only_layers"] = std::move(only);
+    m.put(config, j);
+    const TextConfig t = read_model_config(m.dir).text;
+    std::string layers;
+    for (Index l = 0; l < t.layers; ++l) layers += t.sparse(l) ? 'x' : '-';
+    return layers;
+  };
+  CHECK(sparse(1, nullptr) == "xxxxxx");
+  CHECK(sparse(nullptr, Json::array()) == "xxxxxx");
+  CHECK(sparse(2, Json::array()) == "-x-x-x");
+  CHECK(sparse(3, Json{2}) == "-----x");
+  CHECK(sparse(1, Json{0, 5}) == "-xxxx-");
+  text["num_experts"] = 0;
+  m.put(config, j);
+  CHECK(has(config_error(m), "num_experts: expected an integer from 1 to 4096, got 0"));
+  text.erase("num_experts");
+  text["moe_intermediate_size"] = -3;
+  m.put(config, j);
+  const std::string error = config_error(m);
+  CHECK(has(error, "num_experts: expected, got none"));
+  CHECK(has(error, "moe_intermediate_size: expected an integer from 1 to 4194304, got -3"));
 }
 
 TEST_CASE("the flag that ties the head counts at either place") {

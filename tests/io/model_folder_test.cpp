@@ -144,6 +144,20 @@ TEST_CASE("experts may lie in either layout") {
   }
 }
 
+TEST_CASE("only sparse layers need experts") {
+  ModelConfig c;
+  c.text.vocab_size = 8; c.text.hidden_size = 4; c.text.layers = 4; c.text.heads = c.text.kv_heads = 1; c.text.head_dim = 2; c.text.intermediate_size = 7;
+  c.text.experts = 3; c.text.experts_per_token = 1; c.text.expert_intermediate_size = 5; c.text.sparse_step = 2; c.text.dense_layers = {3};
+  std::vector<std::string> sparse, dense;
+  for (const auto& e : expected_weights(c)) {
+    if (has(e.name, "experts.down_proj")) sparse.push_back(e.name);
+    if (has(e.name, "mlp.down_proj.weight")) dense.push_back(e.name);
+  }
+  const std::string p = "model.language_model.layers.";
+  CHECK(sparse == std::vector<std::string>{p + "1.mlp.experts.down_proj"});
+  CHECK(dense == std::vector<std::string>{p + "0.mlp.down_proj.weight", p + "2.mlp.down_proj.weight", p + "3.mlp.down_proj.weight"});
+}
+
 TEST_CASE("shards are found through the index") {
   const Model m;
   const auto tensors = all_tensors(m.dir / "model.safetensors");

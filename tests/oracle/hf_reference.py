@@ -14,7 +14,8 @@ try:
     import torch
     import transformers
     from PIL import Image
-    from transformers import LogitsProcessorList, Qwen3VLForConditionalGeneration, RepetitionPenaltyLogitsProcessor
+    from transformers import (LogitsProcessorList, Qwen3VLForConditionalGeneration, Qwen3VLMoeForConditionalGeneration,
+                              RepetitionPenaltyLogitsProcessor)
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil, smart_resize
     from transformers.utils.chat_template_utils import render_jinja_template
 except ImportError as e:
@@ -32,7 +33,10 @@ class Question:
 class Reference:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
-        self.model = Qwen3VLForConditionalGeneration.from_pretrained(self.folder, dtype=torch.float32, local_files_only=True).eval()
+        moe = json.loads((self.folder / "config.json").read_text())["model_type"] == "qwen3_vl_moe"
+        architecture = Qwen3VLMoeForConditionalGeneration if moe else Qwen3VLForConditionalGeneration
+        self.model = architecture.from_pretrained(self.folder, dtype=torch.float32, local_files_only=True,
+                                                  **({"experts_implementation": "eager"} if moe else {})).eval()
         assert all(p.dtype == torch.float32 for p in self.model.parameters())
         self.config = self.model.config
         self.tokenizer = tokenizers.Tokenizer.from_file(str(self.folder / "tokenizer.json"))

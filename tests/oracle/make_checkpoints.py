@@ -18,7 +18,9 @@ try:
     import tokenizers
     import torch
     import transformers
-    from transformers import GenerationConfig, Qwen3VLConfig, Qwen3VLForConditionalGeneration
+    from safetensors.torch import load_file, save_file
+    from transformers import (GenerationConfig, Qwen3VLConfig, Qwen3VLForConditionalGeneration, Qwen3VLMoeConfig,
+                              Qwen3VLMoeForConditionalGeneration)
 except ImportError as e:
     print(f"skipped: {e}")
     sys.exit(77)
@@ -94,7 +96,8 @@ def spec(text=None, vision=None, **top):
     t = dict(vocab_pad=8, hidden_size=64, intermediate_size=96, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2,
              head_dim=32, rope_theta=5000000.0, mrope_section=[6, 5, 5], merges=64)
     v = dict(depth=4, hidden_size=32, num_heads=2, intermediate_size=56, num_position_embeddings=2304, deepstack_visual_indexes=[0, 1, 3])
-    c = dict(tie=False, dtype="float32", shard=None, spelling="5", min_pixels=1024, max_pixels=64 * 1024, template="jinja", seed=0)
+    # experts: "released" lie as [E, H, 2I] and [E, I, H], "resaved" as transformers 5 writes them
+    c = dict(tie=False, dtype="float32", shard=None, experts=None, spelling="5", min_pixels=1024, max_pixels=64 * 1024, template="jinja", seed=0)
     t.update(text or {})
     v.update(vision or {})
     c.update(top)
@@ -116,6 +119,15 @@ CONFIGS = {
     "few_layers": spec(dict(num_hidden_layers=2, rope_theta=1000.0), dict(deepstack_visual_indexes=[1, 2, 3]), seed=7),
     "skewed_sections": spec(dict(mrope_section=[9, 2, 5], hidden_size=96), dict(num_position_embeddings=49, hidden_size=48, num_heads=3), seed=8),
     "vision72": spec(dict(num_attention_heads=4, num_key_value_heads=4), dict(hidden_size=144, num_heads=2, intermediate_size=100), dtype="float16", seed=9),
+    "moe_released": spec(dict(num_experts=6, num_experts_per_tok=2, moe_intermediate_size=40), experts="released", spelling="4.57", template="json", seed=22),
+    # Experts in every second layer; down_proj is square, and only gate_up_proj tells how they lie.
+    "moe_resaved": spec(dict(num_experts=8, num_experts_per_tok=3, moe_intermediate_size=64, decoder_sparse_step=2, num_hidden_layers=5), tie=True,
+                        shard="200KB", experts="resaved", seed=12),
+    "moe_dense_layers": spec(dict(num_experts=16, num_experts_per_tok=8, moe_intermediate_size=16, mlp_only_layers=[0, 2], num_key_value_heads=1),
+                             dict(deepstack_visual_indexes=[1, 2]), dtype="bfloat16", experts="released", seed=13),
+    # All experts, each row to all of them; sparse step and dense layers together.
+    "moe_all": spec(dict(num_experts=4, num_experts_per_tok=4, moe_intermediate_size=24, decoder_sparse_step=2, mlp_only_layers=[3], num_hidden_layers=6),
+                    experts="resaved", seed=14),
     "released_sizes": spec(dict(merges=200), dict(deepstack_visual_indexes=[3]), min_pixels=65536, max_pixels=16777216, shard="150KB", seed=10),
 }
 
@@ -155,7 +167,8 @@ def seeded_weights(model, seed):
             elif p.ndim == 1:
                 p.copy_(1 + (torch.rand(p.shape, generator=g) - 0.5) * 0.6)
             else:
-                p.copy_(torch.randn(p.shape, generator=g) * (2 / math.sqrt(p[0].numel())))
+                fan_in = p.shape[-1] if ".experts." in name else p[0].numel()
+                p.copy_(torch.randn(p.shape, generator=g) * (2 / math.sqrt(fan_in)))
 
 
 def old_spelling(config):
@@ -168,7 +181,10 @@ def old_spelling(config):
     if config.get("tie_word_embeddings"):
         text["tie_word_embeddings"] = True
     vision.pop("rope_parameters", None)
-    vision["model_type"] = "qwen3_vl"
+    vision["model_type"] = config["model_type"]
+    if "num_local_experts" in text:
+        text["num_experts"] = text.pop("num_local_experts")
+        text["norm_topk_prob"] = True
     config["transformers_version"] = "4.57.6"
     return config
 
@@ -184,10 +200,11 @@ def make(name, out):
     text.update(vocab_size=tokenizer.get_vocab_size() + s["text"]["vocab_pad"], max_position_embeddings=4096, rms_norm_eps=1e-6, attention_bias=False,
                 bos_token_id=ids["<|endoftext|>"], eos_token_id=ids["<|im_end|>"], tie_word_embeddings=s["tie"],
                 rope_parameters=dict(rope_type="default", rope_theta=s["text"]["rope_theta"], mrope_section=s["text"]["mrope_section"], mrope_interleaved=True))
-    config = Qwen3VLConfig(text_config=text, vision_config=dict(s["vision"], out_hidden_size=text["hidden_size"]), tie_word_embeddings=s["tie"],
+    configuration, architecture = (Qwen3VLMoeConfig, Qwen3VLMoeForConditionalGeneration) if s["experts"] else (Qwen3VLConfig, Qwen3VLForConditionalGeneration)
+    config = configuration(text_config=text, vision_config=dict(s["vision"], out_hidden_size=text["hidden_size"]), tie_word_embeddings=s["tie"],
                            image_token_id=ids["<|image_pad|>"], video_token_id=ids["<|video_pad|>"],
                            vision_start_token_id=ids["<|vision_start|>"], vision_end_token_id=ids["<|vision_end|>"])
-    model = Qwen3VLForConditionalGeneration(config)
+    model = architecture(config)
     seeded_weights(model, s["seed"])
     model.tie_weights()
     # Only the parameters: .to() would also round the rotary buffers.
@@ -199,6 +216,10 @@ def make(name, out):
                                                bos_token_id=ids["<|endoftext|>"], pad_token_id=ids["<|endoftext|>"])
     transformers.utils.logging.disable_progress_bar()
     model.save_pretrained(out, **({"max_shard_size": s["shard"]} if s["shard"] else {}))
+    if s["experts"] == "released":
+        for file in out.glob("*.safetensors"):
+            tensors = load_file(file)
+            save_file({n: t.transpose(1, 2).contiguous() if ".experts." in n else t for n, t in tensors.items()}, file, metadata={"format": "pt"})
 
     path = out / "config.json"
     saved = json.loads(path.read_text())

@@ -40,7 +40,7 @@ template <class B>
 struct Tiny {
   B backend;
   qwen3vl::Model<B> model;
-  Tiny() : model(backend, tiny_config(), formula_weights(tiny_config())) {}
+  explicit Tiny(const ModelConfig& c = tiny_config(), ExpertLayout layout = ExpertLayout::released) : model(backend, c, formula_weights(c, layout)) {}
 
   std::vector<float> last_logits(qwen3vl::Injected<B> in) {
     qwen3vl::DecodeState<B> state;
@@ -107,6 +107,45 @@ void selfcheck_prompts() {
   check_values("mixed", t.stock(mixed, both), {0.090958, 0.453350, 0.004999, -0.662589, -1.042887, -0.776493, -0.821197, 0.046603});
 }
 
+/// Last logits with some of the image prompt's six tokens.
+template <class B>
+std::vector<float> pruned(Tiny<B>& t, const qwen3vl::Encoded<B>& encoded, std::vector<Index> kept) {
+  Allocation a;
+  a.grid = {2, 3};
+  a.depth.assign(kept.size(), all_levels);
+  a.why.resize(kept.size());
+  a.kept = std::move(kept);
+  return t.last_logits(GatherInjector{}.inject(t.backend, std::span<const Allocation>(&a, 1), encoded, image_prompt(), nullptr));
+}
+
+/// The mixture of experts: the same prompts, in either layout of the experts.
+template <class B>
+void selfcheck_experts() {
+  for (const ExpertLayout layout : {ExpertLayout::released, ExpertLayout::resaved}) {
+    Tiny<B> t(tiny_moe_config(), layout);
+    const Prompt prompt = image_prompt();
+    const auto encoded = t.model.encode(t.backend, {formula_pixels({1, 4, 6}, 1000)}, prompt);
+    qwen3vl::GenerateOptions o;
+    o.max_new_tokens = 8;
+    o.keep_logits = true;
+    const auto g = qwen3vl::generate(t.backend, t.model.text(), qwen3vl::stock_input(t.backend, prompt, encoded), prompt.ids, o);
+    check_values("experts: image", g.logits, {-0.716843, 0.545940, 0.265861, -1.295317, 0.006223, -0.542774, -1.777799, 0.145867});
+    CHECK(g.tokens == std::vector<TokenId>{18, 13, 2, 18, 22, 18, 22, 18});
+    check_values("experts: logits after feeding 18 at position 10", std::span(g.logits).subspan(32),
+                 {-0.204876, 0.263369, 0.366507, -0.871994, -0.744450, -1.152568, -1.388508, 0.392868});
+    check_values("experts: keep tokens 0 and 4", pruned(t, encoded, {0, 4}), {-0.038938, 0.314562, -0.051392, -0.956678, 0.041900, -0.842637, -1.232127, -0.197821});
+    check_values("experts: keep token 5", pruned(t, encoded, {5}), {-0.628396, 0.789984, 0.210416, -1.122423, 0.085194, -0.164932, -1.927558, 0.042205});
+    check_values("experts: text", t.stock(marked({1, 2, 3, 4, 5, 6, 7}, {}), {}),
+                 {-0.399871, 0.980850, 0.284488, -1.056694, 0.131845, -0.502786, -1.964036, -0.276147});
+    const Prompt two = marked({1, 26, 28, 28, 28, 28, 28, 28, 27, 2, 26, 28, 28, 27, 3}, {{2, 3}, {2, 1}});
+    check_values("experts: two images", t.stock(two, {formula_pixels({1, 4, 6}, 1000), formula_pixels({1, 4, 2}, 1000, 24)}),
+                 {0.172708, 0.387269, 0.224809, -1.000364, -0.456051, -0.352965, -1.484084, -0.015344});
+    const Prompt video = marked({1, 2, 26, 29, 29, 27, 3, 26, 29, 29, 27, 4, 5}, {{1, 2}, {1, 2}});
+    check_values("experts: video", t.stock(video, {formula_pixels({1, 2, 4}, 2000, 0), formula_pixels({1, 2, 4}, 2000, 8)}),
+                 {-0.525162, 0.359613, 0.105037, -0.609601, -0.201206, -0.682968, -1.162120, 0.170680});
+  }
+}
+
 template <class B>
 void selfcheck_generation() {
   Tiny<B> t;
@@ -120,16 +159,8 @@ void selfcheck_generation() {
   CHECK(g.rope_delta == -3);
   check_values("logits after feeding 18 at position 10", std::span(g.logits).subspan(32),
                {0.002553, 0.285715, 0.415662, -0.762263, -0.689917, -1.018193, -1.644970, 0.166229});
-  const auto keep = [&](std::vector<Index> kept) {
-    Allocation a;
-    a.grid = {2, 3};
-    a.depth.assign(kept.size(), all_levels);
-    a.why.resize(kept.size());
-    a.kept = std::move(kept);
-    return t.last_logits(GatherInjector{}.inject(t.backend, std::span<const Allocation>(&a, 1), encoded, prompt, nullptr));
-  };
-  check_values("keep tokens 0 and 4", keep({0, 4}), {0.055452, -0.107337, 0.318839, -0.318619, -0.156777, -0.405689, -1.070387, -0.016133});
-  check_values("keep token 5", keep({5}), {-0.514481, 0.481457, 0.490318, -0.955024, 0.011212, -0.168082, -1.888407, -0.097006});
+  check_values("keep tokens 0 and 4", pruned(t, encoded, {0, 4}), {0.055452, -0.107337, 0.318839, -0.318619, -0.156777, -0.405689, -1.070387, -0.016133});
+  check_values("keep token 5", pruned(t, encoded, {5}), {-0.514481, 0.481457, 0.490318, -0.955024, 0.011212, -0.168082, -1.888407, -0.097006});
 }
 
 }  // namespace arrcoc::tests

@@ -36,7 +36,16 @@ inline ModelConfig tiny_config() {
   return c;
 }
 
-/// Every checkpoint name of a dense model and its shape.
+/// The same with experts in every layer.
+inline ModelConfig tiny_moe_config() {
+  ModelConfig c = tiny_config();
+  c.text.experts = 4;
+  c.text.experts_per_token = 2;
+  c.text.expert_intermediate_size = 12;
+  return c;
+}
+
+/// Every checkpoint name and its shape, experts as released.
 inline std::map<std::string, std::vector<Index>> tensor_shapes(const ModelConfig& c) {
   std::map<std::string, std::vector<Index>> s;
   const TextConfig& t = c.text;
@@ -52,6 +61,12 @@ inline std::map<std::string, std::vector<Index>> tensor_shapes(const ModelConfig
     s[p + "self_attn.k_proj.weight"] = s[p + "self_attn.v_proj.weight"] = {k, h};
     s[p + "self_attn.o_proj.weight"] = {h, a};
     s[p + "self_attn.q_norm.weight"] = s[p + "self_attn.k_norm.weight"] = {t.head_dim};
+    if (t.sparse(l)) {
+      s[p + "mlp.gate.weight"] = {t.experts, h};
+      s[p + "mlp.experts.gate_up_proj"] = {t.experts, h, 2 * t.expert_intermediate_size};
+      s[p + "mlp.experts.down_proj"] = {t.experts, t.expert_intermediate_size, h};
+      continue;
+    }
     s[p + "mlp.gate_proj.weight"] = s[p + "mlp.up_proj.weight"] = {i, h};
     s[p + "mlp.down_proj.weight"] = {h, i};
   }
@@ -90,8 +105,20 @@ inline bool is_norm_weight(const std::string& name) {
   return false;
 }
 
+enum class ExpertLayout { released, resaved };
+
+/// [E, m, n] -> [E, n, m]
+inline HostTensor turned(const HostTensor& t) {
+  const Index m = t.shape[1], n = t.shape[2];
+  std::vector<float> values;
+  for (Index e = 0; e < t.shape[0]; ++e)
+    for (Index j = 0; j < n; ++j)
+      for (Index i = 0; i < m; ++i) values.push_back(float_at(t, (e * m + i) * n + j));
+  return host_tensor(std::move(values), {t.shape[0], n, m});
+}
+
 /// The formula weights: k is the place of the name in byte order.
-inline WeightLookup formula_weights(const ModelConfig& c) {
+inline WeightLookup formula_weights(const ModelConfig& c, ExpertLayout layout = ExpertLayout::released) {
   auto all = std::make_shared<std::map<std::string, HostTensor>>();
   Index k = 0;
   for (const auto& [name, shape] : tensor_shapes(c)) {
@@ -99,7 +126,8 @@ inline WeightLookup formula_weights(const ModelConfig& c) {
     shaped.shape = shape;
     std::vector<float> values;
     for (Index i = 0; i < shaped.count(); ++i) values.push_back(formula(k, i, 512.f) + (is_norm_weight(name) ? 1.f : 0.f));
-    (*all)[name] = host_tensor(std::move(values), shape);
+    HostTensor t = host_tensor(std::move(values), shape);
+    (*all)[name] = layout == ExpertLayout::resaved && name.find(".experts.") != std::string::npos ? turned(t) : t;
     ++k;
   }
   return [all](std::string_view name) -> std::optional<HostTensor> {

@@ -82,6 +82,7 @@ class TorchBackend {
   Tensor concat_rows(const std::vector<Tensor>& parts) const;
   Tensor reshape(const Tensor& x, Index rows, Index cols) const;
   Tensor gather_rows(const Tensor& x, std::span<const Index> idx) const;
+  Tensor bag_rows(const Tensor& x, std::span<const Index> idx, std::span<const float> weights, Index k) const;
   Tensor scatter_rows(const Tensor& x, std::span<const Index> idx, const Tensor& src) const;
   Tensor scatter_add_rows(const Tensor& x, std::span<const Index> idx, const Tensor& src) const;
 
@@ -101,6 +102,8 @@ class TorchBackend {
   int threads() const;
 
  private:
+  at::Tensor bags(const at::Tensor& x, std::span<const Index> ids, std::span<const float> weights, Index k, std::string_view where) const;
+
   TorchOptions options_;
   at::Device device_ = at::Device(at::DeviceType::CPU);
 };

@@ -26,6 +26,7 @@
 //   b.concat_rows(vector<Tensor>)           same cols
 //   b.reshape(x, r, c)                      row-major, r * c unchanged
 //   b.gather_rows(x, idx)                   [idx.size(), cols]
+//   b.bag_rows(x, idx, weights, k)          [n / k, cols]: sum over k of weights[i*k+j] * x[idx[i*k+j]], j ascending
 //   b.scatter_rows(x, idx, src)             x with rows idx replaced by src (idx distinct)
 //   b.scatter_add_rows(x, idx, src)         x with src added to rows idx (idx distinct)
 //   b.rope(x, heads, cos, sin)              x [L, heads*d], cos and sin [L, d/2]: element i pairs with i + d/2 in each head
@@ -128,12 +129,13 @@ concept backend_pointwise = backend_types<B> && requires(B& b, const typename B:
 };
 template <class B>
 concept backend_rows = backend_types<B> && requires(B& b, const typename B::Tensor& t, std::span<const Index> idx, Index i,
-                                                    const std::vector<typename B::Tensor>& ts) {
+                                                    std::span<const float> f, const std::vector<typename B::Tensor>& ts) {
   { b.slice_rows(t, i, i) } -> std::same_as<typename B::Tensor>;
   { b.slice_cols(t, i, i) } -> std::same_as<typename B::Tensor>;
   { b.concat_rows(ts) } -> std::same_as<typename B::Tensor>;
   { b.reshape(t, i, i) } -> std::same_as<typename B::Tensor>;
   { b.gather_rows(t, idx) } -> std::same_as<typename B::Tensor>;
+  { b.bag_rows(t, idx, f, i) } -> std::same_as<typename B::Tensor>;
   { b.scatter_rows(t, idx, t) } -> std::same_as<typename B::Tensor>;
   { b.scatter_add_rows(t, idx, t) } -> std::same_as<typename B::Tensor>;
 };
@@ -171,7 +173,7 @@ consteval bool check_backend() {
   static_assert(require::backend_host<B>, "KernelBackend: add rows, cols, from_host, to_host, import_weight (see the list in kernel_backend.hpp)");
   static_assert(require::backend_linear<B>, "KernelBackend: add linear (with and without bias), embedding, embedding_bag, matmul");
   static_assert(require::backend_pointwise<B>, "KernelBackend: add layer_norm, rms_norm, gelu, silu_mul, add, mul, scale, softmax and the reductions");
-  static_assert(require::backend_rows<B>, "KernelBackend: add slice_*, concat_rows, reshape, gather_rows, scatter_rows, scatter_add_rows");
+  static_assert(require::backend_rows<B>, "KernelBackend: add slice_*, concat_rows, reshape, gather_rows, bag_rows, scatter_rows, scatter_add_rows");
   static_assert(require::backend_attention<B>, "KernelBackend: add rope, attention, make_cache, cache_append, cache_keys, cache_values");
   static_assert(require::backend_images<B>, "KernelBackend: add conv2d and avg_pool");
   static_assert(require::backend_threads<B>, "KernelBackend: add parallel_for(n, grain, f) and threads()");

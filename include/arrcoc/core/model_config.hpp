@@ -1,6 +1,7 @@
 #pragma once
 // The shape of a Qwen3-VL checkpoint as plain data. Filled from config.json and its companions by io/model_folder.hpp,
 // or by hand. Nothing here has a released model's size as default: every field is read.
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <string>
@@ -22,8 +23,12 @@ struct TextConfig {
   bool attention_bias = false;
   // YaRN (0 = off): facts section 9
   double yarn_factor = 0, yarn_original_positions = 0, yarn_beta_fast = 32, yarn_beta_slow = 1;
-  // Mixture of experts (0 = dense)
-  Index experts = 0, experts_per_token = 0, expert_intermediate_size = 0;
+  // Mixture of experts (0 = dense). Every sparse_step-th layer has experts, unless it is one of dense_layers.
+  Index experts = 0, experts_per_token = 0, expert_intermediate_size = 0, sparse_step = 1;
+  std::vector<Index> dense_layers{};
+  bool sparse(Index layer) const {
+    return experts > 0 && (layer + 1) % sparse_step == 0 && std::find(dense_layers.begin(), dense_layers.end(), layer) == dense_layers.end();
+  }
 };
 
 struct VisionConfig {

@@ -36,10 +36,12 @@ inline double merger_flops(const VisionConfig& v, Index tokens) {
 inline double language_flops(const TextConfig& t, Index rows, Index cached) {
   const auto l = static_cast<double>(rows), h = static_cast<double>(t.hidden_size), a = static_cast<double>(t.heads * t.head_dim),
              k = static_cast<double>(t.kv_heads * t.head_dim);
-  const double mlp = t.experts > 0 ? 3 * h * static_cast<double>(t.expert_intermediate_size * t.experts_per_token) + h * static_cast<double>(t.experts)
-                                   : 3 * h * static_cast<double>(t.intermediate_size);
+  double mlp = 0;  // of all layers together; the router counts
+  for (Index layer = 0; layer < t.layers; ++layer)
+    mlp += t.sparse(layer) ? 3 * h * static_cast<double>(t.expert_intermediate_size * t.experts_per_token) + h * static_cast<double>(t.experts)
+                           : 3 * h * static_cast<double>(t.intermediate_size);
   const double seen = l * static_cast<double>(cached) + l * (l + 1) / 2;  // query-key pairs under the causal mask
-  return static_cast<double>(t.layers) * (2 * l * (h * a * 2 + h * k * 2 + mlp) + 4 * seen * a) + 2 * h * static_cast<double>(t.vocab_size);
+  return static_cast<double>(t.layers) * (2 * l * (h * a * 2 + h * k * 2) + 4 * seen * a) + 2 * l * mlp + 2 * h * static_cast<double>(t.vocab_size);
 }
 
 inline double kv_bytes(const TextConfig& t, Index rows) {

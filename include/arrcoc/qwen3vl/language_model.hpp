@@ -1,5 +1,5 @@
 #pragma once
-// The language model of Qwen3-VL (dense): RMSNorm, QK-norm, grouped-query attention with interleaved M-RoPE, SwiGLU, DeepStack.
+// The language model of Qwen3-VL: RMSNorm, QK-norm, grouped-query attention with interleaved M-RoPE, SwiGLU or experts, DeepStack.
 // Shapes: L rows in this call, A = heads * head_dim, K = kv_heads * head_dim, H width, V vocabulary.
 #include <algorithm>
 #include <cmath>
@@ -9,6 +9,7 @@
 
 #include "arrcoc/core/kernel_backend.hpp"
 #include "arrcoc/core/trace.hpp"
+#include "arrcoc/qwen3vl/experts.hpp"
 #include "arrcoc/qwen3vl/injected.hpp"
 #include "arrcoc/qwen3vl/layer_hook.hpp"
 #include "arrcoc/qwen3vl/weights.hpp"
@@ -31,7 +32,6 @@ class LanguageModel {
  public:
   LanguageModel() = default;
   LanguageModel(B& b, const TextConfig& config, const WeightLookup& lookup) : config_(config), inv_freq_(inverse_frequencies(config)) {
-    require_that(config.experts == 0, Code::bad_model_config, "language_model", "mixture-of-experts checkpoints are not supported yet");
     WeightReader<B> r(b, lookup);
     const Index h = config.hidden_size, a = config.heads * config.head_dim, k = config.kv_heads * config.head_dim, i = config.intermediate_size;
     const std::string m = "model.language_model.";
@@ -42,8 +42,15 @@ class LanguageModel {
                          r.matrix(p + "self_attn.q_proj.weight", a, h), r.matrix(p + "self_attn.k_proj.weight", k, h),
                          r.matrix(p + "self_attn.v_proj.weight", k, h), r.matrix(p + "self_attn.o_proj.weight", h, a),
                          r.vector(p + "self_attn.q_norm.weight", config.head_dim), r.vector(p + "self_attn.k_norm.weight", config.head_dim),
-                         r.vector(p + "post_attention_layernorm.weight", h),
-                         r.matrix(p + "mlp.gate_proj.weight", i, h), r.matrix(p + "mlp.up_proj.weight", i, h), r.matrix(p + "mlp.down_proj.weight", h, i)});
+                         r.vector(p + "post_attention_layernorm.weight", h), {}, {}, {}, {}});
+      Layer& layer = layers_.back();
+      if (config.sparse(l)) {
+        layer.experts = Experts<B>(r, p + "mlp.", config);
+      } else {
+        layer.gate = r.matrix(p + "mlp.gate_proj.weight", i, h);
+        layer.up = r.matrix(p + "mlp.up_proj.weight", i, h);
+        layer.down = r.matrix(p + "mlp.down_proj.weight", h, i);
+      }
     }
     norm_ = r.vector(m + "norm.weight", h);
     if (r.has("lm_head.weight")) {
@@ -55,6 +62,17 @@ class LanguageModel {
   }
 
   const TextConfig& config() const { return config_; }
+
+  /// Experts that rows have gone to so far, of all layers, and the bytes of the checkpoint they take: those alone have been read.
+  std::pair<Index, Index> experts_used() const {
+    std::pair<Index, Index> sum{0, 0};
+    for (const Layer& l : layers_) {
+      const auto [count, bytes] = l.experts.used();
+      sum.first += count;
+      sum.second += bytes;
+    }
+    return sum;
+  }
 
   Tensor embed(B& b, const std::vector<TokenId>& ids) const {
     for (const TokenId id : ids)
@@ -124,7 +142,8 @@ class LanguageModel {
   Tensor logits(B& b, const Tensor& hidden) const { return b.linear(hidden, head_); }
 
  private:
-  struct Layer { Weight norm1, q, k, v, o, q_norm, k_norm, norm2, gate, up, down; };
+  /// Without experts: gate, up and down.
+  struct Layer { Weight norm1, q, k, v, o, q_norm, k_norm, norm2, gate, up, down; Experts<B> experts; };
   struct Rotary { Tensor cos, sin; };
 
   void start(B& b, DecodeState<B>& state, Index capacity) const {
@@ -164,6 +183,7 @@ class LanguageModel {
     const Tensor a = b.attention(q, b.cache_keys(cache), b.cache_values(cache), spec).out;                   // [L, A]
     const Tensor h = b.add(x, b.linear(a, w.o));
     const Tensor f = b.rms_norm(h, w.norm2, config_.rms_norm_eps);
+    if (!w.experts.empty()) return b.add(h, w.experts.run(b, f));
     return b.add(h, b.linear(b.silu_mul(b.linear(f, w.gate), b.linear(f, w.up)), w.down));
   }
 

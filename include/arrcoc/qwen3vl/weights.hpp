@@ -1,12 +1,23 @@
 #pragma once
 // Fetches tensors by name, checks their shapes, and hands them to a backend.
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "arrcoc/core/kernel_backend.hpp"
 #include "arrcoc/core/model_config.hpp"
 
 namespace arrcoc::qwen3vl {
+
+/// Tensors that are read, and checked for NaN and infinity, only where they are used (LazyWeight).
+inline bool read_on_use(std::string_view name) { return name.ends_with(".mlp.experts.gate_up_proj") || name.ends_with(".mlp.experts.down_proj"); }
+
+/// One matrix for each expert, one after the other, where they lie.
+struct StackedWeight {
+  HostTensor stored;  // [E, out, in] or [E, in, out]
+  Layout layout = Layout::out_in;
+};
 
 template <class B>
 class WeightReader {
@@ -26,6 +37,22 @@ class WeightReader {
     require_that(t.shape == std::vector<Index>{n}, Code::bad_weight, "weights",
                  [&] { return name + ": expected [" + std::to_string(n) + "], got " + shape_text(t.shape); });
     return backend_.import_weight(t, Layout::vector);
+  }
+  /// `prefix`gate_up_proj and `prefix`down_proj, not imported. Released checkpoints hold [E, H, 2I] and [E, I, H] (the input first), those
+  /// that transformers 5 saved hold [E, 2I, H] and [E, H, I]: the shape tells. Where one is square, the other is not, and tells for both.
+  std::pair<StackedWeight, StackedWeight> experts(const std::string& prefix, Index count, Index h, Index inner) {
+    StackedWeight gate_up{fetch(prefix + "gate_up_proj")}, down{fetch(prefix + "down_proj")};
+    const auto read = [&](StackedWeight& w, const char* name, Index out, Index in) {
+      const std::vector<Index> newer{count, out, in}, released{count, in, out};
+      require_that(w.stored.shape == newer || w.stored.shape == released, Code::bad_weight, "weights", [&] {
+        return prefix + name + ": expected " + shape_text(released) + " or " + shape_text(newer) + ", got " + shape_text(w.stored.shape); });
+      w.layout = w.stored.shape == newer ? Layout::out_in : Layout::in_out;
+    };
+    read(gate_up, "gate_up_proj", 2 * inner, h);
+    read(down, "down_proj", h, inner);
+    if (h == 2 * inner) gate_up.layout = down.layout;
+    if (h == inner) down.layout = gate_up.layout;
+    return {std::move(gate_up), std::move(down)};
   }
   bool has(const std::string& name) const { return lookup_(name).has_value(); }
 

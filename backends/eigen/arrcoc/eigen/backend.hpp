@@ -96,8 +96,7 @@ class EigenBackend {
     return out;
   }
   Tensor embedding_bag(const Weight& w, std::span<const Index> ids, std::span<const float> weights, Index k) const {
-    check(k > 0 && ids.size() == weights.size() && static_cast<Index>(ids.size()) % k == 0, "embedding_bag", [&] {
-      return "expected as many weights as ids, a multiple of k = " + std::to_string(k) + ", got " + std::to_string(weights.size()) + " and " + std::to_string(ids.size()); });
+    check_bags(ids, weights, k, "embedding_bag");
     for (const Index id : ids) check_index(id, w.out(), "embedding_bag");
     Tensor out = make(static_cast<Index>(ids.size()) / k, w.in());
     with_weight(w, [&]<DType D>() {
@@ -246,6 +245,22 @@ class EigenBackend {
     over_rows(out, [&](Index i) { std::copy_n(x.row(idx[static_cast<std::size_t>(i)]), x.cols(), out.fill(i)); });
     return out;
   }
+  Tensor bag_rows(const Tensor& x, std::span<const Index> idx, std::span<const float> weights, Index k) const {
+    check_bags(idx, weights, k, "bag_rows");
+    for (const Index i : idx) check_index(i, x.rows(), "bag_rows");
+    Tensor out = make(static_cast<Index>(idx.size()) / k, x.cols());
+    over_rows(out, [&](Index i) {
+      float* to = out.fill(i);
+      for (Index j = 0; j < k; ++j) {
+        const auto at = static_cast<std::size_t>(i * k + j);
+        const float* from = x.row(idx[at]);
+        const P s = eigen::set(weights[at]);
+        if (j == 0) eigen::map(from, to, x.cols(), [&](P v) { return eigen::ei::pmul(v, s); });
+        else eigen::map(to, from, to, x.cols(), [&](P sum, P v) { return eigen::ei::padd(sum, eigen::ei::pmul(v, s)); });
+      }
+    });
+    return out;
+  }
   Tensor scatter_rows(const Tensor& x, std::span<const Index> idx, const Tensor& src) const {
     check_scatter(x, idx, src, "scatter_rows");
     Tensor out = copy(x);
@@ -369,6 +384,10 @@ class EigenBackend {
   }
   static void check_index(Index i, Index n, std::string_view kernel) {
     check(i >= 0 && i < n, kernel, [&] { return "expected row indices below " + std::to_string(n) + ", got " + std::to_string(i); });
+  }
+  static void check_bags(std::span<const Index> idx, std::span<const float> weights, Index k, std::string_view kernel) {
+    check(k > 0 && idx.size() == weights.size() && static_cast<Index>(idx.size()) % k == 0, kernel, [&] {
+      return "expected as many weights as indices, a multiple of k = " + std::to_string(k) + ", got " + std::to_string(weights.size()) + " and " + std::to_string(idx.size()); });
   }
   static void check_vector(const Weight& w, Index n, std::string_view kernel, std::string_view what) {
     check(w.out() == 1 && w.in() == n && w.dtype() == DType::f32 && !w.transposed(), kernel, [&] { return std::string(what) + ": expected a vector of " + std::to_string(n) + ", got " + shape_of(w); });
