@@ -148,7 +148,8 @@ void linear() {
     // The same weight stored [in, out].
     Matrix turned = reference::transposed(w);
     const auto in_out = s.b.import_weight(stored(turned, type, {in, out}), Layout::in_out);
-    if (!bias) expect_near(s.b, s.b.linear(s.tensor(x), in_out), want, "linear", "in_out " + size_text(rows, in, out));
+    const auto turned_out = bias ? s.b.linear(s.tensor(x), in_out, s.vector(c, type)) : s.b.linear(s.tensor(x), in_out);
+    expect_near(s.b, turned_out, want, "linear", "in_out " + size_text(rows, in, out));
   };
   for (const Index rows : odd_sizes())
     for (const Index in : {1, 7, 33, 129})

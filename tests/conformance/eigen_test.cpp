@@ -40,6 +40,8 @@ std::vector<float> everything(EigenBackend& b) {
     keep(b.linear(x, w, vector(out, 4)));
     keep(b.linear(b.slice_rows(x, 5, 6), w));
     keep(b.linear(b.slice_rows(x, 5, 8), w));
+    auto turned = random_matrix(in, out, 13);
+    keep(b.linear(b.slice_rows(x, 5, 8), b.import_weight(conformance::stored(turned, type, {in, out}), Layout::in_out), vector(out, 4)));
   }
   keep(b.matmul(x, y, true));
   keep(b.bag_rows(x, std::vector<Index>{900, 3, 3, 77, 1, 0}, std::vector<float>{0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f}, 3));

@@ -1,4 +1,4 @@
-// The conformance suite on xtensor, and the laws of attention that a readable kernel can be checked for by eye.
+// The conformance suite on xtensor.
 #include "arrcoc/xtensor.hpp"
 
 #include "conformance/conformance.hpp"

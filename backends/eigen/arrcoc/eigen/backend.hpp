@@ -12,6 +12,7 @@
 #include "arrcoc/core/kernel_backend.hpp"
 #include "arrcoc/eigen/attention.hpp"
 #include "arrcoc/eigen/gemm.hpp"
+#include "arrcoc/eigen/rows_by_input.hpp"
 #include "arrcoc/eigen/tensor.hpp"
 
 namespace arrcoc {
@@ -502,7 +503,8 @@ class EigenBackend {
     with_weight(w, [&]<DType D>() {
       using T = eigen::stored_t<D>;
       const T* data = w.stored_row<T>(0);
-      if (w.transposed()) product(x, w.out(), eigen::PackInputs<D>{data, w.out()}, init, out);
+      if (w.transposed() && x.rows() <= eigen::unpacked_rows) eigen::few_rows_by_input<D>(*threads_, x.data(), x.stride(), x.rows(), w.in(), data, w.out(), init, out.fill(), out.stride());
+      else if (w.transposed()) product(x, w.out(), eigen::PackInputs<D>{data, w.out()}, init, out);
       else if (x.rows() <= eigen::unpacked_rows) eigen::few_rows<D>(*threads_, x.data(), x.stride(), x.rows(), w.in(), data, w.in(), w.out(), init, out.fill(), out.stride());
       else product(x, w.out(), eigen::PackOutputs<D>{data, w.in()}, init, out);
     });
