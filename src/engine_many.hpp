@@ -108,10 +108,11 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
       result.cancelled = m.shared.cancelled && m.shared.cancelled();
       if (result.cancelled) return result;
       run_asked(asked[i], m.shared, group->size() > 1 ? &begun : nullptr, ready);
+      result.cancelled = asked[i].out.cancelled;
+      if (result.cancelled) return result;
     }
   }
   for (Asked& q : asked) {
-    result.cancelled = result.cancelled || q.out.cancelled;
     q.out.pictures = std::move(q.realized);
     q.out.times = std::move(q.trace.times);
     q.out.events = std::move(q.trace.events);

@@ -61,7 +61,6 @@ int run(int argc, char** argv) {
   add_explain(app, command);
   add_demo_model(app, command);
   add_scenes(app, command);
-  add_train(app, command);
   add_sweep(app, command);
   add_compare(app, command);
   add_train(app, command);

@@ -20,7 +20,6 @@ void add_list(CLI::App& app, Command& command);
 void add_explain(CLI::App& app, Command& command);
 void add_demo_model(CLI::App& app, Command& command);
 void add_scenes(CLI::App& app, Command& command);
-void add_train(CLI::App& app, Command& command);
 void add_sweep(CLI::App& app, Command& command);
 void add_compare(CLI::App& app, Command& command);
 void add_train(CLI::App& app, Command& command);

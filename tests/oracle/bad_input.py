@@ -408,6 +408,75 @@ evidence("absurd grid", 105, 2, ["0x4"], {}, "--grid", "0x4")
 CASES.append(("evidence folder that is not there", 401, 1, ("absent",), lambda s: ["allocate", "--evidence", "absent"]))
 
 
+# --- sweeps --------------------------------------------------------------------------------------------------------------------
+def question(**change):
+    return {"id": "a", "images": ["images/a.png"], "question": "Q?", "answers": ["A"], "boxes": [[0, 0, 9, 9]], "scenario": "form", "split": "test", **change}
+
+
+def data(s, *questions):
+    """A dataset beside out/; texts stand for themselves."""
+    (s.here / "data" / "images").mkdir(parents=True)
+    s.file("data/images/a.png", png(70, 100))
+    s.file("data/images/cut.png", png(64, 64)[:-40])
+    s.file("data/questions.jsonl", b"".join((q if isinstance(q, bytes) else json.dumps(q).encode()) + b"\n" for q in questions))
+    return "data"
+
+
+def sweep(name, code, status, words, *flags, questions=(question(),), out="out/run"):
+    CASES.append((name, code, status, tuple(words), lambda s: ["sweep", "-m", s.demo, "--data", data(s, *questions), "--out", out, "-n", "2", *flags]))
+
+
+sweep("sweep of a missing picture", 401, 1, ["line 2", "absent.png"], questions=[question(), question(id="b", images=["images/absent.png"])])
+sweep("sweep of a picture that is cut off", 408, 1, ["cut.png"], questions=[question(), question(id="b", images=["images/cut.png"])])
+sweep("sweep with a box outside the picture", 409, 1, ["line 2", "outside the picture"], questions=[question(), question(id="b", boxes=[[0, 0, 71, 9]])])
+sweep("sweep with a box without area", 409, 1, ["line 1", "outside the picture"], questions=[question(boxes=[[5, 5, 5, 9]])])
+sweep("sweep with a box that is none", 409, 1, ["line 1", "boxes"], questions=[question(boxes=[[1, 2, 3]])])
+sweep("sweep of an empty file", 409, 1, ["at least one question"], questions=[])
+sweep("sweep of an empty split", 409, 1, ["'dev' is empty", "test"], "--split", "dev")
+sweep("sweep of an unknown scenario", 501, 2, ["'tiger'", "form"], "--scenario", "tiger")
+sweep("sweep of half a line", 409, 1, ["line 2"], questions=[question(), b'{"id": "b",'])
+sweep("sweep of bytes that are not UTF-8", 409, 1, ["line 1", "UTF-8"], questions=[b'{"id": "\xff"}'])
+sweep("sweep with an id that comes twice", 409, 1, ["line 2", "line 1"], questions=[question(), question()])
+sweep("sweep with an unknown metric", 409, 1, ["fuzzy"], questions=[question(metric="fuzzy")])
+sweep("sweep of an unknown pipeline", 501, 2, ["oracel", "nearest: oracle"], "--pipeline", "full,oracel")
+sweep("sweep of an unknown stage", 501, 2, ["topk"], "--pipeline", "none/none/flat/topk/gather")
+sweep("sweep that asks for a column twice", 105, 2, ["grid@0.25", "twice"], "--pipeline", "grid,grid@0.25")
+sweep("sweep with budget 0", 103, 2, ["0"], "--budget", "64,0")
+sweep("sweep with keep ratio 1.5", 103, 2, ["1.5"], "--keep-ratio", "0.5,1.5")
+sweep("sweep with a word for a budget", 105, 2, ["many"], "--budget", "many")
+sweep("sweep with budget and keep ratio", 105, 2, ["exclude"], "--budget", "64", "--keep-ratio", "0.5")
+sweep("sweep with an unknown depth", 101, 2, ["deep"], "--depth", "all,deep")
+sweep("sweep with a level that is not there", 101, 2, ["below 3", "7"], "--depth", "7", "--pipeline", "grid")
+sweep("sweep with a setting that nothing has", 102, 2, ["allocator.nonsense"], "--allocator.nonsense=1")
+sweep("sweep with a setting outside its range", 101, 2, ["clusters"], "--texture.clusters=-3")
+sweep("sweep into a folder that holds something", 106, 2, ["data"], out="data")
+sweep("sweep under a folder that is not there", 106, 2, ["nowhere"], out="nowhere/run")
+CASES.append(("sweep of data that are not there", 401, 1, ("absent",), lambda s: ["sweep", "-m", s.demo, "--data", "absent", "--out", "out/run"]))
+CASES.append(("sweep without data", 105, 2, ("--data",), lambda s: ["sweep", "-m", s.demo, "--out", "out/run"]))
+CASES.append(("sweep without a place", 105, 2, ("--out",), lambda s: ["sweep", "-m", s.demo, "--data", data(s, question())]))
+CASES.append(("sweep of a model that is not there", 401, 1, ("absent",), lambda s: ["sweep", "-m", "./absent", "--data", data(s, question()), "--out", "out/run"]))
+
+
+def compare(name, code, status, words, first, second):
+    def make(s):
+        for run, rows in (("one", first), ("two", second)):
+            if rows is not None:
+                (s.here / run).mkdir()
+                s.file(f"{run}/rows.jsonl", "".join((r if isinstance(r, str) else json.dumps(r)) + "\n" for r in rows))
+        return ["compare", "one", "two", "--json", "out/compared.json"]
+    CASES.append((name, code, status, tuple(words), make))
+
+
+row = {"key": "a full", "id": "a", "scenario": "form", "pipeline": "full", "name": "n", "budget": "all", "depth": "all", "seed": 0, "question": "Q?", "score": 1, "kept_hash": "0"}
+compare("compare with a run that is not there", 401, 1, ["two"], [row], None)
+compare("compare with an empty run", 409, 1, ["at least one row"], [row], [])
+compare("compare with half a row", 409, 1, ["line 2"], [row], [row, '{"key": "b'])
+compare("compare with a row without its key", 409, 1, ["key"], [row], [{k: v for k, v in row.items() if k != "key"}])
+compare("compare with a score that is none", 409, 1, ["score"], [row], [{**row, "score": 7}])
+compare("compare runs of different data", 409, 1, ["two questions"], [row], [{**row, "question": "R?"}])
+compare("compare runs with nothing in common", 409, 1, ["in common"], [row], [{**row, "key": "b full", "id": "b"}])
+
+
 @case("not enough memory", 303, 1)
 def _(s):
     return s.answer("-i", s.file("picture", png(19000, 19000, rows=b"")), image=False)

@@ -8,9 +8,11 @@ import csv
 import json
 import math
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 try:
     import numpy as np
@@ -414,6 +416,19 @@ def main():
         check("full" in run("compare", top / "second", top / "third"), "compare: a table")
         same = json.loads(run("compare", first, top / "again", "--json"))["columns"]
         check(all(c["difference"]["difference"] == 0 and c["difference"]["p"] == 1 for c in same), "compare: a run with itself")
+
+        # Ctrl-C: 130, and nothing half-written
+        before = sorted(p.name for p in top.iterdir())
+        busy = subprocess.Popen([PROGRAM, *map(str, ["sweep", "-m", demo, "--data", data, "-n", 20000, "--pipeline", "full", "--out", top / "late"])], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(200):
+            time.sleep(0.05)
+            if any(p.name.startswith("late.partial") for p in top.iterdir()):
+                break
+        time.sleep(0.2)
+        busy.send_signal(signal.SIGINT)
+        out, _ = busy.communicate(timeout=60)
+        check(busy.returncode == 130 and out == b"", f"Ctrl-C: exit status {busy.returncode}")
+        check(sorted(p.name for p in top.iterdir()) == before, f"Ctrl-C: nothing is left behind: {set(p.name for p in top.iterdir()) ^ set(before)}")
     print(f"sweep: {count} checks, {len(problems)} mismatches: {'FAILED' if problems else 'ok'}")
     return 1 if problems else 0
 
