@@ -5,7 +5,9 @@
 namespace arrcoc {
 
 std::unique_ptr<Engine> make_eigen_engine(const EngineOptions& o) {
-  return std::make_unique<EngineOn<EigenBackend>>(EigenBackend(EigenOptions{.threads = o.threads}), o);
+  auto folder = open_folder(o);
+  const bool bf16 = wants_bf16(o, folder, eigen::bf16_products, "eigen", "this build has no AVX512-BF16 instructions");
+  return std::make_unique<EngineOn<EigenBackend>>(EigenBackend(EigenOptions{.threads = o.threads, .bf16 = bf16}), std::move(folder), bf16);
 }
 
 namespace {

@@ -15,14 +15,25 @@
 
 namespace arrcoc {
 
+inline io::ModelFolder open_folder(const EngineOptions& o) { return io::open_model(o.model, o.hub_cache, o.chat_template); }
+
+/// Whether a backend shall compute in bf16. Error{backend_missing} where that was asked for and cannot be.
+inline bool wants_bf16(const EngineOptions& o, const io::ModelFolder& folder, bool available, std::string_view backend, std::string_view why_not) {
+  require_that(o.dtype == "auto" || o.dtype == "f32" || o.dtype == "bf16", Code::bad_config, "dtype", [&] { return "expected auto, f32 or bf16, got '" + o.dtype + "'"; });
+  require_that(o.dtype != "bf16" || available, Code::backend_missing, "dtype", [&] {
+    return "bf16 on " + std::string(backend) + ": " + std::string(why_not) + "; expected auto or f32 (bf16 weights are read as they are)"; });
+  return o.dtype == "bf16" || (o.dtype == "auto" && available && folder.config.stored_dtype == "bfloat16");
+}
+
 template <class B>
 class EngineOn final : public Engine {
  public:
-  EngineOn(B backend, const EngineOptions& o)
-      : b_(std::move(backend)), folder_(io::open_model(o.model, o.hub_cache, o.chat_template)), model_(b_, folder_.config, checked(folder_.weights)) {
+  EngineOn(B backend, io::ModelFolder folder, bool bf16)
+      : b_(std::move(backend)), folder_(std::move(folder)), model_(b_, folder_.config, checked(folder_.weights)) {
     register_builtin(registry_);
-    summary_ = {folder_.path.string(), folder_.identity, folder_.config.stored_dtype, std::string(B::name), folder_.weight_bytes, folder_.untrained,
+    summary_ = {folder_.path.string(), folder_.identity, folder_.config.stored_dtype, std::string(B::name), {}, folder_.weight_bytes, folder_.untrained,
                 folder_.config, b_.threads()};
+    summary_.dtype = bf16 ? "bf16" : "f32";
   }
   const ModelSummary& model() const override { return summary_; }
   std::vector<Entry> strategies() const override { return registry_.entries(); }

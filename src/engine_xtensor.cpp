@@ -5,7 +5,9 @@
 namespace arrcoc {
 
 std::unique_ptr<Engine> make_xtensor_engine(const EngineOptions& o) {
-  return std::make_unique<EngineOn<XtensorBackend>>(XtensorBackend({.threads = o.threads}), o);
+  auto folder = open_folder(o);
+  const bool bf16 = wants_bf16(o, folder, false, "xtensor", "it computes in float32 only");
+  return std::make_unique<EngineOn<XtensorBackend>>(XtensorBackend({.threads = o.threads}), std::move(folder), bf16);
 }
 
 }  // namespace arrcoc

@@ -75,7 +75,7 @@ std::string result_json(const ModelSummary& m, const AnswerRequest& q, const Ans
   out["arrcoc"] = build_info.version;
   out["build"] = build_json();
   out["model"] = {{"path", m.path}, {"identity", m.identity}, {"weights", m.stored_dtype}, {"weight_bytes", m.weight_bytes}, {"untrained", m.untrained}};
-  out["backend"] = {{"name", m.backend}, {"dtype", "f32"}, {"threads", m.threads}};
+  out["backend"] = {{"name", m.backend}, {"dtype", m.dtype}, {"threads", m.threads}};
   out["seed"] = q.seed;
   out["pipeline"] = r.pipeline;
   out["mode"] = q.stock ? "stock" : "select";

@@ -28,7 +28,7 @@ TABLE = {
     "io": {"core"},
     "root": BELOW_PIPELINE | {"pipeline"},  # arrcoc.hpp: neither torch nor file I/O
     "backends/eigen": {"core"},
-    "backends/torch": {"core"},
+    "backends/torch": {"core", "backends/eigen"},  # its CPU kernels
     "backends/xtensor": {"core"},
     "plugins": PUBLIC,
     "src": PUBLIC | BACKENDS,

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <vector>
 
+#include "torch_cpu.hpp"
 #include "torch_detail.hpp"
 
 namespace arrcoc {
@@ -113,6 +114,8 @@ Attended<at::Tensor> TorchBackend::attention(const Tensor& q, const Tensor& k, c
   return edge("torch.attention", options_, [&]() -> Attended<Tensor> {
     const Index rows = q.size(0), keys = k.size(0), prefix = spec.shared_prefix, width = v.size(1) / spec.kv_heads * spec.heads;
     if (rows == 0) return {at::empty({0, width}, q.options()), spec.want_received ? at::zeros({1, keys}, q.options()) : Tensor()};
+    if (rows > 1 && !options_.keep_graph && q.is_cpu() && (q.scalar_type() == at::kFloat || q.scalar_type() == at::kBFloat16))
+      return attention_rows(scratch_, q, k, v, spec);
     const auto finish = [](const at::Tensor& mass, const Tensor& like) { return mass.to(like.scalar_type()).unsqueeze(0); };
     if (spec.segments.empty() && prefix == 0) {
       const Seen seen = Group(q, k, v, spec, spec.causal_offset, options_.keep_graph).run();
@@ -151,7 +154,7 @@ TorchBackend::Cache TorchBackend::make_cache(Index capacity, Index width) const 
   return edge("torch.make_cache", options_, [&] {
     Cache c;
     c.width = width;
-    const auto options = at::TensorOptions(at::kFloat).device(device_);
+    const auto options = at::TensorOptions(options_.bf16 ? at::kBFloat16 : at::kFloat).device(device_);
     c.keys = at::empty({options_.keep_graph ? 0 : capacity, width}, options);
     c.values = at::empty({options_.keep_graph ? 0 : capacity, width}, options);
     return c;

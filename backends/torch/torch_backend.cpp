@@ -5,61 +5,19 @@
 #include <cstring>
 #include <utility>
 
+#include "torch_cpu.hpp"
 #include "torch_detail.hpp"
 
 namespace arrcoc {
 using namespace torch_detail;
 namespace {
 
-/// Rows that a loop of our own may walk: float32 on the CPU, neighbours side by side.
-bool plain_rows(const at::Tensor& t) { return t.is_cpu() && t.scalar_type() == at::kFloat && t.stride(1) == 1; }
-
-/// One pass over memory where the library needs five. Sixteen partial sums in a fixed order: the same on any number of threads.
-at::Tensor rms_norm_rows(const at::Tensor& x, const at::Tensor& w, float eps) {
-  const Index rows = x.size(0), n = x.size(1), stride = x.stride(0);
-  at::Tensor out = at::empty({rows, n}, x.options());
-  const float *in = x.const_data_ptr<float>(), *weight = w.const_data_ptr<float>();
-  float* to = out.mutable_data_ptr<float>();
-  at::parallel_for(0, rows, std::max<Index>(1, 16384 / std::max<Index>(1, n)), [&](Index begin, Index end) {
-    for (Index r = begin; r < end; ++r) {
-      const float* row = in + r * stride;
-      float* y = to + r * n;
-      float part[16] = {};
-      Index i = 0;
-      for (; i + 16 <= n; i += 16)
-        for (Index j = 0; j < 16; ++j) part[j] += row[i + j] * row[i + j];
-      double sum = 0;
-      for (; i < n; ++i) sum += static_cast<double>(row[i]) * static_cast<double>(row[i]);
-      for (const float p : part) sum += static_cast<double>(p);
-      const float factor = 1.0f / std::sqrt(static_cast<float>(sum / static_cast<double>(n)) + eps);
-      for (i = 0; i < n; ++i) y[i] = row[i] * factor * weight[i];
-    }
-  });
-  return out;
-}
-
-at::Tensor rope_rows(const at::Tensor& x, Index heads, const at::Tensor& cos, const at::Tensor& sin) {
-  const Index rows = x.size(0), half = cos.size(1), stride = x.stride(0), width = 2 * half;
-  at::Tensor out = at::empty(x.sizes(), x.options());
-  const float *in = x.const_data_ptr<float>(), *c = cos.const_data_ptr<float>(), *s = sin.const_data_ptr<float>();
-  float* to = out.mutable_data_ptr<float>();
-  at::parallel_for(0, rows, std::max<Index>(1, 16384 / std::max<Index>(1, heads * width)), [&](Index begin, Index end) {
-    for (Index r = begin; r < end; ++r) {
-      const float *cr = c + r * cos.stride(0), *sr = s + r * sin.stride(0);
-      for (Index h = 0; h < heads; ++h) {
-        const float *a = in + r * stride + h * width, *b = a + half;
-        float *ya = to + (r * heads + h) * width, *yb = ya + half;
-        for (Index i = 0; i < half; ++i) ya[i] = a[i] * cr[i] - b[i] * sr[i];
-        for (Index i = 0; i < half; ++i) yb[i] = b[i] * cr[i] + a[i] * sr[i];
-      }
-    }
-  });
-  return out;
-}
+/// Scores and masks of the decision stages are float32 whatever the model computes in.
+at::Tensor wide(const at::Tensor& x) { return x.scalar_type() == at::kBFloat16 ? x.to(at::kFloat) : x; }
 
 }  // namespace
 
-TorchBackend::TorchBackend(TorchOptions options) : options_(std::move(options)) {
+TorchBackend::TorchBackend(TorchOptions options) : options_(std::move(options)), scratch_(make_pool()) {
   constexpr std::string_view where = "torch";
   require_that(options_.threads >= 0, Code::bad_config, where, [&] { return "threads: expected 0 or more, got " + std::to_string(options_.threads); });
   try {
@@ -116,8 +74,9 @@ TorchBackend::Weight TorchBackend::import_weight(const HostTensor& w, Layout lay
       t = at::empty({n}, type);
       std::memcpy(t.mutable_data_ptr(), w.data, static_cast<std::size_t>(w.bytes()));
     }
-    const bool in_place = aligned && type == at::kFloat && device_.is_cpu() && !options_.keep_graph && w.owner;
-    t = t.to(device_, at::kFloat, false, !in_place);
+    const at::ScalarType kept = options_.bf16 ? at::kBFloat16 : at::kFloat;
+    const bool in_place = aligned && type == kept && device_.is_cpu() && !options_.keep_graph && w.owner;
+    t = t.to(device_, kept, false, !in_place);
     if (layout == Layout::vector) return Weight{t};
     t = t.view({first, first == 0 ? 0 : n / first});
     return Weight{layout == Layout::in_out ? t.t() : t};
@@ -127,13 +86,13 @@ TorchBackend::Weight TorchBackend::import_weight(const HostTensor& w, Layout lay
 at::Tensor TorchBackend::linear(const Tensor& x, const Weight& w) const {
   need(w.value.defined() && w.value.dim() == 2, "torch.linear", "a weight matrix [out, in]", w.value);
   need_width(x, w.value.size(1), "torch.linear");
-  return edge("torch.linear", options_, [&] { return at::linear(x, w.value); });
+  return edge("torch.linear", options_, [&] { return at::linear(x.to(w.value.scalar_type()), w.value); });
 }
 at::Tensor TorchBackend::linear(const Tensor& x, const Weight& w, const Weight& bias) const {
   need(w.value.defined() && w.value.dim() == 2, "torch.linear", "a weight matrix [out, in]", w.value);
   need_width(x, w.value.size(1), "torch.linear");
   need_weight(bias.value, w.value.size(0), "torch.linear");
-  return edge("torch.linear", options_, [&] { return at::linear(x, w.value, bias.value); });
+  return edge("torch.linear", options_, [&] { return at::linear(x.to(w.value.scalar_type()), w.value, bias.value); });
 }
 
 at::Tensor TorchBackend::embedding(const Weight& w, std::span<const TokenId> ids) const {
@@ -168,7 +127,10 @@ at::Tensor TorchBackend::matmul(const Tensor& a, const Tensor& c, bool transpose
   need_matrix(a, "torch.matmul");
   need_matrix(c, "torch.matmul");
   need(a.size(1) == c.size(transpose_c ? 1 : 0), "torch.matmul", "an inner size of " + std::to_string(a.size(1)), c);
-  return edge("torch.matmul", options_, [&] { return at::mm(a, transpose_c ? c.t() : c); });
+  return edge("torch.matmul", options_, [&] { 
+    const at::Tensor b = transpose_c ? c.t() : c;
+    return options_.bf16 ? at::mm(wide(a), wide(b)) : at::mm(a, b);
+  });
 }
 
 at::Tensor TorchBackend::layer_norm(const Tensor& x, const Weight& w, const Weight& bias, float eps) const {
@@ -182,8 +144,9 @@ at::Tensor TorchBackend::rms_norm(const Tensor& x, const Weight& w, float eps) c
   need_matrix(x, "torch.rms_norm");
   need_weight(w.value, x.size(1), "torch.rms_norm");
   return edge("torch.rms_norm", options_, [&] {
-    if (!options_.keep_graph && plain_rows(x) && w.value.scalar_type() == at::kFloat && w.value.is_contiguous()) return rms_norm_rows(x, w.value, eps);
-    return x * at::rsqrt(x.square().mean(1, true) + eps) * w.value;
+    if (!options_.keep_graph && plain_rows(x) && w.value.scalar_type() == x.scalar_type() && w.value.is_contiguous()) return rms_norm_rows(x, w.value, eps);
+    const at::Tensor y = wide(x);
+    return (y * at::rsqrt(y.square().mean(1, true) + eps)).to(x.scalar_type()) * w.value;
   });
 }
 
@@ -215,29 +178,29 @@ at::Tensor TorchBackend::scale(const Tensor& x, float s) const {
 }
 at::Tensor TorchBackend::softmax(const Tensor& x) const {
   need_matrix(x, "torch.softmax");
-  return edge("torch.softmax", options_, [&] { return at::softmax(x, 1); });
+  return edge("torch.softmax", options_, [&] { return at::softmax(wide(x), 1); });
 }
 at::Tensor TorchBackend::l2_normalize(const Tensor& x) const {
   need_matrix(x, "torch.l2_normalize");
-  return edge("torch.l2_normalize", options_, [&] { return x / x.norm(2, {1}, true).clamp_min(1e-12); });
+  return edge("torch.l2_normalize", options_, [&] { return wide(x) / wide(x).norm(2, {1}, true).clamp_min(1e-12); });
 }
 at::Tensor TorchBackend::sum_rows(const Tensor& x) const {
   need_matrix(x, "torch.sum_rows");
-  return edge("torch.sum_rows", options_, [&] { return x.sum(0, true); });
+  return edge("torch.sum_rows", options_, [&] { return wide(x).sum(0, true); });
 }
 at::Tensor TorchBackend::mean_rows(const Tensor& x) const {
   need_matrix(x, "torch.mean_rows");
   need(x.size(0) > 0, "torch.mean_rows", "at least one row", x);
-  return edge("torch.mean_rows", options_, [&] { return x.mean(0, true); });
+  return edge("torch.mean_rows", options_, [&] { return wide(x).mean(0, true); });
 }
 at::Tensor TorchBackend::sum_cols(const Tensor& x) const {
   need_matrix(x, "torch.sum_cols");
-  return edge("torch.sum_cols", options_, [&] { return x.sum(1, true); });
+  return edge("torch.sum_cols", options_, [&] { return wide(x).sum(1, true); });
 }
 at::Tensor TorchBackend::max_cols(const Tensor& x) const {
   need_matrix(x, "torch.max_cols");
   need(x.size(1) > 0, "torch.max_cols", "at least one column", x);
-  return edge("torch.max_cols", options_, [&] { return x.amax(1, true); });
+  return edge("torch.max_cols", options_, [&] { return wide(x).amax(1, true); });
 }
 
 at::Tensor TorchBackend::slice_rows(const Tensor& x, Index begin, Index end) const {
@@ -268,13 +231,13 @@ at::Tensor TorchBackend::scatter_rows(const Tensor& x, std::span<const Index> id
   need_matrix(x, "torch.scatter_rows");
   need(src.defined() && src.dim() == 2 && src.size(0) == static_cast<Index>(idx.size()) && src.size(1) == x.size(1), "torch.scatter_rows",
        "[" + std::to_string(idx.size()) + ", " + std::to_string(x.size(1)) + "]", src);
-  return edge("torch.scatter_rows", options_, [&] { return x.index_copy(0, index_tensor(idx, x.size(0), device_, "torch.scatter_rows"), src); });
+  return edge("torch.scatter_rows", options_, [&] { return x.index_copy(0, index_tensor(idx, x.size(0), device_, "torch.scatter_rows"), src.to(x.scalar_type())); });
 }
 at::Tensor TorchBackend::scatter_add_rows(const Tensor& x, std::span<const Index> idx, const Tensor& src) const {
   need_matrix(x, "torch.scatter_add_rows");
   need(src.defined() && src.dim() == 2 && src.size(0) == static_cast<Index>(idx.size()) && src.size(1) == x.size(1), "torch.scatter_add_rows",
        "[" + std::to_string(idx.size()) + ", " + std::to_string(x.size(1)) + "]", src);
-  return edge("torch.scatter_add_rows", options_, [&] { return x.index_add(0, index_tensor(idx, x.size(0), device_, "torch.scatter_add_rows"), src); });
+  return edge("torch.scatter_add_rows", options_, [&] { return x.index_add(0, index_tensor(idx, x.size(0), device_, "torch.scatter_add_rows"), src.to(x.scalar_type())); });
 }
 
 at::Tensor TorchBackend::rope(const Tensor& x, Index heads, const Tensor& cos, const Tensor& sin) const {
@@ -286,10 +249,10 @@ at::Tensor TorchBackend::rope(const Tensor& x, Index heads, const Tensor& cos, c
     need(t->defined() && t->dim() == 2 && t->size(0) == x.size(0) && t->size(1) == half, where,
          "[" + std::to_string(x.size(0)) + ", " + std::to_string(half) + "] angles", *t);
   return edge(where, options_, [&] {
-    if (!options_.keep_graph && plain_rows(x) && plain_rows(cos) && plain_rows(sin)) return rope_rows(x, heads, cos, sin);
+    if (!options_.keep_graph && plain_rows(x) && cos.is_cpu() && cos.scalar_type() == at::kFloat && cos.stride(1) == 1 && sin.scalar_type() == at::kFloat && sin.stride(1) == 1) return rope_rows(x, heads, cos, sin);
     const at::Tensor y = x.reshape({x.size(0), heads, 2, half}), a = y.select(2, 0), b = y.select(2, 1);
     const at::Tensor c = cos.unsqueeze(1), s = sin.unsqueeze(1);
-    return at::stack({a * c - b * s, b * c + a * s}, 2).view(x.sizes());
+    return at::stack({a * c - b * s, b * c + a * s}, 2).view(x.sizes()).to(x.scalar_type());
   });
 }
 

@@ -130,7 +130,7 @@ def main():
                 check(json.loads(out)["tokens"] == json.loads(run(*one, "--json")[1])["tokens"], f"--backend {backend}: the same tokens")
             else:
                 refused(2, f"'{backend}' is not built into this program", *one, "--backend", backend)
-        refused(2, "bf16", *one, "--dtype", "bf16")
+        refused(2, "expected auto, f32 or bf16", *one, "--dtype", "f16")
         refused(2, "E105", *one, "--no-such-flag")
         refused(2, "E105", "answr")
         refused(2, "E105", *one, "--budget", "many")

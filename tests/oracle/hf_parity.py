@@ -100,7 +100,7 @@ class Program:
         self.runs += 1
         dump, report = self.work / f"dump{self.runs:03d}", self.work / f"answer{self.runs:03d}.json"
         shutil.rmtree(dump, ignore_errors=True)  # of an earlier run with --keep
-        command = [self.path, "answer", "-m", str(model), "-p", question.text, "--dump", str(dump), "--json", str(report), "--backend", self.backend,
+        command = [self.path, "answer", "-m", str(model), "-p", question.text, "--dump", str(dump), "--json", str(report), "--backend", self.backend, "--dtype", "f32",
                    "--ignore-eos", "-t", "1", *extra]
         for p in question.pictures:
             command += ["-i", str(p)]

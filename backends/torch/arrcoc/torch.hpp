@@ -1,12 +1,15 @@
 #pragma once
-// TorchBackend: the KernelBackend on libtorch 2.x. Tensors are at::Tensor [rows, cols], float32, on one device; weights stored as
-// bf16 or f16 are widened to float32 when imported. What the library throws comes out as Error{device_error} or {out_of_memory}.
+// TorchBackend: the KernelBackend on libtorch 2.x. Tensors are at::Tensor [rows, cols], on one device, float32: weights stored as bf16
+// or f16 are widened when imported. With TorchOptions::bf16 weights, activations and the cache are bfloat16 and rounded where the
+// reference rounds them, but rotations and the decision stages' scores stay float32. On the CPU norms, rotations and attention over
+// several queries are loops of our own. What the library throws comes out as Error{device_error} or {out_of_memory}.
 //
 // Autograd: with keep_graph no kernel detaches or writes into a tensor of the graph, so .backward() on a result reaches every leaf
 // (call requires_grad_() on a Tensor or on Weight::value). The kernels then follow the dtype they are given, double included.
 #include <ATen/core/Tensor.h>
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,12 +17,17 @@
 
 #include "arrcoc/core/kernel_backend.hpp"
 
+namespace arrcoc::eigen {
+class MemoryPool;
+}
+
 namespace arrcoc {
 
 struct TorchOptions {
   int threads = 0;             // of ATen's pool, which is one per process; 0 leaves it as it is
   std::string device = "cpu";  // "cpu", "cuda", "cuda:1"
   bool keep_graph = false;     // record for autograd
+  bool bf16 = false;           // weights, activations and the cache in bfloat16
   bool operator==(const TorchOptions&) const = default;
 };
 
@@ -106,6 +114,7 @@ class TorchBackend {
 
   TorchOptions options_;
   at::Device device_ = at::Device(at::DeviceType::CPU);
+  std::shared_ptr<eigen::MemoryPool> scratch_;
 };
 
 static_assert(check_backend<TorchBackend>());

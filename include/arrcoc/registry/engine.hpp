@@ -24,6 +24,7 @@ struct EngineOptions {
   std::string chat_template = "auto";       // or "builtin"
   int threads = 0;                          // 0: as many as the machine has
   std::string device = "cpu";               // torch only
+  std::string dtype = "auto";               // of the arithmetic: f32, bf16, or auto: bf16 where the file holds it and the backend can
 };
 
 /// A decoded picture.
@@ -109,6 +110,7 @@ struct ManyResult {
 /// What is known of the loaded model.
 struct ModelSummary {
   std::string path, identity, stored_dtype, backend;
+  std::string dtype;                       // of the arithmetic: "f32" or "bf16"
   Index weight_bytes = 0;
   bool untrained = false;
   ModelConfig config;

@@ -3,6 +3,7 @@
 // Keys and values are packed once; each task is one head and a block of queries that see the same key ranges.
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "arrcoc/core/kernel_backend.hpp"
@@ -95,31 +96,44 @@ inline AttentionPlan plan_attention(const Tensor& q, const Tensor& k, const Tens
   return p;
 }
 
-/// exp(x - m) over the first n of `width` values in place (width a multiple of lanes), zero after them; returns their sum.
-EIGEN_ALWAYS_INLINE float exp_row(float* x, Index n, Index width, float m) {
-  const P top = set(m);
+/// exp((x - m) * factor) over the first n of `width` values in place (width a multiple of lanes), zero after them; returns their sum.
+/// With `halves` the results, not their sum, are rounded to bf16 and lie next to each other at the start of the row.
+template <bool halves>
+EIGEN_ALWAYS_INLINE float exp_row(float* x, Index n, Index width, float m, float factor) {
+  const P top = set(m), scale = set(factor);
+  const auto put = [&](Index j, P e) __attribute__((always_inline)) {
+    if constexpr (halves) store_bf16(reinterpret_cast<std::uint16_t*>(x) + j, e);
+    else store(x + j, e);
+  };
+  const auto value = [&](P v) __attribute__((always_inline)) {
+    if constexpr (halves) return exp(ei::pmul(ei::psub(v, top), scale));
+    else return exp(ei::psub(v, top));
+  };
   P sum = set(0.0f);
   Index j = 0;
   for (; j + lanes <= n; j += lanes) {
-    const P e = exp(ei::psub(load(x + j), top));
-    store(x + j, e);
+    const P e = value(load(x + j));
+    put(j, e);
     sum = ei::padd(sum, e);
   }
   if (j < n) {
     alignas(64) float last[lanes] = {};
-    store_part(last, exp(ei::psub(load_part(x + j, n - j), top)), n - j);
+    store_part(last, value(load_part(x + j, n - j)), n - j);
     const P e = ei::pload<P>(last);
-    store(x + j, e);
+    put(j, e);
     sum = ei::padd(sum, e);
     j += lanes;
   }
-  for (; j < width; j += lanes) store(x + j, set(0.0f));
+  for (; j < width; j += lanes) put(j, set(0.0f));
   return eigen::sum(sum);
 }
 
+/// Op: Floats, or Pairs for products in bf16 (q, k, v and the weights are rounded; sums and the softmax stay float32), which needs
+/// an even d and a scale above 0. Threads: run(n, grain, f).
+template <class Op, class Threads>
 class BlockedAttention {
  public:
-  BlockedAttention(ThreadPool& threads, MemoryPool& pool, const AttentionPlan& plan, const Tensor& q, const Tensor& k, const Tensor& v)
+  BlockedAttention(Threads& threads, MemoryPool& pool, const AttentionPlan& plan, const Tensor& q, const Tensor& k, const Tensor& v)
       : threads_(threads), pool_(pool), p_(plan), q_(q) {
     pack(k, v);
   }
@@ -152,68 +166,102 @@ class BlockedAttention {
 
  private:
   static constexpr Index chunk_keys = 128;
+  static constexpr bool pairs = std::is_same_v<Op, Pairs>;
+  static constexpr Index per_float = pairs ? 2 : 1;   // values in one element of a packed operand
+  Index depth() const { return p_.d / per_float; }
+  /// Of the values: rows of the panels.
+  Index value_rows() const { return pairs ? p_.packed_keys / 2 : p_.keys; }
+  Index value_row(const KeyRange& r) const { return pairs ? r.packed / 2 : r.begin; }
   Index value_width() const { return (p_.dv + lanes - 1) / lanes * lanes; }
-  const float* packed_keys(Index head, Index packed) const { return keys_.get() + (head / p_.group * p_.packed_keys + packed) * p_.d; }
+  const float* packed_keys(Index head, Index packed) const { return keys_.get() + (head / p_.group * p_.packed_keys + packed) * depth(); }
 
   /// Keys as panels [d][tile_cols]; values as panels [keys][packets], each range from a panel of its own.
   void pack(const Tensor& k, const Tensor& v) {
     const Index kv = p_.heads / p_.group;
-    keys_ = pool_.take(kv * p_.packed_keys * p_.d);
-    values_ = pool_.take(kv * p_.keys * value_width());
-    struct Piece { Index head, begin, end, packed; };
+    keys_ = pool_.take(kv * p_.packed_keys * depth());
+    values_ = pool_.take(kv * value_rows() * value_width());
+    struct Piece { Index head, begin, end, packed, values; };
     std::vector<Piece> pieces;
     for (Index h = 0; h < kv; ++h)
       for (const KeyRange& r : p_.ranges)
-        for (Index j = r.begin; j < r.end; j += 512) pieces.push_back({h, j, std::min(r.end, j + 512), r.packed + j - r.begin});
+        for (Index j = r.begin; j < r.end; j += 512) pieces.push_back({h, j, std::min(r.end, j + 512), r.packed + j - r.begin, value_row(r) + (j - r.begin) / per_float});
     threads_.run(static_cast<Index>(pieces.size()), 1, [&](Index begin, Index end) {
+      const auto scratch = pool_.take(pairs ? lanes * (depth() + lanes) : 1);
       for (Index t = begin; t < end; ++t) {
         const Piece& s = pieces[static_cast<std::size_t>(t)];
         for (Index j = s.begin; j < s.end; j += tile_cols) {
-          float* panel = keys_.get() + (s.head * p_.packed_keys + s.packed + j - s.begin) * p_.d;
+          float* panel = keys_.get() + (s.head * p_.packed_keys + s.packed + j - s.begin) * depth();
           for (Index half = 0; half < 2; ++half) {
             const Index first = j + half * lanes;
             const auto rows = static_cast<int>(std::clamp<Index>(s.end - first, 0, lanes));
-            transpose_rows<DType::f32>(k.row(std::min(first, s.end - 1)) + s.head * p_.d, k.stride(), rows, p_.d, panel + half * lanes, tile_cols, true);
+            const float* from = k.row(std::min(first, s.end - 1)) + s.head * p_.d;
+            Index stride = k.stride();
+            if constexpr (pairs) {
+              stride = depth() + lanes;
+              for (int i = 0; i < rows; ++i) round_row(from + i * k.stride(), p_.d, reinterpret_cast<std::uint16_t*>(scratch.get() + i * stride));
+              from = scratch.get();
+            }
+            transpose_rows<DType::f32>(from, stride, rows, depth(), panel + half * lanes, tile_cols, true);
           }
         }
-        float* base = values_.get() + s.head * p_.keys * value_width();
+        float* base = values_.get() + s.head * value_rows() * value_width();
         for (Index c = 0; c < p_.dv;) {
           const int q = panel_packets(c, p_.dv);
-          float* panel = base + c * p_.keys + s.begin * q * lanes;
-          PackInputs<DType::f32>{v.data() + s.head * p_.dv + c, v.stride()}(s.begin, s.end - s.begin, 0, std::min<Index>(q * lanes, p_.dv - c), panel);
+          const Index columns = std::min<Index>(q * lanes, p_.dv - c);
+          float* panel = base + c * value_rows() + s.values * q * lanes;
+          const float* from = v.data() + s.head * p_.dv + c;
+          if constexpr (pairs) pack_value_pairs(from, v.stride(), s.begin, s.end, columns, q, panel);
+          else PackInputs<DType::f32>{from, v.stride()}(s.begin, s.end - s.begin, 0, columns, panel);
           c += q * lanes;
         }
       }
     });
   }
 
+  /// Rows [begin, end) two by two; a last one without a partner gets zeros.
+  static void pack_value_pairs(const float* v, Index stride, Index begin, Index end, Index columns, int packets, float* out) {
+    for (Index j = begin; j < end; j += 2)
+      for (int h = 0; h < packets; ++h, out += lanes) {
+        const Index n = std::clamp<Index>(columns - h * lanes, 0, lanes);
+        const auto row = [&](Index i) { return i >= end ? set(0.0f) : n == lanes ? load(v + i * stride + h * lanes) : load_part(v + i * stride + h * lanes, n); };
+        store(out, pair(row(j), row(j + 1)));
+      }
+  }
+
+  /// As floats they are scaled here; in bf16 their scores are, so that nothing is rounded twice.
   void pack_queries(Index head, const QueryRun& b, float* scratch, float* packed) const {
     const P s = set(p_.scale);
-    for (Index i = b.begin; i < b.end; ++i)
-      map(q_.row(i) + head * p_.d, scratch + (i - b.begin) * p_.d, p_.d, [&](P x) { return ei::pmul(x, s); });
-    pack_rows(scratch, p_.d, b.end - b.begin, p_.d, packed);
+    const Index stride = pairs ? depth() + lanes : p_.d;
+    for (Index i = b.begin; i < b.end; ++i) {
+      const float* from = q_.row(i) + head * p_.d;
+      float* to = scratch + (i - b.begin) * stride;
+      if constexpr (pairs) round_row(from, p_.d, reinterpret_cast<std::uint16_t*>(to));
+      else map(from, to, p_.d, [&](P x) { return ei::pmul(x, s); });
+    }
+    pack_rows(scratch, stride, b.end - b.begin, depth(), packed);
   }
+  float factor() const { return pairs ? p_.scale : 1.0f; }
 
   /// scores[i, j] = q_i k_j for `width` packed keys (a multiple of tile_cols).
   void scores(const float* queries, Index rows, const float* keys, Index width, float* out) const {
     for (Index i = 0; i < rows;) {
       const int r = group_rows(rows - i);
       for (Index j = 0; j < width; j += tile_cols)
-        with_rows(r, [&]<int R>() { tile<R, 2, 1, R>(queries + i * p_.d, keys + j * p_.d, p_.d, nullptr, false, out + i * score_stride + j, score_stride); });
+        with_rows(r, [&]<int R>() { tile<R, 2, 1, R, Op>(queries + i * depth(), keys + j * depth(), depth(), nullptr, false, out + i * score_stride + j, score_stride); });
       i += r;
     }
   }
 
   void query_task(Index head, const QueryRun& b, Tensor& out, bool keep) {
     const Index rows = b.end - b.begin, width = value_width();
-    const auto scratch = pool_.take(query_block * p_.d), queries = pool_.take(query_block * p_.d + lanes);
+    const auto scratch = pool_.take(query_block * (p_.d + lanes)), queries = pool_.take(query_block * p_.d + lanes);
     const auto weights = pool_.take(query_block * score_stride), sums = pool_.take(query_block * width);
     pack_queries(head, b, scratch.get(), queries.get());
     float top[query_block], total[query_block];
     std::fill_n(top, rows, -std::numeric_limits<float>::infinity());
     std::fill_n(total, rows, 0.0f);
     std::fill_n(sums.get(), rows * width, 0.0f);
-    const float* values = values_.get() + head / p_.group * p_.keys * width;
+    const float* values = values_.get() + head / p_.group * value_rows() * width;
 
     for (const Index which : {b.first, b.second}) {
       if (which < 0) continue;
@@ -229,21 +277,22 @@ class BlockedAttention {
             std::fill_n(row, wide, 0.0f);
             continue;
           }
-          const float m = std::max(top[i], max_of(row, n)), shrink = eigen::first(exp(set(top[i] - m)));
-          total[i] = total[i] * shrink + exp_row(row, n, wide, m);
+          const float m = std::max(top[i], max_of(row, n)), shrink = eigen::first(exp(set((top[i] - m) * factor())));
+          total[i] = total[i] * shrink + exp_row<pairs>(row, n, wide, m, factor());
           if (shrink != 1.0f) map(sums.get() + i * width, sums.get() + i * width, width, [&](P x) { return ei::pmul(x, set(shrink)); });
           top[i] = m;
         }
+        const Index steps = (seen + per_float - 1) / per_float;
         for (Index c = 0; c < p_.dv;) {
           const int q = panel_packets(c, p_.dv);
-          const float* panel = values + c * p_.keys + (range.begin + j) * q * lanes;
+          const float* panel = values + c * value_rows() + (value_row(range) + j / per_float) * q * lanes;
           for (Index i = 0; i < rows;) {
             const int r = group_rows(rows - i);
             float* to = sums.get() + i * width + c;
             const float* from = weights.get() + i * score_stride;
             with_rows(r, [&]<int R>() {
-              if (q == 2) tile<R, 2, score_stride, 1>(from, panel, seen, nullptr, true, to, width);
-              else tile<R, 1, score_stride, 1>(from, panel, seen, nullptr, true, to, width);
+              if (q == 2) tile<R, 2, score_stride, 1, Op>(from, panel, steps, nullptr, true, to, width);
+              else tile<R, 1, score_stride, 1, Op>(from, panel, steps, nullptr, true, to, width);
             });
             i += r;
           }
@@ -264,7 +313,7 @@ class BlockedAttention {
   }
 
   void received_task(const KeyRange& chunk, Index owner, float* sums) {
-    const auto scratch = pool_.take(query_block * p_.d), queries = pool_.take(query_block * p_.d + lanes);
+    const auto scratch = pool_.take(query_block * (p_.d + lanes)), queries = pool_.take(query_block * p_.d + lanes);
     const auto weights = pool_.take(query_block * score_stride);
     const Index seen = chunk.end - chunk.begin, wide = (seen + tile_cols - 1) / tile_cols * tile_cols;
     double total[chunk_keys] = {};
@@ -280,7 +329,8 @@ class BlockedAttention {
           if (n == 0) continue;
           float* row = weights.get() + (i - b.begin) * score_stride;
           const auto at = static_cast<std::size_t>(head * p_.queries + i);
-          exp_row(row, n, wide, top_[at]);
+          if constexpr (pairs) map(row, row, n, [&](P x) { return ei::pmul(ei::psub(x, set(top_[at])), set(factor())); });
+          exp_row<false>(row, n, wide, pairs ? 0.0f : top_[at], 1.0f);
           const P s = set(share_[at]);
           for (Index j = 0; j < wide; j += lanes) store(part + j, fma(load(row + j), s, load(part + j)));
         }
@@ -289,7 +339,7 @@ class BlockedAttention {
     for (Index j = 0; j < seen; ++j) sums[chunk.begin + j] = static_cast<float>(total[j]);
   }
 
-  ThreadPool& threads_;
+  Threads& threads_;
   MemoryPool& pool_;
   const AttentionPlan& p_;
   const Tensor& q_;

@@ -20,6 +20,9 @@ namespace arrcoc {
 struct EigenOptions {
   int threads = 0;                                    ///< in all; 0 = as many as the hardware has
   std::size_t keep_bytes = std::size_t{1} << 30;      ///< free memory kept for reuse, at most
+  /// Products with bf16 weights and attention over several queries round their inputs to bf16 and sum in float32; everything else stays
+  /// float32. Without effect where the build has no AVX512-BF16.
+  bool bf16 = false;
   bool operator==(const EigenOptions&) const = default;
 };
 
@@ -35,7 +38,8 @@ class EigenBackend {
   using Cache = eigen::Cache;
 
   explicit EigenBackend(EigenOptions options = {})
-      : threads_(std::make_shared<eigen::ThreadPool>(options.threads)), pool_(std::make_shared<eigen::MemoryPool>(options.keep_bytes)) {}
+      : threads_(std::make_shared<eigen::ThreadPool>(options.threads)), pool_(std::make_shared<eigen::MemoryPool>(options.keep_bytes)),
+        bf16_(options.bf16 && eigen::bf16_products) {}
 
   int threads() const { return threads_->size(); }
   /// f(begin, end); an exception in f ends the loop and is rethrown here. Inside another loop it runs in place.
@@ -318,9 +322,13 @@ class EigenBackend {
     } else if (q.rows() == 1) {
       attend_one(*threads_, *pool_, plan, q, k, v, a.out, spec.want_received ? a.received.fill() : nullptr);
     } else {
-      eigen::BlockedAttention blocked(*threads_, *pool_, plan, q, k, v);
-      blocked.run(a.out, spec.want_received);
-      if (spec.want_received) blocked.received(a.received.fill());
+      const auto blocks = [&]<class Op>(Op) {
+        eigen::BlockedAttention<Op, eigen::ThreadPool> blocked(*threads_, *pool_, plan, q, k, v);
+        blocked.run(a.out, spec.want_received);
+        if (spec.want_received) blocked.received(a.received.fill());
+      };
+      if (bf16_ && plan.d % 2 == 0 && plan.scale > 0.0f) blocks(eigen::Pairs{});
+      else blocks(eigen::Floats{});
     }
     return a;
   }
@@ -503,7 +511,12 @@ class EigenBackend {
     with_weight(w, [&]<DType D>() {
       using T = eigen::stored_t<D>;
       const T* data = w.stored_row<T>(0);
-      if (w.transposed() && x.rows() <= eigen::unpacked_rows) eigen::few_rows_by_input<D>(*threads_, x.data(), x.stride(), x.rows(), w.in(), data, w.out(), init, out.fill(), out.stride());
+      if (D == DType::bf16 && bf16_ && !w.transposed() && w.in() % 2 == 0 && x.rows() > eigen::unpacked_rows) {
+        const auto pairs = pool_->take(x.rows() * w.in() / 2 + eigen::lanes);
+        for_rows(x.rows(), x.cols(), [&](Index i) { eigen::round_row(x.row(i), x.cols(), reinterpret_cast<std::uint16_t*>(pairs.get() + i * w.in() / 2)); });
+        eigen::gemm<eigen::Pairs>(*threads_, *pool_, pairs.get(), w.in() / 2, x.rows(), w.in() / 2, w.out(),
+                                  eigen::PackOutputs<DType::f32>{reinterpret_cast<const float*>(data), w.in() / 2}, init, out.fill(), out.stride());
+      } else if (w.transposed() && x.rows() <= eigen::unpacked_rows) eigen::few_rows_by_input<D>(*threads_, x.data(), x.stride(), x.rows(), w.in(), data, w.out(), init, out.fill(), out.stride());
       else if (w.transposed()) product(x, w.out(), eigen::PackInputs<D>{data, w.out()}, init, out);
       else if (x.rows() <= eigen::unpacked_rows) eigen::few_rows<D>(*threads_, x.data(), x.stride(), x.rows(), w.in(), data, w.in(), w.out(), init, out.fill(), out.stride());
       else product(x, w.out(), eigen::PackOutputs<D>{data, w.in()}, init, out);
@@ -518,6 +531,7 @@ class EigenBackend {
 
   std::shared_ptr<eigen::ThreadPool> threads_;
   std::shared_ptr<eigen::MemoryPool> pool_;
+  bool bf16_;
 };
 
 static_assert(check_backend<EigenBackend>());

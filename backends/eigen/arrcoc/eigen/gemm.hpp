@@ -2,9 +2,11 @@
 // Matrix products. C [M, N] = A [M, K] * B [K, N] in register tiles of `tile_rows` x 2 packets, both operands packed into contiguous
 // panels. Every element of C is a sum over k in ascending order, one chain of fused multiply-adds per block of `k_block`, whatever the
 // tile, the partition or the thread that computes it: a row's bits depend on nothing but that row and B.
+// With `Pairs` for the operation an element of A and B is two bf16 values, neighbours in k, and a step adds both products.
 #include <algorithm>
 #include <array>
 
+#include "arrcoc/eigen/bf16.hpp"
 #include "arrcoc/eigen/memory.hpp"
 #include "arrcoc/eigen/packet.hpp"
 #include "arrcoc/eigen/thread_pool.hpp"
@@ -37,7 +39,7 @@ EIGEN_ALWAYS_INLINE void with_rows(int rows, F&& f) {
 
 /// c[R, Q packets] = (accumulate ? c : init ? init[j] : 0) + a * b over `depth` steps. Element (i, k) of A is a[i * row_step + k * k_step];
 /// row k of B is b[k * Q * lanes].
-template <int R, int Q, Index row_step, Index k_step>
+template <int R, int Q, Index row_step, Index k_step, class Op = Floats>
 EIGEN_ALWAYS_INLINE void tile(const float* a, const float* b, Index depth, const float* init, bool accumulate, float* c, Index stride) {
   P acc[R * Q];
   unrolled<R * Q>([&](auto t) __attribute__((always_inline)) { acc[t] = set(0.0f); });
@@ -46,7 +48,7 @@ EIGEN_ALWAYS_INLINE void tile(const float* a, const float* b, Index depth, const
     unrolled<Q>([&](auto q) __attribute__((always_inline)) { row[q] = load(b + q * lanes); });
     unrolled<R>([&](auto i) __attribute__((always_inline)) {
       const P value = set(a[i * row_step]);
-      unrolled<Q>([&](auto q) __attribute__((always_inline)) { acc[i * Q + q] = fma(value, row[q], acc[i * Q + q]); });
+      unrolled<Q>([&](auto q) __attribute__((always_inline)) { acc[i * Q + q] = Op::step(value, row[q], acc[i * Q + q]); });
     });
     a += k_step;
     b += Q * lanes;
@@ -60,21 +62,21 @@ EIGEN_ALWAYS_INLINE void tile(const float* a, const float* b, Index depth, const
 }
 
 /// A tile whose last columns may lie outside C: they go through a buffer. `columns` <= Q * lanes are real.
-template <int R, int Q, Index row_step, Index k_step>
+template <int R, int Q, Index row_step, Index k_step, class Op>
 void edge_tile(const float* a, const float* b, Index depth, const float* init, bool accumulate, float* c, Index stride, Index columns) {
-  if (columns == Q * lanes) return tile<R, Q, row_step, k_step>(a, b, depth, init, accumulate, c, stride);
+  if (columns == Q * lanes) return tile<R, Q, row_step, k_step, Op>(a, b, depth, init, accumulate, c, stride);
   alignas(64) float buffer[R * Q * lanes] = {}, start[Q * lanes] = {};
   if (accumulate)
     for (Index i = 0; i < R; ++i) std::copy_n(c + i * stride, columns, buffer + i * Q * lanes);
   if (init != nullptr) std::copy_n(init, columns, start);
-  tile<R, Q, row_step, k_step>(a, b, depth, init != nullptr ? start : nullptr, accumulate, buffer, Q * lanes);
+  tile<R, Q, row_step, k_step, Op>(a, b, depth, init != nullptr ? start : nullptr, accumulate, buffer, Q * lanes);
   for (Index i = 0; i < R; ++i) std::copy_n(buffer + i * Q * lanes, columns, c + i * stride);
 }
 
 /// One packed group of rows against one panel of B of at most two packets.
-template <int Q>
+template <int Q, class Op>
 inline void group_tile(int rows, const float* a, const float* b, Index depth, const float* init, bool accumulate, float* c, Index stride, Index columns) {
-  with_rows(rows, [&]<int R>() { edge_tile<R, Q, 1, R>(a, b, depth, init, accumulate, c, stride, columns); });
+  with_rows(rows, [&]<int R>() { edge_tile<R, Q, 1, R, Op>(a, b, depth, init, accumulate, c, stride, columns); });
 }
 
 /// Transposes `rows` <= lanes rows of `depth` stored values into out[k * step + i]. With `pad`, rows up to `lanes` are written as zeros;
@@ -166,7 +168,7 @@ struct PackInputs {
 inline Index packed_size(Index depth, Index columns) { return depth * ((columns + lanes - 1) / lanes) * lanes; }
 
 /// c = a * b + init, all panels of one block of rows and columns, in the calling thread.
-template <class PackB>
+template <class Op, class PackB>
 void gemm_block(MemoryPool& pool, const float* a, Index a_stride, Index rows, Index depth, Index column, Index columns, const PackB& pack_b,
                 const float* init, float* c, Index c_stride) {
   const Index widest = std::min(depth, k_block);
@@ -184,8 +186,8 @@ void gemm_block(MemoryPool& pool, const float* a, Index a_stride, Index rows, In
         const Index real = std::min<Index>(q * lanes, columns - j);
         const float* start = k == 0 && init != nullptr ? init + column + j : nullptr;
         float* to = c + i * c_stride + column + j;
-        if (q == 2) group_tile<2>(r, group, panel, steps, start, k > 0, to, c_stride, real);
-        else group_tile<1>(r, group, panel, steps, start, k > 0, to, c_stride, real);
+        if (q == 2) group_tile<2, Op>(r, group, panel, steps, start, k > 0, to, c_stride, real);
+        else group_tile<1, Op>(r, group, panel, steps, start, k > 0, to, c_stride, real);
         panel += steps * q * lanes;
         j += q * lanes;
       }
@@ -196,7 +198,7 @@ void gemm_block(MemoryPool& pool, const float* a, Index a_stride, Index rows, In
 }
 
 /// C [rows, columns] = A [rows, depth] * B + init (a row, or null). Blocks of fixed size go to the threads.
-template <class PackB>
+template <class Op = Floats, class PackB>
 void gemm(ThreadPool& threads, MemoryPool& pool, const float* a, Index a_stride, Index rows, Index depth, Index columns, const PackB& pack_b,
           const float* init, float* c, Index c_stride) {
   if (rows == 0 || columns == 0) return;
@@ -213,7 +215,7 @@ void gemm(ThreadPool& threads, MemoryPool& pool, const float* a, Index a_stride,
   const auto block = [&](Index begin, Index end) {
     for (Index t = begin; t < end; ++t) {
       const Index i = t / column_blocks * high, j = t % column_blocks * wide;
-      gemm_block(pool, a + i * a_stride, a_stride, std::min(high, rows - i), depth, j, std::min(wide, columns - j), pack_b, init,
+      gemm_block<Op>(pool, a + i * a_stride, a_stride, std::min(high, rows - i), depth, j, std::min(wide, columns - j), pack_b, init,
                  c + i * c_stride, c_stride);
     }
   };

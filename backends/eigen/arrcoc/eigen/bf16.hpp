@@ -1,0 +1,76 @@
+#pragma once
+// Products of bf16 pairs, accumulated in float32 (AVX512-BF16). A "float" in such a buffer holds two bf16 values, the earlier in its low
+// half; it is moved and broadcast, never computed with.
+#include "arrcoc/eigen/packet.hpp"
+
+#if defined(__AVX512BF16__) && defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+namespace arrcoc::eigen {
+
+#if defined(__AVX512BF16__) && defined(__AVX512F__)
+inline constexpr bool bf16_products = true;
+#else
+inline constexpr bool bf16_products = false;   // this build has no instruction for them
+#endif
+
+/// One step of a product of float32 values.
+struct Floats {
+  static EIGEN_ALWAYS_INLINE P step(P a, P b, P sum) { return fma(a, b, sum); }
+};
+
+/// One step of a product of bf16 pairs.
+struct Pairs {
+  static EIGEN_ALWAYS_INLINE P step([[maybe_unused]] P a, [[maybe_unused]] P b, P sum) {
+#if defined(__AVX512BF16__) && defined(__AVX512F__)
+    return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
+#else
+    return sum;
+#endif
+  }
+};
+
+/// Rounded to bf16, to nearest, ties to even; NaN stays NaN. In the low half of each lane, the high half zero.
+EIGEN_ALWAYS_INLINE Word round_bf16(P x) {
+  Word w;
+  std::memcpy(&w, &x, sizeof w);
+  const Word rounded = (w + 0x7fffu + ((w >> 16) & 1u)) >> 16;
+  const Word nan = (w >> 16) | 0x40u;
+  const auto is_nan = (w & 0x7fffffffu) > 0x7f800000u;
+  return is_nan ? nan : rounded;
+}
+
+/// `lanes` values as bf16, next to each other.
+EIGEN_ALWAYS_INLINE void store_bf16(std::uint16_t* to, P x) {
+#if defined(__AVX512BF16__) && defined(__AVX512F__)
+  const __m256bh h = _mm512_cvtneps_pbh(x);
+  std::memcpy(to, &h, sizeof h);
+#else
+  const Half h = __builtin_convertvector(round_bf16(x), Half);
+  std::memcpy(to, &h, sizeof h);
+#endif
+}
+
+/// x[0..n) rounded to bf16; `to` may be x itself. Room for `lanes` more values is needed at the end.
+inline void round_row(const float* x, Index n, std::uint16_t* to) {
+  Index i = 0;
+  for (; i + lanes <= n; i += lanes) store_bf16(to + i, load(x + i));
+  if (i < n) store_bf16(to + i, load_part(x + i, n - i));
+}
+
+/// Lane i holds (first[i], second[i]) as a pair.
+EIGEN_ALWAYS_INLINE P pair(P first, P second) {
+  std::uint16_t a[lanes], b[lanes];
+  store_bf16(a, first);
+  store_bf16(b, second);
+  Half low, high;
+  std::memcpy(&low, a, sizeof a);
+  std::memcpy(&high, b, sizeof b);
+  const Word w = __builtin_convertvector(low, Word) | (__builtin_convertvector(high, Word) << 16);
+  P out;
+  std::memcpy(static_cast<void*>(&out), &w, sizeof w);
+  return out;
+}
+
+}  // namespace arrcoc::eigen

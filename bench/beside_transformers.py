@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""One picture and question on the same checkpoint: our stages beside Hugging Face transformers', interleaved in one sitting.
+
+usage: beside_transformers.py PROGRAM MODEL PICTURE [--backend eigen,torch] [--dtype bf16|f32] [--pairs 5] [--new 8] [--budgets 512,256,128]
+                              [--threads 2] [--json FILE]
+Ours: `answer --pipeline stock --json`, a fresh process each time (the file is in the page cache after the first). transformers: sdpa attention,
+loaded once with dtype=, one warm-up, then one forward for the vision tower, one for the prompt, one a token; as many positions as ours.
+Reported: medians of the pairs in milliseconds, ours / theirs, and for budgets prefill time against the ratio of positions.
+Exit 77 without torch and transformers.
+"""
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+
+try:
+    import torch
+    from transformers import AutoConfig, Qwen3VLForConditionalGeneration
+except ImportError as e:
+    print(f"skipped: {e}")
+    sys.exit(77)
+
+
+def ours(a, backend, *more):
+    command = [a.program, "answer", "-m", a.model, "-i", a.picture, "-p", a.question, "-n", str(a.new), "--ignore-eos", "--backend", backend,
+               "--dtype", a.dtype, "-t", str(a.threads), "--json", "-q", *more]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)}: {done.stderr}")
+    report = json.loads(done.stdout)
+    times = report["milliseconds"]
+    return dict(vision=times["vision"], prefill=times["prefill"], decode=times["decode"] / max(1, a.new - 1)), report
+
+
+class Theirs:
+    def __init__(self, a, positions):
+        torch.set_num_threads(a.threads)
+        self.model = Qwen3VLForConditionalGeneration.from_pretrained(a.model, dtype=torch.bfloat16 if a.dtype == "bf16" else torch.float32,
+                                                                    attn_implementation="sdpa", local_files_only=True).eval()
+        c, side = AutoConfig.from_pretrained(a.model), a.side // 16
+        patch = c.vision_config.patch_size ** 2 * 3 * c.vision_config.temporal_patch_size
+        self.pixels = torch.randn(side * side, patch, generator=torch.Generator().manual_seed(0)).to(self.model.dtype)
+        self.grid, tokens = torch.tensor([[1, side, side]]), side * side // 4
+        ids = [c.vision_start_token_id] + [c.image_token_id] * tokens + [c.vision_end_token_id]
+        plain = next(i for i in range(1000) if i not in (c.image_token_id, c.video_token_id, c.vision_start_token_id, c.vision_end_token_id))
+        self.ids = torch.tensor([ids + [plain] * (positions - len(ids))])
+        self.spent, self.new = 0.0, a.new
+        visual = self.model.model.visual
+        forward = visual.forward
+
+        def timed(*args, **kw):
+            start = time.perf_counter()
+            out = forward(*args, **kw)
+            self.spent = time.perf_counter() - start
+            return out
+        visual.forward = timed
+
+    @torch.inference_mode()
+    def run(self):
+        types = (self.ids == self.model.config.image_token_id).int()
+        start = time.perf_counter()
+        out = self.model(input_ids=self.ids, pixel_values=self.pixels, image_grid_thw=self.grid, mm_token_type_ids=types, attention_mask=torch.ones_like(self.ids), use_cache=True, logits_to_keep=1)
+        prefill = time.perf_counter() - start - self.spent
+        vision, cache, steps = self.spent, out.past_key_values, []
+        token = out.logits[:, -1:].argmax(-1)
+        for _ in range(self.new - 1):
+            start = time.perf_counter()
+            out = self.model(input_ids=token, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            steps.append(time.perf_counter() - start)
+            token = out.logits[:, -1:].argmax(-1)
+        return dict(vision=vision * 1e3, prefill=prefill * 1e3, decode=statistics.mean(steps) * 1e3)
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("program"), p.add_argument("model"), p.add_argument("picture")
+    p.add_argument("--backend", default="eigen,torch"), p.add_argument("--dtype", default="bf16"), p.add_argument("--json")
+    p.add_argument("--pairs", type=int, default=5), p.add_argument("--new", type=int, default=8), p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--budgets", default=""), p.add_argument("--question", default="What is the total on this receipt, and who paid it?")
+    a = p.parse_args()
+    backends, rows = a.backend.split(","), {}
+    first, report = ours(a, backends[0], "--pipeline", "stock")
+    h, w = report["pictures"][0]["resized"]
+    if h != w:
+        sys.exit(f"expected a square picture, got {h} x {w} after the resize")
+    a.side = h
+    positions = report["costs"]["sequence_length"]
+    theirs = Theirs(a, positions)
+    theirs.run()
+    for pair in range(a.pairs):
+        rows.setdefault("transformers", []).append(theirs.run())
+        for b in backends:
+            rows.setdefault(b, []).append(ours(a, b, "--pipeline", "stock")[0])
+        print(f"pair {pair + 1}: " + "; ".join(f"{n} " + " ".join(f"{k} {v:.0f}" for k, v in r[-1].items()) for n, r in rows.items()), file=sys.stderr, flush=True)
+    median = {n: {k: statistics.median(x[k] for x in r) for k in r[0]} for n, r in rows.items()}
+    result = dict(model=a.model.rstrip("/").split("/")[-1], dtype=a.dtype, threads=a.threads, side=a.side, positions=positions, pairs=a.pairs, milliseconds=median, ratio={}, budgets={})
+    for b in backends:
+        result["ratio"][b] = {k: statistics.median(o[k] / t[k] for o, t in zip(rows[b], rows["transformers"])) for k in median[b]}
+        for budget in [x for x in a.budgets.split(",") if x]:
+            times, counts = [], 0
+            for _ in range(3):
+                full, _ = ours(a, b, "--pipeline", "stock")
+                pruned, report = ours(a, b, "--budget", budget)
+                times.append(pruned["prefill"] / full["prefill"])
+                counts = report["costs"]["sequence_length"]
+            result["budgets"].setdefault(b, {})[budget] = dict(prefill_ratio=statistics.median(times), positions_ratio=counts / positions)
+    print(json.dumps(result, indent=1))
+    if a.json:
+        with open(a.json, "w") as f:
+            json.dump(result, f, indent=1)
+
+
+main()
