@@ -65,7 +65,8 @@ void apply_settings(const Settings& settings, const std::vector<Entry>& entries,
     return std::any_of(entries.begin(), entries.end(), [&](const Entry& e) {
       return e.kind == kind && e.name == stage && std::any_of(e.settings.begin(), e.settings.end(), [&](const ConfigField& f) { return f.path == field; }); });
   };
-  for (const auto& [path, value] : settings) {
+  for (const auto& setting : settings) {
+    const std::string &path = setting.first, &value = setting.second;
     bool used = false;
     for (SweepColumn& c : columns) {
       if (c.kind == ColumnKind::stock || c.kind == ColumnKind::downsample) continue;
@@ -77,7 +78,7 @@ void apply_settings(const Settings& settings, const std::vector<Entry>& entries,
       if (fits) c.spec.settings[path] = value;
       used = used || fits;
     }
-    require_that(used, Code::unknown_setting, "sweep", [&p = path] { return p + ": no pipeline of this sweep has that setting"; });
+    require_that(used, Code::unknown_setting, "sweep", [&] { return path + ": no pipeline of this sweep has that setting"; });
   }
 }
 

@@ -77,9 +77,9 @@ SweepGroup group_of(const Rows& rows, const std::string& seed, const Columns& co
   g.all = share_of(scores, [](const std::string&) { return true; });
   std::map<std::string, std::string, std::less<>> scenario;
   for (const SweepRow* r : rows) scenario[r->id] = r->scenario;
-  for (const auto& [id, name] : scenario)
-    if (!g.scenarios.contains(name))
-      if (const auto s = share_of(scores, [&](const std::string& other) { return scenario.at(other) == name; })) g.scenarios[name] = *s;
+  for (const auto& [id, own] : scenario)
+    if (!g.scenarios.contains(own))
+      if (const auto s = share_of(scores, [&, &name = own](const std::string& other) { return scenario.at(other) == name; })) g.scenarios[own] = *s;
   const Rows* full = rows_of("full", "all", "all");
   if (full == nullptr) full = rows_of("stock", "all", "all");
   if (full != nullptr && full->front() != &head && g.all) {

@@ -106,7 +106,7 @@ TEST_CASE("token figures, counted by hand on 2 x 5 tokens") {
   // boxes: token 1 whole, the left half of token 2, of 20 x 50 px
   const std::vector<Box> boxes{{0, 10, 10, 20}, {0, 20, 10, 25}};
   const std::vector<float> map{0.5f, 0.4f, 0.9f, 0.1f, 0.1f, 0, 0, 0.5f, 0, 0};
-  const std::vector<double> ink{1, 2, 3, 0, 4, 0, 0.001, 0, 0, 5};
+  const std::vector<double> ink{0.5, 2, 3, 0, 4, 0, 0.001, 0, 0, 5};
   const TokenFigures f = token_figures(a, map, boxes, ink, 20, 50, 0.5);
   CHECK(*f.recall == doctest::Approx(0.5));
   CHECK(*f.box_coverage == doctest::Approx(1 / 1.5));
@@ -116,11 +116,25 @@ TEST_CASE("token figures, counted by hand on 2 x 5 tokens") {
   CHECK(*f.auc == doctest::Approx((8 + 6) / 16.0));
   CHECK(*f.iou20 == doctest::Approx(1.0 / 3));  // tokens 2 and 0 against 1 and 2
   CHECK(*f.legibility == doctest::Approx((5 + 0) / 2.0));
-  CHECK(*f.ink_kept == doctest::Approx(3 / 15.001));
+  CHECK(*f.ink_kept == doctest::Approx(2.5 / 14.501));
   CHECK(*f.largest_hole == doctest::Approx(2.0 / 5));  // 4 and 9 hang together; 6 holds too little to count
   const TokenFigures without = token_figures(a, {}, {}, {}, 20, 50, 1);
   CHECK(!without.recall);
   CHECK(!without.ink_kept);
+}
+
+TEST_CASE("a hole is followed in every direction, and not across corners") {
+  Allocation a = keep_everything({3, 4});
+  a.kept = {0, 1, 5};
+  a.depth.assign(3, all_levels);
+  a.why.assign(3, {});
+  // dropped: the two right columns, the last row, and one token above its left end: right, down, left, up
+  const std::vector<double> ink{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  CHECK(*token_figures(a, {}, {}, ink, 3, 4, 1).largest_hole == doctest::Approx(9.0 / 12));
+  a.kept = {1, 3, 4, 6, 9, 11};
+  a.depth.assign(6, all_levels);
+  a.why.assign(6, {});
+  CHECK(*token_figures(a, {}, {}, ink, 3, 4, 1).largest_hole == doctest::Approx(1.0 / 12));
 }
 
 TEST_CASE("a flat map tells nothing: kept tokens count instead") {
