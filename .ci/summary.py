@@ -3,7 +3,7 @@ import json
 import pathlib
 import sys
 
-passed, failed, skipped, times = 0, [], [], []
+passed, failed, skipped, times, notes = 0, [], [], [], []
 for file in map(pathlib.Path, sys.argv[1:]):
     folder = file.parent.parent.name
     label = "" if folder == "check" else f" [{folder}]"
@@ -14,6 +14,7 @@ for file in map(pathlib.Path, sys.argv[1:]):
         test = json.loads(line)
         name = test["name"].split(" / ", 1)[-1] + label
         times.append((test["duration"], name))
+        notes += [line for line in (test.get("stdout") or "").splitlines() if line.startswith("time: ")]
         if test["result"] in ("OK", "EXPECTEDFAIL"):
             passed += 1
         elif test["result"] == "SKIP":
@@ -25,6 +26,8 @@ for file in map(pathlib.Path, sys.argv[1:]):
 print("\nslowest tests:")
 for seconds, name in sorted(times, reverse=True)[:10]:
     print(f"  {seconds:7.1f} s  {name}")
+for note in notes:
+    print(note)
 for title, names in (("skipped", skipped), ("failed", failed)):
     for name in names:
         print(f"{title}: {name}")

@@ -12,6 +12,7 @@
 #include "arrcoc/registry/builtin.hpp"
 #include "arrcoc/registry/engine.hpp"
 #include "arrcoc/registry/plugin.hpp"
+#include "engine_limits.hpp"
 
 namespace arrcoc {
 
@@ -36,6 +37,7 @@ class EngineOn final : public Engine {
     summary_.dtype = bf16 ? "bf16" : "f32";
   }
   const ModelSummary& model() const override { return summary_; }
+  MachineLimits limits() const override { return measure_limits(b_, folder_.config.stored_dtype == "bfloat16"); }
   std::vector<Entry> strategies() const override { return registry_.entries(); }
   void load_plugin(const std::filesystem::path& file) override { arrcoc::load_plugin(file, registry_); }
 

@@ -63,6 +63,7 @@ int run(int argc, char** argv) {
   add_scenes(app, command);
   add_sweep(app, command);
   add_compare(app, command);
+  add_bench(app, command);
   add_train(app, command);
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them

@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 
 EXPECTED = {"plain": "1 3 5", "eigen": "5", "files": "E401"}
 
@@ -64,6 +65,11 @@ def main():
             source = here / ("plain/main.cpp" if part == "plain" else part + ".cpp")
             run([*compiler, "-std=c++20", source, *flags, "-o", work / part])
             expect(work / part, part)
+            if part == "eigen":
+                example = a.source / "examples" / "pipeline_by_type.cpp"
+                start = time.monotonic()
+                run([*[c for c in compiler if c != "ccache"], "-std=c++20", "-O2", example, *flags, "-o", work / "example"])
+                print(f"time: examples/pipeline_by_type.cpp, {len(example.read_text().splitlines())} lines, compiles in {time.monotonic() - start:.1f} s")
     elif a.route in ("cmake", "absent"):
         want = parts if a.route == "cmake" else ["sorcery"]
         command = ["cmake", "-S", here / "cmake", "-B", work / "build", f"-DCMAKE_PREFIX_PATH={root}", f"-DSOURCES={here}",

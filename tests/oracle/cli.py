@@ -149,6 +149,25 @@ def main():
         check(run(*ask, "--system", "--budget", "-p", "-5?")[0] != 0, "a prompt is given once")
         check(run("answer", "-m", "demo", "-n", 2, "-p", "--budget")[0] == 0, "a question may look like a flag")
 
+        # bench: medians, and the share of the best that follows from them
+        code, out, _ = run("bench", "-m", "demo", "--size", "128x160", "--budgets", "4,9", "-n", 4, "--repeat", 1, "--json")
+        bench = json.loads(out)
+        best = bench["limits"]
+        check(code == 0 and best["flops_per_second"] > 1e8 and best["bytes_per_second"] > 1e7, "bench: limits of the machine")
+        check([r["visual_tokens"] for r in bench["runs"]] == [20, 4, 9] and bench["runs"][0]["pipeline"] == "stock", "bench: stock, then the budgets")
+        check([r["positions"] - bench["runs"][0]["positions"] for r in bench["runs"]] == [0, -16, -11], "bench: positions")
+        for r in bench["runs"]:
+            stages = {s["stage"]: s for s in r["stages"]}
+            check({"vision", "prefill", "decode"} <= set(stages), "bench: stages")
+            for s in (stages["vision"], stages["prefill"], stages["decode"]):
+                share = max(s["flops"] / best["flops_per_second"], s["bytes"] / best["bytes_per_second"]) / s["milliseconds"] * 1e3
+                check(s["flops"] > 0 and s["bytes"] > 0 and abs(s["share"] / share - 1) < 1e-3, f"bench: share of {s['stage']}")
+        code, out, _ = run("bench", "-m", "demo", "--size", 64, "-n", 2, "--repeat", 1, "-q")
+        check(code == 0 and b"of best" in out and b"prefill" in out, "bench: a table")
+        refused(2, "expected P or HxW pixels", "bench", "-m", "demo", "--size", "12")
+        refused(2, "--budgets", "bench", "-m", "demo", "--size", "64", "--budgets", "0")
+        refused(2, "--repeat", "bench", "-m", "demo", "--size", "64", "--repeat", "0")
+
         # the other verbs
         check(run("answer", "-p", "x", "-n", 2, env=quiet | {"ARRCOC_MODEL": "demo"})[0] == 0, "ARRCOC_MODEL")
         names = {(e["kind"], e["name"]) for e in json.loads(run("list", "--json")[1])["strategies"]}

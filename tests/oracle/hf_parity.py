@@ -92,15 +92,15 @@ def cases(pictures):
 
 
 class Program:
-    def __init__(self, path, backend, work):
-        self.path, self.backend, self.work, self.runs = str(pathlib.Path(path).resolve()), backend, work, 0
+    def __init__(self, path, backend, work, dtype="f32"):
+        self.path, self.backend, self.work, self.runs, self.dtype = str(pathlib.Path(path).resolve()), backend, work, 0, dtype
 
     def answer(self, model, question, extra):
         """Runs `answer`; returns its dump as arrays, or raises with what it wrote on stderr."""
         self.runs += 1
         dump, report = self.work / f"dump{self.runs:03d}", self.work / f"answer{self.runs:03d}.json"
         shutil.rmtree(dump, ignore_errors=True)  # of an earlier run with --keep
-        command = [self.path, "answer", "-m", str(model), "-p", question.text, "--dump", str(dump), "--json", str(report), "--backend", self.backend, "--dtype", "f32",
+        command = [self.path, "answer", "-m", str(model), "-p", question.text, "--dump", str(dump), "--json", str(report), "--backend", self.backend, "--dtype", self.dtype,
                    "--ignore-eos", "-t", "1", *extra]
         for p in question.pictures:
             command += ["-i", str(p)]

@@ -31,13 +31,13 @@ class Question:
 
 
 class Reference:
-    def __init__(self, folder):
+    def __init__(self, folder, dtype=torch.float32):
         self.folder = pathlib.Path(folder)
         moe = json.loads((self.folder / "config.json").read_text())["model_type"] == "qwen3_vl_moe"
         architecture = Qwen3VLMoeForConditionalGeneration if moe else Qwen3VLForConditionalGeneration
-        self.model = architecture.from_pretrained(self.folder, dtype=torch.float32, local_files_only=True,
+        self.model = architecture.from_pretrained(self.folder, dtype=dtype, local_files_only=True,
                                                   **({"experts_implementation": "eager"} if moe else {})).eval()
-        assert all(p.dtype == torch.float32 for p in self.model.parameters())
+        assert all(p.dtype == dtype for p in self.model.parameters())
         self.config = self.model.config
         self.tokenizer = tokenizers.Tokenizer.from_file(str(self.folder / "tokenizer.json"))
         self.preprocess = json.loads((self.folder / "preprocessor_config.json").read_text())

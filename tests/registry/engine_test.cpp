@@ -1,6 +1,7 @@
 // The engine on a small model on disk: stock against keep-all, what is computed and what is not, results as configs.
 #include <doctest/doctest.h>
 
+#include <fstream>
 #include <map>
 
 #include "arrcoc/io/config_json.hpp"
@@ -68,6 +69,27 @@ TEST_CASE("stock and full give the same bits; the gather ran") {
   CHECK(time_of(full, "decode_image") == 1.5);
   for (const char* stage : {"resize", "tokenize", "vision", "score", "balance", "allocate", "inject", "prefill", "decode"}) CHECK(time_of(full, stage) >= 0);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("memory does not grow over a hundred questions in a row") {
+  const auto resident = [] {  // pages of 4 KiB
+    std::ifstream file("/proc/self/statm");
+    long size = 0, pages = 0;
+    file >> size >> pages;
+    return pages;
+  };
+  const auto ask = [](Index i) {
+    AnswerRequest r = request(i % 3 == 0 ? "stock" : "default", 8 + i % 5);
+    r.pictures[0].image = noise_image(256 + 32 * (i % 4), 256, static_cast<std::uint64_t>(i));
+    engine().answer(r);
+  };
+  for (Index i = 0; i < 20; ++i) ask(i);
+  const long before = resident();
+  for (Index i = 0; i < 100; ++i) ask(i);
+  CHECK(before > 0);
+  CHECK(resident() - before < 512);
+}
+#endif
 
 TEST_CASE("the dump has the shapes it promises") {
   const auto d = dumped(request("default", 16));

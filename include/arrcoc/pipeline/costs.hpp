@@ -44,6 +44,17 @@ inline double language_flops(const TextConfig& t, Index rows, Index cached) {
   return static_cast<double>(t.layers) * (2 * l * (h * a * 2 + h * k * 2) + 4 * seen * a) + 2 * l * mlp + 2 * h * static_cast<double>(t.vocab_size);
 }
 
+/// Values in the matrices that one pass reads: of the tower with its mergers, and of the language model with its head (of a mixture, the
+/// experts of one token). Vectors and the embedding table's single rows are left out.
+inline double vision_weights(const VisionConfig& v) {
+  const auto d = static_cast<double>(v.hidden_size), i = static_cast<double>(v.intermediate_size), m = d * static_cast<double>(v.spatial_merge_size * v.spatial_merge_size);
+  return d * static_cast<double>(v.patch_values()) + static_cast<double>(v.depth) * (4 * d * d + 2 * d * i) +
+         static_cast<double>(1 + v.deepstack_taps.size()) * m * (m + static_cast<double>(v.out_hidden_size));
+}
+inline double language_weights(const TextConfig& t) {
+  return (language_flops(t, 1, 0) - 4.0 * static_cast<double>(t.layers * t.heads * t.head_dim)) / 2;
+}
+
 inline double kv_bytes(const TextConfig& t, Index rows) {
   return static_cast<double>(t.layers * 2 * t.kv_heads * t.head_dim * rows) * 4;
 }

@@ -117,6 +117,12 @@ struct ModelSummary {
   int threads = 0;
 };
 
+/// What a backend reaches at best on this machine, now.
+struct MachineLimits {
+  double flops_per_second = 0;   // of a large product
+  double bytes_per_second = 0;   // of weights read once
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -126,6 +132,8 @@ class Engine {
   /// Many questions about the same pictures, which are encoded once. Each answer is what `answer` gives for it alone: to the bit on eigen,
   /// elsewhere within the rounding of a shared prefix. A prefix's time is its first ask's.
   virtual ManyResult answer_many(const ManyRequest& request) = 0;
+  /// Measured with the backend's own products in the type that the weights are in; takes about a second.
+  virtual MachineLimits limits() const = 0;
   virtual std::vector<Entry> strategies() const = 0;
   /// Adds a plug-in's strategies (registry/plugin.hpp).
   virtual void load_plugin(const std::filesystem::path& file) = 0;

@@ -1,0 +1,168 @@
+// arrcoc bench: what each stage of an answer costs, and how near it comes to what the machine gives.
+#include <algorithm>
+#include <cstdio>
+
+#include "arrcoc/core/random.hpp"
+#include "arrcoc/io/atomic_file.hpp"
+#include "arrcoc/io/jsonl.hpp"
+#include "arrcoc/pipeline/costs.hpp"
+#include "question.hpp"
+
+namespace arrcoc::tools {
+namespace {
+
+struct BenchFlags : QuestionFlags {
+  std::string size = "1024";
+  std::vector<Index> budgets;
+  Index repeat = 3;
+};
+
+/// One stage of one run. Zero flops or bytes: not counted for this stage.
+struct Row {
+  std::string stage;
+  double milliseconds = 0, flops = 0, bytes = 0;
+  double gflops() const { return flops / milliseconds / 1e6; }
+  /// Of the time that arithmetic and memory would need at the measured limits, whichever is longer.
+  double share(const MachineLimits& m) const { return std::max(flops / m.flops_per_second, bytes / m.bytes_per_second) / (milliseconds / 1e3); }
+};
+
+struct Measured {
+  std::string name;
+  Costs costs;
+  std::vector<Row> rows;
+};
+
+double median(std::vector<double> v) {
+  std::sort(v.begin(), v.end());
+  return v.empty() ? 0 : (v[(v.size() - 1) / 2] + v[v.size() / 2]) / 2;
+}
+
+/// "512" or "512x768", in pixels.
+InputPicture noise_picture(const std::string& size, std::uint64_t seed) {
+  char x = 0, more = 0;
+  long h = 0, w = 0;
+  const int read = std::sscanf(size.c_str(), "%ld%c%ld%c", &h, &x, &w, &more);
+  if (read == 1) w = h;
+  require_that((read == 1 || (read == 3 && x == 'x')) && h >= 32 && w >= 32 && h <= 8192 && w <= 8192, Code::bad_usage, "size",
+               [&] { return "expected P or HxW pixels, 32 to 8192 a side, got '" + size + "'"; });
+  InputPicture p;
+  p.name = "noise";
+  p.image.height = h;
+  p.image.width = w;
+  p.image.rgb.resize(static_cast<std::size_t>(h * w * 3));
+  Rng rng(seed);
+  for (std::size_t i = 0; i < p.image.rgb.size(); ++i) p.image.rgb[i] = static_cast<std::uint8_t>(rng.below(256));
+  return p;
+}
+
+Measured measure(Engine& engine, const AnswerRequest& request, const std::string& name, Index repeat, Progress& progress) {
+  const ModelConfig& c = engine.model().config;
+  const double bytes = engine.model().stored_dtype == "bfloat16" || engine.model().stored_dtype == "float16" ? 2 : 4;
+  Measured m;
+  m.name = name;
+  std::vector<std::pair<std::string, std::vector<double>>> times;
+  for (Index i = 0; i <= repeat; ++i) {  // the first warms up
+    progress.stage(name + ", run " + std::to_string(i) + " of " + std::to_string(repeat));
+    const AnswerResult r = engine.answer(request);
+    if (i == 0) continue;
+    m.costs = r.costs;
+    for (const StageTime& t : r.times) {
+      auto at = std::find_if(times.begin(), times.end(), [&](const auto& x) { return x.first == t.stage; });
+      if (at == times.end()) at = times.insert(times.end(), {t.stage, {}});
+      at->second.push_back(t.milliseconds);
+    }
+  }
+  const auto tokens = static_cast<double>(std::max<Index>(1, request.generation.max_new_tokens - 1));
+  for (const auto& [stage, ms] : times) {
+    Row row{stage, median(ms), 0, 0};
+    if (stage == "vision") row.flops = m.costs.vision_flops + m.costs.merger_flops, row.bytes = vision_weights(c.vision) * bytes;
+    if (stage == "prefill") row.flops = m.costs.prefill_flops, row.bytes = language_weights(c.text) * bytes + m.costs.kv_bytes;
+    if (stage == "decode") row.flops = m.costs.decode_flops_per_token * tokens, row.bytes = (language_weights(c.text) * bytes + m.costs.kv_bytes) * tokens;
+    m.rows.push_back(row);
+  }
+  return m;
+}
+
+std::string number(double x) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.6g", x);
+  return text;
+}
+
+std::string to_json(const ModelSummary& model, const MachineLimits& limits, const std::vector<Measured>& all, Index repeat, double load_ms) {
+  std::string out = "{\"model\": " + io::string_line(model.identity) + ", \"backend\": \"" + model.backend + "\", \"dtype\": \"" + model.dtype + "\", \"threads\": " + std::to_string(model.threads) +
+                    ", \"repeat\": " + std::to_string(repeat) + ", \"load_milliseconds\": " + number(load_ms) + ", \"peak_memory_bytes\": " + number(peak_memory_bytes()) +
+                    ",\n \"limits\": {\"flops_per_second\": " + number(limits.flops_per_second) + ", \"bytes_per_second\": " + number(limits.bytes_per_second) + "},\n \"runs\": [";
+  for (const Measured& m : all) {
+    out += std::string(&m == all.data() ? "" : ",") + "\n  {\"pipeline\": " + io::string_line(m.name) + ", \"visual_tokens\": " + std::to_string(m.costs.visual_tokens_after) +
+           ", \"positions\": " + std::to_string(m.costs.sequence_length) + ", \"stages\": [";
+    for (const Row& r : m.rows)
+      out += std::string(&r == m.rows.data() ? "" : ",") + "\n    {\"stage\": \"" + r.stage + "\", \"milliseconds\": " + number(r.milliseconds) + ", \"flops\": " + number(r.flops) + ", \"bytes\": " +
+             number(r.bytes) + ", \"share\": " + number(r.flops + r.bytes > 0 ? r.share(limits) : 0) + "}";
+    out += "]}";
+  }
+  return out + "]}\n";
+}
+
+void print(const ModelSummary& model, const MachineLimits& limits, const std::vector<Measured>& all) {
+  std::printf("%s %s, %d threads; at best %.0f GFLOP/s and %.1f GB/s\n", model.backend.c_str(), model.dtype.c_str(), model.threads, limits.flops_per_second / 1e9, limits.bytes_per_second / 1e9);
+  for (const Measured& m : all) {
+    std::printf("\n%s: %lld visual tokens, %lld positions\n%-14s %10s %10s %10s %10s %8s\n", m.name.c_str(), static_cast<long long>(m.costs.visual_tokens_after),
+                static_cast<long long>(m.costs.sequence_length), "stage", "ms", "GFLOP", "GFLOP/s", "MB read", "of best");
+    double total = 0;
+    for (const Row& r : m.rows) {
+      total += r.milliseconds;
+      if (r.flops > 0) std::printf("%-14s %10.2f %10.2f %10.1f %10.1f %7.0f%%\n", r.stage.c_str(), r.milliseconds, r.flops / 1e9, r.gflops(), r.bytes / 1e6, 100 * r.share(limits));
+      else std::printf("%-14s %10.2f\n", r.stage.c_str(), r.milliseconds);
+    }
+    std::printf("%-14s %10.2f\n", "all", total);
+  }
+}
+
+int run_bench(BenchFlags& f, const Command& command) {
+  require_that(f.repeat >= 1, Code::bad_config, "bench", [&] { return "--repeat: expected at least 1, got " + std::to_string(f.repeat); });
+  require_that(f.run.max_new_tokens >= 2, Code::bad_config, "bench", "-n: expected at least 2, so that a token is decoded");
+  if (!f.prompt && !f.prompt_file) f.prompt = "What is the total on this receipt, and who paid it?";
+  f.run.ignore_eos = true;
+  Question q = read_question(f, command);
+  AnswerRequest& r = q.request;
+  if (r.pictures.empty()) r.pictures.push_back(noise_picture(f.size, r.seed));
+  Progress progress(f.quiet);
+  progress.stage("loading the model");
+  const auto start = std::chrono::steady_clock::now();
+  const std::unique_ptr<Engine> engine = open_engine(f);
+  const double load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  size_in_tokens(f, engine->model(), r);
+  progress.stage("measuring the machine");
+  const MachineLimits limits = engine->limits();
+  std::vector<Measured> all;
+  AnswerRequest stock = r;
+  stock.stock = true;
+  all.push_back(measure(*engine, stock, "stock", f.repeat, progress));
+  r.stock = false;
+  for (const Index k : f.budgets) {
+    require_that(k >= 1, Code::bad_budget, "bench", [&] { return "--budgets: expected tokens, at least 1, got " + std::to_string(k); });
+    r.budget = {k, 0};
+    all.push_back(measure(*engine, r, full_name(r.pipeline, r.budget), f.repeat, progress));
+  }
+  progress.stop();
+  if (f.json) io::write_file(f.json->empty() ? "-" : *f.json, to_json(engine->model(), limits, all, f.repeat, load_ms));
+  else print(engine->model(), limits, all);
+  return 0;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Command& command) {
+  auto flags = std::make_shared<BenchFlags>();
+  flags->run.max_new_tokens = 8;
+  CLI::App* verb = app.add_subcommand("bench", "times every stage of an answer beside what the machine gives at best");
+  add_question_flags(*verb, *flags, command);
+  verb->add_option("-n,--max-new-tokens", flags->run.max_new_tokens, "tokens of the answer, at least 2");
+  verb->add_option("--size", flags->size, "P or HxW px of a picture of noise, when there is no -i");
+  verb->add_option("--budgets", flags->budgets, "visual tokens of the pruned runs, comma-separated")->delimiter(',');
+  verb->add_option("--repeat", flags->repeat, "runs after the first; medians are shown");
+  verb->callback([flags, &command] { command.run = [flags, &command] { return run_bench(*flags, command); }; });
+}
+
+}  // namespace arrcoc::tools
