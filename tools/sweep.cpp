@@ -121,7 +121,7 @@ std::vector<std::pair<std::string, std::string>> run_head(const SweepFlags& f, c
   return {{"arrcoc", json_text(build_info.version)},
           {"build", "{\"compiler\":" + json_text(build_info.compiler) + ",\"type\":" + json_text(build_info.build_type) + ",\"native\":" + (build_info.native ? "true" : "false") + "}"},
           {"model", "{\"path\":" + json_text(m.path) + ",\"identity\":" + json_text(m.identity) + ",\"untrained\":" + (m.untrained ? "true" : "false") + "}"},
-          {"backend", "{\"name\":" + json_text(m.backend) + ",\"threads\":" + std::to_string(m.threads) + "}"},
+          {"backend", "{\"name\":" + json_text(m.backend) + ",\"dtype\":\"" + m.dtype + "\",\"threads\":" + std::to_string(m.threads) + "}"},
           {"data", "{\"path\":" + json_text(f.data) + ",\"questions\":" + std::to_string(questions) + ",\"pictures\":" + std::to_string(pictures) + ",\"split\":" + json_text(f.split) +
                        ",\"scenarios\":" + listed(f.scenarios, json_text) + ",\"limit\":" + std::to_string(f.limit) + "}"},
           {"run", "{\"model_free\":" + std::string(f.model_free ? "true" : "false") + ",\"max_new_tokens\":" + std::to_string(f.run.max_new_tokens) + ",\"system\":" + json_text(f.system) +
