@@ -23,6 +23,7 @@
 #include "arrcoc/texture/texture13.hpp"
 #include "arrcoc/scorers/contrast.hpp"
 #include "arrcoc/scorers/information.hpp"
+#include "arrcoc/scorers/learned.hpp"
 #include "arrcoc/scorers/participatory.hpp"
 #include "arrcoc/scorers/perspectival.hpp"
 #include "arrcoc/scorers/softmax_channel_entropy.hpp"

@@ -11,6 +11,7 @@
 #include "arrcoc/balancers/flat.hpp"
 #include "arrcoc/balancers/tension.hpp"
 #include "arrcoc/injectors/gather.hpp"
+#include "arrcoc/registry/learned.hpp"
 #include "arrcoc/registry/registry.hpp"
 #include "arrcoc/scorers/contrast.hpp"
 #include "arrcoc/scorers/information.hpp"
@@ -30,6 +31,7 @@ void register_builtin(Registry<B>& r) {
   r.template add_scorer<ParticipatoryScorer>({"ARR-COC notes, query-patch cosine", {"A9", "K5", "K6"}, "how much the token speaks to the question", "O(N D)"});
   r.template add_scorer<ContrastScorer>({"Itti, Koch, Niebur 1998, section 2", {}, "distance from the mean of the neighbouring cells", "O(N C)"});
   r.template add_scorer<SoftmaxChannelEntropyScorer>({"ARR-COC notes, first sketch", {}, "entropy of the softmax over channels, the old fault kept for comparison", "O(N C)"});
+  add_learned(r);  // reads a file, so it is more than a type
 
   r.template add_balancer<AdaptiveTensionBalancer>({"ARR-COC notes, opponent processing", {"A10", "L1", "L2", "L3", "L4"}, "maps weighed by tensions and by how coherent each map is", "O(M N log N)"});
   r.template add_balancer<FixedWeightsBalancer>({"ARR-COC notes, fixed weights", {"L6", "L11"}, "a weighted sum of normalised maps", "O(M N)"});
