@@ -1,7 +1,7 @@
 // Where the memory of a mixture-of-experts model goes on the Eigen backend: a prefill of ROWS random ids, then NEW single ones.
 //   mixture_memory MODEL [ROWS = 4] [NEW = 8] [THREADS = 0]
 // One line a step: name, milliseconds, experts used, their bytes in the file, resident bytes of the mapped weights, resident bytes
-// of everything else, peak resident bytes of the process. bench/mixture.py writes a model and reads these lines.
+// of everything else, peak resident bytes of the process. bench/real_shapes.py writes a model and reads these lines.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>

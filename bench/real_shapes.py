@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Random mixture-of-experts checkpoints of the published widths, and the memory a run on them takes.
+"""Random checkpoints of published shapes, dense and mixtures of experts, and the memory a run on a mixture takes.
 
-usage: mixture.py write DIR [--shape 30b|235b] [--layers N] [--newer]     bf16, streamed: under 1 GB of memory whatever the size
-       mixture.py run PROGRAM DIR [--rows N] [--new N]                    PROGRAM is bench/mixture_memory; exit 1 if more of the file is
+usage: real_shapes.py write DIR [--shape 2b|30b|235b] [--layers N] [--newer]     bf16, streamed: under 1 GB of memory whatever the size
+       real_shapes.py run PROGRAM DIR [--rows N] [--new N]                    PROGRAM is bench/mixture_memory; exit 1 if more of the file is
                                                                           resident than the layers' dense weights and the experts in use
-       mixture.py sizes [--shape ...] [--layers N]                        what `write` would need on disk
+       real_shapes.py sizes [--shape ...] [--layers N]                        what `write` would need on disk
 
-The vision tower is whole; the language model is cut to N layers (default 4). Weights have deviation 2/sqrt(fan in), norms are 1 +- 0.3.
+The vision tower is whole; the language model of a mixture is cut to N layers (default 4), that of 2b has its 28. Weights have deviation 2/sqrt(fan in), norms are 1 +- 0.3.
 --newer stores the experts as transformers 5 saves them ([E, 2I, H]) instead of as released ([E, H, 2I]). `write` refuses when the disk
 has less than it needs and 5 % to spare. Exit status 77: a Python package is missing.
 """
@@ -22,30 +22,45 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "tests" / "oracle"))
 SHARD = 2 << 30
 CHUNK = 1 << 23
-SHAPES = {
-    "30b": dict(hidden=2048, heads=32, kv=4, inner=768, intermediate=6144),
-    "235b": dict(hidden=4096, heads=64, kv=4, inner=1536, intermediate=12288),
+SHAPES = {  # no inner width: dense, with the head tied to the embedding
+    "2b": dict(hidden=2048, heads=16, kv=8, intermediate=6144, layers=28),
+    "30b": dict(hidden=2048, heads=32, kv=4, inner=768, intermediate=6144, layers=4),
+    "235b": dict(hidden=4096, heads=64, kv=4, inner=1536, intermediate=12288, layers=4),
 }
 EXPERTS, PER_TOKEN, VOCAB, HEAD_DIM = 128, 8, 151936, 128
-VISION = dict(depth=27, hidden_size=1152, num_heads=16, intermediate_size=4304, patch_size=16, temporal_patch_size=2, spatial_merge_size=2,
-              in_channels=3, num_position_embeddings=2304, deepstack_visual_indexes=[8, 16, 24], hidden_act="gelu_pytorch_tanh", model_type="qwen3_vl_moe")
+
+
+def vision(shape):
+    small = shape == "2b"
+    return dict(depth=24 if small else 27, hidden_size=1024 if small else 1152, num_heads=16, intermediate_size=4096 if small else 4304, patch_size=16,
+                temporal_patch_size=2, spatial_merge_size=2, in_channels=3, num_position_embeddings=2304,
+                deepstack_visual_indexes=[5, 11, 17] if small else [8, 16, 24], hidden_act="gelu_pytorch_tanh", model_type=model_type(shape))
+
+
+def model_type(shape):
+    return "qwen3_vl_moe" if "inner" in SHAPES[shape] else "qwen3_vl"
 
 
 def tensors(shape, layers, newer):
     """[(name, shape, fan in)]; fan in 0: a norm's weight, -1: a bias."""
     s, m = SHAPES[shape], "model.language_model."
-    h, a, k, i = s["hidden"], s["heads"] * HEAD_DIM, s["kv"] * HEAD_DIM, s["inner"]
+    h, a, k, i, dense = s["hidden"], s["heads"] * HEAD_DIM, s["kv"] * HEAD_DIM, s.get("inner"), s["intermediate"]
     out = [(m + "embed_tokens.weight", [VOCAB, h], h)]
     for layer in range(layers):
         p = f"{m}layers.{layer}."
         out += [(p + "input_layernorm.weight", [h], 0), (p + "post_attention_layernorm.weight", [h], 0),
                 (p + "self_attn.q_norm.weight", [HEAD_DIM], 0), (p + "self_attn.k_norm.weight", [HEAD_DIM], 0),
                 (p + "self_attn.q_proj.weight", [a, h], h), (p + "self_attn.k_proj.weight", [k, h], h), (p + "self_attn.v_proj.weight", [k, h], h),
-                (p + "self_attn.o_proj.weight", [h, a], a), (p + "mlp.gate.weight", [EXPERTS, h], h),
+                (p + "self_attn.o_proj.weight", [h, a], a)]
+        if i is None:
+            out += [(p + "mlp.gate_proj.weight", [dense, h], h), (p + "mlp.up_proj.weight", [dense, h], h), (p + "mlp.down_proj.weight", [h, dense], dense)]
+            continue
+        out += [(p + "mlp.gate.weight", [EXPERTS, h], h),
                 (p + "mlp.experts.gate_up_proj", [EXPERTS, 2 * i, h] if newer else [EXPERTS, h, 2 * i], h),
                 (p + "mlp.experts.down_proj", [EXPERTS, h, i] if newer else [EXPERTS, i, h], i)]
-    out += [(m + "norm.weight", [h], 0), ("lm_head.weight", [VOCAB, h], h)]
-    v, d, f = "model.visual.", VISION["hidden_size"], VISION["intermediate_size"]
+    out += [(m + "norm.weight", [h], 0)] + ([("lm_head.weight", [VOCAB, h], h)] if i else [])
+    tower = vision(shape)
+    v, d, f = "model.visual.", tower["hidden_size"], tower["intermediate_size"]
 
     def linear(name, rows, cols):
         return [(name + ".weight", [rows, cols], cols), (name + ".bias", [rows], -1)]
@@ -54,7 +69,7 @@ def tensors(shape, layers, newer):
         return [(name + ".weight", [n], 0), (name + ".bias", [n], -1)]
 
     out += [(v + "patch_embed.proj.weight", [d, 3, 2, 16, 16], 1536), (v + "patch_embed.proj.bias", [d], -1), (v + "pos_embed.weight", [2304, d], d)]
-    for j in range(VISION["depth"]):
+    for j in range(tower["depth"]):
         p = f"{v}blocks.{j}."
         out += norm(p + "norm1", d) + norm(p + "norm2", d) + linear(p + "attn.qkv", 3 * d, d) + linear(p + "attn.proj", d, d)
         out += linear(p + "mlp.linear_fc1", f, d) + linear(p + "mlp.linear_fc2", d, f)
@@ -122,17 +137,17 @@ def write(folder, shape, layers, newer):
 
     s, tokenizer = SHAPES[shape], make_tokenizer(64)
     ids = {t: tokenizer.token_to_id(t) for t in SPECIAL + PLAIN}
+    text = dict(vocab_size=VOCAB, hidden_size=s["hidden"], num_hidden_layers=layers, num_attention_heads=s["heads"], num_key_value_heads=s["kv"],
+                head_dim=HEAD_DIM, intermediate_size=s["intermediate"], hidden_act="silu", rms_norm_eps=1e-6, rope_theta=5000000,
+                max_position_embeddings=262144, attention_bias=False, bos_token_id=ids["<|endoftext|>"], eos_token_id=ids["<|im_end|>"],
+                rope_scaling=dict(rope_type="default", mrope_section=[24, 20, 20], mrope_interleaved=True), tie_word_embeddings="inner" not in s)
+    if "inner" in s:
+        text.update(moe_intermediate_size=s["inner"], num_experts=EXPERTS, num_experts_per_tok=PER_TOKEN, norm_topk_prob=True, decoder_sparse_step=1, mlp_only_layers=[])
     (folder / "config.json").write_text(json.dumps(dict(
-        architectures=["Qwen3VLMoeForConditionalGeneration"], model_type="qwen3_vl_moe", arrcoc_untrained=True, tie_word_embeddings=False, dtype="bfloat16",
+        architectures=["Qwen3VLMoeForConditionalGeneration" if "inner" in s else "Qwen3VLForConditionalGeneration"], model_type=model_type(shape),
+        arrcoc_untrained=True, tie_word_embeddings="inner" not in s, dtype="bfloat16",
         image_token_id=ids["<|image_pad|>"], video_token_id=ids["<|video_pad|>"], vision_start_token_id=ids["<|vision_start|>"],
-        vision_end_token_id=ids["<|vision_end|>"],
-        text_config=dict(vocab_size=VOCAB, hidden_size=s["hidden"], num_hidden_layers=layers, num_attention_heads=s["heads"], num_key_value_heads=s["kv"],
-                         head_dim=HEAD_DIM, intermediate_size=s["intermediate"], moe_intermediate_size=s["inner"], num_experts=EXPERTS,
-                         num_experts_per_tok=PER_TOKEN, norm_topk_prob=True, decoder_sparse_step=1, mlp_only_layers=[], hidden_act="silu",
-                         rms_norm_eps=1e-6, rope_theta=5000000, max_position_embeddings=262144, attention_bias=False,
-                         bos_token_id=ids["<|endoftext|>"], eos_token_id=ids["<|im_end|>"],
-                         rope_scaling=dict(rope_type="default", mrope_section=[24, 20, 20], mrope_interleaved=True)),
-        vision_config=dict(VISION, out_hidden_size=s["hidden"])), indent=2))
+        vision_end_token_id=ids["<|vision_end|>"], text_config=text, vision_config=dict(vision(shape), out_hidden_size=s["hidden"])), indent=2))
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE)
     (folder / "preprocessor_config.json").write_text(json.dumps(dict(
@@ -184,18 +199,19 @@ def main():
             v.add_argument("--new", type=int, default=8)
         else:
             v.add_argument("--shape", choices=SHAPES, default="30b")
-            v.add_argument("--layers", type=int, default=4)
+            v.add_argument("--layers", type=int)
             v.add_argument("--newer", action="store_true")
         if verb != "sizes":
             v.add_argument("folder", type=pathlib.Path)
     a = p.parse_args()
     if a.verb == "run":
         return run(a.program, a.folder, a.rows, a.new)
+    layers = a.layers or SHAPES[a.shape]["layers"]
     if a.verb == "write":
-        return write(a.folder, a.shape, a.layers, a.newer)
-    listed = tensors(a.shape, a.layers, a.newer)
+        return write(a.folder, a.shape, layers, a.newer)
+    listed = tensors(a.shape, layers, a.newer)
     experts = sum(size(s) for n, s, _ in listed if is_expert(n))
-    print(f"{a.shape}, {a.layers} layers: {sum(size(s) for _, s, _ in listed)} bytes, of them {experts} in experts")
+    print(f"{a.shape}, {layers} layers: {sum(size(s) for _, s, _ in listed)} bytes, of them {experts} in experts")
     return 0
 
 
