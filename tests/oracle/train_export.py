@@ -105,14 +105,14 @@ def main():
                 out = hf.generate(**inputs, max_new_tokens=TOKENS, do_sample=False)[0, inputs["input_ids"].shape[1]:].tolist()
             stops = set(hf.generation_config.eos_token_id)
             expected = [t for t in out if t not in stops]
-            text = processor.tokenizer.decode(expected)
+            text = processor.tokenizer.decode(expected, skip_special_tokens=True)
             grid = inputs["image_grid_thw"][0].tolist()
             golden.append("\t".join([question, str(grid[1] // 2), str(grid[2] // 2), " ".join(map(str, inputs["input_ids"][0].tolist()))]))
             for backend in a.backends.split(","):
                 name = f"{row['id']} {backend} '{question}'"
                 dump, report = root / f"dump{asked}", root / f"answer{asked}.json"
                 asked += 1
-                run([a.program, "answer", "-m", model, "-i", picture, "-p", question, "--pipeline", "stock", "--backend", backend, "-n", str(TOKENS),
+                run([a.program, "answer", "-m", model, "-i", picture, "-p", question, "--pipeline", "stock", "--backend", backend, "--dtype", "f32", "-n", str(TOKENS),
                      "-t", "1", "--dump", dump, "--json", report])
                 got = json.loads(report.read_text())
                 check(np.load(dump / "input_ids.npy").tolist() == inputs["input_ids"][0].tolist(), f"{name}: prompt ids differ")
