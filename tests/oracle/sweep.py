@@ -419,7 +419,7 @@ def main():
 
         # Ctrl-C: 130, and nothing half-written
         before = sorted(p.name for p in top.iterdir())
-        busy = subprocess.Popen([PROGRAM, *map(str, ["sweep", "-m", demo, "--data", data, "-n", 20000, "--dtype", "f32", "--pipeline", "full", "--out", top / "late"])], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        busy = subprocess.Popen([PROGRAM, *map(str, ["sweep", "-m", demo, "--data", data, "--pipeline", "random", "--budget", 16, "--seed", ",".join(map(str, range(3000))), "--out", top / "late"])], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(200):
             time.sleep(0.05)
             if any(p.name.startswith("late.partial") for p in top.iterdir()):
