@@ -127,6 +127,15 @@ def main():
         for backend in ("torch", "xtensor"):  # built in and equal, or refused by name
             code, out, err = run(*one, "--backend", backend, "--dtype", "f32", "--json")
             if code == 0:
+                for dtype in ("f32", "bf16"):  # the stock path and everything kept through the gather: the same bits
+                    logits = []
+                    for pipeline in ("stock", "full"):
+                        status, _, message = run(*one, "--backend", backend, "--dtype", dtype, "--pipeline", pipeline, "--dump", f"{backend}_{dtype}_{pipeline}")
+                        if status == 0:
+                            logits.append(pathlib.Path(f"{backend}_{dtype}_{pipeline}/logits.npy").read_bytes())
+                        else:
+                            check(dtype == "bf16" and "E301" in message, f"--backend {backend} --dtype {dtype}: {message}")
+                    check(len(set(logits)) <= 1, f"--backend {backend} --dtype {dtype}: stock and full give the same bits")
                 check(json.loads(out)["tokens"] == json.loads(run(*one, "--dtype", "f32", "--json")[1])["tokens"], f"--backend {backend}: the same tokens")
             else:
                 refused(2, f"'{backend}' is not built into this program", *one, "--backend", backend)

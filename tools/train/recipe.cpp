@@ -101,7 +101,8 @@ void apply_recipe(Recipe& recipe, const Settings& settings, std::string_view whe
   std::vector<std::string> tables;
   std::set<std::string, std::less<>> replaced;
   each_table(recipe, [&](std::string_view table, Shares&) { tables.emplace_back(table); });
-  for (const auto& [path, text] : settings) {
+  for (const auto& setting : settings) {
+    const std::string &path = setting.first, &text = setting.second;
     const std::size_t dot = path.find('.');
     if (dot == std::string::npos) {
       numbers.emplace(path, text);
