@@ -18,7 +18,7 @@ Q = "include/arrcoc/qwen3vl/"
 MUTATIONS = [
     ("vision GELU exact instead of tanh", Q + "vision_tower.hpp", "w.fc1_w, w.fc1_b), Gelu::tanh);", "w.fc1_w, w.fc1_b), Gelu::erf);"),
     ("merger GELU tanh instead of exact", Q + "vision_tower.hpp", "w.fc1_b), Gelu::erf), w.fc2_w", "w.fc1_b), Gelu::tanh), w.fc2_w"),
-    ("final norm epsilon 1e-5", Q + "language_model.hpp", "return b.rms_norm(x, norm_, config_.rms_norm_eps);\n  }\n\n  /// Feeds", "return b.rms_norm(x, norm_, 1e-5f);\n  }\n\n  /// Feeds"),
+    ("final norm epsilon 1e-5", Q + "language_model.hpp", "return b.rms_norm(x, norm_, config_.rms_norm_eps);\n  }\n\n  /// A state", "return b.rms_norm(x, norm_, 1e-5f);\n  }\n\n  /// A state"),
     ("layer norm epsilon 1e-4", Q + "vision_tower.hpp", "b.layer_norm(x, w.norm1_w, w.norm1_b, config_.norm_eps)", "b.layer_norm(x, w.norm1_w, w.norm1_b, 1e-4f)"),
     ("DeepStack levels reversed", Q + "model.hpp", "in.levels.push_back({rows, level});", "in.levels.insert(in.levels.begin(), {rows, level});"),
     ("tap one block late", Q + "vision_tower.hpp", "config_.deepstack_taps[k] == static_cast<Index>(j)", "config_.deepstack_taps[k] + 1 == static_cast<Index>(j)"),
