@@ -115,6 +115,18 @@ TEST_CASE("eigen: a row of a product depends on that row alone") {
   for (Index i = 0; i < 7; ++i) CHECK(same_bits(b.to_host(b.linear(b.slice_rows(x, i, i + 1), w)), b.to_host(b.slice_rows(few, i, i + 1))));
 }
 
+TEST_CASE("eigen: products of every height, packed by several threads, are the rows' own") {
+  EigenBackend alone({.threads = 1}), b({.threads = 4});
+  const Index depth = 600, columns = 70;   // three blocks of depth, a ragged panel
+  auto m = random_matrix(columns, depth, 1), rows = random_matrix(64, depth, 2);
+  const auto w = b.import_weight(conformance::stored(m, DType::f32, {columns, depth}), Layout::out_in);
+  const auto x = b.from_host(rows.floats(), 64, depth);
+  const auto want = alone.to_host(alone.linear(x, w));
+  for (Index n = 9; n <= 64; ++n)
+    for (int again = 0; again < 3; ++again)
+      CHECK(same_bits(b.to_host(b.linear(b.slice_rows(x, 0, n), w)), std::vector<float>(want.begin(), want.begin() + n * columns)));
+}
+
 TEST_CASE("eigen: a segment's attention is the bits of that segment alone") {
   EigenBackend b;
   const auto q = b.from_host(random_matrix(400, 64, 1).floats(), 400, 64), k = b.from_host(random_matrix(400, 64, 2).floats(), 400, 64);

@@ -98,8 +98,8 @@ inline void transpose_rows(const stored_t<D>* x, Index stride, int rows, Index d
       // Rows are far apart and short: the hardware's own prefetching comes too late.
       __builtin_prefetch(x + (i + lanes) * stride + k);
     }
-    if (!pad && step >= rows && k + lanes < depth) {
-      // Whole packets: what runs over is written again by the next k.
+    if (!pad && (depth - k - lanes + 1) * step >= lanes) {
+      // Whole packets: what runs over is written again by the next k, and stays inside this group.
       transpose(block);
       for (Index i = 0; i < lanes; ++i) store(out + (k + i) * step, block[i]);
     } else {
@@ -167,21 +167,40 @@ struct PackInputs {
 /// Floats that packing `columns` columns of `depth` takes.
 inline Index packed_size(Index depth, Index columns) { return depth * ((columns + lanes - 1) / lanes) * lanes; }
 
-/// c = a * b + init, all panels of one block of rows and columns, in the calling thread.
+/// A [rows, depth] packed whole: blocks of k_block columns one after the other, each in groups of rows. Read by every task of a product.
+inline std::shared_ptr<float> pack_all(ThreadPool& threads, MemoryPool& pool, const float* a, Index stride, Index rows, Index depth) {
+  constexpr Index high = 8 * tile_rows;   // whole groups, so that the layout is that of all rows at once
+  auto out = pool.take(rows * depth + lanes);
+  const Index chunks = (rows + high - 1) / high;
+  const auto chunk = [&](Index begin, Index end) {
+    for (Index t = begin; t < end; ++t) {
+      const Index k = t / chunks * k_block, i = t % chunks * high, steps = std::min(k_block, depth - k);
+      pack_rows(a + i * stride + k, stride, std::min(high, rows - i), steps, out.get() + rows * k + i * steps);
+    }
+  };
+  const Index blocks = chunks * ((depth + k_block - 1) / k_block);
+  if (rows * depth < 16384) chunk(0, blocks);
+  else threads.run(blocks, 1, chunk);
+  return out;
+}
+
+/// One block of c = a * b + init in the calling thread: `rows` rows and columns [column, column + columns). `a` points to the first of these rows in what
+/// pack_all made of `packed` rows.
 template <class Op, class PackB>
-void gemm_block(MemoryPool& pool, const float* a, Index a_stride, Index rows, Index depth, Index column, Index columns, const PackB& pack_b,
+void gemm_block(MemoryPool& pool, const float* a, Index packed, Index first, Index rows, Index depth, Index column, Index columns, const PackB& pack_b,
                 const float* init, float* c, Index c_stride) {
-  const Index widest = std::min(depth, k_block);
-  const auto packed_a = pool.take(rows * widest + lanes), packed_b = pool.take(packed_size(widest, columns));
+  const auto packed_b = pool.take(packed_size(std::min(depth, k_block), columns));
   for (Index k = 0; k < depth; k += k_block) {
     const Index steps = std::min(k_block, depth - k);
-    pack_rows(a + k, a_stride, rows, steps, packed_a.get());
     pack_b(k, steps, column, columns, packed_b.get());
-    const float* group = packed_a.get();
+    const float* group = a + packed * k + first * steps;
     for (Index i = 0; i < rows;) {
       const int r = group_rows(rows - i);
-      const float* panel = packed_b.get();
+      const float *panel = packed_b.get(), *next = group + r * steps;
+      const Index share = (r * steps * tile_cols + columns - 1) / columns;   // of the next group, asked for while a panel is at work
       for (Index j = 0; j < columns;) {
+        for (Index n = 0; n < share; n += 16) __builtin_prefetch(next + n, 0, 2);
+        next += share;
         const int q = panel_packets(j, columns);
         const Index real = std::min<Index>(q * lanes, columns - j);
         const float* start = k == 0 && init != nullptr ? init + column + j : nullptr;
@@ -197,7 +216,7 @@ void gemm_block(MemoryPool& pool, const float* a, Index a_stride, Index rows, In
   }
 }
 
-/// C [rows, columns] = A [rows, depth] * B + init (a row, or null). Blocks of fixed size go to the threads.
+/// C [rows, columns] = A [rows, depth] * B + init (a row, or null). A is packed once, a slab of rows at a time; blocks of C go to the threads.
 template <class Op = Floats, class PackB>
 void gemm(ThreadPool& threads, MemoryPool& pool, const float* a, Index a_stride, Index rows, Index depth, Index columns, const PackB& pack_b,
           const float* init, float* c, Index c_stride) {
@@ -207,21 +226,27 @@ void gemm(ThreadPool& threads, MemoryPool& pool, const float* a, Index a_stride,
       for (Index j = 0; j < columns; ++j) c[i * c_stride + j] = init != nullptr ? init[j] : 0.0f;
     return;
   }
-  const Index high = 32 * tile_rows;
-  Index wide = 256;
-  const Index row_blocks = (rows + high - 1) / high;
-  while (wide > tile_cols && row_blocks * ((columns + wide - 1) / wide) < 32) wide /= 2;
-  const Index column_blocks = (columns + wide - 1) / wide;
-  const auto block = [&](Index begin, Index end) {
-    for (Index t = begin; t < end; ++t) {
-      const Index i = t / column_blocks * high, j = t % column_blocks * wide;
-      gemm_block<Op>(pool, a + i * a_stride, a_stride, std::min(high, rows - i), depth, j, std::min(wide, columns - j), pack_b, init,
-                 c + i * c_stride, c_stride);
-    }
-  };
-  const Index blocks = row_blocks * column_blocks;
-  if (rows * columns * depth < 32768) block(0, blocks);
-  else threads.run(blocks, 1, block);
+  constexpr Index slab = 160 * tile_rows;
+  for (Index first = 0; first < rows; first += slab) {
+    const Index packed = std::min(slab, rows - first);
+    const auto a_packed = pack_all(threads, pool, a + first * a_stride, a_stride, packed, depth);
+    // Enough blocks for every thread; high ones pack B less often, wide ones read A less often. Bits do not depend on it.
+    const Index enough = 4 * threads.size();
+    Index wide = 256;
+    const Index high = (columns + wide - 1) / wide >= enough ? 80 * tile_rows : 32 * tile_rows, row_blocks = (packed + high - 1) / high;
+    while (wide > tile_cols && row_blocks * ((columns + wide - 1) / wide) < enough) wide /= 2;
+    const Index column_blocks = (columns + wide - 1) / wide;
+    const auto block = [&](Index begin, Index end) {
+      for (Index t = begin; t < end; ++t) {
+        const Index i = t % row_blocks * high, j = t / row_blocks * wide;
+        gemm_block<Op>(pool, a_packed.get(), packed, i, std::min(high, packed - i), depth, j, std::min(wide, columns - j), pack_b, init,
+                       c + (first + i) * c_stride, c_stride);
+      }
+    };
+    const Index blocks = row_blocks * column_blocks;
+    if (packed * columns * depth < 32768) block(0, blocks);
+    else threads.run(blocks, 1, block);
+  }
 }
 
 /// Dot products of R rows of x with one stored row: every row in four chains of packets, in an order that depends on n alone.
