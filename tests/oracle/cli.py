@@ -11,6 +11,9 @@ import sys
 import tempfile
 import time
 
+import checks
+from checks import check
+
 try:
     import numpy as np
     from PIL import Image
@@ -19,15 +22,6 @@ except ImportError as e:
     sys.exit(77)
 
 PROGRAM = str(pathlib.Path(sys.argv[1]).resolve())
-failures, count = [], 0
-
-
-def check(ok, what):
-    global count
-    count += 1
-    if not ok:
-        failures.append(what)
-        print("MISMATCH", what)
 
 
 def run(*args, env=None, stdin=b""):
@@ -200,8 +194,8 @@ def main():
         check(busy.returncode == 130, f"Ctrl-C: exit status {busy.returncode}")
         check(sorted(os.listdir(".")) == before, "Ctrl-C: nothing is left behind")
         os.chdir("/")
-    print(f"{'FAILED' if failures else 'passed'}: {count} checks, {len(failures)} mismatches")
-    return 1 if failures else 0
+    print(f"{'FAILED' if checks.problems else 'passed'}: {checks.made} checks, {len(checks.problems)} mismatches")
+    return 1 if checks.problems else 0
 
 
 if __name__ == "__main__":

@@ -9,6 +9,9 @@ import subprocess
 import sys
 import tempfile
 
+import checks
+from checks import check
+
 os.environ["HF_HUB_OFFLINE"] = "1"
 try:
     import numpy as np
@@ -21,15 +24,6 @@ except (ImportError, RuntimeError) as e:
 transformers.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
 program = sys.argv[1]
-failures = []
-checks = 0
-
-
-def check(good, what):
-    global checks
-    checks += 1
-    if not good:
-        failures.append(what)
 
 
 def run(*words):
@@ -105,10 +99,8 @@ def resaved_opens(folder, out, model, tokenizer):
 with tempfile.TemporaryDirectory() as scratch:
     demo, resaved = os.path.join(scratch, "demo"), os.path.join(scratch, "resaved")
     run("demo", demo, "1")
-    if not failures:
+    if not checks.problems:
         model, tokenizer, processor = demo_opens(demo)
         resaved_opens(demo, resaved, model, tokenizer)
-for f in failures[:10]:
-    print(f)
-print(f"model folder: transformers {transformers.__version__} opens the demo model {processor}, and we what it saves; {checks} checks, {len(failures)} failed")
-sys.exit(1 if failures else 0)
+print(f"model folder: transformers {transformers.__version__} opens the demo model {processor}, and we what it saves; {checks.made} checks, {len(checks.problems)} failed")
+sys.exit(1 if checks.problems else 0)

@@ -12,6 +12,9 @@ import subprocess
 import sys
 import tempfile
 
+import checks
+from checks import check
+
 try:
     import numpy as np
     from PIL import Image
@@ -19,12 +22,6 @@ except ImportError as e:
     print(f"scenes: skipped, {e.name} is not installed")
     sys.exit(77)
 
-problems = []
-
-
-def check(ok, what):
-    if not ok:
-        problems.append(what)
 
 
 def read_set(folder):
@@ -99,10 +96,8 @@ def main():
             run = subprocess.run([program, "scenes", *(["--out", str(root / "bad")] if "--out" not in flags else []), *flags], capture_output=True, text=True)
             check(run.returncode == status and words in run.stderr and run.stderr.count("\n") == 1, f"{flags}: exit {run.returncode}, {run.stderr!r}")
             check(not list(root.glob("bad*")), f"{flags}: something was left behind")
-    for p in problems[:20]:
-        print(p)
-    print(f"scenes: {seen} boxes checked, {len(problems)} problems")
-    return 1 if problems else 0
+    print(f"scenes: {seen} boxes checked, {len(checks.problems)} problems")
+    return 1 if checks.problems else 0
 
 
 if __name__ == "__main__":

@@ -14,6 +14,9 @@ import sys
 import tempfile
 import time
 
+import checks
+from checks import check
+
 try:
     import numpy as np
     from PIL import Image
@@ -23,15 +26,6 @@ except ImportError as e:
 
 PROGRAM = str(pathlib.Path(sys.argv[1]).resolve())
 Z = 1.959963984540054
-problems, count = [], 0
-
-
-def check(ok, what):
-    global count
-    count += 1
-    if not ok:
-        problems.append(what)
-        print("MISMATCH", what)
 
 
 def near(a, b, what, tolerance=1e-9):
@@ -429,8 +423,8 @@ def main():
         out, _ = busy.communicate(timeout=60)
         check(busy.returncode == 130 and out == b"", f"Ctrl-C: exit status {busy.returncode}")
         check(sorted(p.name for p in top.iterdir()) == before, f"Ctrl-C: nothing is left behind: {set(p.name for p in top.iterdir()) ^ set(before)}")
-    print(f"sweep: {count} checks, {len(problems)} mismatches: {'FAILED' if problems else 'ok'}")
-    return 1 if problems else 0
+    print(f"sweep: {checks.made} checks, {len(checks.problems)} mismatches: {'FAILED' if checks.problems else 'ok'}")
+    return 1 if checks.problems else 0
 
 
 if __name__ == "__main__":

@@ -13,6 +13,9 @@ import subprocess
 import sys
 import tempfile
 
+import checks
+from checks import check
+
 try:
     import numpy as np
     import torch
@@ -27,13 +30,6 @@ except ImportError as e:
 HERE = pathlib.Path(__file__).resolve().parent
 TOKENS = 24
 LIMIT = {False: 0.0, True: 1.2e-7}  # the Pillow class divides by 255 before it normalises: one rounding more (values lie in [-1, 1])
-problems = []
-
-
-def check(ok, what):
-    if not ok:
-        problems.append(what)
-        print(f"MISMATCH {what}", flush=True)
 
 
 class Processor:
@@ -127,8 +123,8 @@ def main():
             (HERE.parent / "golden/train").mkdir(exist_ok=True)
             (HERE.parent / "golden/train/prompt_ids.txt").write_text("\n".join(golden) + "\n")
     check(asked > 0, "nothing was asked")
-    print(f"train_export: transformers {transformers.__version__} ({processor.kind}), {right} of {asked} greedy answers equal, {len(problems)} mismatches")
-    return 1 if problems else 0
+    print(f"train_export: transformers {transformers.__version__} ({processor.kind}), {right} of {asked} greedy answers equal, {len(checks.problems)} mismatches")
+    return 1 if checks.problems else 0
 
 
 if __name__ == "__main__":

@@ -16,17 +16,13 @@ import sys
 import tempfile
 import time
 
+import checks
+from checks import check
+
 RECIPE = {"stage": "answers", "steps": 12, "batch": 1, "accumulate": 2, "questions": 2, "lines_low": 1, "lines_high": 1, "learning_rate": 0.001, "warm_up": 4,
           "cosine": 20, "bf16": False, "scenarios": {"receipt": 1, "shapes": 1}, "sizes": {"128x128": 2, "128x160": 1},
           "drops": {"none": 1, "random": 1, "boxes": 1}, "depth": {"all": 1, "tiers": 1}}
 QUICK = ["-t", "1", "--log-every", "4", "--evaluate-every", "12", "--evaluate-pictures", "2"]
-problems = []
-
-
-def check(ok, what):
-    if not ok:
-        problems.append(what)
-        print(f"MISMATCH {what}", flush=True)
 
 
 # --- what the files hold, read by hand ------------------------------------------------------------------------------
@@ -269,8 +265,8 @@ def main():
         interrupted(runs)
         runs.good("--recipe", runs.recipe, "--out", "warm", "--from", state, "--dtype", "bf16", "--steps", "2", "--seed", "9", *QUICK)
         check((runs.root / "warm/state.safetensors").exists() and step_of(runs.root / "warm/state.safetensors") == 2, "a new run from old weights does not start at step 0")
-    print(f"train_run: killed {kills} times (seed {seed}), {len(problems)} problems")
-    return 1 if problems else 0
+    print(f"train_run: killed {kills} times (seed {seed}), {len(checks.problems)} problems")
+    return 1 if checks.problems else 0
 
 
 if __name__ == "__main__":

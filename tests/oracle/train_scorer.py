@@ -13,6 +13,9 @@ import subprocess
 import sys
 import tempfile
 
+import checks
+from checks import check
+
 try:
     import numpy as np
 except ImportError as e:
@@ -20,13 +23,6 @@ except ImportError as e:
     sys.exit(77)
 
 HERE = pathlib.Path(__file__).resolve().parent
-problems = []
-
-
-def check(ok, what):
-    if not ok:
-        problems.append(what)
-        print(f"MISMATCH {what}", flush=True)
 
 
 def tensors(path):
@@ -115,8 +111,8 @@ def main():
         run("train", "scorer", *flags, "--out", root / "x", "--loss", "guess", status=2)
         run("train", "scorer", *flags, "--out", root / "absent/x", "--steps", "1", status=2)
         check(not (root / "x").exists(), "a refused run wrote its output")
-    print(f"train_scorer: recall at 1/4 random {every['random']:.3f}, scorer {every['recall']:.3f}, oracle {every['oracle']:.3f}; {seen} maps, {len(problems)} mismatches")
-    return 1 if problems else 0
+    print(f"train_scorer: recall at 1/4 random {every['random']:.3f}, scorer {every['recall']:.3f}, oracle {every['oracle']:.3f}; {seen} maps, {len(checks.problems)} mismatches")
+    return 1 if checks.problems else 0
 
 
 if __name__ == "__main__":

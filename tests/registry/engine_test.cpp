@@ -5,28 +5,15 @@
 #include <map>
 
 #include "arrcoc/io/config_json.hpp"
-#include "arrcoc/io/model_folder.hpp"
-#include "arrcoc/registry/engine.hpp"
 #include "arrcoc/registry/result_json.hpp"
-#include "io/temporary_folder.hpp"
 #include "pipeline/material.hpp"
+#include "registry/demo_engine.hpp"
 #include "registry/errors.hpp"
 
 using namespace arrcoc;
 using namespace arrcoc::tests;
 
 namespace {
-
-Engine& engine() {
-  static test::TemporaryFolder folder;
-  static const std::unique_ptr<Engine> e = [] {
-    io::write_demo_model(folder.path / "model", 3);
-    EngineOptions o;
-    o.model = (folder.path / "model").string();
-    return make_eigen_engine(o);
-  }();
-  return *e;
-}
 
 AnswerRequest request(std::string_view pipeline, Index budget = 0) {
   AnswerRequest r;
@@ -43,7 +30,7 @@ AnswerRequest request(std::string_view pipeline, Index budget = 0) {
 std::map<std::string, HostTensor> dumped(AnswerRequest r, AnswerResult* result = nullptr) {
   std::map<std::string, HostTensor> out;
   r.dump = [&](std::string_view name, const HostTensor& t) { out.emplace(name, t); };
-  AnswerResult answer = engine().answer(r);
+  AnswerResult answer = demo_engine().answer(r);
   if (result) *result = std::move(answer);
   return out;
 }
@@ -81,7 +68,7 @@ TEST_CASE("memory does not grow over a hundred questions in a row") {
   const auto ask = [](Index i) {
     AnswerRequest r = request(i % 3 == 0 ? "stock" : "default", 8 + i % 5);
     r.pictures[0].image = noise_image(256 + 32 * (i % 4), 256, static_cast<std::uint64_t>(i));
-    engine().answer(r);
+    demo_engine().answer(r);
   };
   for (Index i = 0; i < 20; ++i) ask(i);
   const long before = resident();
@@ -93,7 +80,7 @@ TEST_CASE("memory does not grow over a hundred questions in a row") {
 
 TEST_CASE("the dump has the shapes it promises") {
   const auto d = dumped(request("default", 16));
-  const Index length = d.at("input_ids").dim(0), vocabulary = engine().model().config.text.vocab_size, width = engine().model().config.text.hidden_size;
+  const Index length = d.at("input_ids").dim(0), vocabulary = demo_engine().model().config.text.vocab_size, width = demo_engine().model().config.text.hidden_size;
   CHECK(d.at("position_ids").shape == std::vector<Index>{3, length});
   CHECK(d.at("pixel_values").shape == std::vector<Index>{320, 1536});
   CHECK(d.at("vision").shape == std::vector<Index>{80, width});
@@ -109,16 +96,16 @@ TEST_CASE("the dump has the shapes it promises") {
 
 TEST_CASE("allocation alone: no language model, and no tower unless a stage looks at it") {
   AnswerRequest r = request("default", 16);
-  const AnswerResult whole = engine().answer(r);
+  const AnswerResult whole = demo_engine().answer(r);
   r.generate = false;
-  const AnswerResult alone = engine().answer(r);
+  const AnswerResult alone = demo_engine().answer(r);
   CHECK(alone.pictures[0].allocation == whole.pictures[0].allocation);
   CHECK(alone.costs.sequence_length == whole.costs.sequence_length);
   CHECK(alone.costs.deepstack_additions == whole.costs.deepstack_additions);
   CHECK(time_of(alone, "prefill") < 0);
   CHECK(time_of(alone, "vision") >= 0);
   r.pipeline = preset_pipeline("grid");
-  CHECK(time_of(engine().answer(r), "vision") < 0);
+  CHECK(time_of(demo_engine().answer(r), "vision") < 0);
 }
 
 TEST_CASE("evidence given by hand is evidence computed") {
@@ -150,7 +137,7 @@ TEST_CASE("the seed moves the random pipeline alone") {
     AnswerRequest r = request(pipeline, 16);
     r.seed = seed;
     r.generate = false;
-    return engine().answer(r).pictures[0].allocation.kept;
+    return demo_engine().answer(r).pictures[0].allocation.kept;
   };
   CHECK(kept("random", 1) == kept("random", 1));
   CHECK(kept("random", 1) != kept("random", 2));
@@ -161,13 +148,13 @@ TEST_CASE("the text comes as it is made, and stops when the caller says so") {
   AnswerRequest r = request("full");
   std::string streamed;
   r.on_text = [&](std::string_view piece) { streamed += piece; return true; };
-  const AnswerResult all = engine().answer(r);
+  const AnswerResult all = demo_engine().answer(r);
   CHECK(streamed == all.text);
   CHECK_FALSE(all.cancelled);
   int left = 2;
   r.on_text = nullptr;
   r.cancelled = [&] { return --left == 0; };
-  const AnswerResult cut = engine().answer(r);
+  const AnswerResult cut = demo_engine().answer(r);
   CHECK(cut.cancelled);
   CHECK(cut.tokens.size() == 2);
 }
@@ -175,28 +162,28 @@ TEST_CASE("the text comes as it is made, and stops when the caller says so") {
 TEST_CASE("text alone needs no picture; a question is needed") {
   AnswerRequest r = request("default");
   r.pictures.clear();
-  CHECK(engine().answer(r).tokens.size() == 5);
+  CHECK(demo_engine().answer(r).tokens.size() == 5);
   r.prompt.clear();
-  expect_error(Code::bad_prompt, "empty", [&] { engine().answer(r); });
+  expect_error(Code::bad_prompt, "empty", [&] { demo_engine().answer(r); });
   AnswerRequest oracle = request("oracle", 4);
   oracle.pictures[0].boxes.clear();
-  expect_error(Code::missing_evidence, "boxes", [&] { engine().answer(oracle); });
+  expect_error(Code::missing_evidence, "boxes", [&] { demo_engine().answer(oracle); });
   AnswerRequest nan = request("full");
   nan.generation.temperature = -1.f;
-  expect_error(Code::bad_config, "temperature", [&] { engine().answer(nan); });
+  expect_error(Code::bad_config, "temperature", [&] { demo_engine().answer(nan); });
 }
 
 TEST_CASE("a result is a valid config") {
   AnswerRequest r = request("default", 16);
   r.pipeline.settings["balancer.particularize"] = "0.75";
-  const AnswerResult result = engine().answer(r);
+  const AnswerResult result = demo_engine().answer(r);
   ResultNotes notes;
   notes.config = result.settings;
-  const std::string json = result_json(engine().model(), r, result, notes);
+  const std::string json = result_json(demo_engine().model(), r, result, notes);
   const Settings back = io::settings_from_json(json, "result");
   CHECK(back.at("balancer.particularize") == "0.75");
   CHECK(back.size() == result.settings.size());
   AnswerRequest again = request("default", 16);
   again.pipeline.settings = back;
-  CHECK(engine().answer(again).settings == result.settings);
+  CHECK(demo_engine().answer(again).settings == result.settings);
 }

@@ -1,27 +1,14 @@
 // Many questions about one picture: each answer is the one that `answer` gives for it alone.
 #include <doctest/doctest.h>
 
-#include "arrcoc/io/model_folder.hpp"
-#include "arrcoc/registry/engine.hpp"
-#include "io/temporary_folder.hpp"
 #include "pipeline/material.hpp"
+#include "registry/demo_engine.hpp"
 #include "registry/errors.hpp"
 
 using namespace arrcoc;
 using namespace arrcoc::tests;
 
 namespace {
-
-Engine& engine() {
-  static test::TemporaryFolder folder;
-  static const std::unique_ptr<Engine> e = [] {
-    io::write_demo_model(folder.path / "model", 3);
-    EngineOptions o;
-    o.model = (folder.path / "model").string();
-    return make_eigen_engine(o);
-  }();
-  return *e;
-}
 
 AnswerRequest shared_request() {
   AnswerRequest r;
@@ -59,7 +46,7 @@ TEST_CASE("many answers equal answers one by one, with and without shared beginn
     }
   for (const bool share : {true, false}) {
     m.share_prefix = share;
-    const ManyResult many = engine().answer_many(m);
+    const ManyResult many = demo_engine().answer_many(m);
     REQUIRE(many.answers.size() == m.asks.size());
     CHECK(!many.cancelled);
     CHECK(time_of(many.times, "vision") > 0);
@@ -72,7 +59,7 @@ TEST_CASE("many answers equal answers one by one, with and without shared beginn
       one.pipeline = m.asks[i].pipeline;
       one.budget = m.asks[i].budget;
       one.seed = m.asks[i].seed;
-      const AnswerResult alone = engine().answer(one), &together = many.answers[i];
+      const AnswerResult alone = demo_engine().answer(one), &together = many.answers[i];
       INFO(alone.pipeline, " ", one.prompt);
       CHECK(together.tokens == alone.tokens);
       CHECK(together.text == alone.text);
@@ -94,13 +81,13 @@ TEST_CASE("a prompt that keeps fewer tokens than a shared part wants is run whol
   m.shared = shared_request();
   m.shared.system.clear();
   for (const char* question : {"a", "What is the total?"}) m.asks.push_back(ask(question, "grid", 1));
-  const ManyResult many = engine().answer_many(m);
+  const ManyResult many = demo_engine().answer_many(m);
   for (std::size_t i = 0; i < 2; ++i) {
     AnswerRequest one = m.shared;
     one.prompt = m.asks[i].prompt;
     one.pipeline = m.asks[i].pipeline;
     one.budget = m.asks[i].budget;
-    CHECK(engine().answer(one).tokens == many.answers[i].tokens);
+    CHECK(demo_engine().answer(one).tokens == many.answers[i].tokens);
   }
 }
 
@@ -111,7 +98,7 @@ TEST_CASE("levels: a kept token receives those that are left in") {
     m.asks.push_back(ask("What is the total?", "grid", 16));
     m.asks.back().levels = levels;
   }
-  const ManyResult r = engine().answer_many(m);
+  const ManyResult r = demo_engine().answer_many(m);
   CHECK(r.answers[0].costs.deepstack_additions == 48);
   CHECK(r.answers[1].costs.deepstack_additions == 0);
   CHECK(r.answers[2].costs.deepstack_additions == 16);
@@ -122,23 +109,23 @@ TEST_CASE("levels: a kept token receives those that are left in") {
   }
   m.asks = {ask("What?", "stock")};
   m.asks[0].levels = 1;
-  expect_error(Code::bad_config, "levels", [&] { engine().answer_many(m); });
+  expect_error(Code::bad_config, "levels", [&] { demo_engine().answer_many(m); });
 }
 
 TEST_CASE("nothing asked: an empty prompt has an answer, and no tower runs where nobody looks") {
   ManyRequest m;
   m.shared = shared_request();
   m.asks = {ask("", "grid", 16)};
-  CHECK(engine().answer_many(m).answers[0].tokens.size() == 24);
+  CHECK(demo_engine().answer_many(m).answers[0].tokens.size() == 24);
   m.asks[0].generate = false;
-  const ManyResult r = engine().answer_many(m);
+  const ManyResult r = demo_engine().answer_many(m);
   CHECK(time_of(r.times, "vision") < 0);
   CHECK(r.answers[0].pictures[0].allocation.kept.size() == 16);
   CHECK(r.answers[0].costs.deepstack_additions == 48);
   CHECK(r.answers[0].tokens.empty());
   m.asks[0] = ask("", "default", 16);  // a zero query
   m.asks[0].generate = false;
-  CHECK(time_of(engine().answer_many(m).times, "vision") > 0);
+  CHECK(time_of(demo_engine().answer_many(m).times, "vision") > 0);
 }
 
 TEST_CASE("cancelled between answers and inside one") {
@@ -147,6 +134,6 @@ TEST_CASE("cancelled between answers and inside one") {
   for (int i = 0; i < 3; ++i) m.asks.push_back(ask("What is the total?", "grid", 16));
   Index asked = 0;
   m.shared.cancelled = [&] { return ++asked > 30; };
-  CHECK(engine().answer_many(m).cancelled);
+  CHECK(demo_engine().answer_many(m).cancelled);
   CHECK(asked == 31);
 }
