@@ -31,8 +31,12 @@ struct Example {
   Index image_height = 0, image_width = 0;
 };
 
-/// At most `max_questions`, drawn by the scene's seed.
-Example make_example(const scenes::Scene& scene, const ModelConfig& config, Index max_questions, std::uint64_t seed);
+/// At most `max_questions` of the scene's and `max_drills` of drills, drawn by the scene's seed.
+Example make_example(const scenes::Scene& scene, const ModelConfig& config, Index max_questions, std::uint64_t seed, Index max_drills = 0);
+
+/// Questions that ask to read on from a word ("Read on from coffee."): the words drawn after it, at most 24 characters. Only words that stand once in the picture
+/// are asked for. They teach to find a word and to copy what follows, with many more characters than the scenes' own questions have.
+std::vector<scenes::Question> reading_drills(const scenes::Scene& scene);
 
 /// The prompt up to and including <|vision_end|>, with `tokens` image pads.
 std::vector<TokenId> prefix_ids(Index tokens);

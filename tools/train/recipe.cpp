@@ -72,6 +72,7 @@ void StageConfig::validate() const {
   want(batch >= 1 && batch <= 4096, "batch", "1 to 4096", batch);
   want(accumulate >= 1, "accumulate", "at least 1", accumulate);
   want(questions >= 1, "questions", "at least 1", questions);
+  want(drills >= 0, "drills", "at least 0", drills);
   want(lines_low >= 0 && lines_low <= lines_high, "lines_low", "0 to lines_high", lines_low);
   want(lines_high <= 200, "lines_high", "at most 200", lines_high);
   want(learning_rate > 0 && learning_rate < 1, "learning_rate", "a number in (0, 1)", learning_rate);

@@ -171,11 +171,11 @@ class Session {
     return {c.seed, o_.threads, o_.device, c.bf16, c.average};
   }
 
-  Batch draw(const std::vector<scenes::SceneParams>& params, bool with_drops) {
+  Batch draw(const std::vector<scenes::SceneParams>& params, bool with_drops, Index drills = 0) {
     Batch batch;
     const auto levels = static_cast<Index>(trainer_.config().vision.deepstack_taps.size());
     for (const scenes::SceneParams& p : params) {
-      batch.examples.push_back(make_example(scenes::make_scene(p, atlas_), trainer_.config(), recipe_.config.questions, p.seed));
+      batch.examples.push_back(make_example(scenes::make_scene(p, atlas_), trainer_.config(), recipe_.config.questions, p.seed, drills));
       if (with_drops) batch.kept.push_back(drop_of(recipe_, batch.examples.back(), levels, p.seed));
     }
     return batch;
@@ -185,7 +185,7 @@ class Session {
     std::vector<scenes::SceneParams> params;
     for (Index i = 0; i < c.batch; ++i)
       params.push_back(scene_of(recipe_, training_seed(recipe_, static_cast<std::uint64_t>((trainer_.steps_done() * c.accumulate + pass) * c.batch + i))));
-    return draw(params, c.stage == "answers");
+    return draw(params, c.stage == "answers", c.stage == "answers" ? c.drills : 0);
   }
 
   std::string tell_window(Log& log, Watch& watch, const StepResult& sum, Index steps, Index step) {
