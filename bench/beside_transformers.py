@@ -3,13 +3,14 @@
 
 usage: beside_transformers.py PROGRAM MODEL PICTURE [--backend eigen,torch] [--dtype bf16|f32] [--pairs 5] [--new 8] [--budgets 512,256,128]
                               [--threads 2] [--json FILE]
-Ours: `answer --pipeline stock --json`, a fresh process each time (the file is in the page cache after the first). transformers: sdpa attention,
-loaded once with dtype=, one warm-up, then one forward for the vision tower, one for the prompt, one a token; as many positions as ours.
-Reported: medians of the pairs in milliseconds, ours / theirs, and for budgets prefill time against the ratio of positions.
+Ours: `arrcoc bench --repeat 1`, a process each time, its second run (both sides are warm). transformers: sdpa attention, loaded once with dtype=,
+one warm-up, then one forward for the vision tower, one for the prompt, one a token; as many positions as ours.
+Reported: medians of the pairs in milliseconds, ours / theirs, and for budgets prefill time against the ratio of positions, in one process.
 Exit 77 without torch and transformers.
 """
 import argparse
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -23,15 +24,17 @@ except ImportError as e:
     sys.exit(77)
 
 
-def ours(a, backend, *more):
-    command = [a.program, "answer", "-m", a.model, "-i", a.picture, "-p", a.question, "-n", str(a.new), "--ignore-eos", "--backend", backend,
-               "--dtype", a.dtype, "-t", str(a.threads), "--json", "-q", *more]
+def ours(a, backend):
+    """Milliseconds of the whole run, and for each budget (prefill in milliseconds, positions)."""
+    command = [a.program, "bench", "-m", a.model, "-i", a.picture, "-p", a.question, "-n", str(a.new), "--backend", backend, "--dtype", a.dtype, "-t", str(a.threads),
+               "--repeat", "1", "-q", "--json", "-"] + (["--budgets", a.budgets] if a.budgets else [])
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)}: {done.stderr}")
-    report = json.loads(done.stdout)
-    times = report["milliseconds"]
-    return dict(vision=times["vision"], prefill=times["prefill"], decode=times["decode"] / max(1, a.new - 1)), report
+    runs = json.loads(done.stdout)["runs"]
+    times = [{s["stage"]: s["milliseconds"] for s in run["stages"]} for run in runs]
+    whole = dict(vision=times[0]["vision"], prefill=times[0]["prefill"], decode=times[0]["decode"] / (a.new - 1))
+    return whole, [(t["prefill"], run["positions"]) for t, run in zip(times[1:], runs[1:])], runs[0]
 
 
 class Theirs:
@@ -80,32 +83,26 @@ def main():
     p.add_argument("--pairs", type=int, default=5), p.add_argument("--new", type=int, default=8), p.add_argument("--threads", type=int, default=2)
     p.add_argument("--budgets", default=""), p.add_argument("--question", default="What is the total on this receipt, and who paid it?")
     a = p.parse_args()
-    backends, rows = a.backend.split(","), {}
-    first, report = ours(a, backends[0], "--pipeline", "stock")
-    h, w = report["pictures"][0]["resized"]
-    if h != w:
-        sys.exit(f"expected a square picture, got {h} x {w} after the resize")
-    a.side = h
-    positions = report["costs"]["sequence_length"]
+    backends, rows, cut = a.backend.split(","), {}, {}
+    _, _, first = ours(a, backends[0])
+    a.side, positions = 32 * math.isqrt(first["visual_tokens"]), first["positions"]
+    if a.side ** 2 != 1024 * first["visual_tokens"]:
+        sys.exit(f"expected a square picture, got {first['visual_tokens']} visual tokens")
     theirs = Theirs(a, positions)
     theirs.run()
     for pair in range(a.pairs):
         rows.setdefault("transformers", []).append(theirs.run())
         for b in backends:
-            rows.setdefault(b, []).append(ours(a, b, "--pipeline", "stock")[0])
+            whole, pruned, _ = ours(a, b)
+            rows.setdefault(b, []).append(whole)
+            cut.setdefault(b, []).append([(t / whole["prefill"], n / positions) for t, n in pruned])
         print(f"pair {pair + 1}: " + "; ".join(f"{n} " + " ".join(f"{k} {v:.0f}" for k, v in r[-1].items()) for n, r in rows.items()), file=sys.stderr, flush=True)
     median = {n: {k: statistics.median(x[k] for x in r) for k in r[0]} for n, r in rows.items()}
     result = dict(model=a.model.rstrip("/").split("/")[-1], dtype=a.dtype, threads=a.threads, side=a.side, positions=positions, pairs=a.pairs, milliseconds=median, ratio={}, budgets={})
     for b in backends:
         result["ratio"][b] = {k: statistics.median(o[k] / t[k] for o, t in zip(rows[b], rows["transformers"])) for k in median[b]}
-        for budget in [x for x in a.budgets.split(",") if x]:
-            times, counts = [], 0
-            for _ in range(3):
-                full, _ = ours(a, b, "--pipeline", "stock")
-                pruned, report = ours(a, b, "--budget", budget)
-                times.append(pruned["prefill"] / full["prefill"])
-                counts = report["costs"]["sequence_length"]
-            result["budgets"].setdefault(b, {})[budget] = dict(prefill_ratio=statistics.median(times), positions_ratio=counts / positions)
+        for i, budget in enumerate(x for x in a.budgets.split(",") if x):
+            result["budgets"].setdefault(b, {})[budget] = dict(prefill_ratio=statistics.median(c[i][0] for c in cut[b]), positions_ratio=cut[b][0][i][1])
     print(json.dumps(result, indent=1))
     if a.json:
         with open(a.json, "w") as f:

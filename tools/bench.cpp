@@ -139,6 +139,7 @@ int run_bench(BenchFlags& f, const Command& command) {
   AnswerRequest stock = r;
   stock.stock = true;
   all.push_back(measure(*engine, stock, "stock", f.repeat, progress));
+  if (r.stock) r.pipeline = preset_pipeline("default");  // `--pipeline stock` leaves open what to prune with
   r.stock = false;
   for (const Index k : f.budgets) {
     require_that(k >= 1, Code::bad_budget, "bench", [&] { return "--budgets: expected tokens, at least 1, got " + std::to_string(k); });
