@@ -1,10 +1,12 @@
-// One very large picture through a small vision tower on the Eigen backend: peak memory and time.
-//   large_picture [SIDE_PX = 4096] [THREADS = 0]
+// One very large picture through a vision tower on the Eigen backend: peak memory and time. `small` is a whole tower of width 128,
+// `2b` the first two layers of the 2B shape with its merger, in bf16.
+//   large_picture [SIDE_PX = 4096] [THREADS = 0] [small | 2b]
 #include <sys/resource.h>
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 
 #include "arrcoc/core/random.hpp"
 #include "arrcoc/eigen.hpp"
@@ -14,17 +16,19 @@
 int main(int argc, char** argv) {
   using namespace arrcoc;
   const Index side = argc > 1 ? std::atol(argv[1]) : 4096;
+  const bool large = argc > 3 && std::string_view(argv[3]) == "2b";
   VisionConfig c;
-  c.depth = 4;
-  c.hidden_size = 128;
-  c.heads = 4;
-  c.intermediate_size = 512;
-  c.out_hidden_size = 128;
+  c.depth = large ? 2 : 4;
+  c.hidden_size = large ? 1024 : 128;
+  c.heads = large ? 16 : 4;
+  c.intermediate_size = 4 * c.hidden_size;
+  c.out_hidden_size = large ? 2048 : 128;
   c.patch_size = 16;
   c.temporal_patch_size = 2;
   c.spatial_merge_size = 2;
   c.position_embeddings = 2304;
-  c.deepstack_taps = {0, 1, 2};
+  if (large) c.deepstack_taps = {};
+  else c.deepstack_taps = {0, 1, 2};
   const Index d = c.hidden_size, w = 4 * d;
   // Shapes follow from the names, so that the list of tensors need not be written out again.
   const auto shape = [&](std::string_view n) -> std::vector<Index> {
@@ -35,7 +39,7 @@ int main(int argc, char** argv) {
     if (has("norm")) return {has("deepstack") ? w : d};
     if (has("qkv")) return weight ? std::vector<Index>{3 * d, d} : std::vector<Index>{3 * d};
     if (has("attn.proj")) return weight ? std::vector<Index>{d, d} : std::vector<Index>{d};
-    const Index in = merger ? w : has("fc1") ? d : c.intermediate_size, out = merger ? (has("fc1") ? w : d) : has("fc1") ? c.intermediate_size : d;
+    const Index in = merger ? w : has("fc1") ? d : c.intermediate_size, out = merger ? (has("fc1") ? w : c.out_hidden_size) : has("fc1") ? c.intermediate_size : d;
     return weight ? std::vector<Index>{out, in} : std::vector<Index>{out};
   };
   const WeightLookup weights = [&](std::string_view name) -> std::optional<HostTensor> {
@@ -44,9 +48,12 @@ int main(int argc, char** argv) {
     Rng rng(derive_seed(1, name));
     std::vector<float> values(static_cast<std::size_t>(t.count()));
     for (float& v : values) v = static_cast<float>(rng.uniform() - 0.5) * 0.2f;
-    return host_tensor(std::move(values), t.shape);
+    if (!large || t.shape.size() < 2) return host_tensor(std::move(values), t.shape);
+    std::vector<std::uint16_t> halves;
+    for (const float v : values) halves.push_back(f32_to_bf16(v));
+    return host_tensor(std::move(halves), t.shape);
   };
-  EigenBackend backend({.threads = argc > 2 ? std::atoi(argv[2]) : 0});
+  EigenBackend backend({.threads = argc > 2 ? std::atoi(argv[2]) : 0, .bf16 = large});
   const qwen3vl::VisionTower<EigenBackend> tower(backend, c, weights);
   Image picture(side, side);
   Rng rng(2);

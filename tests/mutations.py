@@ -94,7 +94,10 @@ def main() -> int:
                     raise SystemExit(f"does not compile: {done.stderr[:2000]}")
                 objects.append(str(o))
             subprocess.run(flags + objects + ["-o", str(tree / "t")] + shlex.split(a.link), check=True)
-            return subprocess.run([str(tree / "t"), "--minimal"], capture_output=True).returncode == 0
+            try:
+                return subprocess.run([str(tree / "t"), "--minimal"], capture_output=True, timeout=300).returncode == 0
+            except subprocess.TimeoutExpired:
+                return False
 
         if not passes():
             print("the unmutated tests fail")

@@ -71,6 +71,7 @@ void selfcheck_stages() {
   check_values("block 0 row 0", row("vision.block0", 0), {-0.287685, 1.198443, 0.566439, 0.484316});
   check_values("block 1 row 0", row("vision.block1", 0), {0.427687, 0.936921, 0.681357, 0.101070});
   check_values("block 1 row 7", row("vision.block1", 7), {-0.282392, -0.943239, -0.139343, 0.728528});
+  REQUIRE(encoded.vision.deepstack.size() == 2);
   const auto merged = t.backend.to_host(encoded.vision.tokens), deep0 = t.backend.to_host(encoded.vision.deepstack[0]),
              deep1 = t.backend.to_host(encoded.vision.deepstack[1]);
   check_values("merger row 0", merged, {-1.934466, 0.817997, -1.275175, 0.574559});
