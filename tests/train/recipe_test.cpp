@@ -68,6 +68,8 @@ TEST_CASE("what is wrong in a recipe is named") {
   CHECK(has(message(R"({"scenarios": {"receipt": 0}})"), "expected at least one share above 0"));
   CHECK(has(message(R"({"scenarios": {"receipt": -3}})"), "share"));
   CHECK(has(message(R"({"sizes": {"256": 1}})"), "HxW"));
+  CHECK(has(message(R"({"fonts": {"6": 1}})"), "whole number below 6"));
+  CHECK(has(message(R"({"fonts": {"Times": 1}})"), "any or a whole number"));
   CHECK(has(message(R"({"sizes": {"250x256": 1}})"), "HxW"));
   CHECK(has(message(R"({"drops": {"all": 1}})"), "none, random, grid, boxes"));
   CHECK(has(message(R"({"depth": {"deep": 1}})"), "all, tiers, random"));

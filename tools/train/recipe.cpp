@@ -15,6 +15,7 @@ template <class R, class F>
 void each_table(R& recipe, F&& f) {
   f("scenarios", recipe.scenarios);
   f("sizes", recipe.sizes);
+  f("fonts", recipe.fonts);
   f("drops", recipe.drops);
   f("keep_one_in", recipe.keep_one_in);
   f("depth", recipe.depth);
@@ -38,6 +39,11 @@ std::string unknown_name(std::string_view table, const std::string& name) {
   if (table == "keep_one_in") {
     Index n = 0;
     if (const std::string wrong = detail::from_text(name, n); !wrong.empty() || n < 1) return "expected a whole number of at least 1, got '" + name + "'";
+  }
+  if (table == "fonts" && name != "any") {
+    Index n = 0;
+    const auto families = static_cast<Index>(scenes::font_families.size());
+    if (!detail::from_text(name, n).empty() || n < 0 || n >= families) return "expected any or a whole number below " + std::to_string(families) + ", got '" + name + "'";
   }
   if (table == "sizes") {
     try {
@@ -165,6 +171,7 @@ scenes::SceneParams scene_of(const Recipe& recipe, std::uint64_t seed) {
   p.width = width;
   if (recipe.config.lines_high > 0)
     p.lines = recipe.config.lines_low + static_cast<Index>(rng.below(static_cast<std::uint64_t>(recipe.config.lines_high - recipe.config.lines_low + 1)));
+  if (const std::string& font = pick(recipe.fonts, rng); font != "any") p.font = std::stol(font);
   return p;
 }
 
