@@ -100,13 +100,13 @@ inline AttentionPlan plan_attention(const Tensor& q, const Tensor& k, const Tens
 /// With `halves` the results, not their sum, are rounded to bf16 and lie next to each other at the start of the row.
 template <bool halves>
 EIGEN_ALWAYS_INLINE float exp_row(float* x, Index n, Index width, float m, float factor) {
-  const P top = set(m), scale = set(factor);
+  const P top = set(m), scale = set(factor * 1.44269504f);
   const auto put = [&](Index j, P e) __attribute__((always_inline)) {
     if constexpr (halves) store_bf16(reinterpret_cast<std::uint16_t*>(x) + j, e);
     else store(x + j, e);
   };
   const auto value = [&](P v) __attribute__((always_inline)) {
-    if constexpr (halves) return exp(ei::pmul(ei::psub(v, top), scale));
+    if constexpr (halves) return exp2_short(ei::pmul(ei::psub(v, top), scale));
     else return exp(ei::psub(v, top));
   };
   P sum = set(0.0f);
@@ -257,7 +257,7 @@ class BlockedAttention {
     const auto scratch = pool_.take(query_block * (p_.d + lanes)), queries = pool_.take(query_block * p_.d + lanes);
     const auto weights = pool_.take(query_block * score_stride), sums = pool_.take(query_block * width);
     pack_queries(head, b, scratch.get(), queries.get());
-    float top[query_block], total[query_block];
+    float top[query_block], total[query_block], shrink[query_block];
     std::fill_n(top, rows, -std::numeric_limits<float>::infinity());
     std::fill_n(total, rows, 0.0f);
     std::fill_n(sums.get(), rows * width, 0.0f);
@@ -270,17 +270,24 @@ class BlockedAttention {
       for (Index j = 0; j < longest; j += key_block) {
         const Index seen = std::min(key_block, longest - j), wide = (seen + tile_cols - 1) / tile_cols * tile_cols;
         scores(queries.get(), rows, packed_keys(head, range.packed + j), wide, weights.get());
+        // Row by row each of these would wait for the one before.
+        const auto seen_by = [&](Index i) { return std::clamp<Index>(p_.visible(range, b.begin + i) - j, 0, seen); };
+        for (Index i = 0; i < rows; ++i) {
+          const Index n = seen_by(i);
+          const float m = n == 0 ? top[i] : std::max(top[i], max_of(weights.get() + i * score_stride, n));
+          shrink[i] = n == 0 ? 0.0f : (top[i] - m) * factor();
+          top[i] = m;
+        }
+        map(shrink, shrink, rows, [](P x) { return exp(x); });
         for (Index i = 0; i < rows; ++i) {
           float* row = weights.get() + i * score_stride;
-          const Index n = std::clamp<Index>(p_.visible(range, b.begin + i) - j, 0, seen);
+          const Index n = seen_by(i);
           if (n == 0) {
             std::fill_n(row, wide, 0.0f);
             continue;
           }
-          const float m = std::max(top[i], max_of(row, n)), shrink = eigen::first(exp(set((top[i] - m) * factor())));
-          total[i] = total[i] * shrink + exp_row<pairs>(row, n, wide, m, factor());
-          if (shrink != 1.0f) map(sums.get() + i * width, sums.get() + i * width, width, [&](P x) { return ei::pmul(x, set(shrink)); });
-          top[i] = m;
+          total[i] = total[i] * shrink[i] + exp_row<pairs>(row, n, wide, top[i], factor());
+          if (shrink[i] != 1.0f) map(sums.get() + i * width, sums.get() + i * width, width, [&](P x) { return ei::pmul(x, set(shrink[i])); });
         }
         const Index steps = (seen + per_float - 1) / per_float;
         for (Index c = 0; c < p_.dv;) {
