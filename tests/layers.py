@@ -52,6 +52,7 @@ THIRD_PARTY = [
     (r"boost/version\.hpp", {"include/arrcoc/core/config.hpp"}),
     (r"(doctest|benchmark)/", set()),
     (r"(sys/|netinet/|arpa/)|(unistd|fcntl|dlfcn|poll|spawn|pthread|sched|termios)\.h$", {"src", "tools", "backends/eigen"}),
+    (r"malloc\.h$", {"tools/main.cpp"}),
     (r"(immintrin|x86intrin|arm_neon)\.h$", {"backends/eigen", "texture", "qwen3vl"}),
 ]
 STANDARD = set("""algorithm any array atomic barrier bit bitset cassert ccomplex cctype cerrno cfenv cfloat charconv chrono cinttypes climits
