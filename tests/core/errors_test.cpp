@@ -35,7 +35,7 @@ TEST_CASE("docs/errors.md has one row for each code, with its name and exit stat
   }
   CHECK(codes.size() >= 26);
   CHECK(rows == codes);
-  for (const auto& [number, status] : exits) CHECK_MESSAGE(Error(static_cast<Code>(number), "w", "s").exit_status() == status, number);
+  for (const auto& pair : exits) CHECK_MESSAGE(Error(static_cast<Code>(pair.first), "w", "s").exit_status() == pair.second, pair.first);
 }
 
 TEST_CASE("an error says where, what and its number") {

@@ -305,7 +305,7 @@ TEST_CASE("components we do not know are refused by name") {
       {with("/pre_tokenizer/pretokenizers/0/pattern", {{"String", " "}}), "pattern.Regex"},
       {with("/pre_tokenizer/pretokenizers/0/pattern/Regex", "(a"), "does not compile"},
       {with("/pre_tokenizer/pretokenizers/1/add_prefix_space", true), "add_prefix_space"},
-      {with("/pre_tokenizer/pretokenizers", {good["pre_tokenizer"]["pretokenizers"][0]}), "no ByteLevel"},
+      {with("/pre_tokenizer/pretokenizers", Json::array({good["pre_tokenizer"]["pretokenizers"][0]})), "no ByteLevel"},
       {with("/post_processor", {{"type", "BertProcessing"}}), "BertProcessing"},
       {with("/post_processor", {{"type", "TemplateProcessing"}, {"single", {{{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}}}}}), "adds tokens"},
       {with("/decoder", {{"type", "WordPiece"}}), "WordPiece"},
