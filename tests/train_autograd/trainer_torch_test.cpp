@@ -216,3 +216,92 @@ TEST_CASE("learning rate: warm-up, cosine, floor") {
   c.cosine = 0;
   CHECK(learning_rate_at(c, 5000) == 2);
 }
+
+TEST_CASE("the pointing loss, by its formula: cross-entropy over the tokens of the own picture, and over cells") {
+  const Index width = 5, rows = 9;
+  Rng rng(4);
+  const auto random = [&](Index n, Index m) {
+    std::vector<float> v(static_cast<std::size_t>(n * m));
+    for (float& x : v) x = static_cast<float>(2 * rng.uniform() - 1);
+    return at::tensor(v, at::kFloat).view({n, m});
+  };
+  PointingHead head{random(width, width), random(width, width), random(reading_slots, width), random(1, reading_slots).flatten()};
+  const at::Tensor hidden = random(rows, width);
+  const std::vector<std::int64_t> pads{0, 1, 4, 5, 6};
+  const std::vector<Index> pictures{0, 0, 1, 1, 1};
+  const PointingTargets t{{2, 7, 8}, {1, 3, 2}, {3, 0, 23}, {0, 1, 1}};
+  const auto got = head(hidden, at::tensor(pads, at::kLong), pictures, t);
+  const auto at2 = [](const at::Tensor& x, Index i, Index j) { return static_cast<double>(x.index({i, j}).item<float>()); };
+  const auto normed = [&](Index row) {
+    std::vector<double> v;
+    double mean = 0, square = 0;
+    for (Index i = 0; i < width; ++i) v.push_back(at2(hidden, row, i)), mean += v.back() / static_cast<double>(width);
+    for (double& x : v) x -= mean, square += x * x / static_cast<double>(width);
+    for (double& x : v) x /= std::sqrt(square + 1e-5);
+    return v;
+  };
+  const auto times = [&](const at::Tensor& w, const std::vector<double>& x) {
+    std::vector<double> y(static_cast<std::size_t>(w.size(0)));
+    for (std::size_t i = 0; i < y.size(); ++i)
+      for (std::size_t j = 0; j < x.size(); ++j) y[i] += at2(w, static_cast<Index>(i), static_cast<Index>(j)) * x[j];
+    return y;
+  };
+  const auto cross_entropy = [](const std::vector<double>& scores, std::size_t target) {
+    double sum = 0;
+    for (const double s : scores) sum += std::exp(s);
+    return std::log(sum) - scores[target];
+  };
+  double want = 0;
+  Index right = 0;
+  for (std::size_t p = 0; p < t.rows.size(); ++p) {
+    const auto asked = normed(t.rows[p]), q = times(head.query, asked);
+    std::vector<double> scores;
+    std::size_t target = 0;
+    for (std::size_t v = 0; v < pads.size(); ++v) {
+      if (pictures[v] != t.pictures[p]) continue;
+      const auto k = times(head.key, normed(pads[v]));
+      if (static_cast<std::int64_t>(v) == t.keys[p]) target = scores.size();
+      double dot = 0;
+      for (std::size_t i = 0; i < k.size(); ++i) dot += q[i] * k[i];
+      scores.push_back(dot / std::sqrt(static_cast<double>(width)));
+    }
+    right += std::max_element(scores.begin(), scores.end()) - scores.begin() == static_cast<std::ptrdiff_t>(target);
+    auto cells = times(head.cell, asked);
+    for (std::size_t i = 0; i < cells.size(); ++i) cells[i] += static_cast<double>(head.cell_bias.index({static_cast<Index>(i)}).item<float>());
+    want += (cross_entropy(scores, target) + cross_entropy(cells, static_cast<std::size_t>(t.cells[p]))) / static_cast<double>(t.rows.size());
+  }
+  CHECK(got.loss.item<float>() == doctest::Approx(want).epsilon(1e-5));
+  CHECK(got.right == right);
+}
+
+TEST_CASE("pointing: dropped tokens are not asked for, it is learned, and no model keeps it") {
+  Trainer::Options o = plain;
+  o.pointing = true;
+  StageConfig c = config();
+  c.pointing_weight = 1;
+  c.learning_rate = 3e-3;
+  Example e = example(2, 3, 5, 2);
+  e.questions[0].words = {{3, 2, 5}};
+  e.questions[0].answers = {{e.questions[0].answer_begin - 1, 4, 7}, {e.questions[0].answer_begin, 5, 1}};
+  Trainer t(small_config(), o), without(small_config(), plain);
+  CHECK(t.parameters() == without.parameters());
+  CHECK(t.evaluate({{e}, {}}, true).points == 3);
+  CHECK(t.evaluate({{e}, {{{0, 2, 4}, {}}}}, true).points == 2);
+  CHECK(t.evaluate({{e}, {{{0, 1}, {}}}}, true).points == 0);
+  CHECK(without.evaluate({{e}, {}}, true).points == 0);
+  CHECK(t.evaluate({{e}, {}}, true).answer_loss == without.evaluate({{e}, {}}, true).answer_loss);
+  // A second picture in the pack changes nothing for the first.
+  Example silent = example(3, 4, 9, 1);
+  CHECK(t.evaluate({{silent, e}, {}}, true).pointing_loss == doctest::Approx(t.evaluate({{e}, {}}, true).pointing_loss).epsilon(1e-5));
+  const double before = t.evaluate({{e}, {}}, true).pointing_loss;
+  StepResult last;
+  for (int i = 0; i < 20; ++i) last = t.step({{{e}, {}}}, c);
+  CHECK(last.pointing_loss < before / 4);
+  CHECK(last.points_right == 3);
+  test::TemporaryFolder f;
+  t.save(f.path / "s");
+  without.start_from(f.path / "s");  // and a run with the heads starts from one without them
+  CHECK(without.evaluate({{e}, {}}, true).answer_loss == doctest::Approx(t.evaluate({{e}, {}}, true).answer_loss));
+  without.save(f.path / "plain");
+  t.start_from(f.path / "plain");
+}

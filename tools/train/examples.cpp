@@ -1,13 +1,108 @@
 #include "examples.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <map>
+#include <optional>
 
 #include "../scenes/builder.hpp"
 
 namespace arrcoc::train {
 namespace {
 constexpr std::size_t drill_characters = 24;
+constexpr std::size_t shortest_word = 3;  // of a question that is looked for in the picture
+
+/// Characters drawn side by side.
+struct Word {
+  std::string text;
+  Box box;
+  std::size_t last = 0;  // mark
+};
+
+std::vector<Word> drawn_words(const scenes::Scene& scene) {
+  std::vector<Word> words;
+  const Box* before = nullptr;
+  for (std::size_t i = 0; i < scene.marks.size(); ++i) {
+    const scenes::Mark& m = scene.marks[i];
+    if (m.what.size() != 1) {
+      before = nullptr;
+      continue;
+    }
+    if (before != nullptr && m.box.row0 == before->row0 && m.box.row1 == before->row1 && m.box.col0 == before->col1) {
+      words.back().text += m.what;
+      words.back().box.col1 = m.box.col1;
+      words.back().last = i;
+    } else {
+      words.push_back({m.what, m.box, i});
+    }
+    before = &m.box;
+  }
+  return words;
+}
+
+std::string letters_of(std::string_view text) {
+  std::string out;
+  for (const char c : text)
+    if (std::isalnum(static_cast<unsigned char>(c))) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
+/// Token and cell of a mark's centre; nothing for one without a class or outside the picture.
+std::optional<std::pair<Index, Index>> cell_of(const scenes::Mark& m, const Grid& grid, Index side) {
+  const scenes::Point at = m.centre();
+  const Index row = at.row / side, col = at.col / side;
+  if (reading_class(m.what) == 0 || row >= grid.rows || col >= grid.cols) return std::nullopt;
+  return std::pair(grid.at(row, col), (at.row % side) * reading_rows / side * reading_cols + (at.col % side) * reading_cols / side);
+}
+
+/// The marks of the answer, spaces aside, among the characters in the question's boxes; nothing unless it stands there once.
+std::optional<std::vector<std::size_t>> marks_of_answer(const scenes::Scene& scene, const scenes::Question& q, std::string_view text) {
+  std::vector<std::size_t> inside;
+  std::string drawn;
+  for (std::size_t i = 0; i < scene.marks.size(); ++i) {
+    const scenes::Mark& m = scene.marks[i];
+    const auto at = m.centre();
+    const bool in = std::any_of(q.boxes.begin(), q.boxes.end(), [&](const Box& b) {
+      return static_cast<double>(at.row) >= b.row0 && static_cast<double>(at.row) < b.row1 && static_cast<double>(at.col) >= b.col0 && static_cast<double>(at.col) < b.col1; });
+    if (m.what.size() != 1 || !in) continue;
+    inside.push_back(i);
+    drawn += m.what;
+  }
+  std::string wanted;
+  for (const char c : text)
+    if (c != ' ') wanted += c;
+  const auto at = drawn.find(wanted);
+  if (wanted.empty() || at == std::string::npos || drawn.find(wanted, at + 1) != std::string::npos) return std::nullopt;
+  return std::vector<std::size_t>(inside.begin() + static_cast<std::ptrdiff_t>(at), inside.begin() + static_cast<std::ptrdiff_t>(at + wanted.size()));
+}
+
+/// Fills in where the words and the answer of a question are drawn.
+void point(const scenes::Scene& scene, const std::vector<Word>& drawn, const scenes::Question& q, const Grid& grid, Index side, AskedQuestion& a) {
+  const auto add = [&](std::vector<Pointing>& to, std::size_t row, std::size_t mark) {
+    if (const auto cell = cell_of(scene.marks[mark], grid, side)) to.push_back({static_cast<Index>(row), cell->first, cell->second});
+  };
+  std::vector<std::size_t> ends;  // of each token in the text
+  std::string text;
+  for (const TokenId id : a.ids) ends.push_back((text += Vocabulary::decode({id})).size());
+  for (std::size_t begin = 0; begin < a.question.size();) {
+    const std::size_t end = std::min(a.question.find_first_of(" ?.,", begin), a.question.size());
+    const std::string word = letters_of(std::string_view(a.question).substr(begin, end - begin));
+    const Word* found = nullptr;
+    int times = 0;
+    for (const Word& w : drawn)
+      if (word.size() >= shortest_word && letters_of(w.text) == word) found = &w, ++times;
+    if (times == 1) add(a.words, static_cast<std::size_t>(std::lower_bound(ends.begin(), ends.end(), end) - ends.begin()), found->last);
+    begin = end + 1;
+  }
+  const auto marks = marks_of_answer(scene, q, a.answer);
+  std::size_t next = 0;
+  for (auto i = static_cast<std::size_t>(a.answer_begin); marks && i + 1 < a.ids.size(); ++i) {
+    const std::string token = Vocabulary::decode({a.ids[i]});
+    const auto characters = static_cast<std::size_t>(std::count_if(token.begin(), token.end(), [](char c) { return c != ' '; }));
+    if (characters > 0) add(a.answers, i - 1, (*marks)[next]);
+    next += characters;
+  }
+}
 }  // namespace
 
 Index reading_class(const std::string& what) {
@@ -26,22 +121,7 @@ Index reading_class(const std::string& what) {
 }
 
 std::vector<scenes::Question> reading_drills(const scenes::Scene& scene) {
-  struct Word { std::string text; Box box; };
-  std::vector<Word> words;
-  const Box* last = nullptr;
-  for (const scenes::Mark& m : scene.marks) {
-    if (m.what.size() != 1) {
-      last = nullptr;
-      continue;
-    }
-    if (last != nullptr && m.box.row0 == last->row0 && m.box.row1 == last->row1 && m.box.col0 == last->col1) {
-      words.back().text += m.what;
-      words.back().box.col1 = m.box.col1;
-    } else {
-      words.push_back({m.what, m.box});
-    }
-    last = &m.box;
-  }
+  const std::vector<Word> words = drawn_words(scene);
   std::map<std::string, int> times;
   for (const Word& w : words) ++times[w.text];
   std::vector<scenes::Question> out;
@@ -87,12 +167,9 @@ Example make_example(const scenes::Scene& scene, const ModelConfig& config, Inde
   });
   e.labels.assign(static_cast<std::size_t>(e.grid.count() * reading_slots), 0);
   for (const scenes::Mark& m : scene.marks) {
-    const scenes::Point at = m.centre();
-    const Index cls = reading_class(m.what), row = at.row / side, col = at.col / side;
-    if (cls == 0 || row >= e.grid.rows || col >= e.grid.cols) continue;
-    const Index cell = (at.row % side) * reading_rows / side * reading_cols + (at.col % side) * reading_cols / side;
-    e.labels[static_cast<std::size_t>(e.grid.at(row, col) * reading_slots + cell)] = cls;
+    if (const auto cell = cell_of(m, e.grid, side)) e.labels[static_cast<std::size_t>(cell->first * reading_slots + cell->second)] = reading_class(m.what);
   }
+  const std::vector<Word> words = drawn_words(scene);
   const auto ask = [&](const std::vector<scenes::Question>& all, Index most, Rng rng) {
     std::vector<const scenes::Question*> answerable;
     for (const scenes::Question& q : all)
@@ -108,6 +185,7 @@ Example make_example(const scenes::Scene& scene, const ModelConfig& config, Inde
       a.boxes = q.boxes;
       const auto answer = Vocabulary::encode(a.answer + "<|im_end|>");
       a.ids.insert(a.ids.end(), answer.begin(), answer.end());
+      point(scene, words, q, e.grid, side, a);
       e.questions.push_back(std::move(a));
     }
   };

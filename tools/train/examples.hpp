@@ -15,12 +15,21 @@ inline constexpr Index reading_classes = 1 + 94 + 48 + 9;  // nothing, printable
 /// 0 for a mark that has no class.
 Index reading_class(const std::string& what);
 
+/// Where something that a question is about stands in the picture: what the row `row` of the question should know.
+struct Pointing {
+  Index row = 0;    // in AskedQuestion::ids
+  Index token = 0;  // vision token
+  Index cell = 0;   // of the token, in [0, reading_slots)
+};
+
 struct AskedQuestion {
   std::vector<TokenId> ids;   // question, template, answer, end of turn
   Index answer_begin = 0;     // ids[answer_begin..] are predicted, each from the id before it
   std::string answer;
   std::string question;
   std::vector<Box> boxes;
+  std::vector<Pointing> words;    // the row that ends a word of the question -> the last character of that word where it is drawn
+  std::vector<Pointing> answers;  // the row before a token of the answer -> the first character of that token where it is drawn
 };
 
 struct Example {

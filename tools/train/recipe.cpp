@@ -89,6 +89,7 @@ void StageConfig::validate() const {
   want(final_share >= 0 && final_share <= 1, "final_share", "a number in [0, 1]", final_share);
   want(reading_weight >= 0, "reading_weight", "at least 0", reading_weight);
   want(answer_weight >= 0, "answer_weight", "at least 0", answer_weight);
+  want(pointing_weight >= 0, "pointing_weight", "at least 0", pointing_weight);
   want(average >= 0 && average < 1, "average", "a number in [0, 1)", average);
   want(stage == "reading" ? reading_weight > 0 : answer_weight > 0, stage == "reading" ? "reading_weight" : "answer_weight", "above 0, or the stage trains nothing",
        stage == "reading" ? reading_weight : answer_weight);

@@ -30,6 +30,7 @@ struct StageConfig {
   Index cosine = 0;                              ///< steps of the cosine behind the warm-up; 0 = constant
   double final_share = 0.05;                     ///< of the learning rate at the end of the cosine
   double reading_weight = 1, answer_weight = 1;  ///< of the two losses
+  double pointing_weight = 0;                    ///< of the loss that asks rows of a question where its words and its answer stand
   double average = 0.999;                        ///< decay of the moving average of the weights; 0 = none
   bool bf16 = true;                              ///< matrix products in bfloat16 (autocast), everything else in float32
   std::uint64_t seed = 1;                        ///< of the initial weights and the data

@@ -168,7 +168,7 @@ class Session {
   }
   Trainer::Options trainer_options() const {
     const StageConfig& c = recipe_.config;
-    return {c.seed, o_.threads, o_.device, c.bf16, c.average};
+    return {c.seed, o_.threads, o_.device, c.bf16, c.average, c.stage == "answers" && c.pointing_weight > 0};
   }
 
   Batch draw(const std::vector<scenes::SceneParams>& params, bool with_drops, Index drills = 0) {
@@ -191,9 +191,10 @@ class Session {
   std::string tell_window(Log& log, Watch& watch, const StepResult& sum, Index steps, Index step) {
     const StageConfig& c = recipe_.config;
     const double n = static_cast<double>(steps), gradient = sum.gradient_norm / n;
-    const double loss = (c.reading_weight * sum.reading_loss + c.answer_weight * sum.answer_loss) / n;
+    const double loss = (c.reading_weight * sum.reading_loss + c.answer_weight * sum.answer_loss + c.pointing_weight * sum.pointing_loss) / n;
     std::vector<std::pair<std::string, double>> v{{"seconds", seconds()}, {"reading_loss", sum.reading_loss / n}, {"marks_right", share(sum.marks_right, sum.marks)}};
     if (c.stage == "answers") v.insert(v.end(), {{"answer_loss", sum.answer_loss / n}, {"exact", share(sum.questions_right, sum.questions)}});
+    if (sum.points > 0) v.insert(v.end(), {{"pointing_loss", sum.pointing_loss / n}, {"pointed_right", share(sum.points_right, sum.points)}});
     v.insert(v.end(), {{"gradient_norm", gradient}, {"learning_rate", learning_rate_at(c, step - 1)}});
     log.row(step, {{"stage", c.stage}}, "train", v);
     if (const auto alarm = watch.add(loss, gradient)) {
@@ -249,6 +250,7 @@ class Session {
   void tell(Log& log, Index step, const std::string& scenario, const std::string& kept, const StepResult& sum, bool answers) const {
     std::vector<std::pair<std::string, double>> v{{"marks", static_cast<double>(sum.marks)}, {"marks_right", share(sum.marks_right, sum.marks)}};
     if (answers) v.insert(v.end(), {{"questions", static_cast<double>(sum.questions)}, {"exact", share(sum.questions_right, sum.questions)}});
+    if (sum.points > 0) v.emplace_back("pointed_right", share(sum.points_right, sum.points));
     log.row(step, {{"split", "dev"}, {"scenario", scenario}, {"kept", kept}}, "dev_" + kept + "/" + scenario, v);
   }
 

@@ -117,6 +117,8 @@ Index right_in_token(const at::Tensor& said, const std::vector<std::int64_t>& la
   }
   return right;
 }
+/// Heads that are thrown away: their outputs are no part of the model.
+bool of_training_alone(std::string_view name) { return name.starts_with("reading_head.") || name.starts_with("pointing_head."); }
 }  // namespace
 
 double learning_rate_at(const StageConfig& c, Index step) {
@@ -129,6 +131,9 @@ double learning_rate_at(const StageConfig& c, Index step) {
 void StepResult::add(const StepResult& r) {
   reading_loss += r.reading_loss;
   answer_loss += r.answer_loss;
+  pointing_loss += r.pointing_loss;
+  points += r.points;
+  points_right += r.points_right;
   gradient_norm += r.gradient_norm;
   marks += r.marks;
   marks_right += r.marks_right;
@@ -141,7 +146,7 @@ Trainer::Trainer(ModelConfig config, Options options)
       model_(backend_, config, initial_lookup(config, options_.seed, names_, shapes_)) {
   parameters_ = backend_.leaves;
   const Index width = config.vision.out_hidden_size, outputs = reading_slots * reading_classes;
-  const auto leaf = [&](std::vector<float> v, std::vector<Index> shape, const char* name) {
+  const auto leaf = [&](std::vector<float> v, std::vector<Index> shape, const std::string& name) {
     at::Tensor t = at::tensor(v, at::kFloat).view(shape).to(device_).requires_grad_(true);
     parameters_.push_back(t);
     names_.emplace_back(name);
@@ -150,6 +155,14 @@ Trainer::Trainer(ModelConfig config, Options options)
   };
   head_weight_ = leaf(initial_values("reading_head.weight", {outputs, width}, options_.seed), {outputs, width}, "reading_head.weight");
   head_bias_ = leaf(std::vector<float>(static_cast<std::size_t>(outputs), 0.0f), {outputs}, "reading_head.bias");
+  for (std::size_t i = 0; options_.pointing && i < pointing_.size(); ++i) {
+    const Index h = config.text.hidden_size;
+    const std::array<std::vector<Index>, 4> shapes{{{h, h}, {h, h}, {reading_slots, h}, {reading_slots}}};
+    for (std::size_t j = 0; j < shapes.size(); ++j) {
+      const std::string name = std::string(i == 0 ? "pointing_head.words." : "pointing_head.answers.") + PointingHead::names[j];
+      *pointing_[i].all()[j] = leaf(initial_values(name, shapes[j], options_.seed), shapes[j], name);
+    }
+  }
   require_that(parameters_.size() == names_.size(), Code::bad_weight, "train", "every looked-up tensor must be imported once");
   for (const at::Tensor& p : parameters_) {
     moments_.push_back(at::zeros_like(p));
@@ -163,11 +176,13 @@ at::Tensor Trainer::longs(const std::vector<std::int64_t>& v) const { return at:
 
 Index Trainer::parameters() const {
   Index n = 0;
-  for (const at::Tensor& p : parameters_) n += p.numel();
-  return n - head_weight_.numel() - head_bias_.numel();
+  for (std::size_t i = 0; i < parameters_.size(); ++i) n += of_training_alone(names_[i]) ? 0 : parameters_[i].numel();
+  return n;
 }
 
-at::Tensor Trainer::answers(const Batch& batch, const qwen3vl::VisionOut<TrainingBackend>& seen, StepResult& r) {
+at::Tensor Trainer::answers(const Batch& batch, const qwen3vl::VisionOut<TrainingBackend>& seen, double pointing_weight, StepResult& r) {
+  std::array<PointingTargets, 2> points;
+  std::vector<Index> pad_pictures;
   std::vector<TokenId> ids;
   std::vector<Index> pad_rows, features;
   struct Rows { std::vector<Index> rows, features; };
@@ -192,6 +207,7 @@ at::Tensor Trainer::answers(const Batch& batch, const qwen3vl::VisionOut<Trainin
     for (std::size_t i = 0; i < keep.size(); ++i) {
       pad_rows.push_back(static_cast<Index>(ids.size()) + static_cast<Index>(columns.size()));
       features.push_back(first_feature + keep[i]);
+      pad_pictures.push_back(static_cast<Index>(p));
       columns.push_back(pads_begin + keep[i]);
       for (std::size_t l = 0; l < levels.size(); ++l) {
         if (!kept.levels.empty() && !(kept.levels[i] >> l & 1u)) continue;
@@ -206,7 +222,22 @@ at::Tensor Trainer::answers(const Batch& batch, const qwen3vl::VisionOut<Trainin
       in.positions.push(own.t[i], own.h[i], own.w[i]);
     }
     lengths.push_back({static_cast<Index>(columns.size())});
+    const auto first_pad = static_cast<std::int64_t>(pad_rows.size() - keep.size());
+    const auto note = [&](PointingTargets& t, const std::vector<Pointing>& all, Index begin) {
+      for (const Pointing& point : all) {
+        const auto at = std::lower_bound(keep.begin(), keep.end(), point.token);
+        if (at == keep.end() || *at != point.token) continue;  // dropped: there is nothing to point at
+        t.rows.push_back(begin + point.row);
+        t.keys.push_back(first_pad + (at - keep.begin()));
+        t.cells.push_back(point.cell);
+        t.pictures.push_back(static_cast<Index>(p));
+      }
+    };
     for (const AskedQuestion& q : e.questions) {
+      if (pointing_weight > 0) {
+        note(points[0], q.words, static_cast<Index>(ids.size()));
+        note(points[1], q.answers, static_cast<Index>(ids.size()));
+      }
       const auto begin = static_cast<Index>(ids.size());
       for (std::size_t i = 0; i < q.ids.size(); ++i) {
         const auto at = static_cast<float>(full.next + static_cast<Index>(i));
@@ -230,7 +261,9 @@ at::Tensor Trainer::answers(const Batch& batch, const qwen3vl::VisionOut<Trainin
   for (std::size_t i = 0; i < ids.size(); ++i) in.columns.push_back(static_cast<Index>(i));
   backend_.layout = &layout;
   qwen3vl::DecodeState<TrainingBackend> state;
-  const at::Tensor hidden = model_.text().prefill(backend_, std::move(in), state, 0);
+  std::vector<at::Tensor> before;
+  const at::Tensor hidden = pointing_weight > 0 ? model_.text().prefill(backend_, std::move(in), state, 0, nullptr, RowsBefore{before})
+                                                : model_.text().prefill(backend_, std::move(in), state, 0);
   backend_.layout = nullptr;
   const at::Tensor logits = model_.text().logits(backend_, hidden.index_select(0, longs(predicted_from)));
   const at::Tensor expected = longs(targets);
@@ -240,7 +273,18 @@ at::Tensor Trainer::answers(const Batch& batch, const qwen3vl::VisionOut<Trainin
     ++r.questions;
     r.questions_right += std::accumulate(hit + begin, hit + end, std::int64_t{0}) == end - begin;
   }
-  return at::cross_entropy_loss(logits, expected);
+  at::Tensor loss = at::cross_entropy_loss(logits, expected);
+  r.answer_loss = loss.item<float>();
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    if (points[i].rows.empty()) continue;
+    const auto layer = before.size() + i < points.size() ? 0 : before.size() + i - points.size();
+    const auto pointed = pointing_[i](before[layer], longs({pad_rows.begin(), pad_rows.end()}), pad_pictures, points[i]);
+    loss = loss + pointing_weight * pointed.loss;
+    r.pointing_loss += pointed.loss.item<float>();
+    r.points += static_cast<Index>(points[i].rows.size());
+    r.points_right += pointed.right;
+  }
+  return loss;
 }
 
 at::Tensor Trainer::reading(const Batch& batch, const qwen3vl::VisionOut<TrainingBackend>& seen, StepResult& r) const {
@@ -259,7 +303,7 @@ at::Tensor Trainer::reading(const Batch& batch, const qwen3vl::VisionOut<Trainin
   return loss;
 }
 
-StepResult Trainer::forward(const Batch& batch, double reading_weight, double answer_weight, at::Tensor* loss) {
+StepResult Trainer::forward(const Batch& batch, const Weights& weights, at::Tensor* loss) {
   require_that(!batch.examples.empty() && (batch.kept.empty() || batch.kept.size() == batch.examples.size()), Code::shape_mismatch, "train",
                "expected at least one example, and drops for all of them or none");
   const Autocast autocast(options_.bf16, device_.type());
@@ -274,12 +318,8 @@ StepResult Trainer::forward(const Batch& batch, double reading_weight, double an
   const auto seen = model_.vision().run(backend_, backend_.from_host(rows, static_cast<Index>(rows.size()) / width, width), grids);
   at::Tensor total = at::zeros({}, at::TensorOptions().dtype(at::kFloat).device(device_));
   const at::Tensor read = reading(batch, seen, r);
-  if (reading_weight > 0) total = total + reading_weight * read;
-  if (answer_weight > 0) {
-    const at::Tensor a = answers(batch, seen, r);
-    r.answer_loss = a.item<float>();
-    total = total + answer_weight * a;
-  }
+  if (weights.reading > 0) total = total + weights.reading * read;
+  if (weights.answer > 0) total = total + weights.answer * answers(batch, seen, weights.pointing / weights.answer, r);
   if (loss != nullptr) *loss = total;
   return r;
 }
@@ -287,7 +327,7 @@ StepResult Trainer::forward(const Batch& batch, double reading_weight, double an
 StepResult Trainer::evaluate(const Batch& batch, bool with_answers) {
   const at::NoGradGuard no_grad;
   const Averaged averaged(parameters_, averages_);
-  return forward(batch, 1, with_answers ? 1 : 0, nullptr);
+  return forward(batch, {1, with_answers ? 1.0 : 0.0, options_.pointing ? 1.0 : 0.0}, nullptr);
 }
 
 StepResult Trainer::step(const std::vector<Batch>& passes, const StageConfig& c) {
@@ -298,7 +338,7 @@ StepResult Trainer::step(const std::vector<Batch>& passes, const StageConfig& c)
   };
   for (const Batch& batch : passes) {
     at::Tensor loss;
-    const StepResult one = forward(batch, c.reading_weight, c.stage == "answers" ? c.answer_weight : 0, &loss);
+    const StepResult one = forward(batch, {c.reading_weight, c.stage == "answers" ? c.answer_weight : 0, options_.pointing ? c.pointing_weight : 0}, &loss);
     if (!std::isfinite(loss.item<float>())) give_up("the loss");
     if (!loss.requires_grad()) continue;  // no question in this pass
     (loss / static_cast<double>(passes.size())).backward();
@@ -306,6 +346,7 @@ StepResult Trainer::step(const std::vector<Batch>& passes, const StageConfig& c)
   }
   r.reading_loss /= static_cast<double>(passes.size());
   r.answer_loss /= static_cast<double>(passes.size());
+  r.pointing_loss /= static_cast<double>(passes.size());
 
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> decayed[5], plain[5];  // parameters, gradients, moments, squares, counts
@@ -386,7 +427,7 @@ void Trainer::start_from(const std::filesystem::path& file) {
   const auto f = io::SafetensorsFile::open(file);
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const bool found = copy_in(f, "average." + names_[i], parameters_[i]) || copy_in(f, names_[i], parameters_[i]);
-    require_that(found || names_[i].starts_with("reading_head"), Code::bad_weight, file.string(),
+    require_that(found || of_training_alone(names_[i]), Code::bad_weight, file.string(),
                  [&] { return names_[i] + ": missing or of another shape; the weights are of another configuration"; });
     if (!averages_.empty()) averages_[i].copy_(parameters_[i].detach());
   }

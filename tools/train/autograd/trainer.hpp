@@ -8,6 +8,7 @@
 
 #include "arrcoc/qwen3vl/model.hpp"
 #include "../drops.hpp"
+#include "pointing.hpp"
 #include "training_backend.hpp"
 
 namespace arrcoc::train {
@@ -21,9 +22,10 @@ struct Batch {
 };
 
 struct StepResult {
-  double reading_loss = 0, answer_loss = 0, gradient_norm = 0;
+  double reading_loss = 0, answer_loss = 0, pointing_loss = 0, gradient_norm = 0;
   Index marks = 0, marks_right = 0;          // dense reading
   Index questions = 0, questions_right = 0;  // every token of the answer predicted (= greedy exact match)
+  Index points = 0, points_right = 0;        // rows asked where something stands, and those that say the right token
   void add(const StepResult& r);
 };
 
@@ -35,6 +37,7 @@ class Trainer {
     std::string device = "cpu";
     bool bf16 = true;                        // matrix products in bfloat16 (autocast), everything else in float32
     double average = 0;                      // decay of the moving average of the weights; 0 = none
+    bool pointing = false;                   // with heads for StageConfig::pointing_weight
   };
   Trainer(ModelConfig config, Options options);
 
@@ -45,7 +48,7 @@ class Trainer {
   StepResult evaluate(const Batch& batch, bool answers);
 
   Index steps_done() const { return steps_; }
-  Index parameters() const;                  // without the reading head
+  Index parameters() const;                  // without the heads that training alone has
   const ModelConfig& config() const { return model_.config(); }
   /// Weights, their average, both moments and the step, float32; temporary name, then rename. Error{bad_output} leaves the file as it was.
   void save(const std::filesystem::path& file) const;
@@ -55,8 +58,9 @@ class Trainer {
   void start_from(const std::filesystem::path& file);
 
  private:
-  StepResult forward(const Batch& batch, double reading_weight, double answer_weight, at::Tensor* loss);
-  at::Tensor answers(const Batch& batch, const qwen3vl::VisionOut<TrainingBackend>& seen, StepResult& r);
+  struct Weights { double reading = 1, answer = 1, pointing = 0; };
+  StepResult forward(const Batch& batch, const Weights& weights, at::Tensor* loss);
+  at::Tensor answers(const Batch& batch, const qwen3vl::VisionOut<TrainingBackend>& seen, double pointing_weight, StepResult& r);
   at::Tensor reading(const Batch& batch, const qwen3vl::VisionOut<TrainingBackend>& seen, StepResult& r) const;
   at::Tensor longs(const std::vector<std::int64_t>& v) const;
 
@@ -67,6 +71,7 @@ class Trainer {
   std::vector<std::vector<Index>> shapes_;
   qwen3vl::Model<TrainingBackend> model_;
   at::Tensor head_weight_, head_bias_;       // the dense reading head, thrown away after training
+  std::array<PointingHead, 2> pointing_;     // of words, before the last layer but one; of answers, before the last
   std::vector<at::Tensor> parameters_, moments_, squares_, counts_, averages_;
   Index steps_ = 0;
 };
