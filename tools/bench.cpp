@@ -1,6 +1,7 @@
 // arrcoc bench: what each stage of an answer costs, and how near it comes to what the machine gives.
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "arrcoc/core/random.hpp"
 #include "arrcoc/io/atomic_file.hpp"
@@ -26,8 +27,32 @@ struct Row {
   double share(const MachineLimits& m) const { return std::max(flops / m.flops_per_second, bytes / m.bytes_per_second) / (milliseconds / 1e3); }
 };
 
+/// Resident memory at its highest in each stage, pages of mapped weights among it.
+class PeakMemory {
+ public:
+  /// Ends the stage before. Nothing is known of single stages where the system does not let a process forget its peak.
+  void stage(std::string_view next) {
+    end();
+    if (forget_peak_memory()) name_ = next;
+  }
+  void end() {
+    const double peak = peak_memory_bytes();
+    highest_ = std::max(highest_, peak);
+    if (!name_.empty()) rows_.emplace_back(std::move(name_), peak);
+    name_.clear();
+  }
+  std::vector<std::pair<std::string, double>> take() { return std::exchange(rows_, {}); }
+  double highest() const { return highest_; }
+
+ private:
+  std::string name_;
+  std::vector<std::pair<std::string, double>> rows_;
+  double highest_ = 0;
+};
+
 struct Measured {
   std::string name;
+  std::vector<std::pair<std::string, double>> memory;  // of the run that warms up, bytes
   Costs costs;
   std::vector<Row> rows;
 };
@@ -55,7 +80,7 @@ InputPicture noise_picture(const std::string& size, std::uint64_t seed) {
   return p;
 }
 
-Measured measure(Engine& engine, const AnswerRequest& request, const std::string& name, Index repeat, Progress& progress) {
+Measured measure(Engine& engine, AnswerRequest request, const std::string& name, Index repeat, PeakMemory& memory, Progress& progress) {
   const ModelConfig& c = engine.model().config;
   const double bytes = engine.model().stored_dtype == "bfloat16" || engine.model().stored_dtype == "float16" ? 2 : 4;
   Measured m;
@@ -63,8 +88,14 @@ Measured measure(Engine& engine, const AnswerRequest& request, const std::string
   std::vector<std::pair<std::string, std::vector<double>>> times;
   for (Index i = 0; i <= repeat; ++i) {  // the first warms up
     progress.stage(name + ", run " + std::to_string(i) + " of " + std::to_string(repeat));
+    if (i == 0) request.on_stage = [&](std::string_view stage) { memory.stage(stage); };
     const AnswerResult r = engine.answer(request);
-    if (i == 0) continue;
+    if (i == 0) {
+      memory.end();
+      m.memory = memory.take();
+      request.on_stage = nullptr;
+      continue;
+    }
     m.costs = r.costs;
     for (const StageTime& t : r.times) {
       auto at = std::find_if(times.begin(), times.end(), [&](const auto& x) { return x.first == t.stage; });
@@ -89,9 +120,10 @@ std::string number(double x) {
   return text;
 }
 
-std::string to_json(const ModelSummary& model, const MachineLimits& limits, const std::vector<Measured>& all, Index repeat, double load_ms) {
+std::string to_json(const ModelSummary& model, const MachineLimits& limits, const std::vector<Measured>& all, Index repeat, double load_ms, double load_bytes, double highest) {
   std::string out = "{\"model\": " + io::string_line(model.identity) + ", \"backend\": \"" + model.backend + "\", \"dtype\": \"" + model.dtype + "\", \"threads\": " + std::to_string(model.threads) +
-                    ", \"repeat\": " + std::to_string(repeat) + ", \"load_milliseconds\": " + number(load_ms) + ", \"peak_memory_bytes\": " + number(peak_memory_bytes()) +
+                    ", \"repeat\": " + std::to_string(repeat) + ", \"load_milliseconds\": " + number(load_ms) + ", \"load_peak_memory_bytes\": " + number(load_bytes) +
+                    ", \"peak_memory_bytes\": " + number(highest) +
                     ",\n \"limits\": {\"flops_per_second\": " + number(limits.flops_per_second) + ", \"bytes_per_second\": " + number(limits.bytes_per_second) + "},\n \"runs\": [";
   for (const Measured& m : all) {
     out += std::string(&m == all.data() ? "" : ",") + "\n  {\"pipeline\": " + io::string_line(m.name) + ", \"visual_tokens\": " + std::to_string(m.costs.visual_tokens_after) +
@@ -99,13 +131,16 @@ std::string to_json(const ModelSummary& model, const MachineLimits& limits, cons
     for (const Row& r : m.rows)
       out += std::string(&r == m.rows.data() ? "" : ",") + "\n    {\"stage\": \"" + r.stage + "\", \"milliseconds\": " + number(r.milliseconds) + ", \"flops\": " + number(r.flops) + ", \"bytes\": " +
              number(r.bytes) + ", \"share\": " + number(r.flops + r.bytes > 0 ? r.share(limits) : 0) + "}";
-    out += "]}";
+    out += "], \"peak_memory_bytes\": {";
+    for (const auto& [stage, bytes] : m.memory) out += std::string(stage == m.memory.front().first ? "" : ", ") + "\"" + stage + "\": " + number(bytes);
+    out += "}}";
   }
   return out + "]}\n";
 }
 
-void print(const ModelSummary& model, const MachineLimits& limits, const std::vector<Measured>& all) {
+void print(const ModelSummary& model, const MachineLimits& limits, const std::vector<Measured>& all, double load_ms, double load_bytes) {
   std::printf("%s %s, %d threads; at best %.0f GFLOP/s and %.1f GB/s\n", model.backend.c_str(), model.dtype.c_str(), model.threads, limits.flops_per_second / 1e9, limits.bytes_per_second / 1e9);
+  std::printf("loaded in %.0f ms, peak memory %.1f MB\n", load_ms, load_bytes / 1e6);
   for (const Measured& m : all) {
     std::printf("\n%s: %lld visual tokens, %lld positions\n%-14s %10s %10s %10s %10s %8s\n", m.name.c_str(), static_cast<long long>(m.costs.visual_tokens_after),
                 static_cast<long long>(m.costs.sequence_length), "stage", "ms", "GFLOP", "GFLOP/s", "MB read", "of best");
@@ -116,6 +151,8 @@ void print(const ModelSummary& model, const MachineLimits& limits, const std::ve
       else std::printf("%-14s %10.2f\n", r.stage.c_str(), r.milliseconds);
     }
     std::printf("%-14s %10.2f\n", "all", total);
+    for (const auto& [stage, bytes] : m.memory) std::printf("%s%s %.1f MB", stage == m.memory.front().first ? "peak memory: " : ", ", stage.c_str(), bytes / 1e6);
+    if (!m.memory.empty()) std::printf("\n");
   }
 }
 
@@ -132,23 +169,26 @@ int run_bench(BenchFlags& f, const Command& command) {
   const auto start = std::chrono::steady_clock::now();
   const std::unique_ptr<Engine> engine = open_engine(f);
   const double load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  PeakMemory memory;
+  memory.end();
+  const double load_bytes = memory.highest();
   size_in_tokens(f, engine->model(), r);
-  progress.stage("measuring the machine");
-  const MachineLimits limits = engine->limits();
   std::vector<Measured> all;
   AnswerRequest stock = r;
   stock.stock = true;
-  all.push_back(measure(*engine, stock, "stock", f.repeat, progress));
+  all.push_back(measure(*engine, stock, "stock", f.repeat, memory, progress));
   if (r.stock) r.pipeline = preset_pipeline("default");  // `--pipeline stock` leaves open what to prune with
   r.stock = false;
   for (const Index k : f.budgets) {
     require_that(k >= 1, Code::bad_budget, "bench", [&] { return "--budgets: expected tokens, at least 1, got " + std::to_string(k); });
     r.budget = {k, 0};
-    all.push_back(measure(*engine, r, full_name(r.pipeline, r.budget), f.repeat, progress));
+    all.push_back(measure(*engine, r, full_name(r.pipeline, r.budget), f.repeat, memory, progress));
   }
+  progress.stage("measuring the machine");  // last: its buffers are no stage's memory
+  const MachineLimits limits = engine->limits();
   progress.stop();
-  if (f.json) io::write_file(f.json->empty() ? "-" : *f.json, to_json(engine->model(), limits, all, f.repeat, load_ms));
-  else print(engine->model(), limits, all);
+  if (f.json) io::write_file(f.json->empty() ? "-" : *f.json, to_json(engine->model(), limits, all, f.repeat, load_ms, load_bytes, memory.highest()));
+  else print(engine->model(), limits, all, load_ms, load_bytes);
   return 0;
 }
 

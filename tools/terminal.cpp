@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <fstream>
 #include <system_error>
 
 #include "arrcoc/io/npy.hpp"
@@ -148,6 +149,11 @@ double peak_memory_bytes() {
   rusage use{};
   ::getrusage(RUSAGE_SELF, &use);
   return static_cast<double>(use.ru_maxrss) * 1024.0;
+}
+
+bool forget_peak_memory() {
+  std::ofstream file("/proc/self/clear_refs");
+  return static_cast<bool>(file << "5" << std::flush);
 }
 
 bool is_terminal(int descriptor) { return ::isatty(descriptor) == 1; }

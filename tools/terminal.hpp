@@ -70,6 +70,8 @@ void check_new_folder(const std::filesystem::path& folder);
 void write_arrays(const std::filesystem::path& folder, const std::vector<std::pair<std::string, HostTensor>>& arrays);
 
 double peak_memory_bytes();
+/// The peak is what is resident now, from here on; false where the system does not allow it.
+bool forget_peak_memory();
 bool is_terminal(int descriptor);
 
 }  // namespace arrcoc::tools

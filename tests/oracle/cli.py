@@ -166,6 +166,10 @@ def main():
             for s in (stages["vision"], stages["prefill"], stages["decode"]):
                 share = max(s["flops"] / best["flops_per_second"], s["bytes"] / best["bytes_per_second"]) / s["milliseconds"] * 1e3
                 check(s["flops"] > 0 and s["bytes"] > 0 and abs(s["share"] / share - 1) < 1e-3, f"bench: share of {s['stage']}")
+            if r["peak_memory_bytes"]:  # the system lets a process forget its peak
+                check(set(r["peak_memory_bytes"]) == {"vision", "language model"}, "bench: memory by stage")
+                check(all(5e6 < b <= bench["peak_memory_bytes"] for b in r["peak_memory_bytes"].values()), "bench: memory of a stage, below the highest")
+        check(5e6 < bench["load_peak_memory_bytes"] <= bench["peak_memory_bytes"], "bench: memory of the load")
         code, out, _ = run("bench", "-m", "demo", "--size", 64, "-n", 2, "--repeat", 1, "-q")
         check(code == 0 and b"of best" in out and b"prefill" in out, "bench: a table")
         refused(2, "expected P or HxW pixels", "bench", "-m", "demo", "--size", "12")
