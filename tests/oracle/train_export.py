@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""`arrcoc train export`: transformers loads the folder unchanged, sees the same prompt and pixels, and gives the same greedy answers.
+"""`arrcoc train export`: transformers loads the folder unchanged, sees the same prompt and pixels, and gives the same greedy answers and logits.
 
-usage: train_export.py ARRCOC [--state FILE] [--backends eigen,torch] [--pictures N] [--write-golden]
-FILE: any training state of the small model (default: models/training/state.safetensors).
+usage: train_export.py ARRCOC [--state FILE | --model FOLDER [--at-least SHARE]] [--backends eigen,torch] [--pictures N] [--scenes FLAGS] [--write-golden]
+FILE: any training state of the small model (default: models/training/state.safetensors); FOLDER: a model that was exported before.
+SHARE: of the answers that must be right. FLAGS: of `arrcoc scenes`, for the unseen pictures (two questions each).
 --write-golden stores transformers' prompt ids in tests/golden/train/prompt_ids.txt.
 exit 0 when all agrees, 1 on any mismatch, 77 when a Python package or the state is absent
 """
@@ -29,6 +30,7 @@ except ImportError as e:
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOKENS = 24
+LOGITS = 2e-5  # of the largest, float32
 LIMIT = {False: 0.0, True: 1.2e-7}  # the Pillow class divides by 255 before it normalises: one rounding more (values lie in [-1, 1])
 
 
@@ -71,20 +73,25 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
     parser.add_argument("--state", default=str(HERE.parents[1] / "models/training/state.safetensors"))
+    parser.add_argument("--model")
+    parser.add_argument("--at-least", type=float, default=0)
+    parser.add_argument("--scenes", default="--scenario document,picture")
     parser.add_argument("--backends", default="eigen")
     parser.add_argument("--pictures", type=int, default=8)
     parser.add_argument("--write-golden", action="store_true")
     a = parser.parse_args()
-    if not pathlib.Path(a.state).exists():
+    if not a.model and not pathlib.Path(a.state).exists():
         print(f"train_export: skipped, no training state {a.state}")
         return 77
     torch.set_num_threads(1)
-    asked = right = 0
+    asked = equal = right = 0
+    worst = 0.0
     with tempfile.TemporaryDirectory() as temporary:
         root = pathlib.Path(temporary)
-        model = root / "model"
-        run([a.program, "train", "export", "--state", a.state, "--out", model])
-        run([a.program, "scenes", "--out", root / "scenes", "--count", str(a.pictures), "--seed", "6000000", "--scenario", "document,picture", "--no-tsv", "--quiet", "-t", "1"])
+        model = pathlib.Path(a.model) if a.model else root / "model"
+        if not a.model:
+            run([a.program, "train", "export", "--state", a.state, "--out", model])
+        run([a.program, "scenes", "--out", root / "scenes", "--count", str(a.pictures), "--seed", "6000000", *a.scenes.split(), "--no-tsv", "--quiet", "-t", "1"])
         rows = [json.loads(line) for line in (root / "scenes/questions.jsonl").read_text().splitlines()]
         hf = AutoModelForImageTextToText.from_pretrained(model, dtype=torch.float32).eval()
         check(type(hf).__name__ == "Qwen3VLForConditionalGeneration", f"transformers made a {type(hf).__name__}")
@@ -98,7 +105,8 @@ def main():
             picture, question = root / "scenes" / row["images"][0], row["question"]
             inputs = processor(Image.open(picture).convert("RGB"), question)
             with torch.no_grad():
-                out = hf.generate(**inputs, max_new_tokens=TOKENS, do_sample=False)[0, inputs["input_ids"].shape[1]:].tolist()
+                made = hf.generate(**inputs, max_new_tokens=TOKENS, do_sample=False, output_logits=True, return_dict_in_generate=True)
+            out, logits = made.sequences[0, inputs["input_ids"].shape[1]:].tolist(), torch.cat(made.logits).numpy()
             stops = set(hf.generation_config.eos_token_id)
             expected = [t for t in out if t not in stops]
             text = processor.tokenizer.decode(expected, skip_special_tokens=True)
@@ -118,12 +126,19 @@ def main():
                 check(off <= LIMIT[processor.kind == "parts"], f"{name}: pixels differ by {off}")
                 check(got["tokens"] == expected, f"{name}: {got['tokens']}, transformers {expected}")
                 check(got["answer"] == text, f"{name}: '{got['answer']}', transformers '{text}'")
-                right += got["tokens"] == expected
+                equal += got["tokens"] == expected
+                right += got["answer"] in row["answers"]
+                ours = np.load(dump / "logits.npy")[-len(logits):]
+                apart = np.abs(ours - logits).max() / np.abs(logits).max() if ours.shape == logits.shape else np.inf
+                worst = max(worst, apart)
+                check(apart <= LOGITS, f"{name}: logits {ours.shape} differ by {apart:.2g} of the largest ({logits.shape})")
         if a.write_golden:
             (HERE.parent / "golden/train").mkdir(exist_ok=True)
             (HERE.parent / "golden/train/prompt_ids.txt").write_text("\n".join(golden) + "\n")
     check(asked > 0, "nothing was asked")
-    print(f"train_export: transformers {transformers.__version__} ({processor.kind}), {right} of {asked} greedy answers equal, {len(checks.problems)} mismatches")
+    check(right >= a.at_least * asked, f"{right} of {asked} answers right, expected a share of {a.at_least}")
+    print(f"train_export: transformers {transformers.__version__} ({processor.kind}), {equal} of {asked} greedy answers equal, logits within {worst:.1e}, "
+          f"{100 * right / asked:.1f} % right, {len(checks.problems)} mismatches")
     return 1 if checks.problems else 0
 
 
