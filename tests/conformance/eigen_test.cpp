@@ -127,6 +127,21 @@ TEST_CASE("eigen: products of every height, packed by several threads, are the r
       CHECK(same_bits(b.to_host(b.linear(b.slice_rows(x, 0, n), w)), std::vector<float>(want.begin(), want.begin() + n * columns)));
 }
 
+TEST_CASE("eigen: bf16 products of a matrix stored the other way round are the same bits") {
+  EigenBackend b({.threads = 2, .bf16 = true});
+  if (!eigen::bf16_products) return;   // this build has no instruction for them
+  for (const auto& [out, in] : {std::pair<Index, Index>{70, 600}, {64, 2}, {33, 514}, {17, 64}, {1, 16}}) {
+    auto m = random_matrix(out, in, 1), turned = conformance::reference::transposed(m);
+    const auto as_released = b.import_weight(conformance::stored(turned, DType::bf16, {in, out}), Layout::in_out);
+    const auto w = b.import_weight(conformance::stored(m, DType::bf16, {out, in}), Layout::out_in);
+    const auto x = b.from_host(random_matrix(40, in, 2).floats(), 40, in);
+    CHECK_MESSAGE(same_bits(b.to_host(b.linear(x, as_released)), b.to_host(b.linear(x, w))), out, " x ", in);
+    EigenBackend full({.threads = 1});
+    const auto exact = full.to_host(full.linear(full.from_host(random_matrix(40, in, 2).floats(), 40, in), full.import_weight(conformance::stored(turned, DType::bf16, {in, out}), Layout::in_out)));
+    CHECK(!same_bits(b.to_host(b.linear(x, as_released)), exact));   // the activations are rounded: it ran in bf16
+  }
+}
+
 TEST_CASE("eigen: a segment's attention is the bits of that segment alone") {
   EigenBackend b;
   const auto q = b.from_host(random_matrix(400, 64, 1).floats(), 400, 64), k = b.from_host(random_matrix(400, 64, 2).floats(), 400, 64);

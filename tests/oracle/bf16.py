@@ -21,7 +21,7 @@ from hf_parity import Program, cases, write_pictures  # noqa: E402
 from hf_reference import Reference, np, torch, transformers  # noqa: E402
 
 LIMIT = 1.5
-DEFAULT = "untied_gqa4,heads64,sharded_bf16,deep_tower,vision72,moe_dense_layers"
+DEFAULT = "untied_gqa4,heads64,sharded_bf16,deep_tower,vision72,moe_dense_layers,moe_released"
 
 
 def distance(got, truth):

@@ -511,11 +511,14 @@ class EigenBackend {
     with_weight(w, [&]<DType D>() {
       using T = eigen::stored_t<D>;
       const T* data = w.stored_row<T>(0);
-      if (D == DType::bf16 && bf16_ && !w.transposed() && w.in() % 2 == 0 && x.rows() > eigen::unpacked_rows) {
+      if (D == DType::bf16 && bf16_ && w.in() % 2 == 0 && x.rows() > eigen::unpacked_rows) {
         const auto pairs = pool_->take(x.rows() * w.in() / 2 + eigen::lanes);
         for_rows(x.rows(), x.cols(), [&](Index i) { eigen::round_row(x.row(i), x.cols(), reinterpret_cast<std::uint16_t*>(pairs.get() + i * w.in() / 2)); });
-        eigen::gemm<eigen::Pairs>(*threads_, *pool_, pairs.get(), w.in() / 2, x.rows(), w.in() / 2, w.out(),
-                                  eigen::PackOutputs<DType::f32>{reinterpret_cast<const float*>(data), w.in() / 2}, init, out.fill(), out.stride());
+        const auto multiply = [&](const auto& pack) {
+          eigen::gemm<eigen::Pairs>(*threads_, *pool_, pairs.get(), w.in() / 2, x.rows(), w.in() / 2, w.out(), pack, init, out.fill(), out.stride());
+        };
+        if (w.transposed()) multiply(eigen::PackInputPairs{reinterpret_cast<const std::uint16_t*>(data), w.out()});
+        else multiply(eigen::PackOutputs<DType::f32>{reinterpret_cast<const float*>(data), w.in() / 2});
       } else if (w.transposed() && x.rows() <= eigen::unpacked_rows) eigen::few_rows_by_input<D>(*threads_, x.data(), x.stride(), x.rows(), w.in(), data, w.out(), init, out.fill(), out.stride());
       else if (w.transposed()) product(x, w.out(), eigen::PackInputs<D>{data, w.out()}, init, out);
       else if (x.rows() <= eigen::unpacked_rows) eigen::few_rows<D>(*threads_, x.data(), x.stride(), x.rows(), w.in(), data, w.in(), w.out(), init, out.fill(), out.stride());

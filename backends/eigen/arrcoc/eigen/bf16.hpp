@@ -75,7 +75,18 @@ inline void round_row(const float* x, Index n, std::uint16_t* to) {
   if (i < n) store_bf16(to + i, load_part(x + i, n - i));
 }
 
-/// Lane i holds (first[i], second[i]) as a pair.
+/// Lane i holds (first[i], second[i]) as a pair; both are bf16 values already.
+EIGEN_ALWAYS_INLINE P join(P first, P second) {
+  Word a, b;
+  std::memcpy(&a, &first, sizeof a);
+  std::memcpy(&b, &second, sizeof b);
+  b |= a >> 16;
+  P out;
+  std::memcpy(static_cast<void*>(&out), &b, sizeof b);
+  return out;
+}
+
+/// Lane i holds (first[i], second[i]) as a pair, rounded.
 EIGEN_ALWAYS_INLINE P pair(P first, P second) {
   std::uint16_t a[lanes], b[lanes];
   store_bf16(a, first);

@@ -164,6 +164,26 @@ struct PackInputs {
   }
 };
 
+/// The same in bf16, for `Pairs`: k and `depth` count pairs of rows.
+struct PackInputPairs {
+  const std::uint16_t* data;
+  Index stride;
+  void operator()(Index k, Index depth, Index column, Index columns, float* out) const {
+    for (Index j = 0; j < columns;) {
+      const int q = panel_packets(j, columns);
+      for (Index i = 0; i < depth; ++i) {
+        const std::uint16_t *first = data + 2 * (k + i) * stride + column + j, *second = first + stride;
+        for (int h = 0; h < q; ++h, out += lanes) {
+          const Index n = std::min<Index>(lanes, columns - j - h * lanes), at = h * lanes;
+          if (n == lanes) store(out, join(widen<DType::bf16>(first + at), widen<DType::bf16>(second + at)));
+          else store(out, join(widen_part<DType::bf16>(first + at, n), widen_part<DType::bf16>(second + at, n)));
+        }
+      }
+      j += q * lanes;
+    }
+  }
+};
+
 /// Floats that packing `columns` columns of `depth` takes.
 inline Index packed_size(Index depth, Index columns) { return depth * ((columns + lanes - 1) / lanes) * lanes; }
 
