@@ -141,6 +141,32 @@ TEST_CASE("drops keep what they say") {
   CHECK_THROWS_AS(kept_tokens("some", e, 4, rng), Error);
 }
 
+TEST_CASE("boxes: whole questions while there is room; a question is answerable when all it needs is kept") {
+  Example e = example();                                     // tokens 7 and 8
+  AskedQuestion wide, none;
+  wide.boxes = {{100, 0, 120, 192}, {70, 170, 90, 190}};     // 18 to 23, and 17
+  e.questions.push_back(wide);
+  e.questions.push_back(none);
+  CHECK(answerable(e, wide, {}));
+  CHECK(answerable(e, none, {3}));
+  CHECK(answerable(e, wide, {1, 17, 18, 19, 20, 21, 22, 23}));
+  CHECK_FALSE(answerable(e, wide, {1, 18, 19, 20, 21, 22, 23}));
+  Rng rng(5);
+  std::set<bool> first, second;
+  for (int i = 0; i < 30; ++i) {
+    const auto kept = kept_tokens("boxes", e, 3, rng);       // 8 of 24: one of the two
+    CHECK((kept.size() == 8 || (kept.size() == 7 && answerable(e, wide, kept))));
+    CHECK((answerable(e, e.questions[0], kept) || answerable(e, wide, kept)));
+    first.insert(answerable(e, e.questions[0], kept));
+    second.insert(answerable(e, wide, kept));
+    const auto half = kept_tokens("boxes", e, 2, rng);       // 12: both
+    CHECK((half.size() == 12 && answerable(e, e.questions[0], half) && answerable(e, wide, half)));
+    const auto least = kept_tokens("boxes", e, 24, rng);     // 1: one question all the same
+    CHECK(answerable(e, wide, least) != answerable(e, e.questions[0], least));
+  }
+  CHECK((first.size() == 2 && second.size() == 2));
+}
+
 TEST_CASE("depth drops: boxes keep every level, the others lose the first taps first") {
   const Example e = example();
   Rng rng(4);

@@ -2,21 +2,37 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "arrcoc/allocators/selection.hpp"
 
 namespace arrcoc::train {
 
-std::vector<bool> tokens_in_boxes(const Example& e) {
+std::vector<bool> tokens_in_boxes(const Example& e, const AskedQuestion& q) {
   std::vector<bool> in(static_cast<std::size_t>(e.grid.count()));
   const double side_r = static_cast<double>(e.image_height) / static_cast<double>(e.grid.rows), side_c = static_cast<double>(e.image_width) / static_cast<double>(e.grid.cols);
-  for (const AskedQuestion& q : e.questions)
-    for (const Box& b : q.boxes) {
-      const Index r1 = std::min(e.grid.rows, static_cast<Index>(std::ceil(b.row1 / side_r))), c1 = std::min(e.grid.cols, static_cast<Index>(std::ceil(b.col1 / side_c)));
-      for (Index r = std::max<Index>(0, static_cast<Index>(b.row0 / side_r)); r < r1; ++r)
-        for (Index c = std::max<Index>(0, static_cast<Index>(b.col0 / side_c)); c < c1; ++c) in[static_cast<std::size_t>(e.grid.at(r, c))] = true;
-    }
+  for (const Box& b : q.boxes) {
+    const Index r1 = std::min(e.grid.rows, static_cast<Index>(std::ceil(b.row1 / side_r))), c1 = std::min(e.grid.cols, static_cast<Index>(std::ceil(b.col1 / side_c)));
+    for (Index r = std::max<Index>(0, static_cast<Index>(b.row0 / side_r)); r < r1; ++r)
+      for (Index c = std::max<Index>(0, static_cast<Index>(b.col0 / side_c)); c < c1; ++c) in[static_cast<std::size_t>(e.grid.at(r, c))] = true;
+  }
   return in;
+}
+
+std::vector<bool> tokens_in_boxes(const Example& e) {
+  std::vector<bool> in(static_cast<std::size_t>(e.grid.count()));
+  for (const AskedQuestion& q : e.questions) {
+    const std::vector<bool> own = tokens_in_boxes(e, q);
+    std::transform(in.begin(), in.end(), own.begin(), in.begin(), std::logical_or<>());
+  }
+  return in;
+}
+
+bool answerable(const Example& e, const AskedQuestion& q, const std::vector<Index>& tokens) {
+  if (tokens.empty()) return true;
+  const std::vector<bool> needed = tokens_in_boxes(e, q);
+  return std::count(needed.begin(), needed.end(), true) ==
+         std::count_if(tokens.begin(), tokens.end(), [&](Index t) { return needed[static_cast<std::size_t>(t)]; });
 }
 
 std::vector<Index> kept_tokens(std::string_view kind, const Example& e, Index one_in, Rng& rng) {
@@ -28,9 +44,17 @@ std::vector<Index> kept_tokens(std::string_view kind, const Example& e, Index on
   } else if (kind == "grid") {
     out = selection::lattice(e.grid, k);
   } else if (kind == "boxes") {
-    const std::vector<bool> in = tokens_in_boxes(e);
-    for (Index t = 0; t < n; ++t)
-      if (in[static_cast<std::size_t>(t)]) out.push_back(t);
+    std::vector<bool> in(static_cast<std::size_t>(n));
+    const auto questions = static_cast<Index>(e.questions.size());
+    for (const Index q : rng.sample(questions, questions)) {
+      const std::vector<bool> own = tokens_in_boxes(e, e.questions[static_cast<std::size_t>(q)]);
+      std::vector<Index> more;
+      for (Index t = 0; t < n; ++t)
+        if (own[static_cast<std::size_t>(t)] && !in[static_cast<std::size_t>(t)]) more.push_back(t);
+      if (!out.empty() && static_cast<Index>(out.size() + more.size()) > k) continue;
+      for (const Index t : more) in[static_cast<std::size_t>(t)] = true;
+      out.insert(out.end(), more.begin(), more.end());
+    }
     for (const Index t : rng.sample(n, n)) {
       if (static_cast<Index>(out.size()) >= k) break;
       if (!in[static_cast<std::size_t>(t)]) out.push_back(t);

@@ -149,9 +149,7 @@ class ScorerTraining {
       first += e.grid.count();
       for (const AskedQuestion& q : e.questions) {
         if (q.boxes.empty()) continue;
-        Example one = e;
-        one.questions = {q};
-        out.push_back({e.grid, vision, frozen_.mean_rows(model_.text().embed(frozen_, folder_.tokenizer->encode(q.question))), coverage(e, q).to(device_), tokens_in_boxes(one), levels, q});
+        out.push_back({e.grid, vision, frozen_.mean_rows(model_.text().embed(frozen_, folder_.tokenizer->encode(q.question))), coverage(e, q).to(device_), tokens_in_boxes(e, q), levels, q});
       }
     }
     return out;

@@ -171,12 +171,22 @@ class Session {
     return {c.seed, o_.threads, o_.device, c.bf16, c.average, c.stage == "answers" && c.pointing_weight > 0};
   }
 
+  /// A question is not asked when what it needs was dropped: that would teach to find the answer elsewhere, or to guess.
+  static void only_answerable(Example& e, const Kept& kept) {
+    std::vector<bool> keep;
+    for (const AskedQuestion& q : e.questions) keep.push_back(answerable(e, q, kept.tokens));
+    std::size_t i = 0;
+    std::erase_if(e.questions, [&](const AskedQuestion&) { return !keep[i++]; });
+  }
+
   Batch draw(const std::vector<scenes::SceneParams>& params, bool with_drops, Index drills = 0) {
     Batch batch;
     const auto levels = static_cast<Index>(trainer_.config().vision.deepstack_taps.size());
     for (const scenes::SceneParams& p : params) {
       batch.examples.push_back(make_example(scenes::make_scene(p, atlas_), trainer_.config(), recipe_.config.questions, p.seed, drills));
-      if (with_drops) batch.kept.push_back(drop_of(recipe_, batch.examples.back(), levels, p.seed));
+      if (!with_drops) continue;
+      batch.kept.push_back(drop_of(recipe_, batch.examples.back(), levels, p.seed));
+      only_answerable(batch.examples.back(), batch.kept.back());
     }
     return batch;
   }
@@ -227,12 +237,13 @@ class Session {
         sums["all"].add(trainer_.evaluate(batch, answers));
         for (const char* kind : {"boxes", "random"}) {
           if (!drops) break;
-          batch.kept.clear();
-          for (std::size_t i = 0; i < batch.examples.size(); ++i) {
+          Batch part = batch;
+          for (std::size_t i = 0; i < part.examples.size(); ++i) {
             Rng rng(derive_seed(params[i].seed, kind));
-            batch.kept.push_back({kept_tokens(kind, batch.examples[i], 4, rng), {}});
+            part.kept.push_back({kept_tokens(kind, part.examples[i], 4, rng), {}});
+            if (kind == std::string("boxes")) only_answerable(part.examples[i], part.kept.back());
           }
-          sums[std::string(kind) + "_quarter"].add(trainer_.evaluate(batch, answers));
+          sums[std::string(kind) + "_quarter"].add(trainer_.evaluate(part, answers));
         }
       }
       for (const auto& [kept, sum] : sums) {
