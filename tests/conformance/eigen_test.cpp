@@ -127,9 +127,35 @@ TEST_CASE("eigen: products of every height, packed by several threads, are the r
       CHECK(same_bits(b.to_host(b.linear(b.slice_rows(x, 0, n), w)), std::vector<float>(want.begin(), want.begin() + n * columns)));
 }
 
+TEST_CASE("eigen: pairs packed from [in, out] are those packed from [out, in]") {
+  for (const auto& [out, pairs] : {std::pair<Index, Index>{70, 30}, {64, 1}, {33, 257}, {5, 8}}) {
+    std::vector<std::uint16_t> m(static_cast<std::size_t>(out * 2 * pairs)), turned(m.size());
+    for (Index i = 0; i < out; ++i)
+      for (Index k = 0; k < 2 * pairs; ++k)
+        turned[static_cast<std::size_t>(k * out + i)] = m[static_cast<std::size_t>(i * 2 * pairs + k)] = static_cast<std::uint16_t>(0x3c00 + (i * 31 + k * 7) % 512);
+    const Index first = 1 < pairs ? 1 : 0, depth = pairs - first, columns = out > 8 ? out - 3 : out, column = out - columns;
+    std::vector<float> a(static_cast<std::size_t>(eigen::packed_size(depth, columns)), 1.0f), b(a.size(), 2.0f);
+    eigen::PackOutputs<DType::f32>{reinterpret_cast<const float*>(m.data()), pairs}(first, depth, column, columns, a.data());
+    eigen::PackInputPairs{turned.data(), out}(first, depth, column, columns, b.data());
+    CHECK_MESSAGE(same_bits(a, b), out, " x ", pairs);
+  }
+}
+
+TEST_CASE("eigen: bf16 products of many rows, rounded by several threads, are the rows' own") {
+  EigenBackend alone({.threads = 1, .bf16 = true}), b({.threads = 4, .bf16 = true});
+  auto m = random_matrix(20, 514, 1);
+  const auto w = b.import_weight(conformance::stored(m, DType::bf16, {20, 514}), Layout::out_in);
+  const auto x = b.from_host(random_matrix(3000, 514, 2).floats(), 3000, 514);
+  const auto want = alone.to_host(alone.linear(x, w));
+  for (int again = 0; again < 10; ++again) CHECK(same_bits(b.to_host(b.linear(x, w)), want));
+}
+
 TEST_CASE("eigen: bf16 products of a matrix stored the other way round are the same bits") {
   EigenBackend b({.threads = 2, .bf16 = true});
-  if (!eigen::bf16_products) return;   // this build has no instruction for them
+  if (!eigen::bf16_products) {
+    MESSAGE("not run: this build has no instruction for bf16 products");
+    return;
+  }
   for (const auto& [out, in] : {std::pair<Index, Index>{70, 600}, {64, 2}, {33, 514}, {17, 64}, {1, 16}}) {
     auto m = random_matrix(out, in, 1), turned = conformance::reference::transposed(m);
     const auto as_released = b.import_weight(conformance::stored(turned, DType::bf16, {in, out}), Layout::in_out);

@@ -129,8 +129,8 @@ class Engine {
   virtual const ModelSummary& model() const = 0;
   /// Errors of every layer below. May be called again and again; not from two threads at once.
   virtual AnswerResult answer(const AnswerRequest& request) = 0;
-  /// Many questions about the same pictures, which are encoded once. Each answer is what `answer` gives for it alone: to the bit on eigen,
-  /// elsewhere within the rounding of a shared prefix. A prefix's time is its first ask's.
+  /// Many questions about the same pictures, which are encoded once. Each answer is what `answer` gives for it alone: to the bit on eigen
+  /// for models without experts, elsewhere within the rounding of a shared prefix. A prefix's time is its first ask's.
   virtual ManyResult answer_many(const ManyRequest& request) = 0;
   /// Measured with the backend's own products in the type that the weights are in; takes about a second.
   virtual MachineLimits limits() const = 0;

@@ -96,7 +96,7 @@ inline AttentionPlan plan_attention(const Tensor& q, const Tensor& k, const Tens
   return p;
 }
 
-/// exp((x - m) * factor) over the first n of `width` values in place (width a multiple of lanes), zero after them; returns their sum.
+/// exp((x - m) * factor), without `halves` exp(x - m), over the first n of `width` values in place (width a multiple of lanes), zero after them; returns their sum.
 /// With `halves` the results, not their sum, are rounded to bf16 and lie next to each other at the start of the row.
 template <bool halves>
 EIGEN_ALWAYS_INLINE float exp_row(float* x, Index n, Index width, float m, float factor) {

@@ -1,5 +1,5 @@
 #pragma once
-// The Eigen backend: float32 arithmetic on the CPU, weights kept in the type they are stored in. Results do not depend on the number
+// The Eigen backend: float32 arithmetic on the CPU (bf16 products if asked), weights kept in the type they are stored in. Results do not depend on the number
 // of threads: work is cut into pieces of fixed size, and no sum crosses a piece.
 #include <algorithm>
 #include <cmath>
@@ -512,10 +512,11 @@ class EigenBackend {
       using T = eigen::stored_t<D>;
       const T* data = w.stored_row<T>(0);
       if (D == DType::bf16 && bf16_ && w.in() % 2 == 0 && x.rows() > eigen::unpacked_rows) {
-        const auto pairs = pool_->take(x.rows() * w.in() / 2 + eigen::lanes);
-        for_rows(x.rows(), x.cols(), [&](Index i) { eigen::round_row(x.row(i), x.cols(), reinterpret_cast<std::uint16_t*>(pairs.get() + i * w.in() / 2)); });
+        const Index stride = (w.in() + eigen::lanes - 1) / eigen::lanes * eigen::lanes / 2;   // whole packets: rows are rounded by several threads
+        const auto pairs = pool_->take(x.rows() * stride);
+        for_rows(x.rows(), x.cols(), [&](Index i) { eigen::round_row(x.row(i), x.cols(), reinterpret_cast<std::uint16_t*>(pairs.get() + i * stride)); });
         const auto multiply = [&](const auto& pack) {
-          eigen::gemm<eigen::Pairs>(*threads_, *pool_, pairs.get(), w.in() / 2, x.rows(), w.in() / 2, w.out(), pack, init, out.fill(), out.stride());
+          eigen::gemm<eigen::Pairs>(*threads_, *pool_, pairs.get(), stride, x.rows(), w.in() / 2, w.out(), pack, init, out.fill(), out.stride());
         };
         if (w.transposed()) multiply(eigen::PackInputPairs{reinterpret_cast<const std::uint16_t*>(data), w.out()});
         else multiply(eigen::PackOutputs<DType::f32>{reinterpret_cast<const float*>(data), w.in() / 2});

@@ -68,7 +68,7 @@ EIGEN_ALWAYS_INLINE void store_bf16(std::uint16_t* to, P x) {
 #endif
 }
 
-/// x[0..n) rounded to bf16; `to` may be x itself. Room for `lanes` more values is needed at the end.
+/// x[0..n) rounded to bf16; `to` may be x itself. Whole packets are written: up to the next multiple of `lanes`.
 inline void round_row(const float* x, Index n, std::uint16_t* to) {
   Index i = 0;
   for (; i + lanes <= n; i += lanes) store_bf16(to + i, load(x + i));

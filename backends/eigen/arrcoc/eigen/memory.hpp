@@ -16,7 +16,7 @@ namespace arrcoc::eigen {
 /// Thread-safe. Blocks outlive their pool's last user because every block holds the pool.
 class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
  public:
-  /// At most `keep_bytes` of free blocks are kept; beyond that they go back to the system.
+  /// At most `keep_bytes` of free blocks are kept; beyond that they go back to the allocator.
   explicit MemoryPool(std::size_t keep_bytes) : keep_bytes_(keep_bytes) {}
   MemoryPool(const MemoryPool&) = delete;
   MemoryPool& operator=(const MemoryPool&) = delete;

@@ -46,7 +46,7 @@ EIGEN_ALWAYS_INLINE void unrolled(F&& f) {
 /// The first n < lanes values, zero after them.
 EIGEN_ALWAYS_INLINE P load_part(const float* p, Index n) {
   alignas(64) float buffer[lanes] = {};
-  for (Index i = 0; i < n; ++i) buffer[i] = p[i];
+  std::memcpy(buffer, p, static_cast<std::size_t>(n) * sizeof(float));   // p may be any address: of pairs of bf16 in a mapped file
   return ei::pload<P>(buffer);
 }
 EIGEN_ALWAYS_INLINE void store_part(float* p, P v, Index n) {
