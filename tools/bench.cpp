@@ -184,6 +184,7 @@ int run_bench(BenchFlags& f, const Command& command) {
     r.budget = {k, 0};
     all.push_back(measure(*engine, r, full_name(r.pipeline, r.budget), f.repeat, memory, progress));
   }
+  memory.end();
   progress.stage("measuring the machine");  // last: its buffers are no stage's memory
   const MachineLimits limits = engine->limits();
   progress.stop();

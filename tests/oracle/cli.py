@@ -169,6 +169,11 @@ def main():
             if r["peak_memory_bytes"]:  # the system lets a process forget its peak
                 check(set(r["peak_memory_bytes"]) == {"vision", "language model"}, "bench: memory by stage")
                 check(all(5e6 < b <= bench["peak_memory_bytes"] for b in r["peak_memory_bytes"].values()), "bench: memory of a stage, below the highest")
+        fat = bytearray(400_000_000)  # a process does not inherit what its parent held
+        lean = json.loads(run("bench", "-m", "demo", "--size", "64", "-n", 2, "--repeat", 1, "--json")[1])
+        check(lean["load_peak_memory_bytes"] < 3e8, f"bench: memory of the load, {lean['load_peak_memory_bytes']:.3g} under a parent of {len(fat)}")
+        check(any(lean["runs"][0]["peak_memory_bytes"].values()) and max(lean["runs"][0]["peak_memory_bytes"].values()) < lean["peak_memory_bytes"] + 1, "bench: memory by stage")
+        del fat
         check(5e6 < bench["load_peak_memory_bytes"] <= bench["peak_memory_bytes"], "bench: memory of the load")
         code, out, _ = run("bench", "-m", "demo", "--size", 64, "-n", 2, "--repeat", 1, "-q")
         check(code == 0 and b"of best" in out and b"prefill" in out, "bench: a table")
