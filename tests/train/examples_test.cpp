@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cctype>
+#include <map>
 
 using namespace arrcoc;
 using namespace arrcoc::train;
@@ -48,13 +50,20 @@ TEST_CASE("drills ask for what is drawn after a word, if the word stands once") 
 
 TEST_CASE("a question points at its words and at its answer, where the labels have those characters") {
   scenes::GlyphAtlas atlas;
-  Index words = 0, answers = 0, labels = 0, same = 0;
+  Index words = 0, ends = 0, answers = 0, labels = 0, same = 0;
   for (const char* scenario : {"receipt", "form", "formula"})
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
       const Example e = make_example(scenes::make_scene(params(scenario, seed), atlas), small_config(), 5, seed, 2);
       for (const AskedQuestion& q : e.questions) {
         for (const Pointing& p : q.words) {
           REQUIRE((p.row < q.answer_begin && p.token < e.grid.count() && p.cell < reading_slots));
+          // Up to this row the question ends in the word, and the label is its last character, in either case.
+          std::string text = Vocabulary::decode({q.ids.begin(), q.ids.begin() + p.row + 1});
+          const auto label = e.labels[static_cast<std::size_t>(p.token * reading_slots + p.cell)];
+          const char last = text.back();
+          ends += label == reading_class(std::string(1, last)) || label == reading_class(std::string(1, static_cast<char>(std::toupper(last)))) ||
+                  label == reading_class(":");  // "Name:" ends in its colon
+          CHECK(q.question.starts_with(text));
           ++words;
         }
         if (!q.answers.empty()) CHECK(q.answers.front().row + 1 == q.answer_begin);
@@ -69,8 +78,31 @@ TEST_CASE("a question points at its words and at its answer, where the labels ha
       }
     }
   CHECK(words > 150);
+  CHECK(ends >= words * 98 / 100);
   CHECK(answers > 250);
   CHECK(same >= labels * 98 / 100);  // two marks may share a cell; the later one is the label
+}
+
+TEST_CASE("words and answers, by hand: the last character of a word, the first of each token of the answer") {
+  scenes::Scene s;
+  s.image = Image(64, 256);
+  write(s, "tea  12", 0, 0);        // centres at row 8, columns 5, 15, 25, 55, 65
+  write(s, "jam  34", 40, 0);
+  s.questions.push_back({.question = "How much was the jam?", .answers = {"34"}, .boxes = {{40, 0, 56, 30}, {40, 50, 56, 70}}});
+  const Example e = make_example(s, small_config(), 1, 1);
+  REQUIRE(e.questions.size() == 1);
+  const AskedQuestion& q = e.questions[0];
+  REQUIRE(q.words.size() == 1);
+  CHECK(Vocabulary::decode({q.ids.begin(), q.ids.begin() + q.words[0].row + 1}) == "How much was the jam");
+  CHECK(q.words[0].token == 8);     // row 48, column 25: the second row of tokens
+  CHECK(q.words[0].cell == 16 * reading_rows / 32 * reading_cols + 25 * reading_cols / 32);
+  REQUIRE(q.answers.size() == 2);
+  CHECK(q.answers[0].row == q.answer_begin - 1);
+  CHECK(q.answers[0].token == 9);
+  CHECK(q.answers[0].cell == 2 * reading_cols + 23 * reading_cols / 32);
+  CHECK(q.answers[1].row == q.answer_begin);
+  CHECK(q.answers[1].token == 10);
+  CHECK(q.answers[1].cell == 2 * reading_cols + 1 * reading_cols / 32);
 }
 
 TEST_CASE("an answer that stands twice in its boxes, or not at all, is not pointed at") {

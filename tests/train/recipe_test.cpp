@@ -148,7 +148,8 @@ TEST_CASE("boxes: whole questions while there is room; a question is answerable 
   e.questions.push_back(wide);
   e.questions.push_back(none);
   CHECK(answerable(e, wide, {}));
-  CHECK(answerable(e, none, {3}));
+  CHECK(answerable(e, none, {}));
+  CHECK_FALSE(answerable(e, none, {3}));
   CHECK(answerable(e, wide, {1, 17, 18, 19, 20, 21, 22, 23}));
   CHECK_FALSE(answerable(e, wide, {1, 18, 19, 20, 21, 22, 23}));
   Rng rng(5);

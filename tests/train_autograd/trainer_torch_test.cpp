@@ -217,35 +217,25 @@ TEST_CASE("learning rate: warm-up, cosine, floor") {
   CHECK(learning_rate_at(c, 5000) == 2);
 }
 
-TEST_CASE("the pointing loss, by its formula: cross-entropy over the tokens of the own picture, and over cells") {
-  const Index width = 5, rows = 9;
+TEST_CASE("the pointing loss, by its formula: what two heads do not give to the token, and the cell") {
+  // Two pictures of 3 + 2 and 2 + 1 rows (prefix, one question); 4 heads of 2 over 2 groups; width 5.
+  const Index d = 2, width = 5, rows = 8;
   Rng rng(4);
   const auto random = [&](Index n, Index m) {
     std::vector<float> v(static_cast<std::size_t>(n * m));
     for (float& x : v) x = static_cast<float>(2 * rng.uniform() - 1);
     return at::tensor(v, at::kFloat).view({n, m});
   };
-  PointingHead head{random(width, width), random(width, width), random(reading_slots, width), random(1, reading_slots).flatten()};
-  const at::Tensor hidden = random(rows, width);
-  const std::vector<std::int64_t> pads{0, 1, 4, 5, 6};
-  const std::vector<Index> pictures{0, 0, 1, 1, 1};
-  const PointingTargets t{{2, 7, 8}, {1, 3, 2}, {3, 0, 23}, {0, 1, 1}};
-  const auto got = head(hidden, at::tensor(pads, at::kLong), pictures, t);
+  const Looked looked{random(rows, 4 * d), random(rows, 2 * d), 4, 2, 0.7};
+  const at::Tensor hidden = random(rows, width), cell = random(reading_slots, width), bias = random(1, reading_slots).flatten();
+  const float no = -std::numeric_limits<float>::infinity();
+  const std::vector<float> mask{0, no, no, no, no, 0, 0, no, no, no, 0, 0, 0, no, no, 0, 0, 0, 0, no, 0, 0, 0, 0, 0,
+                                0, no, no, no, no, 0, 0, no, no, no, 0, 0, 0, no, no, no, no, no, 0, no, no, no, no, no, 0};
+  const PackedLayout layout{at::tensor(std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 0, 0}, at::kLong).view({2, 5}), at::tensor(mask, at::kFloat).view({2, 1, 5, 5}),
+                            at::tensor(std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7}, at::kLong)};
+  const PointingTargets t{{3, 4, 7}, {1, 2, 5}, {3, 0, 23}};
+  const Pointed got = point_loss(layout, looked, hidden, cell, bias, t);
   const auto at2 = [](const at::Tensor& x, Index i, Index j) { return static_cast<double>(x.index({i, j}).item<float>()); };
-  const auto normed = [&](Index row) {
-    std::vector<double> v;
-    double mean = 0, square = 0;
-    for (Index i = 0; i < width; ++i) v.push_back(at2(hidden, row, i)), mean += v.back() / static_cast<double>(width);
-    for (double& x : v) x -= mean, square += x * x / static_cast<double>(width);
-    for (double& x : v) x /= std::sqrt(square + 1e-5);
-    return v;
-  };
-  const auto times = [&](const at::Tensor& w, const std::vector<double>& x) {
-    std::vector<double> y(static_cast<std::size_t>(w.size(0)));
-    for (std::size_t i = 0; i < y.size(); ++i)
-      for (std::size_t j = 0; j < x.size(); ++j) y[i] += at2(w, static_cast<Index>(i), static_cast<Index>(j)) * x[j];
-    return y;
-  };
   const auto cross_entropy = [](const std::vector<double>& scores, std::size_t target) {
     double sum = 0;
     for (const double s : scores) sum += std::exp(s);
@@ -254,24 +244,34 @@ TEST_CASE("the pointing loss, by its formula: cross-entropy over the tokens of t
   double want = 0;
   Index right = 0;
   for (std::size_t p = 0; p < t.rows.size(); ++p) {
-    const auto asked = normed(t.rows[p]), q = times(head.query, asked);
-    std::vector<double> scores;
-    std::size_t target = 0;
-    for (std::size_t v = 0; v < pads.size(); ++v) {
-      if (pictures[v] != t.pictures[p]) continue;
-      const auto k = times(head.key, normed(pads[v]));
-      if (static_cast<std::int64_t>(v) == t.keys[p]) target = scores.size();
-      double dot = 0;
-      for (std::size_t i = 0; i < k.size(); ++i) dot += q[i] * k[i];
-      scores.push_back(dot / std::sqrt(static_cast<double>(width)));
+    const Index row = t.rows[p], first = row < 5 ? 0 : 5;
+    for (const Index h : {0, 2}) {
+      std::vector<double> scores;
+      for (Index j = first; j <= row; ++j) {
+        double dot = 0;
+        for (Index i = 0; i < d; ++i) dot += at2(looked.q, row, h * d + i) * at2(looked.k, j, h / 2 * d + i);
+        scores.push_back(0.7 * dot);
+      }
+      const auto target = static_cast<std::size_t>(t.keys[p] - first);
+      want += cross_entropy(scores, target) / 2 / 3;
+      right += h == 0 && std::max_element(scores.begin(), scores.end()) - scores.begin() == static_cast<std::ptrdiff_t>(target);
     }
-    right += std::max_element(scores.begin(), scores.end()) - scores.begin() == static_cast<std::ptrdiff_t>(target);
-    auto cells = times(head.cell, asked);
-    for (std::size_t i = 0; i < cells.size(); ++i) cells[i] += static_cast<double>(head.cell_bias.index({static_cast<Index>(i)}).item<float>());
-    want += (cross_entropy(scores, target) + cross_entropy(cells, static_cast<std::size_t>(t.cells[p]))) / static_cast<double>(t.rows.size());
+    double mean = 0, square = 0;
+    for (Index i = 0; i < width; ++i) mean += at2(hidden, row, i) / static_cast<double>(width);
+    for (Index i = 0; i < width; ++i) square += (at2(hidden, row, i) - mean) * (at2(hidden, row, i) - mean) / static_cast<double>(width);
+    std::vector<double> cells;
+    for (Index c = 0; c < reading_slots; ++c) {
+      double dot = static_cast<double>(bias.index({c}).item<float>());
+      for (Index i = 0; i < width; ++i) dot += at2(cell, c, i) * (at2(hidden, row, i) - mean) / std::sqrt(square + 1e-5);
+      cells.push_back(dot);
+    }
+    want += cross_entropy(cells, static_cast<std::size_t>(t.cells[p])) / 3;
   }
   CHECK(got.loss.item<float>() == doctest::Approx(want).epsilon(1e-5));
   CHECK(got.right == right);
+  CHECK(looking_heads(4, 2) == std::vector<Index>{0, 2});
+  CHECK(looking_heads(16, 8) == std::vector<Index>{0, 2});
+  CHECK(looking_heads(2, 1) == std::vector<Index>{0});
 }
 
 TEST_CASE("pointing: dropped tokens are not asked for, it is learned, and no model keeps it") {
@@ -296,8 +296,17 @@ TEST_CASE("pointing: dropped tokens are not asked for, it is learned, and no mod
   const double before = t.evaluate({{e}, {}}, true).pointing_loss;
   StepResult last;
   for (int i = 0; i < 20; ++i) last = t.step({{{e}, {}}}, c);
-  CHECK(last.pointing_loss < before / 4);
+  CHECK(last.pointing_loss < before / 2);
   CHECK(last.points_right == 3);
+  // A pass without a question, or without anything to point at, is no loss of zero.
+  Example mute = e, plain_one = e;
+  mute.questions.clear();
+  for (auto& q : plain_one.questions) q.words.clear(), q.answers.clear();
+  Trainer u(small_config(), o), v(small_config(), o);
+  const StepResult half = u.step({{{e}, {}}, {{mute}, {}}, {{plain_one}, {}}}, c), whole = v.step({{{e}, {}}}, c);
+  CHECK((half.asked == 1 && half.pointed == 1));
+  CHECK(half.answer_loss == doctest::Approx(whole.answer_loss));
+  CHECK(half.pointing_loss == doctest::Approx(whole.pointing_loss));
   test::TemporaryFolder f;
   t.save(f.path / "s");
   without.start_from(f.path / "s");  // and a run with the heads starts from one without them

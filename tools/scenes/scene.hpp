@@ -61,7 +61,8 @@ struct Scene {
 inline constexpr Index video_frames_per_second = 8;
 
 enum class Split : std::uint8_t { train, dev, test };
-constexpr Split split_of(std::uint64_t seed) { return seed < 5'000'000 ? Split::train : seed < 6'000'000 ? Split::dev : Split::test; }
+inline constexpr std::uint64_t first_dev_seed = 5'000'000, first_test_seed = 6'000'000;
+constexpr Split split_of(std::uint64_t seed) { return seed < first_dev_seed ? Split::train : seed < first_test_seed ? Split::dev : Split::test; }
 constexpr std::string_view name_of(Split s) { return s == Split::train ? "train" : s == Split::dev ? "dev" : "test"; }
 
 enum class Group : std::uint8_t { document, picture, reading, control, video };

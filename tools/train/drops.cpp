@@ -30,6 +30,7 @@ std::vector<bool> tokens_in_boxes(const Example& e) {
 
 bool answerable(const Example& e, const AskedQuestion& q, const std::vector<Index>& tokens) {
   if (tokens.empty()) return true;
+  if (q.boxes.empty()) return false;  // the whole picture, or that nothing is in it
   const std::vector<bool> needed = tokens_in_boxes(e, q);
   return std::count(needed.begin(), needed.end(), true) ==
          std::count_if(tokens.begin(), tokens.end(), [&](Index t) { return needed[static_cast<std::size_t>(t)]; });

@@ -9,7 +9,6 @@
 namespace arrcoc::train {
 namespace {
 
-constexpr std::uint64_t training_seeds = 5'000'000;
 
 template <class R, class F>
 void each_table(R& recipe, F&& f) {
@@ -159,7 +158,7 @@ std::pair<Index, Index> read_size(const std::string& text) {
 }
 
 std::uint64_t training_seed(const Recipe& recipe, std::uint64_t place) {
-  return (derive_seed(recipe.config.seed, recipe.config.stage) % training_seeds + place) % training_seeds;
+  return (derive_seed(recipe.config.seed, recipe.config.stage) % scenes::first_dev_seed + place) % scenes::first_dev_seed;
 }
 
 scenes::SceneParams scene_of(const Recipe& recipe, std::uint64_t seed) {

@@ -1,15 +1,15 @@
 #pragma once
-// An auxiliary loss that teaches the language model where to look: rows of a question are asked for the vision token, and the cell in it, at which
-// a word of the question or the next characters of the answer are drawn. Its heads are thrown away after training.
+// A loss that teaches the language model where to look: in rows of a question, two attention heads of a layer must look at the vision token at which a
+// word of the question, or the next characters of the answer, are drawn, and the hidden row must say in which cell of it. The heads are the model's own,
+// so that what is read is what stands there; the readout of cells is thrown away after training.
 #include <ATen/ATen.h>
 
 #include <array>
-#include <cmath>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "arrcoc/qwen3vl/layer_hook.hpp"
+#include "training_backend.hpp"
 #include "../examples.hpp"
 
 namespace arrcoc::train {
@@ -27,32 +27,40 @@ struct RowsBefore {
 
 /// What one batch points at. Rows are those of the packed sequence.
 struct PointingTargets {
-  std::vector<std::int64_t> rows, keys, cells;  // [P]: the row asked, its target as a place in `pads`, the cell in it
-  std::vector<Index> pictures;                  // [P] of each row
+  std::vector<std::int64_t> rows, keys, cells;  // [P]: the row that looks, the row of the vision token, the cell in it
 };
 
-struct PointingHead {
-  at::Tensor query, key;        // [H, H]
-  at::Tensor cell, cell_bias;   // [reading_slots, H], [reading_slots]
-  static constexpr std::array<const char*, 4> names{"query.weight", "key.weight", "cell.weight", "cell.bias"};
-  std::array<at::Tensor*, 4> all() { return {&query, &key, &cell, &cell_bias}; }
+struct Pointed {
+  at::Tensor loss;   // mean over P: negative log of each looking head's weight (over all that the row sees), mean over heads, + cross-entropy over cells
+  Index right = 0;   // rows whose largest weight, of the first head, is at the target
+};
 
-  struct Result {
-    at::Tensor loss;    // mean over P: cross-entropy over the tokens of the own picture + cross-entropy over cells
-    Index right = 0;    // rows whose token is the first choice
-  };
-  /// hidden [L, H]; pads [V] rows of the kept vision tokens of all pictures, picture_of [V].
-  Result operator()(const at::Tensor& hidden, const at::Tensor& pads, const std::vector<Index>& picture_of, const PointingTargets& t) const {
-    const auto longs = [&](const std::vector<std::int64_t>& v) { return at::tensor(v, at::kLong).to(hidden.device()); };
-    const auto v = static_cast<std::int64_t>(picture_of.size()), p = static_cast<std::int64_t>(t.rows.size()), width = hidden.size(1);
-    const auto normed = [&](const at::Tensor& rows) { return at::layer_norm(hidden.index_select(0, rows), {width}); };
-    const at::Tensor asked = normed(longs(t.rows));
-    const at::Tensor own = longs({t.pictures.begin(), t.pictures.end()}).view({p, 1}).eq(longs({picture_of.begin(), picture_of.end()}).view({1, v}));
-    const at::Tensor scores = at::matmul(at::linear(asked, query), at::linear(normed(pads), key).t()).to(at::kFloat) / std::sqrt(static_cast<double>(width));
-    const at::Tensor masked = scores.masked_fill(own.logical_not(), -1e9), target = longs(t.keys);
-    return {at::cross_entropy_loss(masked, target) + at::cross_entropy_loss(at::linear(asked, cell, cell_bias).to(at::kFloat), longs(t.cells)),
-            masked.argmax(1).eq(target).sum().item<std::int64_t>()};
+/// One head of each group that shares keys and values, the first of it.
+inline std::vector<Index> looking_heads(Index heads, Index kv_heads) {
+  std::vector<Index> out;
+  for (Index h = 0; h < heads && out.size() < 2; h += heads / kv_heads) out.push_back(h);
+  return out;
+}
+
+/// q [L, A] and k [L, K] as they entered the attention of one layer; hidden [L, H] as it entered the layer; cell [reading_slots, H], cell_bias [reading_slots].
+inline Pointed point_loss(const PackedLayout& layout, const Looked& looked, const at::Tensor& hidden, const at::Tensor& cell, const at::Tensor& cell_bias, const PointingTargets& t) {
+  const auto longs = [&](const std::vector<std::int64_t>& v) { return at::tensor(v, at::kLong).to(hidden.device()); };
+  const auto pictures = layout.rows.size(0), longest = layout.rows.size(1);
+  const Index d = looked.q.size(1) / looked.heads, shared = looked.heads / looked.kv_heads;
+  const at::Tensor flat = layout.rows.flatten(), rows = longs(t.rows);
+  const at::Tensor row_places = layout.places.index_select(0, rows), columns = layout.places.index_select(0, longs(t.keys)).remainder(longest);
+  const auto spread = [&](const at::Tensor& x, Index head) { return x.narrow(1, head * d, d).to(at::kFloat).index_select(0, flat).view({pictures, longest, d}); };
+  at::Tensor loss = at::cross_entropy_loss(at::linear(at::layer_norm(hidden.index_select(0, rows), {hidden.size(1)}), cell, cell_bias).to(at::kFloat), longs(t.cells));
+  Pointed out;
+  const std::vector<Index> heads = looking_heads(looked.heads, looked.kv_heads);
+  for (const Index h : heads) {
+    const at::Tensor scores = at::bmm(spread(looked.q, h), spread(looked.k, h / shared).transpose(1, 2)) * looked.scale + layout.mask.squeeze(1);
+    const at::Tensor asked = scores.reshape({pictures * longest, longest}).index_select(0, row_places).to(at::kFloat);
+    loss = loss + at::cross_entropy_loss(asked, columns) / static_cast<double>(heads.size());
+    if (h == 0) out.right = asked.argmax(1).eq(columns).sum().item<std::int64_t>();
   }
-};
+  out.loss = loss;
+  return out;
+}
 
 }  // namespace arrcoc::train

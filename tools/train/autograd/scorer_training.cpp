@@ -25,7 +25,6 @@
 namespace arrcoc::train {
 namespace {
 
-constexpr std::uint64_t first_dev_seed = 5'000'000;
 using Head = LearnedHead<GatedBackend::Weight>;
 
 /// One question of one picture, encoded by the frozen base.
@@ -218,7 +217,7 @@ class ScorerTraining {
       if (weight == 0) continue;
       std::vector<scenes::SceneParams> params;
       for (Index i = 0; i < each; ++i) {
-        params.push_back(scene_of(o_.recipe, first_dev_seed + static_cast<std::uint64_t>(i)));
+        params.push_back(scene_of(o_.recipe, scenes::first_dev_seed + static_cast<std::uint64_t>(i)));
         params.back().scenario = scenario;
       }
       for (const Asked& a : encode(params)) {

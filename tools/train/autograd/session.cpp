@@ -15,7 +15,6 @@ namespace arrcoc::train {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::uint64_t first_dev_seed = 5'000'000;
 
 double wall_time() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
@@ -201,10 +200,11 @@ class Session {
   std::string tell_window(Log& log, Watch& watch, const StepResult& sum, Index steps, Index step) {
     const StageConfig& c = recipe_.config;
     const double n = static_cast<double>(steps), gradient = sum.gradient_norm / n;
-    const double loss = (c.reading_weight * sum.reading_loss + c.answer_weight * sum.answer_loss + c.pointing_weight * sum.pointing_loss) / n;
+    const double answers = sum.answer_loss / static_cast<double>(std::max<Index>(1, sum.asked)), pointing = sum.pointing_loss / static_cast<double>(std::max<Index>(1, sum.pointed));
+    const double loss = c.reading_weight * sum.reading_loss / n + c.answer_weight * answers + c.pointing_weight * pointing;
     std::vector<std::pair<std::string, double>> v{{"seconds", seconds()}, {"reading_loss", sum.reading_loss / n}, {"marks_right", share(sum.marks_right, sum.marks)}};
-    if (c.stage == "answers") v.insert(v.end(), {{"answer_loss", sum.answer_loss / n}, {"exact", share(sum.questions_right, sum.questions)}});
-    if (sum.points > 0) v.insert(v.end(), {{"pointing_loss", sum.pointing_loss / n}, {"pointed_right", share(sum.points_right, sum.points)}});
+    if (c.stage == "answers") v.insert(v.end(), {{"answer_loss", answers}, {"exact", share(sum.questions_right, sum.questions)}});
+    if (sum.points > 0) v.insert(v.end(), {{"pointing_loss", pointing}, {"pointed_right", share(sum.points_right, sum.points)}});
     v.insert(v.end(), {{"gradient_norm", gradient}, {"learning_rate", learning_rate_at(c, step - 1)}});
     log.row(step, {{"stage", c.stage}}, "train", v);
     if (const auto alarm = watch.add(loss, gradient)) {
@@ -229,7 +229,7 @@ class Session {
       for (Index done = 0; done < each; done += c.batch) {
         std::vector<scenes::SceneParams> params;
         for (Index i = done; i < std::min(each, done + c.batch); ++i) {
-          scenes::SceneParams p = scene_of(recipe_, first_dev_seed + static_cast<std::uint64_t>(i));
+          scenes::SceneParams p = scene_of(recipe_, scenes::first_dev_seed + static_cast<std::uint64_t>(i));
           p.scenario = scenario;
           params.push_back(p);
         }

@@ -132,6 +132,8 @@ void StepResult::add(const StepResult& r) {
   reading_loss += r.reading_loss;
   answer_loss += r.answer_loss;
   pointing_loss += r.pointing_loss;
+  asked += r.asked;
+  pointed += r.pointed;
   points += r.points;
   points_right += r.points_right;
   gradient_norm += r.gradient_norm;
@@ -155,13 +157,11 @@ Trainer::Trainer(ModelConfig config, Options options)
   };
   head_weight_ = leaf(initial_values("reading_head.weight", {outputs, width}, options_.seed), {outputs, width}, "reading_head.weight");
   head_bias_ = leaf(std::vector<float>(static_cast<std::size_t>(outputs), 0.0f), {outputs}, "reading_head.bias");
-  for (std::size_t i = 0; options_.pointing && i < pointing_.size(); ++i) {
+  for (std::size_t i = 0; options_.pointing && i < cell_weight_.size(); ++i) {
     const Index h = config.text.hidden_size;
-    const std::array<std::vector<Index>, 4> shapes{{{h, h}, {h, h}, {reading_slots, h}, {reading_slots}}};
-    for (std::size_t j = 0; j < shapes.size(); ++j) {
-      const std::string name = std::string(i == 0 ? "pointing_head.words." : "pointing_head.answers.") + PointingHead::names[j];
-      *pointing_[i].all()[j] = leaf(initial_values(name, shapes[j], options_.seed), shapes[j], name);
-    }
+    const std::string name = i == 0 ? "pointing_head.words." : "pointing_head.answers.";
+    cell_weight_[i] = leaf(initial_values(name + "weight", {reading_slots, h}, options_.seed), {reading_slots, h}, name + "weight");
+    cell_bias_[i] = leaf(std::vector<float>(static_cast<std::size_t>(reading_slots), 0.0f), {reading_slots}, name + "bias");
   }
   require_that(parameters_.size() == names_.size(), Code::bad_weight, "train", "every looked-up tensor must be imported once");
   for (const at::Tensor& p : parameters_) {
@@ -182,7 +182,6 @@ Index Trainer::parameters() const {
 
 at::Tensor Trainer::answers(const Batch& batch, const qwen3vl::VisionOut<TrainingBackend>& seen, double pointing_weight, StepResult& r) {
   std::array<PointingTargets, 2> points;
-  std::vector<Index> pad_pictures;
   std::vector<TokenId> ids;
   std::vector<Index> pad_rows, features;
   struct Rows { std::vector<Index> rows, features; };
@@ -207,7 +206,6 @@ at::Tensor Trainer::answers(const Batch& batch, const qwen3vl::VisionOut<Trainin
     for (std::size_t i = 0; i < keep.size(); ++i) {
       pad_rows.push_back(static_cast<Index>(ids.size()) + static_cast<Index>(columns.size()));
       features.push_back(first_feature + keep[i]);
-      pad_pictures.push_back(static_cast<Index>(p));
       columns.push_back(pads_begin + keep[i]);
       for (std::size_t l = 0; l < levels.size(); ++l) {
         if (!kept.levels.empty() && !(kept.levels[i] >> l & 1u)) continue;
@@ -222,7 +220,7 @@ at::Tensor Trainer::answers(const Batch& batch, const qwen3vl::VisionOut<Trainin
       in.positions.push(own.t[i], own.h[i], own.w[i]);
     }
     lengths.push_back({static_cast<Index>(columns.size())});
-    const auto first_pad = static_cast<std::int64_t>(pad_rows.size() - keep.size());
+    const auto first_pad = static_cast<std::int64_t>(pad_rows[pad_rows.size() - keep.size()]);
     const auto note = [&](PointingTargets& t, const std::vector<Pointing>& all, Index begin) {
       for (const Pointing& point : all) {
         const auto at = std::lower_bound(keep.begin(), keep.end(), point.token);
@@ -230,7 +228,6 @@ at::Tensor Trainer::answers(const Batch& batch, const qwen3vl::VisionOut<Trainin
         t.rows.push_back(begin + point.row);
         t.keys.push_back(first_pad + (at - keep.begin()));
         t.cells.push_back(point.cell);
-        t.pictures.push_back(static_cast<Index>(p));
       }
     };
     for (const AskedQuestion& q : e.questions) {
@@ -260,11 +257,14 @@ at::Tensor Trainer::answers(const Batch& batch, const qwen3vl::VisionOut<Trainin
   for (std::size_t l = 0; l < levels.size(); ++l) in.levels.push_back({levels[l].rows, backend_.gather_rows(seen.deepstack[l], levels[l].features)});
   for (std::size_t i = 0; i < ids.size(); ++i) in.columns.push_back(static_cast<Index>(i));
   backend_.layout = &layout;
+  std::vector<Looked> looked;
+  if (pointing_weight > 0) backend_.looked = &looked;
   qwen3vl::DecodeState<TrainingBackend> state;
   std::vector<at::Tensor> before;
   const at::Tensor hidden = pointing_weight > 0 ? model_.text().prefill(backend_, std::move(in), state, 0, nullptr, RowsBefore{before})
                                                 : model_.text().prefill(backend_, std::move(in), state, 0);
   backend_.layout = nullptr;
+  backend_.looked = nullptr;
   const at::Tensor logits = model_.text().logits(backend_, hidden.index_select(0, longs(predicted_from)));
   const at::Tensor expected = longs(targets);
   const at::Tensor right = logits.argmax(1).eq(expected).to(at::kLong).cpu().contiguous();
@@ -275,12 +275,14 @@ at::Tensor Trainer::answers(const Batch& batch, const qwen3vl::VisionOut<Trainin
   }
   at::Tensor loss = at::cross_entropy_loss(logits, expected);
   r.answer_loss = loss.item<float>();
+  r.asked = 1;
   for (std::size_t i = 0; i < points.size(); ++i) {
     if (points[i].rows.empty()) continue;
     const auto layer = before.size() + i < points.size() ? 0 : before.size() + i - points.size();
-    const auto pointed = pointing_[i](before[layer], longs({pad_rows.begin(), pad_rows.end()}), pad_pictures, points[i]);
+    const Pointed pointed = point_loss(layout, looked[layer], before[layer], cell_weight_[i], cell_bias_[i], points[i]);
     loss = loss + pointing_weight * pointed.loss;
     r.pointing_loss += pointed.loss.item<float>();
+    r.pointed = 1;
     r.points += static_cast<Index>(points[i].rows.size());
     r.points_right += pointed.right;
   }
@@ -345,8 +347,10 @@ StepResult Trainer::step(const std::vector<Batch>& passes, const StageConfig& c)
     r.add(one);
   }
   r.reading_loss /= static_cast<double>(passes.size());
-  r.answer_loss /= static_cast<double>(passes.size());
-  r.pointing_loss /= static_cast<double>(passes.size());
+  for (auto [loss, count] : {std::pair(&r.answer_loss, &r.asked), {&r.pointing_loss, &r.pointed}}) {
+    *loss /= static_cast<double>(std::max<Index>(1, *count));
+    *count = std::min<Index>(1, *count);
+  }
 
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> decayed[5], plain[5];  // parameters, gradients, moments, squares, counts

@@ -23,6 +23,7 @@ struct Batch {
 
 struct StepResult {
   double reading_loss = 0, answer_loss = 0, pointing_loss = 0, gradient_norm = 0;
+  Index asked = 0, pointed = 0;              // passes (of a step: 0 or 1) that answer_loss and pointing_loss are of; the others had nothing to ask
   Index marks = 0, marks_right = 0;          // dense reading
   Index questions = 0, questions_right = 0;  // every token of the answer predicted (= greedy exact match)
   Index points = 0, points_right = 0;        // rows asked where something stands, and those that say the right token
@@ -54,7 +55,7 @@ class Trainer {
   void save(const std::filesystem::path& file) const;
   /// What save wrote, to go on exactly. Error{bad_weight} for another configuration.
   void resume(const std::filesystem::path& file);
-  /// Weights alone (their average where the file holds one) for a new run; the reading head only where it fits.
+  /// Weights alone (their average where the file holds one) for a new run; heads of training alone only where they are there and fit.
   void start_from(const std::filesystem::path& file);
 
  private:
@@ -71,7 +72,7 @@ class Trainer {
   std::vector<std::vector<Index>> shapes_;
   qwen3vl::Model<TrainingBackend> model_;
   at::Tensor head_weight_, head_bias_;       // the dense reading head, thrown away after training
-  std::array<PointingHead, 2> pointing_;     // of words, before the last layer but one; of answers, before the last
+  std::array<at::Tensor, 2> cell_weight_, cell_bias_;  // of the pointing loss: words, in the last layer but one; answers, in the last
   std::vector<at::Tensor> parameters_, moments_, squares_, counts_, averages_;
   Index steps_ = 0;
 };

@@ -18,6 +18,13 @@ struct PackedLayout {
   at::Tensor places;    // [L] place of each packed row in the flattened [P * Lmax]
 };
 
+/// Queries [L, A] and keys [L, K] of one layer of a packed pass, rotated.
+struct Looked {
+  at::Tensor q, k;
+  Index heads = 0, kv_heads = 0;
+  double scale = 1;
+};
+
 class TrainingBackend : public TorchBackend {
  public:
   TrainingBackend(int threads, const std::string& device) : TorchBackend({threads, device, true}) {}
@@ -25,6 +32,7 @@ class TrainingBackend : public TorchBackend {
   /// What was imported, in order; the caller pairs it with the names it looked up.
   std::vector<at::Tensor> leaves;
   const PackedLayout* layout = nullptr;  // set during a language-model pass
+  std::vector<Looked>* looked = nullptr;  // where its layers leave what they look with; null: nowhere
 
   Weight import_weight(const HostTensor& w, Layout l) {
     Weight out = TorchBackend::import_weight(w, l);
@@ -34,6 +42,7 @@ class TrainingBackend : public TorchBackend {
   }
 
   Attended<Tensor> attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& s) {
+    if (s.causal && layout != nullptr && looked != nullptr) looked->push_back({q, k, s.heads, s.kv_heads, s.scale});
     if (s.causal && layout != nullptr) return {packed(q, k, v, s), {}};
     if (!s.causal && s.segments.size() > 1 && equal(s.segments)) return {batched(q, k, v, s), {}};
     return TorchBackend::attention(q, k, v, s);
