@@ -206,7 +206,7 @@ TEST_CASE("what is written is read back, aligned, widest first") {
     const HostTensor back = opened.tensor(name);
     CHECK(back.dtype == t.dtype);
     CHECK(back.shape == t.shape);
-    CHECK(std::memcmp(back.data, t.data, static_cast<std::size_t>(t.bytes())) == 0);
+    CHECK((t.bytes() == 0 || std::memcmp(back.data, t.data, static_cast<std::size_t>(t.bytes())) == 0));
     CHECK(opened.entries().at(name).begin % static_cast<std::uint64_t>(size_of(t.dtype)) == 0);
   }
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path), {}) == 1);  // no temporary file is left
