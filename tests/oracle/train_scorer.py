@@ -2,7 +2,7 @@
 """`arrcoc train scorer`: the trained head against a transcription in NumPy, better than random, and in use as --scorers learned.
 
 usage: train_scorer.py ARRCOC [--model DIR] [--steps N]
-DIR: a model of the small family (default: models/training/state.safetensors, exported).
+DIR: a model of the small family (default: models/small).
 exit 0 when all agrees, 1 on any mismatch, 77 when NumPy, the state or the trainer is absent
 """
 import argparse
@@ -58,14 +58,7 @@ def main():
 
     with tempfile.TemporaryDirectory() as temporary:
         root = pathlib.Path(temporary)
-        model = a.model
-        if model is None:
-            state = HERE.parents[1] / "models/training/state.safetensors"
-            if not state.exists():
-                print(f"train_scorer: skipped, no training state {state}")
-                return 77
-            model = root / "model"
-            run("train", "export", "--state", state, "--out", model)
+        model = a.model or HERE.parents[1] / "models/small"
         if "not built in" in subprocess.run([program, "train"], capture_output=True, text=True).stderr:
             print("train_scorer: skipped, the trainer is not built in")
             return 77
