@@ -156,7 +156,8 @@ TEST_CASE("eigen: bf16 products of a matrix stored the other way round are the s
     MESSAGE("not run: this build has no instruction for bf16 products");
     return;
   }
-  for (const auto& [out, in] : {std::pair<Index, Index>{70, 600}, {64, 2}, {33, 514}, {17, 64}, {1, 16}}) {
+  for (const auto& [rows, cols] : {std::pair<Index, Index>{70, 600}, {64, 2}, {33, 514}, {17, 64}, {1, 16}}) {
+    const Index out = rows, in = cols;  // clang 14 captures no structured binding
     auto m = random_matrix(out, in, 1), turned = conformance::reference::transposed(m);
     const auto as_released = b.import_weight(conformance::stored(turned, DType::bf16, {in, out}), Layout::in_out);
     const auto w = b.import_weight(conformance::stored(m, DType::bf16, {out, in}), Layout::out_in);

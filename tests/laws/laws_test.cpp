@@ -9,6 +9,7 @@
 #include "arrcoc/allocators/top_k.hpp"
 #include "arrcoc/allocators/uniform.hpp"
 #include "arrcoc/balancers/fixed.hpp"
+#include "arrcoc/balancers/learned.hpp"
 #include "arrcoc/balancers/tension.hpp"
 #include "arrcoc/scorers/contrast.hpp"
 #include "arrcoc/scorers/information.hpp"
@@ -39,6 +40,23 @@ TEST_CASE_TEMPLATE("a scorer keeps its laws", S, InformationScorer, Perspectival
   CHECK(laws::broken_scorer_laws<S>() == Broken{});
 }
 TEST_CASE_TEMPLATE("a balancer keeps its laws", L, AdaptiveTensionBalancer, FixedWeightsBalancer) { CHECK(laws::broken_balancer_laws<L>() == Broken{}); }
+TEST_CASE("the learned balancer keeps its laws whatever it has learnt, for as many maps as it was trained for") {
+  for (const Index m : {1, 2, 3, 4})
+    for (const double scale : {0.1, 1.0, 3.0}) {
+      auto head = std::make_shared<BalancerHead>();
+      const auto shapes = BalancerHead::shapes(m, 5);
+      for (std::size_t i = 0; i < shapes.size(); ++i) {
+        Index n = 1;
+        for (const Index e : shapes[i]) n *= e;
+        auto v = laws::scores(n, static_cast<std::uint64_t>(17 + i), false);
+        for (float& x : v) x = static_cast<float>(scale * (2 * static_cast<double>(x) - 1));
+        *head->all()[i] = host_tensor(v, shapes[i]);
+      }
+      CAPTURE(m);
+      CAPTURE(scale);
+      CHECK(laws::broken_balancer_laws(LearnedBalancer{{}, head}, {m}) == Broken{});
+    }
+}
 TEST_CASE("the tension balancer keeps its laws for other settings") {
   for (const float explore : {0.f, 0.9f})
     for (const float diversify : {0.f, 0.5f})

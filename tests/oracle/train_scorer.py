@@ -32,6 +32,19 @@ def tensors(path):
             for k, v in json.loads(data[8:8 + size]).items() if k != "__metadata__"}
 
 
+def raw(path):
+    """Every tensor as float32, flat: bf16 widened."""
+    data = path.read_bytes()
+    size = struct.unpack_from("<Q", data)[0]
+    out = {}
+    for name, v in json.loads(data[8:8 + size]).items():
+        if name == "__metadata__":
+            continue
+        count, first = int(np.prod(v["shape"])), 8 + size + v["data_offsets"][0]
+        out[name] = np.frombuffer(data, np.float32, count, first) if v["dtype"] == "F32" else (np.frombuffer(data, np.uint16, count, first).astype(np.uint32) << 16).view(np.float32)
+    return out
+
+
 def scores(head, vision, query):
     def norm(x, name):
         x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-6)
@@ -103,6 +116,18 @@ def main():
         check("--hold-out" in run("train", "scorer", *flags, "--out", root / "x", "--hold-out", "tiger", status=2).stderr, "unknown held-out scenario: another message")
         run("train", "scorer", *flags, "--out", root / "x", "--loss", "guess", status=2)
         run("train", "scorer", *flags, "--out", root / "absent/x", "--steps", "1", status=2)
+        freed = root / "freed.safetensors"
+        run("train", "scorer", *flags, "--out", root / "with", "--loss", "straight_through", "--steps", "3", "--unfreeze", "1", "--unfrozen-out", freed, "-q")
+        before, after = raw(pathlib.Path(model) / "model.safetensors"), raw(freed)
+        check(before.keys() == after.keys(), "the unfrozen weights have other names")
+        last = max(int(n.split(".")[3]) for n in before if n.startswith("model.language_model.layers."))
+        for name, was in before.items():
+            moved, trained = not np.array_equal(was, after[name]), name.startswith(f"model.language_model.layers.{last}.")
+            check(moved == trained, f"{name}: {'moved' if moved else 'did not move'}")
+        run("train", "export", "--state", freed, "--out", root / "freed")
+        for wrong in (["--loss", "bce", "--unfreeze", "1", "--unfrozen-out", root / "x"], ["--loss", "straight_through", "--unfreeze", "1"],
+                      ["--loss", "straight_through", "--unfreeze", "5", "--unfrozen-out", root / "x"]):
+            check("--unfreeze" in run("train", "scorer", *flags, "--out", root / "x", *wrong, status=2).stderr, f"{wrong}: another message")
         check(not (root / "x").exists(), "a refused run wrote its output")
     print(f"train_scorer: recall at 1/4 random {every['random']:.3f}, scorer {every['recall']:.3f}, oracle {every['oracle']:.3f}; {seen} maps, {len(checks.problems)} mismatches")
     return 1 if checks.problems else 0

@@ -192,6 +192,31 @@ TEST_CASE("depth drops: boxes keep every level, the others lose the first taps f
   CHECK(any.size() == 8);
 }
 
+TEST_CASE("depth curriculum: no level, then one more after the other, over whatever masks were drawn") {
+  StageConfig c;
+  CHECK(levels_at(c, 0, 3) == 3);
+  c.levels_from = 2000;
+  c.levels_all = 5000;
+  std::vector<Index> seen;
+  for (const Index step : {0, 1999, 2000, 2999, 3000, 3999, 4000, 4999, 5000, 90000}) seen.push_back(levels_at(c, step, 3));
+  CHECK(seen == std::vector<Index>{0, 0, 1, 1, 2, 2, 3, 3, 3, 3});
+  c.levels_all = 2000;
+  CHECK(levels_at(c, 1999, 3) == 0);
+  CHECK(levels_at(c, 2000, 3) == 3);
+  c.levels_from = 2001;
+  CHECK_THROWS_WITH(c.validate(), doctest::Contains("levels_from: expected 0 to levels_all, got 2001"));
+  Kept all, some{{1, 4}, {0b110, 0b001}};
+  limit_levels(all, 4, 3, 3);
+  CHECK(all.levels.empty());
+  limit_levels(all, 4, 3, 1);
+  CHECK(all.levels == std::vector<std::uint8_t>{1, 1, 1, 1});
+  limit_levels(some, 9, 3, 2);
+  CHECK(some.levels == std::vector<std::uint8_t>{0b010, 0b001});
+  Kept none;
+  limit_levels(none, 2, 3, 0);
+  CHECK(none.levels == std::vector<std::uint8_t>{0, 0});
+}
+
 TEST_CASE("alarms: a loss that falls apart, a gradient that is gone") {
   Watch good;
   for (const double loss : {5.0, 4.0, 4.5, 3.0, 3.3, 6.4, 3.1, 6.4, 6.4, 3.0}) CHECK_FALSE(good.add(loss, 1));  // below 2 * best + 0.5

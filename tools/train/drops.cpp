@@ -85,6 +85,13 @@ std::vector<std::uint8_t> kept_levels(std::string_view kind, const Example& e, c
   return out;
 }
 
+void limit_levels(Kept& kept, Index tokens, Index levels, Index in_use) {
+  if (in_use >= levels) return;
+  const auto first = static_cast<std::uint8_t>((1u << in_use) - 1);
+  if (kept.levels.empty()) kept.levels.assign(static_cast<std::size_t>(kept.tokens.empty() ? tokens : static_cast<Index>(kept.tokens.size())), first);
+  for (std::uint8_t& mask : kept.levels) mask &= first;
+}
+
 Kept drop_of(const Recipe& recipe, const Example& e, Index levels, std::uint64_t seed) {
   Rng rng(derive_seed(seed, "drops"));
   const std::string& kind = pick(recipe.drops, rng);

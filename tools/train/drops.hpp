@@ -26,6 +26,9 @@ std::vector<std::uint8_t> kept_levels(std::string_view kind, const Example& e, c
 /// Whether everything that the question needs is kept (`tokens` as in Kept).
 bool answerable(const Example& e, const AskedQuestion& q, const std::vector<Index>& tokens);
 
+/// Only the first `in_use` of `levels` stay in the masks of `kept`; of a picture whose tokens all had every level too.
+void limit_levels(Kept& kept, Index tokens, Index levels, Index in_use);
+
 /// Drawn by the picture's seed from the recipe's tables.
 Kept drop_of(const Recipe& recipe, const Example& e, Index levels, std::uint64_t seed);
 

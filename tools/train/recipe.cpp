@@ -89,9 +89,16 @@ void StageConfig::validate() const {
   want(reading_weight >= 0, "reading_weight", "at least 0", reading_weight);
   want(answer_weight >= 0, "answer_weight", "at least 0", answer_weight);
   want(pointing_weight >= 0, "pointing_weight", "at least 0", pointing_weight);
+  want(levels_from >= 0 && levels_from <= levels_all, "levels_from", "0 to levels_all", levels_from);
   want(average >= 0 && average < 1, "average", "a number in [0, 1)", average);
   want(stage == "reading" ? reading_weight > 0 : answer_weight > 0, stage == "reading" ? "reading_weight" : "answer_weight", "above 0, or the stage trains nothing",
        stage == "reading" ? reading_weight : answer_weight);
+}
+
+Index levels_at(const StageConfig& c, Index step, Index levels) {
+  if (step < c.levels_from) return 0;
+  if (step >= c.levels_all) return levels;
+  return std::min(levels, 1 + levels * (step - c.levels_from) / (c.levels_all - c.levels_from));
 }
 
 std::vector<ConfigField> fields_of(const Recipe& recipe) {

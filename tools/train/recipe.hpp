@@ -31,6 +31,7 @@ struct StageConfig {
   double final_share = 0.05;                     ///< of the learning rate at the end of the cosine
   double reading_weight = 1, answer_weight = 1;  ///< of the two losses
   double pointing_weight = 0;                    ///< of the loss that asks rows of a question where its words and its answer stand
+  Index levels_from = 0, levels_all = 0;         ///< steps: no DeepStack level before the first, every level from the second on, one more after the other between
   double average = 0.999;                        ///< decay of the moving average of the weights; 0 = none
   bool bf16 = true;                              ///< matrix products in bfloat16 (autocast), everything else in float32
   std::uint64_t seed = 1;                        ///< of the initial weights and the data
@@ -56,6 +57,9 @@ Recipe read_recipe(const std::filesystem::path& file);
 
 /// "256x384" -> {256, 384}; Error{bad_config} unless both are multiples of 32 from 128 to 2048.
 std::pair<Index, Index> read_size(const std::string& text);
+
+/// How many of `levels` DeepStack levels, the first ones, are in use at `step`. Source: ARR-COC notes, depth curriculum (2000 steps without, 1 to all over 5000).
+Index levels_at(const StageConfig& c, Index step, Index levels);
 
 /// Scene number `place` of the stage; dev scenes come from seeds [5000000, 6000000), so training never sees them.
 std::uint64_t training_seed(const Recipe& recipe, std::uint64_t place);

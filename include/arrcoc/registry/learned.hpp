@@ -1,28 +1,46 @@
 #pragma once
-// The trained scorer by name: its setting names a file, which libarrcoc reads.
+// The trained stages by name: their settings name files, which libarrcoc reads.
 #include <filesystem>
 #include <memory>
 
+#include "arrcoc/balancers/learned.hpp"
 #include "arrcoc/registry/registry.hpp"
 #include "arrcoc/scorers/learned.hpp"
 
 namespace arrcoc {
 
-/// Reads and checks a head (src/learned_head.cpp). Error 401..404.
+/// Read and check a head (src/learned_head.cpp). Error 401..404.
 std::shared_ptr<const LearnedHead<HostTensor>> read_learned_head(const std::filesystem::path& file);
+std::shared_ptr<const BalancerHead> read_balancer_head(const std::filesystem::path& file);
 
-template <class B>
-void add_learned(Registry<B>& r) {
-  Entry e{Kind::scorer, std::string(LearnedScorer::name),
-          {"ours; box supervision, base frozen", {"K5", "R7"}, "how much a trained head says the token answers the question", "O(N D H)"},
-          LearnedScorer::needs, std::nullopt, {}, flatten(LearnedConfig{})};
-  r.add(std::move(e), [](const Settings& settings, std::string_view prefix, std::vector<ConfigField>& fields, std::vector<ConfigProblem>& problems) {
-    LearnedScorer s;
+namespace detail {
+/// A stage whose head is read from `config.weights`; without one it can be made and described, not used.
+template <class Any, class S, class Read>
+auto made_with_head(Read read) {
+  return [read](const Settings& settings, std::string_view prefix, std::vector<ConfigField>& fields, std::vector<ConfigProblem>& problems) {
+    S s;
     apply(s.config, prefix, settings, problems);
     for (auto& f : flatten(s.config, prefix)) fields.push_back(std::move(f));
-    if (!s.config.weights.empty()) s.head = read_learned_head(s.config.weights);  // without, it can be made and described, not used
-    return AnyScorer<B>::of(std::move(s));
-  });
+    if (!s.config.weights.empty()) s.head = read(s.config.weights);
+    return Any::of(std::move(s));
+  };
+}
+}  // namespace detail
+
+template <class B>
+void add_learned_scorer(Registry<B>& r) {
+  r.add(Entry{Kind::scorer, std::string(LearnedScorer::name),
+              {"ours; box supervision, base frozen", {"K5", "R7"}, "how much a trained head says the token answers the question", "O(N D H)"},
+              LearnedScorer::needs, std::nullopt, {}, flatten(LearnedConfig{})},
+        typename Registry<B>::template Make<AnyScorer<B>>(detail::made_with_head<AnyScorer<B>, LearnedScorer>(read_learned_head)));
+}
+
+template <class B>
+void add_learned_balancer(Registry<B>& r) {
+  r.add(Entry{Kind::balancer, std::string(LearnedBalancer::name),
+              {"ours; box supervision, base frozen", {"L5", "R10"}, "maps into one by a trained network that is monotone in each", "O(M N (log N + H))"},
+              LearnedBalancer::needs, std::nullopt, {}, flatten(LearnedBalancerConfig{})},
+        typename Registry<B>::template Make<AnyBalancer>(detail::made_with_head<AnyBalancer, LearnedBalancer>(read_balancer_head)));
 }
 
 }  // namespace arrcoc

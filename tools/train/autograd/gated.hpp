@@ -14,6 +14,14 @@ class GatedBackend : public TorchBackend {
  public:
   using TorchBackend::TorchBackend;
   at::Tensor gates;  // [L] of the sequence in hand; undefined: plain attention
+  std::string looked_up;  // the last name that was looked up: of the weight that is imported next
+  std::vector<std::pair<std::string, at::Tensor>> imported;  // handles: they share their values with the weights that the model holds
+
+  Weight import_weight(const HostTensor& w, Layout layout) {
+    Weight out = TorchBackend::import_weight(w, layout);
+    imported.emplace_back(looked_up, out.value);
+    return out;
+  }
 
   Attended<Tensor> attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& s) const {
     if (!gates.defined() || !s.causal) return TorchBackend::attention(q, k, v, s);

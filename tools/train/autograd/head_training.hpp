@@ -1,0 +1,72 @@
+#pragma once
+// What the trainings of single stages share: questions of scenes from a frozen model, AdamW over a few tensors, the log, the evaluation and the file.
+#include <map>
+
+#include "../gradients/gradient.hpp"
+#include "asked.hpp"
+
+namespace arrcoc::train {
+
+struct HeadOptions {
+  std::filesystem::path model;             // a Hugging Face folder
+  std::filesystem::path out;               // safetensors; OUT.jsonl beside it is the log
+  Recipe recipe;                           // scenarios, sizes, lines, questions, batch, seed; steps and learning rate of the head
+  std::vector<std::string> held_out;       // scenarios that are evaluated but not trained on
+  std::string loss = "bce";
+  std::filesystem::path from;              // a head to start from; empty: seeded
+  Index hidden = 16;
+  Index log_every = 50, evaluate_pictures = 96;
+  std::filesystem::path atlas;
+  int threads = 1;
+  std::string device = "cpu";
+  std::function<bool()> stop;
+  std::function<void(Index step, Index steps, const std::string& what)> progress;
+};
+
+struct HeadSummary {
+  Index steps = 0, parameters = 0;         // of the head
+  bool stopped = false;
+  std::vector<HeadScore> scores;
+};
+
+class HeadTraining {
+ public:
+  virtual ~HeadTraining() = default;
+  HeadTraining(const HeadTraining&) = delete;
+  HeadTraining& operator=(const HeadTraining&) = delete;
+  /// Error{bad_number} when a loss or gradient is not finite; what was written before stays.
+  HeadSummary run();
+
+ protected:
+  explicit HeadTraining(const HeadOptions& o);
+
+  /// A tensor of the head under its name in the file.
+  at::Tensor leaf(const std::string& name, const std::vector<float>& values, const std::vector<Index>& shape);
+  /// A tensor that is trained beside the head, with a share of its learning rate.
+  void also_train(const at::Tensor& t, double rate_share);
+  /// [N], higher = more relevant; keeps the graph.
+  virtual at::Tensor score(const Asked& a) = 0;
+  /// What to differentiate for one question, and the loss it stands for.
+  virtual Estimate loss_of(const Asked& a, Rng& rng) = 0;
+  /// After the last step, beside the head.
+  virtual void write_more() {}
+
+  const HeadOptions& o_;
+  FrozenModel frozen_;
+  at::Device device_;
+
+ private:
+  struct Group { std::vector<at::Tensor> parameters, moments, squares, counts; };
+  struct Named { std::string name; at::Tensor value; std::vector<Index> shape; };
+  double one_step(Index step);
+  void update(Index step);
+
+  Recipe training_;               // without what is held out
+  std::map<double, Group> groups_;  // by share of the learning rate
+  std::vector<Named> head_;
+};
+
+/// Error{bad_config} unless `loss` is in `known`, and for sizes out of range.
+void check_head_options(const HeadOptions& o, const std::vector<std::string>& known);
+
+}  // namespace arrcoc::train
