@@ -128,7 +128,8 @@ TEST_CASE("eigen: products of every height, packed by several threads, are the r
 }
 
 TEST_CASE("eigen: pairs packed from [in, out] are those packed from [out, in]") {
-  for (const auto& [out, pairs] : {std::pair<Index, Index>{70, 30}, {64, 1}, {33, 257}, {5, 8}}) {
+  for (const auto& [outputs, half] : {std::pair<Index, Index>{70, 30}, {64, 1}, {33, 257}, {5, 8}}) {
+    const Index out = outputs, pairs = half;  // clang 14 captures no structured binding
     std::vector<std::uint16_t> m(static_cast<std::size_t>(out * 2 * pairs)), turned(m.size());
     for (Index i = 0; i < out; ++i)
       for (Index k = 0; k < 2 * pairs; ++k)
@@ -157,7 +158,7 @@ TEST_CASE("eigen: bf16 products of a matrix stored the other way round are the s
     return;
   }
   for (const auto& [rows, cols] : {std::pair<Index, Index>{70, 600}, {64, 2}, {33, 514}, {17, 64}, {1, 16}}) {
-    const Index out = rows, in = cols;  // clang 14 captures no structured binding
+    const Index out = rows, in = cols;
     auto m = random_matrix(out, in, 1), turned = conformance::reference::transposed(m);
     const auto as_released = b.import_weight(conformance::stored(turned, DType::bf16, {in, out}), Layout::in_out);
     const auto w = b.import_weight(conformance::stored(m, DType::bf16, {out, in}), Layout::out_in);
