@@ -1,9 +1,10 @@
-// arrcoc train scorer, arrcoc train balancer: single stages, trained on scenes.
+// arrcoc train scorer, balancer and depth: single stages, trained on scenes.
 #ifdef ARRCOC_HAVE_AUTOGRAD
 #include <memory>
 #include <sstream>
 
 #include "train/autograd/balancer_training.hpp"
+#include "train/autograd/depth_training.hpp"
 #include "train/autograd/scorer_training.hpp"
 #include "train_line.hpp"
 
@@ -60,7 +61,9 @@ int run_head(const HeadFlags& f, Options o, const Command& command, std::vector<
   const Writing writing;  // Ctrl-C: what has been learnt is written, then 130
   const train::HeadSummary done = train(o);
   if (f.quiet) return 0;
-  std::fprintf(stderr, "%-20s %9s %28s %28s\n%-20s %9s %28s %28s\n", "unseen pictures", "questions", "recall at 1/4 of the tokens", "at 1/8", "", "", "random scorer oracle closed", "random scorer oracle closed");
+  if (!done.depths.empty()) std::fprintf(stderr, "unseen pictures: %10s %8s\n", "levels", "loss");
+  for (const train::DepthScore& d : done.depths) std::fprintf(stderr, "%-16s %10.2f %8.4f\n", d.rule.c_str(), d.levels, d.loss);
+  if (!done.scores.empty()) std::fprintf(stderr, "%-20s %9s %28s %28s\n%-20s %9s %28s %28s\n", "unseen pictures", "questions", "recall at 1/4 of the tokens", "at 1/8", "", "", "random scorer oracle closed", "random scorer oracle closed");
   for (const train::HeadScore& s : done.scores) {
     std::fprintf(stderr, "%-20s %9ld", s.scenario.c_str(), static_cast<long>(s.questions));
     for (const train::Recall& r : s.recalls) std::fprintf(stderr, "   %6.3f %6.3f %6.3f %5.0f%%", r.random, r.scorer, r.oracle, 100 * r.closed());
@@ -112,11 +115,25 @@ void add_balancer(CLI::App& train, Command& command) {
   });
 }
 
+void add_depth(CLI::App& train, Command& command) {
+  CLI::App* verb = train.add_subcommand("depth", "the head of --allocator learned_depth, through the model's answers, with a price on every DeepStack level");
+  auto f = std::make_shared<HeadFlags>();
+  auto o = std::make_shared<train::DepthOptions>();
+  o->loss = "answers";
+  verb->add_option("--price", o->price, "of one level on every kept token, in nats of an answer's token (default 0.02)");
+  verb->add_option("--coherence", o->coherence, "weight of the loss on high relevance at little depth (default 0)");
+  add_head_options(*verb, *f, *o);
+  verb->callback([f, o, &command] {
+    command.run = [f, o, &command] { return run_head(*f, *o, command, {}, "--allocator learned_depth --allocator.weights", train::train_depth); };
+  });
+}
+
 }  // namespace
 
 void add_head_training(CLI::App& train, Command& command) {
   add_scorer(train, command);
   add_balancer(train, command);
+  add_depth(train, command);
 }
 
 }  // namespace arrcoc::tools

@@ -53,7 +53,7 @@ inline Settings recipe_changes(const Command& command, std::initializer_list<std
   return changes;
 }
 
-/// Adds `arrcoc train scorer` and `arrcoc train balancer`.
+/// Adds `arrcoc train scorer`, `balancer` and `depth`.
 void add_head_training(CLI::App& train, Command& command);
 
 }  // namespace arrcoc::tools

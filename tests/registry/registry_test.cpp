@@ -109,7 +109,7 @@ TEST_CASE("every preset and every strategy can be made") {
       spec.settings[(e.kind == Kind::scorer ? "scorers." + e.name : std::string(name_of(e.kind))) + "." + f.path] = f.value;
     CHECK_NOTHROW(builtin().make(spec));
   }
-  CHECK(names.size() == 18);
+  CHECK(names.size() == 20);
 }
 
 TEST_CASE("unknown names list what is near") {

@@ -48,7 +48,7 @@ std::vector<float> on_backend(const LearnedHead<HostTensor>& h, const std::vecto
   e.grid = {1, static_cast<Index>(v.size()) / width};
   e.vision = b.from_host(v, e.grid.cols, width);
   e.query = b.from_host(q, 1, width);
-  return b.to_host(learned_score(b, w, e));
+  return b.to_host(learned_values(b, w, e));
 }
 
 /// The formula of the header, in double.

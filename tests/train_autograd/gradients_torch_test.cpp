@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "train/gradients/binary_gates.hpp"
 #include "train/gradients/clean.hpp"
 #include "train/gradients/gumbel_top_k.hpp"
 #include "train/gradients/map_losses.hpp"
@@ -280,4 +281,30 @@ TEST_CASE("losses on the map: values by hand, gradients by differences") {
   const at::Tensor mass = plain({0.1, 0.2, 0.05, 0.3, 0.25, 0.1});
   CHECK(size(gradient([&](const at::Tensor& s) { return DistillationMapLoss{}.loss(s, mass); }, values(mass.log()))) < 1e-9);
   CHECK(CoherenceLoss{}.loss(plain({1, 0.5, 0.2}), plain({0.5, 1, 0.1})).item<double>() == doctest::Approx((0.5 + 0.2 * 0.1) / 3));
+}
+
+TEST_CASE("binary gates: open as often as the logits say, and the gradient at the hard gates is that of the relaxation") {
+  Rng rng(8);
+  const at::Tensor z = plain(scores);
+  constexpr int n = 20000;
+  at::Tensor open = at::zeros_like(z);
+  for (int i = 0; i < n; ++i) open += BinaryGates{}.gates(z, rng).detach() / n;
+  CHECK(worst(values(open), values(z.sigmoid())) < 4 * 0.5 / std::sqrt(n));
+  CHECK(values(BinaryGates{}.gates(z, rng, false)) == values(z.gt(0).to(at::kDouble)));
+  for (const double temperature : {0.7, 0.3}) {
+    const BinaryGates r{temperature};
+    Rng first(9);
+    const Vector hard = values(r.gates(z, first)), slope = differences(task_of, hard);
+    Rng noise(9);
+    const at::Tensor shift = gumbel(z, noise) - gumbel(z, noise);
+    const auto linear = [&](const Vector& s) {
+      const Vector soft = values(((plain(s) + shift) / temperature).sigmoid());
+      double v = 0;
+      for (std::size_t i = 0; i < 6; ++i) v += slope[i] * soft[i];
+      return v;
+    };
+    const Vector want = differences(linear, scores);
+    CHECK(size(want) > 0.01);
+    CHECK(worst(gradient([&](const at::Tensor& s) { Rng again(9); return task(r.gates(s, again)); }, scores), want) < 1e-6);
+  }
 }

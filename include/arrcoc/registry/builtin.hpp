@@ -39,6 +39,7 @@ void register_builtin(Registry<B>& r) {
   r.template add_balancer<FlatBalancer>({"ours", {}, "relevance 1 everywhere, for allocators that do not look at it", "O(N)"});
 
   r.template add_allocator<TopKAllocator>({"ARR-COC notes, top-k", {"A11", "G2", "G5"}, "the K most relevant tokens", "O(N + K log K)"});
+  add_learned_depth(r);
   r.template add_allocator<RandomAllocator>({"control", {}, "K tokens at random", "O(N)"});
   r.template add_allocator<UniformAllocator>({"control", {}, "K tokens evenly spaced in raster order", "O(K)"});
   r.template add_allocator<Grid2dAllocator>({"control", {}, "a 2-D lattice of K tokens", "O(K)"});

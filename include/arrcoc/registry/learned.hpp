@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "arrcoc/allocators/learned_depth.hpp"
 #include "arrcoc/balancers/learned.hpp"
 #include "arrcoc/registry/registry.hpp"
 #include "arrcoc/scorers/learned.hpp"
@@ -12,6 +13,7 @@ namespace arrcoc {
 /// Read and check a head (src/learned_head.cpp). Error 401..404.
 std::shared_ptr<const LearnedHead<HostTensor>> read_learned_head(const std::filesystem::path& file);
 std::shared_ptr<const BalancerHead> read_balancer_head(const std::filesystem::path& file);
+std::shared_ptr<const DepthHead> read_depth_head(const std::filesystem::path& file);
 
 namespace detail {
 /// A stage whose head is read from `config.weights`; without one it can be made and described, not used.
@@ -41,6 +43,14 @@ void add_learned_balancer(Registry<B>& r) {
               {"ours; box supervision, base frozen", {"L5", "R10"}, "maps into one by a trained network that is monotone in each", "O(M N (log N + H))"},
               LearnedBalancer::needs, std::nullopt, {}, flatten(LearnedBalancerConfig{})},
         typename Registry<B>::template Make<AnyBalancer>(detail::made_with_head<AnyBalancer, LearnedBalancer>(read_balancer_head)));
+}
+
+template <class B>
+void add_learned_depth(Registry<B>& r) {
+  r.add(Entry{Kind::allocator, std::string(LearnedDepthAllocator::name),
+              {"ours; through the answers, base frozen", {"H16", "H17"}, "the K most relevant tokens, each with the levels that a trained head gives it", "O(N (D H + log K))"},
+              LearnedDepthAllocator::needs, LearnedDepthAllocator::spend, {}, flatten(LearnedDepthConfig{})},
+        typename Registry<B>::template Make<AnyAllocator>(detail::made_with_head<AnyAllocator, LearnedDepthAllocator>(read_depth_head)));
 }
 
 }  // namespace arrcoc

@@ -35,7 +35,7 @@ class BalancerTraining : public HeadTraining {
 
  private:
   /// Before the sigmoid: the same numbers as LearnedBalancer's, with a graph.
-  at::Tensor score(const Asked& a) override {
+  at::Tensor score(const Asked& a) {
     EvidenceRequest r;
     r.picture = a.picture->view();
     r.grid = a.grid;
@@ -50,6 +50,9 @@ class BalancerTraining : public HeadTraining {
     const at::Tensor x = at::tensor(flat, at::kFloat).view({m, a.grid.count()}).to(device_), c = at::tensor(in.context, at::kFloat).view({2 * m, 1}).to(device_);
     const at::Tensor w = at::softplus(head_[1].view({h, m}) + at::mm(head_[2], c).view({h, m})), t = head_[3].view({h, 1}) + at::mm(head_[4], c);
     return head_[6] + at::mm(at::softplus(head_[0]).view({1, m}), x).flatten() + at::mm(at::softplus(head_[5]).view({1, h}), at::tanh(at::mm(w, x) - t)).flatten();
+  }
+  void evaluate(HeadSummary& out, std::string& log) override {
+    evaluate_recall(out, log, [this](const Asked& a) { return score(a); });
   }
   Estimate loss_of(const Asked& a, Rng&) override {
     const at::Tensor s = score(a);

@@ -59,14 +59,7 @@ HeadSummary HeadTraining::run() {
       break;
     }
   }
-  out.scores = recall_of(frozen_, o_.recipe, o_.evaluate_pictures, [this](const Asked& a) { return score(a); });
-  for (const HeadScore& s : out.scores)
-    for (const Recall& r : s.recalls) {
-      char line[320];
-      std::snprintf(line, sizeof line, "{\"step\": %ld, \"split\": \"dev\", \"scenario\": \"%s\", \"held_out\": %s, \"questions\": %ld, \"keep_ratio\": %.4g, \"recall\": %.4f, \"random\": %.4f, \"oracle\": %.4f}\n",
-                    static_cast<long>(out.steps), s.scenario.c_str(), std::count(o_.held_out.begin(), o_.held_out.end(), s.scenario) ? "true" : "false", static_cast<long>(s.questions), r.ratio, r.scorer, r.random, r.oracle);
-      log += line;
-    }
+  evaluate(out, log);
   std::map<std::string, HostTensor, std::less<>> all;
   for (const Named& n : head_) {
     const at::Tensor t = n.value.detach().cpu().contiguous();
@@ -76,6 +69,17 @@ HeadSummary HeadTraining::run() {
   io::write_file(o_.out.string() + ".jsonl", log);
   write_more();
   return out;
+}
+
+void HeadTraining::evaluate_recall(HeadSummary& out, std::string& log, const std::function<at::Tensor(const Asked&)>& score) {
+  out.scores = recall_of(frozen_, o_.recipe, o_.evaluate_pictures, score);
+  for (const HeadScore& s : out.scores)
+    for (const Recall& r : s.recalls) {
+      char line[320];
+      std::snprintf(line, sizeof line, "{\"step\": %ld, \"split\": \"dev\", \"scenario\": \"%s\", \"held_out\": %s, \"questions\": %ld, \"keep_ratio\": %.4g, \"recall\": %.4f, \"random\": %.4f, \"oracle\": %.4f}\n",
+                    static_cast<long>(out.steps), s.scenario.c_str(), std::count(o_.held_out.begin(), o_.held_out.end(), s.scenario) ? "true" : "false", static_cast<long>(s.questions), r.ratio, r.scorer, r.random, r.oracle);
+      log += line;
+    }
 }
 
 double HeadTraining::one_step(Index step) {

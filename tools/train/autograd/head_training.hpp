@@ -23,10 +23,17 @@ struct HeadOptions {
   std::function<void(Index step, Index steps, const std::string& what)> progress;
 };
 
+/// One way to give DeepStack levels, on unseen pictures.
+struct DepthScore {
+  std::string rule;                        // learned, all, none
+  double levels = 0;                       // mean, of a kept token
+  double loss = 0;                         // mean cross-entropy of the answers' tokens
+};
 struct HeadSummary {
   Index steps = 0, parameters = 0;         // of the head
   bool stopped = false;
-  std::vector<HeadScore> scores;
+  std::vector<HeadScore> scores;           // of scores of tokens
+  std::vector<DepthScore> depths;          // of depth rules
 };
 
 class HeadTraining {
@@ -44,11 +51,13 @@ class HeadTraining {
   at::Tensor leaf(const std::string& name, const std::vector<float>& values, const std::vector<Index>& shape);
   /// A tensor that is trained beside the head, with a share of its learning rate.
   void also_train(const at::Tensor& t, double rate_share);
-  /// [N], higher = more relevant; keeps the graph.
-  virtual at::Tensor score(const Asked& a) = 0;
   /// What to differentiate for one question, and the loss it stands for.
   virtual Estimate loss_of(const Asked& a, Rng& rng) = 0;
-  /// After the last step, beside the head.
+  /// After the last step: figures into `out`, rows into the log.
+  virtual void evaluate(HeadSummary& out, std::string& log) = 0;
+  /// What evaluate does for a head that scores tokens.
+  void evaluate_recall(HeadSummary& out, std::string& log, const std::function<at::Tensor(const Asked&)>& score);
+  /// After that, beside the head.
   virtual void write_more() {}
 
   const HeadOptions& o_;

@@ -25,12 +25,12 @@ class ScorerTraining : public HeadTraining {
  public:
   explicit ScorerTraining(const ScorerOptions& o) : HeadTraining(o), options_(o), graph_({o.threads, o.device, true}) {
     const Index d = frozen_.folder().config.text.hidden_size, h = o.hidden;
-    const std::array<std::vector<Index>, 10> shapes{{{d}, {d}, {d}, {d}, {h, d}, {h, d}, {h, d}, {h, d}, {h}, {1, h}}};
+    const auto shapes = Head::shapes(d, h, 1);
     const auto to = head_.all();
     const auto start = o.from.empty() ? nullptr : read_learned_head(o.from);
     require_that(!start || start->token.shape == std::vector<Index>{h, d}, Code::bad_weight, o.from.string(), "a head of another width than the model, or --hidden");
     for (std::size_t i = 0; i < to.size(); ++i) {
-      const std::string name(Head::names[i]);
+      const std::string name = "scorer." + std::string(Head::names[i]);
       to[i]->value = leaf(name, start ? to_floats(*start->all()[i]) : initial_values(name, shapes[i], o.recipe.config.seed), shapes[i]);
     }
     if (o.unfreeze > 0) unfrozen_ = frozen_.unfreeze(o.unfreeze);
@@ -38,14 +38,17 @@ class ScorerTraining : public HeadTraining {
   }
 
  private:
-  at::Tensor score(const Asked& a) override {
+  at::Tensor score(const Asked& a) {
     TensorEvidence<GatedBackend> e;
     e.grid = a.grid;
     e.vision = a.vision;
     e.query = a.query;
-    return learned_score(graph_, head_, e).flatten();
+    return learned_values(graph_, head_, e).flatten();
   }
 
+  void evaluate(HeadSummary& out, std::string& log) override {
+    evaluate_recall(out, log, [this](const Asked& a) { return score(a); });
+  }
   Estimate loss_of(const Asked& a, Rng& rng) override {
     const at::Tensor scores = score(a);
     const auto plain = [](const at::Tensor& loss) { return Estimate{loss, loss.item<double>()}; };
