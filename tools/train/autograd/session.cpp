@@ -195,6 +195,10 @@ class Session {
     std::vector<scenes::SceneParams> params;
     for (Index i = 0; i < c.batch; ++i)
       params.push_back(scene_of(recipe_, training_seed(recipe_, static_cast<std::uint64_t>((trainer_.steps_done() * c.accumulate + pass) * c.batch + i))));
+    for (scenes::SceneParams& p : params) {  // one size a pass: shorter sequences would be padded to the longest
+      p.height = params[0].height;
+      p.width = params[0].width;
+    }
     return draw(params, c.stage == "answers", c.stage == "answers" ? c.drills : 0);
   }
 
