@@ -5,25 +5,14 @@ usage: train_balancer.py ARRCOC [--model DIR] [--steps N]
 DIR: a model of the small family (default: models/small).
 exit 0 when all agrees, 1 on any mismatch, 77 when NumPy or the trainer is absent
 """
-import argparse
-import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 
 import checks
 from checks import check
+from heads import Program, log_of, np, tensors
 
-try:
-    import numpy as np
-except ImportError as e:
-    print(f"train_balancer: skipped, {e}")
-    sys.exit(77)
-
-from train_scorer import tensors
-
-HERE = pathlib.Path(__file__).resolve().parent
 SCORERS = ["information", "perspectival", "participatory"]
 
 
@@ -38,6 +27,7 @@ def robust(x):
 
 
 def relevance(head, maps):
+    head = {k: v.astype(np.float64) for k, v in head.items()}
     x = np.stack([robust(m) for m in maps])                                   # [M, N]
     c = np.stack([x.mean(1), x.std(1)], 1).flatten()
     soft = lambda v: np.log1p(np.exp(v))
@@ -49,53 +39,35 @@ def relevance(head, maps):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("program")
-    parser.add_argument("--model")
-    parser.add_argument("--steps", default="60")
-    a = parser.parse_args()
-    program = str(pathlib.Path(a.program).resolve())
-
-    def run(*flags, status=0):
-        done = subprocess.run([program, *map(str, flags)], capture_output=True, text=True, timeout=900)
-        check(done.returncode == status, f"{flags}: exit {done.returncode}: {done.stderr[-300:]}")
-        return done
-
+    run = Program("train_balancer", "60")
     with tempfile.TemporaryDirectory() as temporary:
         root = pathlib.Path(temporary)
-        model = a.model or HERE.parents[1] / "models/small"
-        if "not built in" in subprocess.run([program, "train"], capture_output=True, text=True).stderr:
-            print("train_balancer: skipped, the trainer is not built in")
-            return 77
-        out = root / "balancer.safetensors"
-        flags = ["-m", model, "-t", "1", "--evaluate-pictures", "24", "--recipe.scenarios.formula=0", "--recipe.scenarios.relations=0"]
-        run("train", "balancer", *flags, "--out", out, "--steps", a.steps)
-        rows = [json.loads(line) for line in pathlib.Path(f"{out}.jsonl").read_text().splitlines()]
-        every = next(r for r in rows if r.get("scenario") == "every" and r["keep_ratio"] == 0.25)
+        out, again = root / "balancer.safetensors", root / "again.safetensors"
+        flags = ["--evaluate-pictures", "24", "--recipe.scenarios.formula=0", "--recipe.scenarios.relations=0"]
+        run.train("balancer", *flags, "--out", out, "--steps", run.steps)
+        every = next(r for r in log_of(out) if r.get("scenario") == "every" and r["keep_ratio"] == 0.25)
         check(every["random"] + 0.1 < every["recall"] <= every["oracle"] <= 1, f"recall {every['recall']} is not between random {every['random']} and oracle {every['oracle']}")
-        again = root / "again.safetensors"
-        run("train", "balancer", *flags, "--out", again, "--steps", a.steps, "-q")
+        run.train("balancer", *flags, "--out", again, "--steps", run.steps, "-q")
         check(again.read_bytes() == out.read_bytes(), "the same command gives another head")
 
-        head = tensors(out)
-        run("scenes", "--out", root / "scenes", "--count", "4", "--seed", "6000100", "--scenario", "receipt,form", "--no-tsv", "--quiet", "-t", "1")
-        worst, seen = 0, 0
-        for row in [json.loads(line) for line in (root / "scenes/questions.jsonl").read_text().splitlines()][:4]:
+        head, worst, seen = tensors(out), 0, 0
+        for row in run.questions(root / "scenes", 4):
+            picture = root / "scenes" / row["images"][0]
+
             def ask(pipeline, *more):
                 nonlocal seen
                 seen += 1
-                run("answer", "-m", model, "-i", root / "scenes" / row["images"][0], "-p", row["question"], "--pipeline", pipeline, "-t", "1", "--backend", "eigen", "-n", "1", "--dump", root / f"d{seen}", *more)
+                run("answer", "-m", run.model, "-i", picture, "-p", row["question"], "--pipeline", pipeline, "-t", "1", "--backend", "eigen", "-n", "1", "--dump", root / f"d{seen}", *more)
                 return np.load(root / f"d{seen}" / "relevance.npy").flatten().astype(np.float64)
             maps = [ask(f"texture13/{s}/fixed/top_k/gather@12") for s in SCORERS]   # min-max scaled, so affine in the scorer's own map
             got = ask(f"texture13/{'+'.join(SCORERS)}/learned/top_k/gather@12", f"--balancer.weights={out}")
             worst = max(worst, np.abs(got - relevance(head, maps)).max())
         check(worst < 1e-4, f"relevance is off by {worst:.1e}")
-        picture = root / "scenes" / row["images"][0]
-        ask = ["answer", "-m", model, "-i", picture, "-p", "x", "-n", "1", "--pipeline"]
-        check("arrcoc train balancer" in run(*ask, "texture13/information/learned/top_k/gather", status=2).stderr, "no weights: another message")
-        check("trained for 3 scorers, got 1" in run(*ask, "texture13/information/learned/top_k/gather", f"--balancer.weights={out}", status=2).stderr, "other scorers: another message")
-        check("balancer.skip: missing" in run(*ask, "texture13/information/learned/top_k/gather", f"--balancer.weights={model}/model.safetensors", status=1).stderr, "a file that is no head: another message")
-        check("nonsense" in run("train", "balancer", *flags, "--out", root / "x", "--scorers", "information+nonsense", "--steps", "1", status=2).stderr, "unknown scorer: another message")
+        one = ["answer", "-m", run.model, "-i", picture, "-p", "x", "-n", "1", "--pipeline", "texture13/information/learned/top_k/gather"]
+        check("arrcoc train balancer" in run(*one, status=2).stderr, "no weights: another message")
+        check("trained for 3 scorers, got 1" in run(*one, f"--balancer.weights={out}", status=2).stderr, "other scorers: another message")
+        check("balancer.skip: missing" in run(*one, f"--balancer.weights={run.model}/model.safetensors", status=1).stderr, "a file that is no head: another message")
+        check("nonsense" in run.train("balancer", *flags, "--out", root / "x", "--scorers", "information+nonsense", "--steps", "1", status=2).stderr, "unknown scorer: another message")
         check(not (root / "x").exists(), "a refused run wrote its output")
     print(f"train_balancer: recall at 1/4 random {every['random']:.3f}, balancer {every['recall']:.3f}, oracle {every['oracle']:.3f}; relevance within {worst:.1e}, {len(checks.problems)} mismatches")
     return 1 if checks.problems else 0

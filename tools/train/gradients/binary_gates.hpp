@@ -16,7 +16,7 @@ struct BinaryGates {
       keys = keys + (gumbel(flat, rng) - gumbel(flat, rng)).view(logits.sizes());  // the difference of two Gumbel numbers is logistic
     }
     const at::Tensor soft = (keys / temperature).sigmoid();
-    return keys.detach().gt(0).to(soft.scalar_type()) + soft - soft.detach();
+    return keys.detach().gt(0).to(soft.scalar_type()) + (soft - soft.detach());  // forward exactly 0 or 1
   }
 };
 

@@ -24,7 +24,7 @@ struct GumbelTopKGradient {
   }
   at::Tensor gates(const at::Tensor& keys, Index k) const {
     const at::Tensor soft = relaxed(keys, k, temperature);
-    return hard ? top_gates(keys, k) + soft - soft.detach() : soft;
+    return hard ? top_gates(keys, k) + (soft - soft.detach()) : soft;
   }
   static at::Tensor relaxed(at::Tensor keys, Index k, double temperature) {
     at::Tensor gates = at::zeros_like(keys);

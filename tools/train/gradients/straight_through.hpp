@@ -20,7 +20,7 @@ struct StraightThroughGradient {
     const at::Tensor hard = top_gates(scores, k), order = scores.detach().index_select(0, top_places(scores, std::min<Index>(k + 1, scores.size(0))));
     const at::Tensor cut = 0.5 * (order[k - 1] + order[order.size(0) - 1]);
     const at::Tensor soft = ((scores - cut) / temperature).sigmoid();
-    return kept_only ? hard * soft / soft.detach() : hard + soft - soft.detach();
+    return kept_only ? hard * soft / soft.detach() : hard + (soft - soft.detach());
   }
 };
 static_assert(GradientRecipe<StraightThroughGradient>);
