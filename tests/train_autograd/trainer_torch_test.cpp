@@ -295,8 +295,8 @@ TEST_CASE("pointing: dropped tokens are not asked for, it is learned, and no mod
   CHECK(t.evaluate({{silent, e}, {}}, true).pointing_loss == doctest::Approx(t.evaluate({{e}, {}}, true).pointing_loss).epsilon(1e-5));
   const double before = t.evaluate({{e}, {}}, true).pointing_loss;
   StepResult last;
-  for (int i = 0; i < 20; ++i) last = t.step({{{e}, {}}}, c);
-  CHECK(last.pointing_loss < before / 2);
+  for (int i = 0; i < 40; ++i) last = t.step({{{e}, {}}}, c);
+  CHECK(last.pointing_loss < before / 4);
   CHECK(last.points_right == 3);
   // A pass without a question, or without anything to point at, is no loss of zero.
   Example mute = e, plain_one = e;
