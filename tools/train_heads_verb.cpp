@@ -1,11 +1,11 @@
 // arrcoc train scorer, balancer and depth: single stages, trained on scenes.
 #ifdef ARRCOC_HAVE_AUTOGRAD
 #include <memory>
-#include <sstream>
 
 #include "train/autograd/balancer_training.hpp"
 #include "train/autograd/depth_training.hpp"
 #include "train/autograd/scorer_training.hpp"
+#include "train/gradients/map_losses.hpp"
 #include "train_line.hpp"
 
 namespace arrcoc::tools {
@@ -97,19 +97,17 @@ void add_balancer(CLI::App& train, Command& command) {
   CLI::App* verb = train.add_subcommand("balancer", "the head of --balancer learned, by answer boxes; scorers and model stay as they are");
   auto f = std::make_shared<HeadFlags>();
   auto o = std::make_shared<train::BalancerOptions>();
-  auto scorers = std::make_shared<std::string>("information+perspectival+participatory");
+  auto texture = std::make_shared<std::string>("texture13"), scorers = std::make_shared<std::string>("information+perspectival+participatory");
   o->hidden = 8;
-  verb->add_option("--loss", o->loss, "bce, soft_iou or ranking")->check(CLI::IsMember({"bce", "soft_iou", "ranking"}));
+  verb->add_option("--loss", o->loss, "bce, soft_iou or ranking")->check(CLI::IsMember(train::map_losses()));
   verb->add_option("--scorers", *scorers, "whose maps it balances, joined by +; the order counts");
-  verb->add_option("--texture", o->texture, "texture stage");
+  verb->add_option("--texture", *texture, "texture stage");
   add_head_options(*verb, *f, *o);
-  verb->callback([f, o, scorers, &command] {
-    command.run = [f, o, scorers, &command] {
-      std::istringstream names(*scorers);
-      o->scorers.clear();
-      for (std::string name; std::getline(names, name, '+');) o->scorers.push_back(name);
+  verb->callback([f, o, texture, scorers, &command] {
+    command.run = [f, o, texture, scorers, &command] {
+      o->pipeline = parse_pipeline_name(*texture + "/" + *scorers + "/flat/full/gather");
       for (const auto& [path, text] : command.settings)
-        if (!path.starts_with("recipe.")) o->settings[path] = text;
+        if (!path.starts_with("recipe.")) o->pipeline.settings[path] = text;
       return run_head(*f, *o, command, {"texture", "scorers"}, "--balancer learned --balancer.weights", train::train_balancer);
     };
   });

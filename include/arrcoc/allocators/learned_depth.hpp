@@ -33,9 +33,7 @@ struct LearnedDepthAllocator {
 
   Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng&) const {
     require_that(head != nullptr, Code::bad_config, "allocator", "weights: expected the file that `arrcoc train depth` wrote, got none");
-    selection::check_relevance(relevance, e.grid, name);
-    const auto [k, clamped] = budget.resolve(e.grid.count());
-    Allocation a = selection::finish(e.grid, selection::best(relevance, k), Cause::score, clamped, [&](Index t) { return relevance[static_cast<std::size_t>(t)]; });
+    Allocation a = selection::most_relevant(relevance, e.grid, budget, name);
     const std::vector<double> values = learned_values(head->head, e, "allocator", config.weights);
     const Index levels = head->bias.count();
     for (std::size_t i = 0; i < a.kept.size(); ++i) {

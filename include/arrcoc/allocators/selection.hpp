@@ -87,4 +87,11 @@ inline void check_relevance(std::span<const float> relevance, Grid grid, std::st
                [&] { return "relevance: expected " + std::to_string(grid.count()) + " values, got " + std::to_string(relevance.size()); });
 }
 
+/// The K tokens of greatest relevance at full depth: what `top_k` is, and what allocators that decide on depth start from.
+inline Allocation most_relevant(std::span<const float> relevance, Grid grid, const Budget& budget, std::string_view where) {
+  check_relevance(relevance, grid, where);
+  const auto [k, clamped] = budget.resolve(grid.count());
+  return finish(grid, best(relevance, k), Cause::score, clamped, [&](Index t) { return relevance[static_cast<std::size_t>(t)]; });
+}
+
 }  // namespace arrcoc::selection

@@ -22,9 +22,7 @@ struct TopKAllocator {
   Config config{};
 
   Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng&) const {
-    selection::check_relevance(relevance, e.grid, name);
-    const auto [k, clamped] = budget.resolve(e.grid.count());
-    return selection::finish(e.grid, selection::best(relevance, k), Cause::score, clamped, [&](Index t) { return relevance[static_cast<std::size_t>(t)]; });
+    return selection::most_relevant(relevance, e.grid, budget, name);
   }
 };
 static_assert(check_allocator<TopKAllocator>());

@@ -31,15 +31,15 @@ void register_builtin(Registry<B>& r) {
   r.template add_scorer<ParticipatoryScorer>({"ARR-COC notes, query-patch cosine", {"A9", "K5", "K6"}, "how much the token speaks to the question", "O(N D)"});
   r.template add_scorer<ContrastScorer>({"Itti, Koch, Niebur 1998, section 2", {}, "distance from the mean of the neighbouring cells", "O(N C)"});
   r.template add_scorer<SoftmaxChannelEntropyScorer>({"ARR-COC notes, first sketch", {}, "entropy of the softmax over channels, the old fault kept for comparison", "O(N C)"});
-  add_learned_scorer(r);  // reads a file, so it is more than a type
+  r.template add_scorer<LearnedScorer>({"ours; box supervision, base frozen", {"K5", "R7"}, "how much a trained head says the token answers the question", "O(N D H)"}, LoadHead{});
 
   r.template add_balancer<AdaptiveTensionBalancer>({"ARR-COC notes, opponent processing", {"A10", "L1", "L2", "L3", "L4"}, "maps weighed by tensions and by how coherent each map is", "O(M N log N)"});
   r.template add_balancer<FixedWeightsBalancer>({"ARR-COC notes, fixed weights", {"L6", "L11"}, "a weighted sum of normalised maps", "O(M N)"});
-  add_learned_balancer(r);
+  r.template add_balancer<LearnedBalancer>({"ours; box supervision, base frozen", {"L5", "R10"}, "maps into one by a trained network that is monotone in each", "O(M N (log N + H))"}, LoadHead{});
   r.template add_balancer<FlatBalancer>({"ours", {}, "relevance 1 everywhere, for allocators that do not look at it", "O(N)"});
 
   r.template add_allocator<TopKAllocator>({"ARR-COC notes, top-k", {"A11", "G2", "G5"}, "the K most relevant tokens", "O(N + K log K)"});
-  add_learned_depth(r);
+  r.template add_allocator<LearnedDepthAllocator>({"ours; through the answers, base frozen", {"H16", "H17"}, "the K most relevant tokens, each with the levels that a trained head gives it", "O(N (D H + log K))"}, LoadHead{});
   r.template add_allocator<RandomAllocator>({"control", {}, "K tokens at random", "O(N)"});
   r.template add_allocator<UniformAllocator>({"control", {}, "K tokens evenly spaced in raster order", "O(K)"});
   r.template add_allocator<Grid2dAllocator>({"control", {}, "a 2-D lattice of K tokens", "O(K)"});

@@ -143,6 +143,12 @@ struct MadePipeline {
   std::vector<ConfigField> settings;   // every setting of every stage, resolved
 };
 
+/// Nothing to load.
+struct AsItIs {
+  template <class S>
+  void operator()(S&) const {}
+};
+
 template <class B>
 class Registry {
  public:
@@ -152,14 +158,15 @@ class Registry {
 
   template <class S>
   void add_texture(About about) { static_assert(check_texture<S>()); textures_.push_back(row<AnyTexture, S>(Kind::texture, std::move(about), {Phase::pixels, Need::rgb})); }
-  template <class S>
-  void add_scorer(About about) { scorers_.push_back(row<AnyScorer<B>, S>(Kind::scorer, std::move(about), S::needs)); }
-  template <class S>
-  void add_balancer(About about) { static_assert(check_balancer<S>()); balancers_.push_back(row<AnyBalancer, S>(Kind::balancer, std::move(about), S::needs)); }
-  template <class S>
-  void add_allocator(About about) {
+  // `load(S&)` runs on a stage once its settings are read: what a trained stage reads its weights in.
+  template <class S, class Load = AsItIs>
+  void add_scorer(About about, Load load = {}) { scorers_.push_back(row<AnyScorer<B>, S>(Kind::scorer, std::move(about), S::needs, load)); }
+  template <class S, class Load = AsItIs>
+  void add_balancer(About about, Load load = {}) { static_assert(check_balancer<S>()); balancers_.push_back(row<AnyBalancer, S>(Kind::balancer, std::move(about), S::needs, load)); }
+  template <class S, class Load = AsItIs>
+  void add_allocator(About about, Load load = {}) {
     static_assert(check_allocator<S>());
-    allocators_.push_back(row<AnyAllocator, S>(Kind::allocator, std::move(about), S::needs));
+    allocators_.push_back(row<AnyAllocator, S>(Kind::allocator, std::move(about), S::needs, load));
     allocators_.back().entry.spend = S::spend;
   }
   template <class S>
@@ -212,16 +219,18 @@ class Registry {
     Make<Any> make;
   };
 
-  template <class Any, class S>
-  Row<Any> row(Kind kind, About about, Needs needs) const {
+  template <class Any, class S, class Load = AsItIs>
+  Row<Any> row(Kind kind, About about, Needs needs, Load load = {}) const {
     Entry e{kind, std::string(S::name), std::move(about), needs, std::nullopt, {}, flatten(typename S::Config{})};
     if constexpr (requires { std::string(S::reproduces_fault); }) e.reproduces_fault = std::string(S::reproduces_fault);
     free(e);
-    return {std::move(e), [](const Settings& settings, std::string_view prefix, std::vector<ConfigField>& fields, std::vector<ConfigProblem>& problems) {
+    return {std::move(e), [load](const Settings& settings, std::string_view prefix, std::vector<ConfigField>& fields, std::vector<ConfigProblem>& problems) {
               typename S::Config config{};
               apply(config, prefix, settings, problems);
               for (auto& f : flatten(config, prefix)) fields.push_back(std::move(f));
-              return Any::of(S{config});
+              S stage{config};
+              load(stage);
+              return Any::of(std::move(stage));
             }};
   }
 

@@ -7,16 +7,10 @@
 namespace arrcoc::train {
 namespace {
 
-HostTensor to_host(const at::Tensor& t, std::vector<Index> shape) {
-  const at::Tensor v = t.detach().to(at::kCPU, at::kFloat).contiguous();
-  return host_tensor(std::vector<float>(v.const_data_ptr<float>(), v.const_data_ptr<float>() + v.numel()), std::move(shape));
-}
-
 class BalancerTraining : public HeadTraining {
  public:
-  explicit BalancerTraining(const BalancerOptions& o) : HeadTraining(o) {
-    spec_ = {o.texture, "flat", "full", "gather", o.scorers, o.settings};
-    const auto m = static_cast<Index>(o.scorers.size()), h = o.hidden;
+  explicit BalancerTraining(const BalancerOptions& o) : HeadTraining(o), options_(o) {
+    const auto m = static_cast<Index>(o.pipeline.scorers.size()), h = o.hidden;
     const auto shapes = BalancerHead::shapes(m, h);
     const auto start = o.from.empty() ? nullptr : read_balancer_head(o.from);
     require_that(!start || (start->maps() == m && start->units() == h), Code::bad_weight, o.from.string(), "a head for another number of scorers, or --hidden");
@@ -39,10 +33,10 @@ class BalancerTraining : public HeadTraining {
     EvidenceRequest r;
     r.picture = a.picture->view();
     r.grid = a.grid;
-    r.vision = to_host(a.vision, {a.vision.size(0), a.vision.size(1)});
-    r.query = to_host(a.query, {a.query.size(1)});
-    for (const at::Tensor& level : a.levels) r.deepstack.push_back(to_host(level, {level.size(0), level.size(1)}));
-    r.pipeline = spec_;
+    r.vision = host_copy(a.vision);
+    r.query = host_copy(a.query.flatten());
+    for (const at::Tensor& level : a.levels) r.deepstack.push_back(host_copy(level));
+    r.pipeline = options_.pipeline;
     const BalancerInput in = balancer_input(allocate_evidence(r).realized.maps, a.grid, "train");
     std::vector<float> flat;
     for (const auto& map : in.maps) flat.insert(flat.end(), map.begin(), map.end());
@@ -55,20 +49,19 @@ class BalancerTraining : public HeadTraining {
     evaluate_recall(out, log, [this](const Asked& a) { return score(a); });
   }
   Estimate loss_of(const Asked& a, Rng&) override {
-    const at::Tensor s = score(a);
-    const at::Tensor loss = o_.loss == "bce" ? BceMapLoss{}.loss(s, a.target) : o_.loss == "soft_iou" ? SoftIouMapLoss{}.loss(s, a.target) : RankingMapLoss{}.loss(s, a.target);
+    const at::Tensor loss = map_loss(o_.loss, score(a), a.target);
     return {loss, loss.item<double>()};
   }
 
-  PipelineSpec spec_;
+  const BalancerOptions& options_;
   std::vector<at::Tensor> head_;   // in the order of BalancerHead::names
 };
 
 }  // namespace
 
 HeadSummary train_balancer(const BalancerOptions& o) {
-  check_head_options(o, {"bce", "soft_iou", "ranking"});
-  require_that(!o.scorers.empty(), Code::bad_config, "train", "--scorers: expected at least one, got none");
+  check_head_options(o, map_losses());
+  require_that(!o.pipeline.scorers.empty(), Code::bad_config, "train", "--scorers: expected at least one, got none");
   return BalancerTraining(o).run();
 }
 

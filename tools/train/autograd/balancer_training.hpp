@@ -7,9 +7,7 @@ namespace arrcoc::train {
 
 /// loss: bce | soft_iou | ranking, on the relevance before its sigmoid.
 struct BalancerOptions : HeadOptions {
-  std::string texture = "texture13";
-  std::vector<std::string> scorers{"information", "perspectival", "participatory"};  // in the order of the maps
-  Settings settings;                                                                 // of texture and scorers: "scorers.participatory.weight" ...
+  PipelineSpec pipeline;  // texture and scorers in the order of the maps, with their settings; what stands behind them only has to run
 };
 
 /// Error{bad_config} for an unknown loss, Error{unknown_strategy} for an unknown scorer, and what open_model throws.

@@ -12,33 +12,18 @@ namespace arrcoc::train {
 namespace {
 
 class DepthTraining : public HeadTraining {
-  using Head = LearnedHead<GatedBackend::Weight>;
-
  public:
-  explicit DepthTraining(const DepthOptions& o) : HeadTraining(o), options_(o), graph_({o.threads, o.device, true}) {
-    const auto& config = frozen_.folder().config;
-    const Index d = config.text.hidden_size, levels = static_cast<Index>(config.vision.deepstack_taps.size());
+  explicit DepthTraining(const DepthOptions& o) : HeadTraining(o), options_(o) {
+    const auto levels = static_cast<Index>(frozen_.folder().config.vision.deepstack_taps.size());
     require_that(levels >= 1, Code::bad_config, "train", "expected a model with DeepStack levels, got none");
-    const auto shapes = Head::shapes(d, o.hidden, levels);
     const auto start = o.from.empty() ? nullptr : read_depth_head(o.from);
-    require_that(!start || (start->head.token.shape == std::vector<Index>{o.hidden, d} && start->bias.count() == levels), Code::bad_weight, o.from.string(), "a head of another width than the model, or --hidden");
-    const auto to = head_.all();
-    for (std::size_t i = 0; i < to.size(); ++i) {
-      const std::string name = "depth." + std::string(Head::names[i]);
-      to[i]->value = leaf(name, start ? to_floats(*start->head.all()[i]) : initial_values(name, shapes[i], o.recipe.config.seed), shapes[i]);
-    }
+    head_ = learned_head("depth.", levels, start ? &start->head : nullptr);
     bias_ = leaf("depth.bias", start ? to_floats(start->bias) : std::vector<float>(static_cast<std::size_t>(levels), 1.0f), {levels});  // most levels open at first
   }
 
  private:
   /// [N, levels]
-  at::Tensor logits(const Asked& a) {
-    TensorEvidence<GatedBackend> e;
-    e.grid = a.grid;
-    e.vision = a.vision;
-    e.query = a.query;
-    return learned_values(graph_, head_, e) + bias_;
-  }
+  at::Tensor logits(const Asked& a) { return values_of(head_, a) + bias_; }
   /// [N] of 0 and 1: what the boxes touch, then random tokens.
   at::Tensor kept(const Asked& a, Rng& rng) const {
     const Index n = a.grid.count(), k = std::max<Index>(1, n / std::stol(pick(o_.recipe.keep_one_in, rng)));
@@ -76,9 +61,9 @@ class DepthTraining : public HeadTraining {
     for (const auto& p : params)
       for (const Asked& a : frozen_.ask({p}, o_.recipe.config.questions)) {
         ++questions;
+        Rng rng(derive_seed(p.seed, "depth"));
+        const at::Tensor tokens = kept(a, rng), z = logits(a);
         for (DepthScore& d : out.depths) {
-          Rng rng(derive_seed(p.seed, "depth"));  // the same tokens for each rule
-          const at::Tensor tokens = kept(a, rng), z = logits(a);
           const at::Tensor open = d.rule == "learned" ? BinaryGates{}.gates(z, rng, false) : d.rule == "all" ? at::ones_like(z) : at::zeros_like(z);
           d.loss += answer_loss(a, tokens, open).item<double>();
           d.levels += ((open.sum(1) * tokens).sum() / tokens.sum()).item<double>();
@@ -94,7 +79,6 @@ class DepthTraining : public HeadTraining {
   }
 
   const DepthOptions& options_;
-  GatedBackend graph_;
   Head head_;
   at::Tensor bias_;
 };

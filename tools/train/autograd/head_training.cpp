@@ -11,7 +11,7 @@
 
 namespace arrcoc::train {
 
-HeadTraining::HeadTraining(const HeadOptions& o) : o_(o), frozen_(o.model, o.threads, o.device, o.atlas), device_(o.device), training_(o.recipe) {
+HeadTraining::HeadTraining(const HeadOptions& o) : o_(o), frozen_(o.model, o.threads, o.device, o.atlas), graph_({o.threads, o.device, true}), device_(o.device), training_(o.recipe) {
   for (const std::string& name : o.held_out) {
     require_that(training_.scenarios.contains(name), Code::bad_config, "train", [&] { return "--hold-out: expected a scenario of the recipe, got '" + name + "'"; });
     training_.scenarios.erase(name);
@@ -20,9 +20,29 @@ HeadTraining::HeadTraining(const HeadOptions& o) : o_(o), frozen_(o.model, o.thr
 }
 
 at::Tensor HeadTraining::leaf(const std::string& name, const std::vector<float>& values, const std::vector<Index>& shape) {
-  head_.push_back({name, at::tensor(values, at::kFloat).view(shape).to(device_).requires_grad_(true), shape});
-  also_train(head_.back().value, 1.0);
-  return head_.back().value;
+  head_.emplace_back(name, at::tensor(values, at::kFloat).view(shape).to(device_).requires_grad_(true));
+  also_train(head_.back().second, 1.0);
+  return head_.back().second;
+}
+
+HeadTraining::Head HeadTraining::learned_head(const std::string& prefix, Index outputs, const LearnedHead<HostTensor>* start) {
+  const auto shapes = Head::shapes(frozen_.folder().config.text.hidden_size, o_.hidden, outputs);
+  Head head;
+  const auto to = head.all();
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    const std::string name = prefix + std::string(Head::names[i]);
+    require_that(!start || start->all()[i]->shape == shapes[i], Code::bad_weight, o_.from.string(), "a head of another width than the model, or --hidden");
+    to[i]->value = leaf(name, start ? to_floats(*start->all()[i]) : initial_values(name, shapes[i], o_.recipe.config.seed), shapes[i]);
+  }
+  return head;
+}
+
+at::Tensor HeadTraining::values_of(const Head& head, const Asked& a) {
+  TensorEvidence<GatedBackend> e;
+  e.grid = a.grid;
+  e.vision = a.vision;
+  e.query = a.query;
+  return learned_values(graph_, head, e);
 }
 
 void HeadTraining::also_train(const at::Tensor& t, double rate_share) {
@@ -36,7 +56,7 @@ void HeadTraining::also_train(const at::Tensor& t, double rate_share) {
 HeadSummary HeadTraining::run() {
   const StageConfig& c = o_.recipe.config;
   HeadSummary out;
-  for (const Named& n : head_) out.parameters += n.value.numel();
+  for (const auto& [name, value] : head_) out.parameters += value.numel();
   std::string log;
   double sum = 0;
   Index window = 0;
@@ -61,10 +81,7 @@ HeadSummary HeadTraining::run() {
   }
   evaluate(out, log);
   std::map<std::string, HostTensor, std::less<>> all;
-  for (const Named& n : head_) {
-    const at::Tensor t = n.value.detach().cpu().contiguous();
-    all[n.name] = host_tensor(std::vector<float>(t.const_data_ptr<float>(), t.const_data_ptr<float>() + t.numel()), n.shape);
-  }
+  for (const auto& [name, value] : head_) all[name] = host_copy(value);
   io::write_safetensors(o_.out, all);
   io::write_file(o_.out.string() + ".jsonl", log);
   write_more();

@@ -3,7 +3,9 @@
 #include <map>
 
 #include "../gradients/gradient.hpp"
+#include "arrcoc/core/learned_head.hpp"
 #include "asked.hpp"
+#include "host_copy.hpp"
 
 namespace arrcoc::train {
 
@@ -49,6 +51,11 @@ class HeadTraining {
 
   /// A tensor of the head under its name in the file.
   at::Tensor leaf(const std::string& name, const std::vector<float>& values, const std::vector<Index>& shape);
+  using Head = LearnedHead<GatedBackend::Weight>;
+  /// A head of the model's width and --hidden whose leaves stand behind `prefix` in the file: those of `start`, or seeded. Error{bad_weight} for another shape.
+  Head learned_head(const std::string& prefix, Index outputs, const LearnedHead<HostTensor>* start);
+  /// [N, outputs]; keeps the graph.
+  at::Tensor values_of(const Head& head, const Asked& a);
   /// A tensor that is trained beside the head, with a share of its learning rate.
   void also_train(const at::Tensor& t, double rate_share);
   /// What to differentiate for one question, and the loss it stands for.
@@ -62,17 +69,17 @@ class HeadTraining {
 
   const HeadOptions& o_;
   FrozenModel frozen_;
+  GatedBackend graph_;
   at::Device device_;
 
  private:
   struct Group { std::vector<at::Tensor> parameters, moments, squares, counts; };
-  struct Named { std::string name; at::Tensor value; std::vector<Index> shape; };
   double one_step(Index step);
   void update(Index step);
 
   Recipe training_;               // without what is held out
   std::map<double, Group> groups_;  // by share of the learning rate
-  std::vector<Named> head_;
+  std::vector<std::pair<std::string, at::Tensor>> head_;
 };
 
 /// Error{bad_config} unless `loss` is in `known`, and for sizes out of range.

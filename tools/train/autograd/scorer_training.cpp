@@ -16,45 +16,28 @@
 namespace arrcoc::train {
 namespace {
 
-const std::vector<std::string> map_losses{"bce", "soft_iou", "ranking"};
-bool on_the_map(const std::string& loss) { return std::find(map_losses.begin(), map_losses.end(), loss) != map_losses.end(); }
+bool on_the_map(const std::string& loss) { return std::find(map_losses().begin(), map_losses().end(), loss) != map_losses().end(); }
 
 class ScorerTraining : public HeadTraining {
-  using Head = LearnedHead<GatedBackend::Weight>;
-
  public:
-  explicit ScorerTraining(const ScorerOptions& o) : HeadTraining(o), options_(o), graph_({o.threads, o.device, true}) {
-    const Index d = frozen_.folder().config.text.hidden_size, h = o.hidden;
-    const auto shapes = Head::shapes(d, h, 1);
-    const auto to = head_.all();
+  explicit ScorerTraining(const ScorerOptions& o) : HeadTraining(o), options_(o) {
     const auto start = o.from.empty() ? nullptr : read_learned_head(o.from);
-    require_that(!start || start->token.shape == std::vector<Index>{h, d}, Code::bad_weight, o.from.string(), "a head of another width than the model, or --hidden");
-    for (std::size_t i = 0; i < to.size(); ++i) {
-      const std::string name = "scorer." + std::string(Head::names[i]);
-      to[i]->value = leaf(name, start ? to_floats(*start->all()[i]) : initial_values(name, shapes[i], o.recipe.config.seed), shapes[i]);
-    }
+    head_ = learned_head("scorer.", 1, start.get());
     if (o.unfreeze > 0) unfrozen_ = frozen_.unfreeze(o.unfreeze);
     for (const auto& [name, t] : unfrozen_) also_train(t, o.unfreeze_share);
   }
 
  private:
-  at::Tensor score(const Asked& a) {
-    TensorEvidence<GatedBackend> e;
-    e.grid = a.grid;
-    e.vision = a.vision;
-    e.query = a.query;
-    return learned_values(graph_, head_, e).flatten();
-  }
-
+  at::Tensor score(const Asked& a) { return values_of(head_, a).flatten(); }
   void evaluate(HeadSummary& out, std::string& log) override {
     evaluate_recall(out, log, [this](const Asked& a) { return score(a); });
   }
   Estimate loss_of(const Asked& a, Rng& rng) override {
     const at::Tensor scores = score(a);
-    const auto plain = [](const at::Tensor& loss) { return Estimate{loss, loss.item<double>()}; };
-    if (o_.loss == "bce") return plain(BceMapLoss{}.loss(scores, a.target));
-    if (o_.loss == "soft_iou") return plain(SoftIouMapLoss{}.loss(scores, a.target));
-    if (o_.loss == "ranking") return plain(RankingMapLoss{}.loss(scores, a.target));
+    if (on_the_map(o_.loss)) {
+      const at::Tensor loss = map_loss(o_.loss, scores, a.target);
+      return {loss, loss.item<double>()};
+    }
     const Index one_in = std::stol(pick(o_.recipe.keep_one_in, rng)), k = std::max<Index>(1, a.grid.count() / one_in);
     const GateLoss answers = [&](const at::Tensor& gates) { return gated_answer_loss(graph_, frozen_.text(), a.question, a.grid, a.vision, a.levels, gates); };
     if (o_.loss == "clean") return CleanGradient{}.estimate(scores, k, answers, rng);
@@ -72,15 +55,11 @@ class ScorerTraining : public HeadTraining {
     if (options_.unfrozen_out.empty()) return;
     std::map<std::string, HostTensor, std::less<>> all;
     for (const auto& [name, shape] : tensor_list(frozen_.folder().config)) all[name] = host_tensor(to_floats(*frozen_.folder().weights(name)), shape);
-    for (const auto& [name, t] : unfrozen_) {
-      const at::Tensor v = t.detach().cpu().contiguous();
-      all[name] = host_tensor(std::vector<float>(v.const_data_ptr<float>(), v.const_data_ptr<float>() + v.numel()), all.at(name).shape);
-    }
+    for (const auto& [name, t] : unfrozen_) all[name] = host_copy(t, all.at(name).shape);
     io::write_safetensors(options_.unfrozen_out, all);
   }
 
   const ScorerOptions& options_;
-  GatedBackend graph_;
   Head head_;
   std::vector<std::pair<std::string, at::Tensor>> unfrozen_;
 };
@@ -88,7 +67,11 @@ class ScorerTraining : public HeadTraining {
 }  // namespace
 
 const std::vector<std::string>& scorer_losses() {
-  static const std::vector<std::string> all{"bce", "soft_iou", "ranking", "clean", "straight_through", "gumbel_top_k", "perturbed_top_k", "reinforce"};
+  static const std::vector<std::string> all = [] {
+    std::vector<std::string> names = map_losses();
+    names.insert(names.end(), {"clean", "straight_through", "gumbel_top_k", "perturbed_top_k", "reinforce"});
+    return names;
+  }();
   return all;
 }
 

@@ -12,6 +12,7 @@
 #include <numeric>
 
 #include "arrcoc/io/safetensors.hpp"
+#include "host_copy.hpp"
 
 namespace arrcoc::train {
 namespace {
@@ -381,11 +382,6 @@ StepResult Trainer::step(const std::vector<Batch>& passes, const StageConfig& c)
 }
 
 namespace {
-HostTensor to_host_tensor(const at::Tensor& t, const std::vector<Index>& shape) {
-  const at::Tensor c = t.detach().cpu().contiguous();
-  return host_tensor(std::vector<float>(c.const_data_ptr<float>(), c.const_data_ptr<float>() + c.numel()), shape);
-}
-
 /// Copies a named tensor in; false when it is not there or does not fit.
 bool copy_in(const io::SafetensorsFile& f, const std::string& name, const at::Tensor& into) {
   const HostTensor t = f.tensor(name);
@@ -398,11 +394,11 @@ bool copy_in(const io::SafetensorsFile& f, const std::string& name, const at::Te
 void Trainer::save(const std::filesystem::path& file) const {
   std::map<std::string, HostTensor, std::less<>> all;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    all[names_[i]] = to_host_tensor(parameters_[i], shapes_[i]);
-    all["moment." + names_[i]] = to_host_tensor(moments_[i], shapes_[i]);
-    all["square." + names_[i]] = to_host_tensor(squares_[i], shapes_[i]);
-    all["count." + names_[i]] = to_host_tensor(counts_[i], {1});
-    if (!averages_.empty()) all["average." + names_[i]] = to_host_tensor(averages_[i], shapes_[i]);
+    all[names_[i]] = host_copy(parameters_[i], shapes_[i]);
+    all["moment." + names_[i]] = host_copy(moments_[i], shapes_[i]);
+    all["square." + names_[i]] = host_copy(squares_[i], shapes_[i]);
+    all["count." + names_[i]] = host_copy(counts_[i], {1});
+    if (!averages_.empty()) all["average." + names_[i]] = host_copy(averages_[i], shapes_[i]);
   }
   all["step"] = host_tensor(std::vector<std::int64_t>{steps_}, {1});
   io::write_safetensors(file, all);

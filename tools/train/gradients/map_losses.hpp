@@ -35,6 +35,19 @@ struct RankingMapLoss {
   }
 };
 
+/// The losses above by name.
+inline const std::vector<std::string>& map_losses() {
+  static const std::vector<std::string> all{"bce", "soft_iou", "ranking"};
+  return all;
+}
+/// `name`: one of map_losses().
+inline at::Tensor map_loss(std::string_view name, const at::Tensor& scores, const at::Tensor& target) {
+  if (name == BceMapLoss::name) return BceMapLoss{}.loss(scores, target);
+  if (name == SoftIouMapLoss::name) return SoftIouMapLoss{}.loss(scores, target);
+  require_that(name == RankingMapLoss::name, Code::bad_config, "train", [&] { return "loss: expected bce, soft_iou or ranking, got '" + std::string(name) + "'"; });
+  return RankingMapLoss{}.loss(scores, target);
+}
+
 /// Distillation: cross-entropy of softmax(scores / T) against a mass per token, as the attention received in a layer (normalised to sum 1).
 struct DistillationMapLoss {
   static constexpr std::string_view name = "distillation";
