@@ -77,6 +77,7 @@ void add_scenes(CLI::App& app, Command& command) {
   verb->add_option("--size", f->size, "P or HxW px, 128 to 8192 a side");
   verb->add_option("--difficulty", d.params.difficulty, "1 to 10: lines, noise, contrast, clutter");
   verb->add_option("--lines", d.params.lines, "text lines or shapes");
+  verb->add_option("--cells", d.params.cells, "4 to 256, across the shorter side of pictures of things");
   verb->add_option("--glyph", d.params.glyph, "font size in px");
   verb->add_option("--font-scale", d.params.font_scale, "percent");
   verb->add_option("--font", d.params.font, "0 to 5: DejaVu Sans, Serif, Sans Mono, Liberation Sans, Serif, Mono");

@@ -248,6 +248,21 @@ TEST_CASE("parameters do what they say") {
     CHECK(mean(draw([](SceneParams& p) { p.polarity = 0; }).image) > 180);
     CHECK(mean(draw([](SceneParams& p) { p.polarity = 1; }).image) < 90);
   }
+  SUBCASE("cells across the shorter side, none below 32 px") {
+    for (const auto& [cells, side] : {std::pair<Index, Index>{4, 64}, {8, 32}, {64, 32}})
+      for (const char* scenario : {"popout", "popout_absence"}) {
+        const Scene s = draw([&, c = cells](SceneParams& p) { p.scenario = scenario; p.cells = c; });
+        const Index lattice = 256 / side, odd = s.scenario == "popout" ? 0 : 1;
+        CHECK(static_cast<Index>(s.marks.size()) == lattice * lattice - odd);
+        for (const Mark& m : s.marks) {
+          CHECK(m.box.row1 - m.box.row0 <= static_cast<double>(side));
+          CHECK(m.box.row1 - m.box.row0 >= 0.4 * static_cast<double>(side));
+        }
+      }
+    CHECK_THROWS_AS(draw([](SceneParams& p) { p.cells = 3; }), Error);
+    CHECK_THROWS_AS(draw([](SceneParams& p) { p.cells = 257; }), Error);
+    CHECK(layout_hash(draw([](SceneParams& p) { p.cells = 4; })) == layout_hash(plain));  // a receipt has none
+  }
   SUBCASE("font scale scales the cells") {
     const Scene s = draw([](SceneParams& p) { p.glyph = 14; p.font_scale = 50; }), t = draw([](SceneParams& p) { p.glyph = 14; });
     CHECK(s.marks[0].box.row1 - s.marks[0].box.row0 == 8);

@@ -68,6 +68,7 @@ TEST_CASE("what is wrong in a recipe is named") {
   CHECK(has(message(R"({"scenarios": {"receipt": 0}})"), "expected at least one share above 0"));
   CHECK(has(message(R"({"scenarios": {"receipt": -3}})"), "share"));
   CHECK(has(message(R"({"sizes": {"256": 1}})"), "HxW"));
+  CHECK(has(message(R"({"cells": {"3": 1}})"), "whole number from 4 to 256"));
   CHECK(has(message(R"({"fonts": {"6": 1}})"), "whole number below 6"));
   CHECK(has(message(R"({"fonts": {"Times": 1}})"), "any or a whole number"));
   CHECK(has(message(R"({"sizes": {"250x256": 1}})"), "HxW"));
@@ -99,22 +100,25 @@ TEST_CASE("draws follow their shares") {
 
   Recipe r;
   r.sizes = {{"256x256", 1}, {"256x384", 1}};
+  r.cells = {{"4", 1}, {"16", 1}};
   r.config.lines_low = 2;
   r.config.lines_high = 5;
   std::set<std::pair<Index, Index>> sizes;
-  std::set<Index> lines;
+  std::set<Index> lines, cells;
   for (std::uint64_t i = 0; i < 200; ++i) {
     const std::uint64_t seed = training_seed(r, i * 100'000);
     CHECK(scenes::split_of(seed) == scenes::Split::train);
     const scenes::SceneParams p = scene_of(r, seed);
     sizes.insert({p.height, p.width});
     lines.insert(p.lines);
+    cells.insert(p.cells);
     const scenes::SceneParams again = scene_of(r, seed);
     CHECK(again.scenario == p.scenario);
     CHECK(again.lines == p.lines);
   }
   CHECK(sizes == std::set<std::pair<Index, Index>>{{256, 256}, {256, 384}});
   CHECK(lines == std::set<Index>{2, 3, 4, 5});
+  CHECK(cells == std::set<Index>{4, 16});
   Recipe other = r;
   other.config.stage = "reading";
   CHECK(training_seed(other, 0) != training_seed(r, 0));  // stages do not see the same seeds first

@@ -14,6 +14,9 @@ struct Named { std::string_view name; Color color; };
 inline constexpr std::array<Named, 8> palette{{{"red", {214, 40, 40}}, {"green", {34, 139, 60}}, {"blue", {40, 80, 200}}, {"orange", {240, 140, 20}},
                                                {"purple", {130, 50, 160}}, {"brown", {120, 72, 30}}, {"pink", {240, 120, 180}}, {"black", {20, 20, 20}}}};
 
+/// Side of a cell in px.
+inline Index pitch_of(const SceneParams& p) { return std::max<Index>(32, std::min(p.height, p.width) / p.cells); }
+
 struct Style {
   Index font = 0, size = 14;
   bool bold = false;

@@ -6,8 +6,6 @@
 namespace arrcoc::scenes {
 namespace {
 
-Index pitch_of(const SceneParams& p) { return std::max<Index>(32, std::min(p.height, p.width) / 8); }
-
 void plain_ground(Builder& b) {
   const auto v = static_cast<std::uint8_t>(b.between(225, 255));
   b.canvas.fill_rect(0, 0, b.params.height, b.params.width, {v, v, v});

@@ -14,8 +14,6 @@ std::vector<Point> places(Builder& b, Index n, Index pitch, Index slack) {
   return out;
 }
 
-Index pitch_of(const SceneParams& p) { return std::max<Index>(32, std::min(p.height, p.width) / 8); }
-
 std::string name_of(Shape s) { return std::string(shape_names[static_cast<std::size_t>(s)]); }
 
 Color ground(Builder& b) {

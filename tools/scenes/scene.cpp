@@ -80,6 +80,7 @@ const std::vector<std::string>& scenario_names() {
 Scene make_scene(const SceneParams& given, GlyphAtlas& atlas) {
   require_that(given.height >= 128 && given.width >= 128 && given.height <= 8192 && given.width <= 8192, Code::bad_config, "scenes",
                [&] { return "size: expected 128 to 8192 px a side, got " + std::to_string(given.height) + "x" + std::to_string(given.width); });
+  check(given.cells >= 4 && given.cells <= 256, "cells", "4 to 256", given.cells);
   check(given.font_scale >= 25 && given.font_scale <= 2000, "font_scale", "25 to 2000 percent", given.font_scale);
   check(given.contrast >= 0 && given.contrast <= 40, "contrast", "0 to 40 percent", given.contrast);
   check(given.clutter >= 0 && given.clutter <= 1000, "clutter", "0 to 1000", given.clutter);

@@ -31,6 +31,7 @@ struct SceneParams {
   Index height = 256, width = 256;   // 256 to 4096
   std::string scenario = "receipt";
   Index lines = 0;                   // text lines or shapes wanted; 0 = as many as the scenario likes at this size
+  Index cells = 8;                   // across the shorter side, of pictures of things; a cell is at least 32 px wide
   Index glyph = 0;                   // px; 0 = drawn by the seed
   Index font = -1;                   // index into font_families; -1 = drawn by the seed
   Index noise = -1, blur = -1;       // levels, px; -1 = drawn by the seed

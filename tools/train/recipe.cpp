@@ -14,6 +14,7 @@ template <class R, class F>
 void each_table(R& recipe, F&& f) {
   f("scenarios", recipe.scenarios);
   f("sizes", recipe.sizes);
+  f("cells", recipe.cells);
   f("fonts", recipe.fonts);
   f("drops", recipe.drops);
   f("keep_one_in", recipe.keep_one_in);
@@ -38,6 +39,10 @@ std::string unknown_name(std::string_view table, const std::string& name) {
   if (table == "keep_one_in") {
     Index n = 0;
     if (const std::string wrong = detail::from_text(name, n); !wrong.empty() || n < 1) return "expected a whole number of at least 1, got '" + name + "'";
+  }
+  if (table == "cells") {
+    Index n = 0;
+    if (!detail::from_text(name, n).empty() || n < 4 || n > 256) return "expected a whole number from 4 to 256, got '" + name + "'";
   }
   if (table == "fonts" && name != "any") {
     Index n = 0;
@@ -179,6 +184,7 @@ scenes::SceneParams scene_of(const Recipe& recipe, std::uint64_t seed) {
   if (recipe.config.lines_high > 0)
     p.lines = recipe.config.lines_low + static_cast<Index>(rng.below(static_cast<std::uint64_t>(recipe.config.lines_high - recipe.config.lines_low + 1)));
   if (const std::string& font = pick(recipe.fonts, rng); font != "any") p.font = std::stol(font);
+  p.cells = std::stol(pick(recipe.cells, rng));
   return p;
 }
 

@@ -41,7 +41,8 @@ struct StageConfig {
 struct Recipe {
   StageConfig config;
   Shares scenarios{{"receipt", 34}, {"form", 28}, {"formula", 8}, {"shapes", 14}, {"popout", 8}, {"relations", 8}};
-  Shares sizes{{"256x256", 1}};                        ///< HxW px, multiples of 32; one for all pictures of a pass
+  Shares sizes{{"256x256", 1}};                        ///< HxW px, multiples of 32; one for all pictures of a step
+  Shares cells{{"8", 1}};                              ///< 4 to 256, across the shorter side of pictures of things
   Shares fonts{{"any", 1}};                            ///< any, or an index of the scenes' font families
   Shares drops{{"none", 1}};                           ///< none | random | grid | boxes (answer boxes, then random)
   Shares keep_one_in{{"2", 1}, {"4", 1}, {"8", 1}};    ///< how many tokens a drop keeps

@@ -148,7 +148,7 @@ class Files {
     }
     const SceneParams& p = o_.params;
     std::string settings;
-    const std::pair<const char*, Index> numbers[] = {{"seed", static_cast<Index>(p.seed)}, {"count", o_.count}, {"height", p.height}, {"width", p.width}, {"lines", p.lines}, {"glyph", p.glyph},
+    const std::pair<const char*, Index> numbers[] = {{"seed", static_cast<Index>(p.seed)}, {"count", o_.count}, {"height", p.height}, {"width", p.width}, {"lines", p.lines}, {"cells", p.cells}, {"glyph", p.glyph},
         {"font", p.font}, {"noise", p.noise}, {"blur", p.blur}, {"rotation", p.rotation}, {"polarity", p.polarity}, {"font_scale", p.font_scale}, {"contrast", p.contrast},
         {"clutter", p.clutter}, {"jpeg_blocks", p.jpeg_quality}, {"difficulty", p.difficulty}, {"frames", p.frames}, {"jpeg_quality", o_.jpeg_quality}};
     for (const auto& [name, v] : numbers) settings += json_string(name) + ":" + std::to_string(v) + ",";
