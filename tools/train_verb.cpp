@@ -99,7 +99,8 @@ void add_train(CLI::App& app, Command& command) {
   verb->add_option("-s,--seed", f->seed, "of initial weights and data")->group(group);
   verb->add_option("--dtype", f->dtype, "of matrix products: bf16 (autocast) or f32")->check(CLI::IsMember({"bf16", "f32"}))->group(group);
   group = "Machine";
-  verb->add_option("-t,--threads", o.threads, "of libtorch")->group(group);
+  verb->add_option("-t,--threads", o.threads, "of libtorch, for each worker")->group(group);
+  verb->add_option("--workers", o.workers, "passes of a step (recipe key accumulate) that run side by side; the weights come out the same")->group(group);
   verb->add_option("--device", o.device, "cpu, cuda, cuda:1")->group(group);
   verb->add_option("--minutes", o.minutes, "stop after so many, with a checkpoint; 0 = do not")->group(group);
   group = "Output";

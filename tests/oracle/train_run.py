@@ -178,6 +178,15 @@ def killed(runs, rng, expected):
     return kills
 
 
+def side_by_side(runs, expected):
+    """Two passes in two threads, three workers for two passes, and a run that changes its mind: the bytes of one worker."""
+    runs.good("--recipe", runs.recipe, "--out", "beside", "--workers", "2", *QUICK)
+    runs.good("--recipe", runs.recipe, "--out", "changed", "--workers", "3", "--steps", "5", *QUICK)
+    runs.good("--out", "changed", "--steps", "12", *QUICK)
+    for folder in ("beside", "changed"):
+        check((runs.root / folder / "state.safetensors").read_bytes() == expected.read_bytes(), f"{folder}: the number of workers changes the weights")
+
+
 def bad_input(runs, state):
     root = runs.root
     with_recipe = ["--recipe", runs.recipe]
@@ -195,6 +204,7 @@ def bad_input(runs, state):
     runs.refused(2, "dtype", *with_recipe, "--out", "none", "--dtype", "f16")
     runs.refused(2, "--checkpoint-every: expected at least 1, got 0", *with_recipe, "--out", "none", "--checkpoint-every", "0")
     runs.refused(2, "--threads: expected at least 1", *with_recipe, "--out", "none", "-t", "0")
+    runs.refused(2, "--workers: expected at least 1, got 0", *with_recipe, "--out", "none", "--workers", "0")
     runs.refused(2, "device", *with_recipe, "--out", "none", "--device", "abacus")
     runs.refused(1, "no such file", "--recipe", "absent.json", "--out", "none")
     runs.refused(1, "no such file", *with_recipe, "--out", "none", "--from", "absent.safetensors")
@@ -260,6 +270,7 @@ def main():
             return 77
         state = unbroken(runs)
         kills = killed(runs, random.Random(seed), state)
+        side_by_side(runs, state)
         disk_full(runs, state)
         bad_input(runs, state)
         interrupted(runs)

@@ -153,6 +153,28 @@ TEST_CASE("two equal passes make the step of one") {
   CHECK(mixed.gradient_norm != doctest::Approx(one.gradient_norm).epsilon(1e-3));
 }
 
+TEST_CASE("passes side by side leave the bytes of one after the other") {
+  Trainer::Options beside = plain;
+  beside.workers = 2;
+  Trainer a(small_config(), plain), b(small_config(), beside);
+  const std::vector<Batch> passes{{{example(2, 3, 5, 2)}, {}}, {{example(3, 3, 6, 1)}, {}}, {{example(2, 2, 7, 2)}, {}}};
+  for (int i = 0; i < 2; ++i) {
+    const StepResult one = a.step(passes, config()), two = b.step(passes, config());
+    CHECK(one.gradient_norm == two.gradient_norm);
+    CHECK(one.answer_loss == two.answer_loss);
+  }
+  CHECK(State(a).tensors == State(b).tensors);
+  // What stops one pass stops the step, whoever ran it.
+  const auto before = State(b).tensors;
+  for (const Index bad : {0, 1, 2})
+    CHECK_THROWS_AS(b.step(3, [&](Index pass) -> Batch { return pass == bad ? throw std::runtime_error("no picture") : passes[static_cast<std::size_t>(pass)]; }, config()), std::runtime_error);
+  CHECK(State(b).tensors == before);
+  CHECK(b.steps_done() == 2);
+  a.step(passes, config());
+  b.step(passes, config());
+  CHECK(State(a).tensors == State(b).tensors);  // nothing of the broken steps is left
+}
+
 TEST_CASE("training lowers the loss, and the weights of the average are what is evaluated") {
   Trainer::Options o = plain;
   o.average = 0.5;

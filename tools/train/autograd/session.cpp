@@ -82,9 +82,7 @@ class Session {
     Index window = 0;
     bool saved = true;
     while (trainer_.steps_done() < c.steps) {
-      std::vector<Batch> passes;
-      for (Index p = 0; p < c.accumulate; ++p) passes.push_back(training_batch(p));
-      sum.add(trainer_.step(passes, c));
+      sum.add(trainer_.step(c.accumulate, [&](Index pass) { return training_batch(pass); }, c));
       saved = false;
       const Index step = trainer_.steps_done();
       std::string what;
@@ -167,7 +165,7 @@ class Session {
   }
   Trainer::Options trainer_options() const {
     const StageConfig& c = recipe_.config;
-    return {c.seed, o_.threads, o_.device, c.bf16, c.average, c.stage == "answers" && c.pointing_weight > 0};
+    return {c.seed, o_.threads, o_.device, c.bf16, c.average, c.stage == "answers" && c.pointing_weight > 0, o_.workers};
   }
 
   /// A question is not asked when what it needs was dropped: that would teach to find the answer elsewhere, or to guess.
@@ -190,14 +188,18 @@ class Session {
     }
     return batch;
   }
+  /// Called from the trainer's workers.
   Batch training_batch(Index pass) {
     const StageConfig& c = recipe_.config;
+    const auto scene = [&](Index of_pass, Index i) {
+      return scene_of(recipe_, training_seed(recipe_, static_cast<std::uint64_t>((trainer_.steps_done() * c.accumulate + of_pass) * c.batch + i)));
+    };
+    const scenes::SceneParams first = scene(0, 0);
     std::vector<scenes::SceneParams> params;
-    for (Index i = 0; i < c.batch; ++i)
-      params.push_back(scene_of(recipe_, training_seed(recipe_, static_cast<std::uint64_t>((trainer_.steps_done() * c.accumulate + pass) * c.batch + i))));
-    for (scenes::SceneParams& p : params) {  // one size a pass: shorter sequences would be padded to the longest
-      p.height = params[0].height;
-      p.width = params[0].width;
+    for (Index i = 0; i < c.batch; ++i) {
+      params.push_back(scene(pass, i));
+      params.back().height = first.height;  // one size a step: shorter sequences would be padded to the longest, workers wait for the slowest
+      params.back().width = first.width;
     }
     return draw(params, c.stage == "answers", c.stage == "answers" ? c.drills : 0);
   }
@@ -284,7 +286,7 @@ class Session {
 
 RunSummary train(const RunOptions& options) {
   for (const auto& [name, value] : {std::pair("checkpoint-every", options.checkpoint_every), {"evaluate-every", options.evaluate_every}, {"log-every", options.log_every},
-                                    {"evaluate-pictures", options.evaluate_pictures}, {"threads", static_cast<Index>(options.threads)}})
+                                    {"evaluate-pictures", options.evaluate_pictures}, {"threads", static_cast<Index>(options.threads)}, {"workers", options.workers}})
     require_that(value >= 1, Code::bad_config, "train", [&, n = name, v = value] { return std::string("--") + n + ": expected at least 1, got " + std::to_string(v); });
   require_that(options.minutes >= 0, Code::bad_config, "train", [&] { return "--minutes: expected at least 0, got " + std::to_string(options.minutes); });
   return Session(options).run();

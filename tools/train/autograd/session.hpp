@@ -21,6 +21,7 @@ struct RunOptions {
   std::filesystem::path from;               // weights to start from; empty: seeded
   std::filesystem::path atlas;              // glyphs drawn earlier; empty: drawn as needed
   int threads = 1;
+  Index workers = 1;                        // passes of a step (recipe key accumulate) that run side by side
   std::string device = "cpu";
   double minutes = 0;                       // stops after so many; 0 = does not
   Index checkpoint_every = 300, evaluate_every = 1000, log_every = 50, evaluate_pictures = 192;

@@ -1,15 +1,13 @@
 #include "trainer.hpp"
 
-#include <ATen/autocast_mode.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
-#include <limits>
+#include <exception>
 #include <numbers>
-#include <numeric>
 
 #include "arrcoc/io/safetensors.hpp"
 #include "host_copy.hpp"
@@ -18,27 +16,6 @@ namespace arrcoc::train {
 namespace {
 
 constexpr double adam_beta1 = 0.9, adam_beta2 = 0.98, adam_eps = 1e-8;
-
-/// GEMM in bf16 for its scope; norms, softmax and losses stay float32.
-class Autocast {
- public:
-  Autocast(bool on, at::DeviceType device) : on_(on), device_(device) {
-    if (!on_) return;
-    at::autocast::set_autocast_dtype(device_, at::kBFloat16);
-    at::autocast::set_autocast_enabled(device_, true);
-  }
-  ~Autocast() {
-    if (!on_) return;
-    at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(device_, false);
-  }
-  Autocast(const Autocast&) = delete;
-  Autocast& operator=(const Autocast&) = delete;
-
- private:
-  bool on_;
-  at::DeviceType device_;
-};
 
 /// The moving average in place of the weights, for its scope.
 class Averaged {
@@ -60,64 +37,6 @@ class Averaged {
   std::vector<std::pair<at::Tensor, at::Tensor>> kept_;
 };
 
-/// Looks initial values up by name and remembers the order.
-WeightLookup initial_lookup(const ModelConfig& config, std::uint64_t seed, std::vector<std::string>& names, std::vector<std::vector<Index>>& shapes) {
-  auto list = std::make_shared<std::vector<std::pair<std::string, std::vector<Index>>>>(tensor_list(config));
-  return [list, seed, &names, &shapes](std::string_view name) -> std::optional<HostTensor> {
-    for (const auto& [known, shape] : *list) {
-      if (known != name) continue;
-      names.push_back(known);
-      shapes.push_back(shape);
-      return host_tensor(initial_values(known, shape, seed), shape);
-    }
-    return std::nullopt;
-  };
-}
-
-/// Packs several sequences: `lengths[p]` = prefix, then each question.
-PackedLayout pack(const std::vector<std::vector<Index>>& lengths, at::Device device) {
-  const auto pictures = static_cast<Index>(lengths.size());
-  Index longest = 0, total = 0;
-  for (const auto& l : lengths) {
-    const Index n = std::accumulate(l.begin(), l.end(), Index{0});
-    longest = std::max(longest, n);
-    total += n;
-  }
-  std::vector<std::int64_t> rows(static_cast<std::size_t>(pictures * longest)), places;
-  std::vector<float> mask(static_cast<std::size_t>(pictures * longest * longest), -std::numeric_limits<float>::infinity());
-  Index row = 0;
-  for (Index p = 0; p < pictures; ++p) {
-    const auto& l = lengths[static_cast<std::size_t>(p)];
-    float* m = mask.data() + p * longest * longest;
-    Index begin = 0;
-    for (std::size_t part = 0; part < l.size(); ++part) {
-      const Index end = begin + l[part];
-      for (Index i = begin; i < end; ++i) {
-        for (Index j = 0; j < (part == 0 ? 0 : l[0]); ++j) m[i * longest + j] = 0;
-        for (Index j = begin; j <= i; ++j) m[i * longest + j] = 0;
-        rows[static_cast<std::size_t>(p * longest + i)] = row++;
-        places.push_back(p * longest + i);
-      }
-      begin = end;
-    }
-    for (Index i = begin; i < longest; ++i) m[i * longest + i] = 0;
-  }
-  return {at::tensor(rows, at::kLong).view({pictures, longest}).to(device), at::tensor(mask, at::kFloat).view({pictures, 1, longest, longest}).to(device),
-          at::tensor(places, at::kLong).to(device)};
-}
-
-/// Marks read in the right token, whichever cell said so: the sum over tokens of the common multiset.
-Index right_in_token(const at::Tensor& said, const std::vector<std::int64_t>& labels) {
-  const at::Tensor flat = said.cpu().contiguous();
-  const auto* p = flat.const_data_ptr<std::int64_t>();
-  Index right = 0;
-  for (std::size_t begin = 0; begin < labels.size(); begin += reading_slots) {
-    std::array<int, reading_classes> balance{};
-    for (std::size_t i = begin; i < begin + reading_slots; ++i) ++balance[static_cast<std::size_t>(p[i])];
-    for (std::size_t i = begin; i < begin + reading_slots; ++i) right += labels[i] != 0 && balance[static_cast<std::size_t>(labels[i])]-- > 0;
-  }
-  return right;
-}
 /// Heads that are thrown away: their outputs are no part of the model.
 bool of_training_alone(std::string_view name) { return name.starts_with("reading_head.") || name.starts_with("pointing_head."); }
 }  // namespace
@@ -129,43 +48,16 @@ double learning_rate_at(const StageConfig& c, Index step) {
   return c.learning_rate * warm * (c.final_share + (1 - c.final_share) * 0.5 * (1 + std::cos(std::numbers::pi * t)));
 }
 
-void StepResult::add(const StepResult& r) {
-  reading_loss += r.reading_loss;
-  answer_loss += r.answer_loss;
-  pointing_loss += r.pointing_loss;
-  asked += r.asked;
-  pointed += r.pointed;
-  points += r.points;
-  points_right += r.points_right;
-  gradient_norm += r.gradient_norm;
-  marks += r.marks;
-  marks_right += r.marks_right;
-  questions += r.questions;
-  questions_right += r.questions_right;
-}
-
-Trainer::Trainer(ModelConfig config, Options options)
-    : options_(std::move(options)), backend_(options_.threads, options_.device), device_(options_.device),
-      model_(backend_, config, initial_lookup(config, options_.seed, names_, shapes_)) {
-  parameters_ = backend_.leaves;
-  const Index width = config.vision.out_hidden_size, outputs = reading_slots * reading_classes;
-  const auto leaf = [&](std::vector<float> v, std::vector<Index> shape, const std::string& name) {
-    at::Tensor t = at::tensor(v, at::kFloat).view(shape).to(device_).requires_grad_(true);
-    parameters_.push_back(t);
-    names_.emplace_back(name);
-    shapes_.push_back(std::move(shape));
-    return t;
-  };
-  head_weight_ = leaf(initial_values("reading_head.weight", {outputs, width}, options_.seed), {outputs, width}, "reading_head.weight");
-  head_bias_ = leaf(std::vector<float>(static_cast<std::size_t>(outputs), 0.0f), {outputs}, "reading_head.bias");
-  for (std::size_t i = 0; options_.pointing && i < cell_weight_.size(); ++i) {
-    const Index h = config.text.hidden_size;
-    const std::string name = i == 0 ? "pointing_head.words." : "pointing_head.answers.";
-    cell_weight_[i] = leaf(initial_values(name + "weight", {reading_slots, h}, options_.seed), {reading_slots, h}, name + "weight");
-    cell_bias_[i] = leaf(std::vector<float>(static_cast<std::size_t>(reading_slots), 0.0f), {reading_slots}, name + "bias");
+Trainer::Trainer(const ModelConfig& config, Options options) : options_(std::move(options)) {
+  require_that(options_.workers >= 1, Code::bad_config, "train", [&] { return "workers: expected at least 1, got " + std::to_string(options_.workers); });
+  for (Index w = 0; w < options_.workers; ++w) {
+    replicas_.push_back(std::make_unique<Replica>(config, options_));
+    if (w > 0) replicas_.back()->share(*replicas_.front());
   }
-  require_that(parameters_.size() == names_.size(), Code::bad_weight, "train", "every looked-up tensor must be imported once");
-  for (const at::Tensor& p : parameters_) {
+  if (options_.workers > 1)
+    others_ = std::make_unique<c10::ThreadPool>(static_cast<int>(options_.workers) - 1, -1, [threads = options_.threads] { at::set_num_threads(threads); });
+  for (const Replica::Leaf& l : replicas_.front()->leaves()) {
+    const at::Tensor& p = parameters_.emplace_back(l.value);
     moments_.push_back(at::zeros_like(p));
     squares_.push_back(at::zeros_like(p));
     counts_.push_back(at::zeros({}, p.options().requires_grad(false)));
@@ -173,195 +65,81 @@ Trainer::Trainer(ModelConfig config, Options options)
   }
 }
 
-at::Tensor Trainer::longs(const std::vector<std::int64_t>& v) const { return at::tensor(v, at::kLong).to(device_); }
-
 Index Trainer::parameters() const {
   Index n = 0;
-  for (std::size_t i = 0; i < parameters_.size(); ++i) n += of_training_alone(names_[i]) ? 0 : parameters_[i].numel();
+  for (const Replica::Leaf& l : replicas_.front()->leaves()) n += of_training_alone(l.name) ? 0 : l.value.numel();
   return n;
-}
-
-at::Tensor Trainer::answers(const Batch& batch, const qwen3vl::VisionOut<TrainingBackend>& seen, double pointing_weight, StepResult& r) {
-  std::array<PointingTargets, 2> points;
-  std::vector<TokenId> ids;
-  std::vector<Index> pad_rows, features;
-  struct Rows { std::vector<Index> rows, features; };
-  std::vector<Rows> levels(seen.deepstack.size());
-  std::vector<std::vector<Index>> lengths;
-  std::vector<std::int64_t> predicted_from, targets;
-  std::vector<std::pair<Index, Index>> spans;   // of each question's targets
-  qwen3vl::Injected<TrainingBackend> in;
-  Index first_feature = 0;
-  for (std::size_t p = 0; p < batch.examples.size(); ++p) {
-    const Example& e = batch.examples[p];
-    const Kept kept = p < batch.kept.size() ? batch.kept[p] : Kept{};
-    const std::vector<TokenId> prefix = prefix_ids(e.grid.count());
-    Prompt prompt;
-    prompt.ids = prefix;
-    prompt.spans = {{pads_begin, e.grid, 0}};
-    const qwen3vl::Positions full = qwen3vl::build_positions(prompt);
-    std::vector<Index> keep = kept.tokens;
-    for (Index i = 0; kept.tokens.empty() && i < e.grid.count(); ++i) keep.push_back(i);
-    std::vector<Index> columns;
-    for (Index c = 0; c < pads_begin; ++c) columns.push_back(c);
-    for (std::size_t i = 0; i < keep.size(); ++i) {
-      pad_rows.push_back(static_cast<Index>(ids.size()) + static_cast<Index>(columns.size()));
-      features.push_back(first_feature + keep[i]);
-      columns.push_back(pads_begin + keep[i]);
-      for (std::size_t l = 0; l < levels.size(); ++l) {
-        if (!kept.levels.empty() && !(kept.levels[i] >> l & 1u)) continue;
-        levels[l].rows.push_back(pad_rows.back());
-        levels[l].features.push_back(features.back());
-      }
-    }
-    columns.push_back(static_cast<Index>(prefix.size()) - 1);
-    const qwen3vl::Positions own = qwen3vl::gather_columns(full, columns);
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      ids.push_back(prefix[static_cast<std::size_t>(columns[i])]);
-      in.positions.push(own.t[i], own.h[i], own.w[i]);
-    }
-    lengths.push_back({static_cast<Index>(columns.size())});
-    const auto first_pad = static_cast<std::int64_t>(pad_rows[pad_rows.size() - keep.size()]);
-    const auto note = [&](PointingTargets& t, const std::vector<Pointing>& all, Index begin) {
-      for (const Pointing& point : all) {
-        const auto at = std::lower_bound(keep.begin(), keep.end(), point.token);
-        if (at == keep.end() || *at != point.token) continue;  // dropped: there is nothing to point at
-        t.rows.push_back(begin + point.row);
-        t.keys.push_back(first_pad + (at - keep.begin()));
-        t.cells.push_back(point.cell);
-      }
-    };
-    for (const AskedQuestion& q : e.questions) {
-      if (pointing_weight > 0) {
-        note(points[0], q.words, static_cast<Index>(ids.size()));
-        note(points[1], q.answers, static_cast<Index>(ids.size()));
-      }
-      const auto begin = static_cast<Index>(ids.size());
-      for (std::size_t i = 0; i < q.ids.size(); ++i) {
-        const auto at = static_cast<float>(full.next + static_cast<Index>(i));
-        in.positions.push(at, at, at);
-        ids.push_back(q.ids[i]);
-      }
-      lengths.back().push_back(static_cast<Index>(q.ids.size()));
-      spans.emplace_back(static_cast<Index>(targets.size()), 0);
-      for (auto i = q.answer_begin; i < static_cast<Index>(q.ids.size()); ++i) {
-        predicted_from.push_back(begin + i - 1);
-        targets.push_back(q.ids[static_cast<std::size_t>(i)]);
-      }
-      spans.back().second = static_cast<Index>(targets.size());
-    }
-    first_feature += e.grid.count();
-  }
-  if (targets.empty()) return at::zeros({}, at::TensorOptions().dtype(at::kFloat).device(device_));
-  const PackedLayout layout = pack(lengths, device_);
-  in.embeddings = backend_.scatter_rows(model_.text().embed(backend_, ids), pad_rows, backend_.gather_rows(seen.tokens, features));
-  for (std::size_t l = 0; l < levels.size(); ++l) in.levels.push_back({levels[l].rows, backend_.gather_rows(seen.deepstack[l], levels[l].features)});
-  for (std::size_t i = 0; i < ids.size(); ++i) in.columns.push_back(static_cast<Index>(i));
-  backend_.layout = &layout;
-  std::vector<Looked> looked;
-  if (pointing_weight > 0) backend_.looked = &looked;
-  qwen3vl::DecodeState<TrainingBackend> state;
-  std::vector<at::Tensor> before;
-  const at::Tensor hidden = pointing_weight > 0 ? model_.text().prefill(backend_, std::move(in), state, 0, nullptr, RowsBefore{before})
-                                                : model_.text().prefill(backend_, std::move(in), state, 0);
-  backend_.layout = nullptr;
-  backend_.looked = nullptr;
-  const at::Tensor logits = model_.text().logits(backend_, hidden.index_select(0, longs(predicted_from)));
-  const at::Tensor expected = longs(targets);
-  const at::Tensor right = logits.argmax(1).eq(expected).to(at::kLong).cpu().contiguous();
-  const auto* hit = right.const_data_ptr<std::int64_t>();
-  for (const auto& [begin, end] : spans) {
-    ++r.questions;
-    r.questions_right += std::accumulate(hit + begin, hit + end, std::int64_t{0}) == end - begin;
-  }
-  at::Tensor loss = at::cross_entropy_loss(logits, expected);
-  r.answer_loss = loss.item<float>();
-  r.asked = 1;
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    if (points[i].rows.empty()) continue;
-    const auto layer = before.size() + i < points.size() ? 0 : before.size() + i - points.size();
-    const Pointed pointed = point_loss(layout, looked[layer], before[layer], cell_weight_[i], cell_bias_[i], points[i]);
-    loss = loss + pointing_weight * pointed.loss;
-    r.pointing_loss += pointed.loss.item<float>();
-    r.pointed = 1;
-    r.points += static_cast<Index>(points[i].rows.size());
-    r.points_right += pointed.right;
-  }
-  return loss;
-}
-
-at::Tensor Trainer::reading(const Batch& batch, const qwen3vl::VisionOut<TrainingBackend>& seen, StepResult& r) const {
-  std::vector<std::int64_t> labels;
-  for (const Example& e : batch.examples) labels.insert(labels.end(), e.labels.begin(), e.labels.end());
-  at::Tensor x = seen.tokens;
-  for (const at::Tensor& level : seen.deepstack) x = x + level;
-  const at::Tensor scores = at::linear(x, head_weight_, head_bias_).view({-1, reading_classes});
-  const at::Tensor expected = longs(labels), filled = expected.ne(0).to(at::kFloat);
-  const at::Tensor each = at::cross_entropy_loss(scores, expected, {}, at::Reduction::None);
-  // An empty cell counts half; a batch of almost empty pictures does not outweigh the others.
-  const at::Tensor loss = (each * (0.5 + 0.5 * filled)).sum() / filled.sum().clamp_min(static_cast<double>(labels.size()) / 16);
-  r.marks = static_cast<Index>(labels.size()) - static_cast<Index>(std::count(labels.begin(), labels.end(), 0));
-  r.marks_right = right_in_token(scores.argmax(1), labels);
-  r.reading_loss = loss.item<float>();
-  return loss;
-}
-
-StepResult Trainer::forward(const Batch& batch, const Weights& weights, at::Tensor* loss) {
-  require_that(!batch.examples.empty() && (batch.kept.empty() || batch.kept.size() == batch.examples.size()), Code::shape_mismatch, "train",
-               "expected at least one example, and drops for all of them or none");
-  const Autocast autocast(options_.bf16, device_.type());
-  StepResult r;
-  std::vector<float> rows;
-  std::vector<qwen3vl::PatchGrid> grids;
-  for (const Example& e : batch.examples) {
-    rows.insert(rows.end(), e.pixels.rows.begin(), e.pixels.rows.end());
-    grids.push_back(e.pixels.patches);
-  }
-  const Index width = model_.config().vision.patch_values();
-  const auto seen = model_.vision().run(backend_, backend_.from_host(rows, static_cast<Index>(rows.size()) / width, width), grids);
-  at::Tensor total = at::zeros({}, at::TensorOptions().dtype(at::kFloat).device(device_));
-  const at::Tensor read = reading(batch, seen, r);
-  if (weights.reading > 0) total = total + weights.reading * read;
-  if (weights.answer > 0) total = total + weights.answer * answers(batch, seen, weights.pointing / weights.answer, r);
-  if (loss != nullptr) *loss = total;
-  return r;
 }
 
 StepResult Trainer::evaluate(const Batch& batch, bool with_answers) {
   const at::NoGradGuard no_grad;
   const Averaged averaged(parameters_, averages_);
-  return forward(batch, {1, with_answers ? 1.0 : 0.0, options_.pointing ? 1.0 : 0.0}, nullptr);
+  return replicas_.front()->forward(batch, {1, with_answers ? 1.0 : 0.0, options_.pointing ? 1.0 : 0.0}, nullptr);
 }
 
-StepResult Trainer::step(const std::vector<Batch>& passes, const StageConfig& c) {
-  StepResult r;
+/// What one pass leaves: its figures and gradients, one for each parameter, undefined where it says nothing.
+struct Trainer::Pass {
+  StepResult figures;
+  bool finite = true;
+  std::vector<at::Tensor> gradients;
+  std::exception_ptr error;
+};
+
+void Trainer::run(Replica& replica, const Batch& batch, const StageConfig& c, double share, Pass& out) const {
+  at::Tensor loss;
+  out.figures = replica.forward(batch, {c.reading_weight, c.stage == "answers" ? c.answer_weight : 0, options_.pointing ? c.pointing_weight : 0}, &loss);
+  out.finite = std::isfinite(loss.item<float>());
+  if (!out.finite || !loss.requires_grad()) return;  // no question in this pass
+  (loss / share).backward();
+  for (const Replica::Leaf& l : replica.leaves()) {
+    out.gradients.push_back(l.value.grad());
+    l.value.mutable_grad().reset();
+  }
+}
+
+StepResult Trainer::step(Index passes, const Draw& draw, const StageConfig& c) {
+  require_that(passes >= 1, Code::bad_config, "train", "expected at least one pass");
+  std::vector<Pass> done(static_cast<std::size_t>(passes));
+  const auto work = [&](std::size_t worker) {
+    for (std::size_t i = worker; i < done.size(); i += replicas_.size()) try {
+        run(*replicas_[worker], draw(static_cast<Index>(i)), c, static_cast<double>(passes), done[i]);
+      } catch (...) {
+        done[i].error = std::current_exception();
+      }
+  };
+  for (std::size_t w = 1; w < replicas_.size(); ++w) others_->run([&work, w] { work(w); });
+  work(0);
+  if (others_) others_->waitWorkComplete();
+
   const auto give_up = [&](const char* what) {
-    for (const at::Tensor& p : parameters_) p.mutable_grad().reset();
     fail(Code::bad_number, "train", std::string(what) + " is not finite at step " + std::to_string(steps_ + 1) + "; the weights are as they were");
   };
-  for (const Batch& batch : passes) {
-    at::Tensor loss;
-    const StepResult one = forward(batch, {c.reading_weight, c.stage == "answers" ? c.answer_weight : 0, options_.pointing ? c.pointing_weight : 0}, &loss);
-    if (!std::isfinite(loss.item<float>())) give_up("the loss");
-    if (!loss.requires_grad()) continue;  // no question in this pass
-    (loss / static_cast<double>(passes.size())).backward();
-    r.add(one);
+  const at::NoGradGuard no_grad;
+  StepResult r;
+  std::vector<at::Tensor> sum(parameters_.size());
+  for (Pass& pass : done) {  // in the order of the passes, whoever ran them
+    if (pass.error) std::rethrow_exception(pass.error);
+    if (!pass.finite) give_up("the loss");
+    if (pass.gradients.empty()) continue;
+    r.add(pass.figures);
+    for (std::size_t i = 0; i < sum.size(); ++i) {
+      if (!pass.gradients[i].defined()) continue;
+      if (sum[i].defined()) sum[i].add_(pass.gradients[i]);
+      else sum[i] = pass.gradients[i];
+    }
   }
-  r.reading_loss /= static_cast<double>(passes.size());
+  r.reading_loss /= static_cast<double>(passes);
   for (auto [loss, count] : {std::pair(&r.answer_loss, &r.asked), {&r.pointing_loss, &r.pointed}}) {
     *loss /= static_cast<double>(std::max<Index>(1, *count));
     *count = std::min<Index>(1, *count);
   }
-
-  const at::NoGradGuard no_grad;
   std::vector<at::Tensor> decayed[5], plain[5];  // parameters, gradients, moments, squares, counts
   std::vector<at::Tensor> gradients;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    const at::Tensor g = parameters_[i].grad();
-    if (!g.defined()) continue;
-    gradients.push_back(g);
+    if (!sum[i].defined()) continue;
+    gradients.push_back(sum[i]);
     auto* group = parameters_[i].dim() > 1 ? decayed : plain;
-    for (const auto& [slot, t] : {std::pair(0, parameters_[i]), {1, g}, {2, moments_[i]}, {3, squares_[i]}, {4, counts_[i]}}) group[slot].push_back(t);
+    for (const auto& [slot, t] : {std::pair(0, parameters_[i]), {1, sum[i]}, {2, moments_[i]}, {3, squares_[i]}, {4, counts_[i]}}) group[slot].push_back(t);
   }
   r.gradient_norm = gradients.empty() ? 0 : at::stack(at::_foreach_norm(gradients)).norm().item<float>();
   if (!std::isfinite(r.gradient_norm)) give_up("the gradient");
@@ -372,7 +150,6 @@ StepResult Trainer::step(const std::vector<Batch>& passes, const StageConfig& c)
     at::_foreach_add_(group[4], 1);
     at::_fused_adamw_(group[0], group[1], group[2], group[3], {}, group[4], rate, adam_beta1, adam_beta2, group == decayed ? c.weight_decay : 0.0, adam_eps, false, false);
   }
-  for (const at::Tensor& p : parameters_) p.mutable_grad().reset();
   ++steps_;
   if (!averages_.empty()) {  // the first steps count more, so that the initial weights are soon forgotten
     const double t = static_cast<double>(steps_), decay = std::min(options_.average, (1 + t) / (10 + t));
@@ -394,11 +171,11 @@ bool copy_in(const io::SafetensorsFile& f, const std::string& name, const at::Te
 void Trainer::save(const std::filesystem::path& file) const {
   std::map<std::string, HostTensor, std::less<>> all;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    all[names_[i]] = host_copy(parameters_[i], shapes_[i]);
-    all["moment." + names_[i]] = host_copy(moments_[i], shapes_[i]);
-    all["square." + names_[i]] = host_copy(squares_[i], shapes_[i]);
-    all["count." + names_[i]] = host_copy(counts_[i], {1});
-    if (!averages_.empty()) all["average." + names_[i]] = host_copy(averages_[i], shapes_[i]);
+    all[leaf(i).name] = host_copy(parameters_[i], leaf(i).shape);
+    all["moment." + leaf(i).name] = host_copy(moments_[i], leaf(i).shape);
+    all["square." + leaf(i).name] = host_copy(squares_[i], leaf(i).shape);
+    all["count." + leaf(i).name] = host_copy(counts_[i], {1});
+    if (!averages_.empty()) all["average." + leaf(i).name] = host_copy(averages_[i], leaf(i).shape);
   }
   all["step"] = host_tensor(std::vector<std::int64_t>{steps_}, {1});
   io::write_safetensors(file, all);
@@ -410,11 +187,11 @@ void Trainer::resume(const std::filesystem::path& file) {
     require_that(copy_in(f, name, into), Code::bad_weight, file.string(), [&] { return name + ": missing or of another shape; the checkpoint is of another configuration"; });
   };
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    need(names_[i], parameters_[i]);
-    need("moment." + names_[i], moments_[i]);
-    need("square." + names_[i], squares_[i]);
-    need("count." + names_[i], counts_[i]);
-    if (!averages_.empty()) need("average." + names_[i], averages_[i]);
+    need(leaf(i).name, parameters_[i]);
+    need("moment." + leaf(i).name, moments_[i]);
+    need("square." + leaf(i).name, squares_[i]);
+    need("count." + leaf(i).name, counts_[i]);
+    if (!averages_.empty()) need("average." + leaf(i).name, averages_[i]);
   }
   const HostTensor s = f.tensor("step");
   require_that(s.dtype == DType::i64 && s.count() == 1 && !s.empty(), Code::bad_weight, file.string(), "step: expected one int64");
@@ -426,9 +203,9 @@ void Trainer::resume(const std::filesystem::path& file) {
 void Trainer::start_from(const std::filesystem::path& file) {
   const auto f = io::SafetensorsFile::open(file);
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    const bool found = copy_in(f, "average." + names_[i], parameters_[i]) || copy_in(f, names_[i], parameters_[i]);
-    require_that(found || of_training_alone(names_[i]), Code::bad_weight, file.string(),
-                 [&] { return names_[i] + ": missing or of another shape; the weights are of another configuration"; });
+    const bool found = copy_in(f, "average." + leaf(i).name, parameters_[i]) || copy_in(f, leaf(i).name, parameters_[i]);
+    require_that(found || of_training_alone(leaf(i).name), Code::bad_weight, file.string(),
+                 [&] { return leaf(i).name + ": missing or of another shape; the weights are of another configuration"; });
     if (!averages_.empty()) averages_[i].copy_(parameters_[i].detach());
   }
 }
