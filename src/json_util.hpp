@@ -113,6 +113,14 @@ class JsonObject {
     for (std::size_t i = 0; i < v.size(); ++i) out.push_back(integer_of(v[i], join(key) + "[" + std::to_string(i) + "]", low, high));
     return out;
   }
+  std::vector<std::string> texts(const char* key) const {
+    std::vector<std::string> out;
+    if (!has(key)) return missing(key), out;
+    const Json& v = value_.at(key);
+    if (!v.is_array() || !std::all_of(v.begin(), v.end(), [](const Json& x) { return x.is_string(); })) return problem(key, "expected a list of strings, got " + shown(v)), out;
+    for (const Json& x : v) out.push_back(x.get<std::string>());
+    return out;
+  }
   void problem(std::string_view key, const std::string& sentence) const {
     problems_.push_back((key.empty() ? path_ : join(key)) + ": " + sentence);
   }

@@ -84,6 +84,7 @@ std::vector<SweepRow> read_rows(const std::string& run) {
       if (!o.has(key)) problems.push_back(std::string(key) + ": expected, got none");
       *to_field = o.text(key);
     }
+    r.images = o.texts("images");
     r.seed = static_cast<std::uint64_t>(o.integer("seed", 0, INT64_MAX, 0));
     if (o.has("score")) r.score = o.number("score", 0, 1);
     require_that(problems.empty(), Code::bad_text, at, [&] { return problems.front(); });

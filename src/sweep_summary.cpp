@@ -28,34 +28,45 @@ Scores scores_of(const Rows& rows) {
   return out;
 }
 
+/// Question id -> what it shares with the other questions about its pictures.
+using Pictures = std::map<std::string, std::string, std::less<>>;
+void note_picture(Pictures& pictures, const SweepRow& r) {
+  std::string& key = pictures[r.id];
+  if (!key.empty()) return;
+  for (const std::string& image : r.images) key += image + "\n";
+  if (r.images.empty()) key = r.id;
+}
+
+/// Scores by picture.
+std::vector<measure::PictureScores> by_picture(const Scores& scores, const Pictures& pictures) {
+  std::map<std::string_view, measure::PictureScores> groups;
+  for (const auto& [id, score] : scores) groups[pictures.at(id)].push_back(score);
+  std::vector<measure::PictureScores> out;
+  for (auto& [picture, own] : groups) out.push_back(std::move(own));
+  return out;
+}
+
 template <class Wanted>
-std::optional<Share> share_of(const Scores& scores, Wanted&& wanted) {
+std::optional<Share> share_of(const Scores& scores, const Pictures& pictures, Wanted&& wanted) {
+  Scores own;
   Share s;
   for (const auto& [id, score] : scores) {
     if (!wanted(id)) continue;
+    own.emplace_hint(own.end(), id, score);
     ++s.n;
     s.right += score;
   }
   if (s.n == 0) return std::nullopt;
-  s.interval = measure::wilson(std::min(s.right, static_cast<double>(s.n)), s.n);
+  s.effective_n = measure::spread_of(by_picture(own, pictures)).effective_n;
+  s.interval = measure::wilson(std::min(1.0, s.accuracy()) * s.effective_n, s.effective_n);
   return s;
 }
 
-measure::Paired paired(const Scores& first, const Scores& second) {
-  Index n = 0, only_first = 0, only_second = 0;
-  bool whole = true;
-  std::vector<double> differences;
-  for (const auto& [id, score] : first) {
-    const auto other = second.find(id);
-    if (other == second.end()) continue;
-    ++n;
-    const double d = score - other->second;
-    differences.push_back(d);
-    whole = whole && (d == 0 || d == 1 || d == -1);
-    only_first += d == 1;
-    only_second += d == -1;
-  }
-  return whole ? measure::paired_difference(n, only_first, only_second) : measure::mean_difference(differences);
+measure::Paired paired(const Scores& first, const Scores& second, const Pictures& pictures) {
+  Scores differences;
+  for (const auto& [id, score] : first)
+    if (const auto other = second.find(id); other != second.end()) differences[id] = score - other->second;
+  return measure::paired_difference(by_picture(differences, pictures));
 }
 
 using Columns = std::map<std::string, Rows>;   // column -> its rows, all seeds
@@ -74,21 +85,25 @@ SweepGroup group_of(const Rows& rows, const std::string& seed, const Columns& co
     return at == columns.end() ? nullptr : &at->second;
   };
   const Scores scores = scores_of(rows);
-  g.all = share_of(scores, [](const std::string&) { return true; });
   std::map<std::string, std::string, std::less<>> scenario;
-  for (const SweepRow* r : rows) scenario[r->id] = r->scenario;
+  Pictures pictures;
+  for (const SweepRow* r : rows) {
+    scenario[r->id] = r->scenario;
+    note_picture(pictures, *r);
+  }
+  g.all = share_of(scores, pictures, [](const std::string&) { return true; });
   for (const auto& [id, own] : scenario)
     if (!g.scenarios.contains(own))
-      if (const auto s = share_of(scores, [&, &name = own](const std::string& other) { return scenario.at(other) == name; })) g.scenarios[own] = *s;
+      if (const auto s = share_of(scores, pictures, [&, &name = own](const std::string& other) { return scenario.at(other) == name; })) g.scenarios[own] = *s;
   const Rows* full = rows_of("full", "all", "all");
   if (full == nullptr) full = rows_of("stock", "all", "all");
   if (full != nullptr && full->front() != &head && g.all) {
-    const auto p = paired(scores, scores_of(*full));
+    const auto p = paired(scores, scores_of(*full), pictures);
     if (p.n > 0) g.to_full = p;
   }
   if (const Rows* small = rows_of("downsample", head.budget, "all"); small != nullptr && head.pipeline != "downsample") {
     const Scores theirs = scores_of(*small);
-    g.where_downsample_fails = share_of(scores, [&](const std::string& id) { const auto at = theirs.find(id); return at != theirs.end() && at->second == 0; });
+    g.where_downsample_fails = share_of(scores, pictures, [&](const std::string& id) { const auto at = theirs.find(id); return at != theirs.end() && at->second == 0; });
   }
   const Rows *blank = rows_of(head.pipeline + "_blank", head.budget, head.depth), *other = rows_of(head.pipeline + "_other", head.budget, head.depth);
   if (blank != nullptr && other != nullptr) {
@@ -96,7 +111,7 @@ SweepGroup group_of(const Rows& rows, const std::string& seed, const Columns& co
     Scores beyond;  // questions that have both rows
     for (const auto& [id, score] : scores)
       if (one.contains(id) && two.contains(id)) beyond[id] = one.find(id)->second == 0 && two.find(id)->second == 0 ? score : 0;
-    g.beyond_leaks = share_of(beyond, [](const std::string&) { return true; });
+    g.beyond_leaks = share_of(beyond, pictures, [](const std::string&) { return true; });
   }
   std::vector<std::pair<std::string, Share>> figures;
   for (const SweepRow* r : rows) {
@@ -139,9 +154,9 @@ std::string short_number(double x) {
   return text;
 }
 
-Ordered share_json(const Share& s) { return {{"n", s.n}, {"right", s.right}, {"accuracy", s.accuracy()}, {"low", s.interval.low}, {"high", s.interval.high}}; }
+Ordered share_json(const Share& s) { return {{"n", s.n}, {"n_effective", s.effective_n}, {"right", s.right}, {"accuracy", s.accuracy()}, {"low", s.interval.low}, {"high", s.interval.high}}; }
 Ordered paired_json(const measure::Paired& p) {
-  return {{"n", p.n}, {"only_this", p.only_first}, {"only_other", p.only_second}, {"difference", p.difference}, {"low", p.interval.low}, {"high", p.interval.high}, {"p", p.p_value}};
+  return {{"n", p.n}, {"n_effective", p.effective_n}, {"only_this", p.only_first}, {"only_other", p.only_second}, {"difference", p.difference}, {"low", p.interval.low}, {"high", p.interval.high}, {"p", p.p_value}};
 }
 
 }  // namespace
@@ -251,6 +266,7 @@ std::vector<ComparedGroup> compare_runs(const std::vector<SweepRow>& first, cons
   struct Pairs { Scores a, b; std::map<std::string, std::pair<Scores, Scores>> scenarios; };
   std::map<std::string, Pairs> columns;
   std::vector<std::string> order;
+  Pictures pictures;
   for (const SweepRow& r : first) {
     const auto at = theirs.find(r.key);
     if (at == theirs.end() || !r.score || !at->second->score) continue;
@@ -260,6 +276,7 @@ std::vector<ComparedGroup> compare_runs(const std::vector<SweepRow>& first, cons
     if (fresh) order.push_back(label);
     Pairs& p = column->second;
     auto& [a, b] = p.scenarios[r.scenario];
+    note_picture(pictures, r);
     p.a[r.id] = a[r.id] = *r.score;
     p.b[r.id] = b[r.id] = *at->second->score;
   }
@@ -268,8 +285,8 @@ std::vector<ComparedGroup> compare_runs(const std::vector<SweepRow>& first, cons
   const auto any = [](const std::string&) { return true; };
   for (const std::string& label : order) {
     const Pairs& p = columns.at(label);
-    ComparedGroup g{label, *share_of(p.a, any), *share_of(p.b, any), paired(p.b, p.a), {}};
-    for (const auto& [name, s] : p.scenarios) g.scenarios[name] = paired(s.second, s.first);
+    ComparedGroup g{label, *share_of(p.a, pictures, any), *share_of(p.b, pictures, any), paired(p.b, p.a, pictures), {}};
+    for (const auto& [name, s] : p.scenarios) g.scenarios[name] = paired(s.second, s.first, pictures);
     out.push_back(std::move(g));
   }
   return out;

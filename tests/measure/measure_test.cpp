@@ -49,23 +49,58 @@ TEST_CASE("Wilson's interval: both shares at which the score test reaches z (Num
   CHECK_THROWS_AS(wilson(3, 2), Error);
 }
 
+TEST_CASE("effective n: the design effect of pictures, by hand") {
+  const auto near = [](double x) { return doctest::Approx(x).epsilon(1e-12); };
+  const auto n = [](const std::vector<PictureScores>& pictures) { return spread_of(pictures).effective_n; };
+  CHECK(n({{1}, {0}, {1}, {1}}) == near(4));        // one question a picture: all count
+  CHECK(n({{1, 1}, {0, 0}, {1, 1}}) == near(6 / 2.5));  // answers that go together: 3/2 (4/9 + 16/9 + 4/9) / 36 over (4/3 / 5) / 6
+  CHECK(n({{1, 0}, {0, 1}, {1, 0}}) == near(6));    // and that do not: never more than there are
+  CHECK(n({{1, 1, 1}, {1, 1}}) == near(2));         // nothing differs: the pictures
+  CHECK(n({{1, 0, 1}}) == near(1));
+  CHECK(n({}) == 0);
+}
+
 TEST_CASE("paired difference: exact McNemar p of Python's binomials, Bonett and Price's interval by hand") {
   const auto near = [](double x) { return doctest::Approx(x).epsilon(1e-9); };
-  const Paired p = paired_difference(50, 9, 2);
+  const auto counts = [](Index n, Index first, Index second) {  // one question a picture
+    std::vector<PictureScores> out;
+    for (Index i = 0; i < n; ++i) out.push_back({i < first ? 1.0 : i < first + second ? -1.0 : 0.0});
+    return paired_difference(out);
+  };
+  const Paired p = counts(50, 9, 2);
+  CHECK(p.effective_n == near(50));
   CHECK(p.difference == near(0.14));
   CHECK(p.p_value == near(0.0654296875));
   // (10 - 3) / 52 -+ 1.959963984540054 sqrt((13/52 - (7/52)^2) / 52)
   CHECK(p.interval.low == near(0.1346153846153846 - 0.1308810727506618));
   CHECK(p.interval.high == near(0.1346153846153846 + 0.1308810727506618));
-  CHECK(paired_difference(10, 3, 3).p_value == 1);
-  CHECK(paired_difference(10, 0, 0).p_value == 1);
-  CHECK(paired_difference(200, 0, 60).p_value == near(1.734723475976807e-18));
-  CHECK(paired_difference(0, 0, 0).interval.high == 1);
-  CHECK_THROWS_AS(paired_difference(3, 2, 2), Error);
-  const std::vector<double> d{0.5, -0.25, 0, 1};
-  const Paired m = mean_difference(d);
+  CHECK(counts(10, 3, 3).p_value == 1);
+  CHECK(counts(10, 0, 0).p_value == 1);
+  CHECK(counts(200, 0, 60).p_value / 1.734723475976807e-18 == near(1));
+  CHECK(counts(0, 0, 0).interval.high == 1);
+  const Paired m = paired_difference(std::vector<PictureScores>{{0.5}, {-0.25}, {0}, {1}});
   CHECK(m.difference == near(0.3125));
   CHECK(m.interval.high == near(0.3125 + 1.959963984540054 * 0.27716947282604315));
+}
+
+TEST_CASE("questions of one picture flip their signs together") {
+  const auto p = [](const std::vector<Index>& totals) { return sign_flip_p(totals); };
+  CHECK(p({3, 1}) == doctest::Approx(0.5));           // |+-3 +-1| >= 4: two of four
+  CHECK(p({3, -1}) == doctest::Approx(1));
+  CHECK(p({2, 2, 2}) == doctest::Approx(0.25));
+  CHECK(p({1, 1, 1, 1, 1, 1}) == doctest::Approx(2.0 / 64));
+  CHECK(p({0, 0}) == 1);
+  const Paired together = paired_difference(std::vector<PictureScores>{{1, 1, 1}, {1, 1, 1}, {0}, {0}});
+  CHECK(together.only_first == 6);
+  CHECK(together.p_value == doctest::Approx(0.5));    // two pictures can say no more
+  CHECK(together.interval.low < 0);
+  // Beyond what is counted out: the normal tail, near the exact one.
+  const std::vector<Index> many(exact_signs, 1);
+  std::vector<Index> mixed(many), more(many);
+  for (std::size_t i = 0; i < 960; ++i) mixed[i] = more[i] = -1;
+  more.push_back(1);
+  CHECK(p(more) < p(mixed));
+  CHECK(p(more) > 0.85 * p(mixed));
 }
 
 TEST_CASE("covered shares: a union, cut at cells, in native pixels") {

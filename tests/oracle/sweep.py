@@ -5,6 +5,7 @@ usage: sweep.py ARRCOC        exit 0 when all agrees, 1 on any mismatch, 77 when
 """
 import collections
 import csv
+import fractions
 import json
 import math
 import pathlib
@@ -131,18 +132,50 @@ def wilson(right, n):
     return max(0.0, low), min(1.0, high)
 
 
-def paired(first, second):
+def groups_of(scores, picture):
+    """Scores by picture."""
+    out = collections.defaultdict(list)
+    for i, v in scores.items():
+        out[picture[i]].append(v)
+    return [np.array(g, float) for g in out.values()]
+
+
+def effective(groups):
+    """n over the design effect: the ratio estimator's variance between clusters over that of a simple random sample (Kish 1965), which counts as 1 below that."""
+    x, g = np.concatenate(groups), len(groups)
+    if np.ptp(x) < 1e-9:
+        return float(g)
+    if g < 2:
+        return 1.0
+    totals, sizes = np.array([v.sum() for v in groups]), np.array([len(v) for v in groups])
+    clustered = g / (g - 1) * ((totals - x.mean() * sizes) ** 2).sum() / len(x) ** 2
+    return len(x) / max(1.0, clustered / (x.var(ddof=1) / len(x)))
+
+
+def flips(totals):
+    """Exact: of all 2^m signs of the pictures' totals, how many give a sum at least as far from 0."""
+    totals = [int(t) for t in totals if t]
+    ways = collections.Counter({0: 1})
+    for t in totals:
+        following = collections.Counter()
+        for at, count in ways.items():
+            following[at + t] += count
+            following[at - t] += count
+        ways = following
+    return float(fractions.Fraction(sum(c for at, c in ways.items() if abs(at) >= abs(sum(totals))), 2 ** len(totals)))
+
+
+def paired(first, second, picture):
     ids = [i for i in first if i in second]
-    d = [first[i] - second[i] for i in ids]
-    n = len(d)
+    groups = groups_of({i: first[i] - second[i] for i in ids}, picture)
+    d, n, m = np.concatenate(groups), len(ids), effective(groups)
     if all(x in (-1, 0, 1) for x in d):
-        a, b = d.count(1), d.count(-1)
-        pa, pb = (a + 1) / (n + 2), (b + 1) / (n + 2)
-        half = Z * math.sqrt((pa + pb - (pa - pb) ** 2) / (n + 2))
-        p = min(1.0, 2 * sum(math.comb(a + b, i) for i in range(min(a, b) + 1)) / 2 ** (a + b))
-        return n, (a - b) / n, max(-1, pa - pb - half), min(1, pa - pb + half), p
-    mean, error = np.mean(d), np.std(d, ddof=1) / math.sqrt(n)
-    return n, mean, max(-1, mean - Z * error), min(1, mean + Z * error), math.erfc(abs(mean) / error / math.sqrt(2))
+        a, b = (d == 1).sum() * m / n, (d == -1).sum() * m / n
+        pa, pb = (a + 1) / (m + 2), (b + 1) / (m + 2)
+        half = Z * math.sqrt((pa + pb - (pa - pb) ** 2) / (m + 2))
+        return n, m, d.mean(), max(-1, pa - pb - half), min(1, pa - pb + half), flips([g.sum() for g in groups])
+    mean, error = np.mean(d), np.std(d, ddof=1) / math.sqrt(m)
+    return n, m, mean, max(-1, mean - Z * error), min(1, mean + Z * error), math.erfc(abs(mean) / error / math.sqrt(2))
 
 
 def normal(text):
@@ -152,10 +185,12 @@ def normal(text):
     return text[:-1].rstrip(" ") if len(text) > 1 and text.endswith(".") else text
 
 
-def check_share(got, scores, what):
+def check_share(got, scores, picture, what):
     near(got["n"], len(scores), what + ": n")
     near(got["right"], float(sum(scores.values())), what + ": right")
-    low, high = wilson(sum(scores.values()), len(scores))
+    m = effective(groups_of(scores, picture))
+    near(got["n_effective"], m, what + ": effective n", 1e-9)
+    low, high = wilson(sum(scores.values()) / len(scores) * m, m)
     near(got["low"], low, what + ": low", 1e-6)
     near(got["high"], high, what + ": high", 1e-6)
 
@@ -177,31 +212,32 @@ def check_summary(folder):
                     of[r["id"]].append(r["score"])
         return {i: float(np.mean(v)) for i, v in of.items()}
     full = scores(("full", "all", "all"))
+    picture = {r["id"]: tuple(r["images"]) for r in rows}
     for (column, seed), g in groups.items():
         name, mine = f"summary {column} {seed}", [r for s, part in columns[column].items() for r in part if seed in ("mean", str(s))]
         s = scores(column, seed)
         check(g["rows"] == len(mine), name + ": rows")
         check(("all" in g) == bool(s), name + ": scored")
         if s:
-            check_share(g["all"], s, name)
+            check_share(g["all"], s, picture, name)
             scenario = {r["id"]: r["scenario"] for r in mine}
             check(set(g["scenarios"]) == {scenario[i] for i in s}, name + ": scenarios")
             for x, got in g["scenarios"].items():
-                check_share(got, {i: v for i, v in s.items() if scenario[i] == x}, f"{name} {x}")
+                check_share(got, {i: v for i, v in s.items() if scenario[i] == x}, picture, f"{name} {x}")
             check(("difference_to_full" in g) == (bool(full) and column != ("full", "all", "all")), name + ": difference")
             if "difference_to_full" in g:
                 d = g["difference_to_full"]
-                for key, value in zip(("n", "difference", "low", "high", "p"), paired(s, full)):
+                for key, value in zip(("n", "n_effective", "difference", "low", "high", "p"), paired(s, full, picture)):
                     near(d[key], value, f"{name}: difference {key}")
             small = scores(("downsample", column[1], "all"))
             failed = {i: v for i, v in s.items() if small.get(i) == 0}
             check(("where_downsample_fails" in g) == (bool(failed) and column[0] != "downsample"), name + ": where downsample fails")
             if "where_downsample_fails" in g:
-                check_share(g["where_downsample_fails"], failed, name + " where downsample fails")
+                check_share(g["where_downsample_fails"], failed, picture, name + " where downsample fails")
             leaks = [scores((column[0] + x, column[1], column[2])) for x in ("_blank", "_other")]
             check(("beyond_leaks" in g) == (column[0] == "oracle"), name + ": leaks")
             if "beyond_leaks" in g:
-                check_share(g["beyond_leaks"], {i: v * all(x[i] == 0 for x in leaks) for i, v in s.items() if all(i in x for x in leaks)}, name + " beyond leaks")
+                check_share(g["beyond_leaks"], {i: v * all(x[i] == 0 for x in leaks) for i, v in s.items() if all(i in x for x in leaks)}, picture, name + " beyond leaks")
         for key in ("sequence_length", "deepstack_additions", "prefill_flops", "kv_bytes", "legacy_effective_tokens"):
             near(g["means"][key], float(np.mean([r["costs"][key] for r in mine])), f"{name}: {key}")
         near(g["means"]["kept"], float(np.mean([r["kept"] for r in mine])), name + ": kept")
@@ -399,11 +435,12 @@ def main():
             if key in third and r["score"] is not None:
                 both[key[len(r["id"]) + 1:]].append((r["id"], r["scenario"], r["score"], third[key]["score"]))
         check(set(columns) == set(both) and "random@0.5 seed=2" in both and "random@0.5 seed=1" not in both, f"compare: columns {set(columns) ^ set(both)}")
+        picture = {r["id"]: tuple(r["images"]) for r in second.values()}
         for label, c in columns.items():
             a, b = ({i: x[k] for i, *x in both[label]} for k in (1, 2))
-            check_share(c["first"], a, f"compare {label} first")
-            check_share(c["second"], b, f"compare {label} second")
-            for key, value in zip(("n", "difference", "low", "high", "p"), paired(b, a)):
+            check_share(c["first"], a, picture, f"compare {label} first")
+            check_share(c["second"], b, picture, f"compare {label} second")
+            for key, value in zip(("n", "n_effective", "difference", "low", "high", "p"), paired(b, a, picture)):
                 near(c["difference"][key], value, f"compare {label} {key}")
             for x, got in c["scenarios"].items():
                 near(got["difference"], float(np.mean([q - p for _, y, p, q in both[label] if y == x])), f"compare {label} {x}")

@@ -1,8 +1,10 @@
 #pragma once
-// Intervals for shares of right answers, and for the difference of two runs on the same questions. All at 95 %, in closed form.
+// Intervals for shares of right answers, and for the difference of two runs on the same questions. All at 95 %.
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <span>
+#include <vector>
 
 #include "arrcoc/core/error.hpp"
 #include "arrcoc/core/types.hpp"
@@ -15,55 +17,121 @@ struct Interval {
   double low = 0, high = 1;
 };
 
-/// Of a share `right` / n. `right` may be fractional (a mean over seeds). n = 0 gives [0, 1]. Source: Wilson 1927, formula of the score interval.
-inline Interval wilson(double right, Index n) {
-  require_that(n >= 0 && right >= 0 && right <= static_cast<double>(n), Code::shape_mismatch, "wilson", "expected 0 <= right <= n");
+/// Scores (or differences) of the questions about one picture: they stand or fall together.
+using PictureScores = std::vector<double>;
+
+/// Mean of all scores, their variance (n - 1 below), and n over the design effect of pictures, which is taken as 1 where it is less: so many independent
+/// questions would say as much. All scores equal: the number of pictures. Source: Kish 1965, variance of a ratio between clusters over that of a simple sample.
+struct Spread {
+  Index n = 0;
+  double mean = 0, variance = 0, effective_n = 0;
+};
+inline Spread spread_of(std::span<const PictureScores> pictures) {
+  Spread s;
+  double sum = 0, within = 0, between = 0, groups = 0;
+  for (const PictureScores& p : pictures) {
+    s.n += static_cast<Index>(p.size());
+    groups += p.empty() ? 0 : 1;
+    for (const double x : p) sum += x;
+  }
+  if (s.n == 0) return s;
+  const auto n = static_cast<double>(s.n);
+  s.mean = sum / n;
+  for (const PictureScores& p : pictures) {
+    double own = 0;
+    for (const double x : p) {
+      own += x - s.mean;
+      within += (x - s.mean) * (x - s.mean);
+    }
+    between += own * own;
+  }
+  s.effective_n = groups;
+  if (s.n < 2 || groups < 2) return s;
+  s.variance = within / (n - 1);
+  if (within > 1e-12 * n) s.effective_n = n / std::max(1.0, groups / (groups - 1) * between * (n - 1) / (n * within));
+  return s;
+}
+
+/// Of a share `right` / n; neither need be whole (a mean over seeds, an effective n). n = 0 gives [0, 1]. Source: Wilson 1927, formula of the score
+/// interval; with an effective n, Franco, Little, Louis and Slud 2019.
+inline Interval wilson(double right, double n) {
+  require_that(n >= 0 && right >= 0 && right <= n, Code::shape_mismatch, "wilson", "expected 0 <= right <= n");
   if (n == 0) return {};
-  const auto m = static_cast<double>(n);
-  const double p = right / m, z2 = z95 * z95, middle = p + z2 / (2 * m), half = z95 * std::sqrt(p * (1 - p) / m + z2 / (4 * m * m)), whole = 1 + z2 / m;
-  return {right == 0 ? 0 : (middle - half) / whole, right == m ? 1 : (middle + half) / whole};
+  const double p = right / n, z2 = z95 * z95, middle = p + z2 / (2 * n), half = z95 * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n)), whole = 1 + z2 / n;
+  return {right == 0 ? 0 : (middle - half) / whole, right == n ? 1 : (middle + half) / whole};
 }
 
 /// Two runs over the same n questions.
 struct Paired {
   Index n = 0, only_first = 0, only_second = 0;   // right in one run alone
+  double effective_n = 0;
   double difference = 0;                          // share right: first - second
   Interval interval{-1, 1};
-  double p_value = 1;                             // McNemar's exact test, two-sided
+  double p_value = 1;                             // two-sided
 };
 
-/// Interval: Bonett and Price 2012, the adjusted Wald interval for paired shares. p: the binomial test on the questions that differ (McNemar 1947).
-inline Paired paired_difference(Index n, Index only_first, Index only_second) {
-  require_that(n >= 0 && only_first >= 0 && only_second >= 0 && only_first + only_second <= n, Code::shape_mismatch, "paired_difference",
-               "expected counts of at least 0 that fit into n");
-  Paired out{n, only_first, only_second, 0, {-1, 1}, 1};
-  if (n == 0) return out;
-  const auto m = static_cast<double>(n), a = static_cast<double>(only_first), b = static_cast<double>(only_second);
-  out.difference = (a - b) / m;
-  const double pa = (a + 1) / (m + 2), pb = (b + 1) / (m + 2), half = z95 * std::sqrt((pa + pb - (pa - pb) * (pa - pb)) / (m + 2));
-  out.interval = {std::max(-1.0, pa - pb - half), std::min(1.0, pa - pb + half)};
-  const Index differ = only_first + only_second;
-  double log_choose = 0, tail = 0;  // of i out of `differ`
-  for (Index i = 0; i <= std::min(only_first, only_second); ++i) {
-    if (i > 0) log_choose += std::log(static_cast<double>(differ - i + 1) / static_cast<double>(i));
-    tail += std::exp(log_choose - static_cast<double>(differ) * std::log(2.0));
+inline constexpr Index exact_signs = 2000;        // differing questions up to which the p value is counted out
+
+/// Share of all ways to flip the signs of `totals` (whole numbers) whose sum is at least as far from 0. One question a picture: McNemar's exact test.
+inline double sign_flip_p(std::span<const Index> totals) {
+  Index sum = 0, most = 0;
+  double squares = 0;
+  for (const Index t : totals) {
+    sum += t;
+    most += std::abs(t);
+    squares += static_cast<double>(t * t);
   }
-  out.p_value = std::min(1.0, 2 * tail);
-  return out;
+  if (sum == 0) return 1;
+  if (most > exact_signs) return std::erfc(static_cast<double>(std::abs(sum)) / std::sqrt(2 * squares));
+  std::vector<double> ways(static_cast<std::size_t>(2 * most + 1), 0.0), next(ways.size());
+  ways[static_cast<std::size_t>(most)] = 1;
+  for (const Index t : totals) {
+    if (t == 0) continue;
+    std::fill(next.begin(), next.end(), 0.0);
+    const auto step = static_cast<std::size_t>(std::abs(t));
+    for (std::size_t i = 0; i < ways.size(); ++i) {
+      if (ways[i] == 0) continue;
+      next[i - step] += ways[i] / 2;
+      next[i + step] += ways[i] / 2;
+    }
+    ways.swap(next);
+  }
+  double tail = 0;
+  for (std::size_t i = 0; i < ways.size(); ++i)
+    if (std::abs(static_cast<Index>(i) - most) >= std::abs(sum)) tail += ways[i];
+  return std::min(1.0, tail);
 }
 
-/// The mean of differences, one for each question, and its normal interval; [-1, 1] for fewer than two.
-inline Paired mean_difference(std::span<const double> differences) {
+/// first - second of each question, by picture. All differences -1, 0 or 1: Bonett and Price's adjusted Wald interval (2012) at the effective n, and
+/// sign_flip_p over pictures. Otherwise (means over seeds) a normal interval and its p; [-1, 1] for fewer than two questions.
+inline Paired paired_difference(std::span<const PictureScores> pictures) {
+  const Spread s = spread_of(pictures);
   Paired out;
-  out.n = static_cast<Index>(differences.size());
-  if (out.n == 0) return out;
-  double sum = 0, squares = 0;
-  for (const double d : differences) sum += d;
-  const auto m = static_cast<double>(out.n);
-  out.difference = sum / m;
-  for (const double d : differences) squares += (d - out.difference) * (d - out.difference);
-  if (out.n < 2) return out;
-  const double error = std::sqrt(squares / (m - 1) / m);
+  out.n = s.n;
+  out.effective_n = s.effective_n;
+  out.difference = s.mean;
+  if (s.n == 0) return out;
+  bool whole = true;
+  std::vector<Index> totals;
+  for (const PictureScores& p : pictures) {
+    Index total = 0;
+    for (const double d : p) {
+      whole = whole && (d == 0 || d == 1 || d == -1);
+      out.only_first += d == 1;
+      out.only_second += d == -1;
+      total += (d == 1) - (d == -1);
+    }
+    totals.push_back(total);
+  }
+  if (whole) {
+    const double n = s.effective_n, scale = n / static_cast<double>(s.n), a = scale * static_cast<double>(out.only_first), b = scale * static_cast<double>(out.only_second);
+    const double pa = (a + 1) / (n + 2), pb = (b + 1) / (n + 2), half = z95 * std::sqrt((pa + pb - (pa - pb) * (pa - pb)) / (n + 2));
+    out.interval = {std::max(-1.0, pa - pb - half), std::min(1.0, pa - pb + half)};
+    out.p_value = sign_flip_p(totals);
+    return out;
+  }
+  if (s.n < 2 || s.effective_n < 2) return out;
+  const double error = std::sqrt(s.variance / s.effective_n);
   out.interval = {std::max(-1.0, out.difference - z95 * error), std::min(1.0, out.difference + z95 * error)};
   out.p_value = error > 0 ? std::erfc(std::abs(out.difference) / error / std::sqrt(2.0)) : (out.difference == 0 ? 1.0 : 0.0);
   return out;

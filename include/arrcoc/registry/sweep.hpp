@@ -83,6 +83,7 @@ std::vector<SweepRow> read_rows(const std::string& run);
 struct Share {
   Index n = 0;
   double right = 0;                      // may be fractional: a mean over seeds
+  double effective_n = 0;                // of as many independent questions the interval is
   measure::Interval interval;
   double accuracy() const { return n > 0 ? right / static_cast<double>(n) : 0; }
 };
