@@ -80,46 +80,45 @@ StepResult Trainer::evaluate(const Batch& batch, bool with_answers) {
 /// What one pass leaves: its figures and gradients, one for each parameter, undefined where it says nothing.
 struct Trainer::Pass {
   StepResult figures;
-  bool finite = true;
   std::vector<at::Tensor> gradients;
   std::exception_ptr error;
 };
 
+void Trainer::give_up(const char* what) const {
+  fail(Code::bad_number, "train", std::string(what) + " is not finite at step " + std::to_string(steps_ + 1) + "; the weights are as they were");
+}
+
 void Trainer::run(Replica& replica, const Batch& batch, const StageConfig& c, double share, Pass& out) const {
+  for (const Replica::Leaf& l : replica.leaves()) l.value.mutable_grad().reset();
   at::Tensor loss;
   out.figures = replica.forward(batch, {c.reading_weight, c.stage == "answers" ? c.answer_weight : 0, options_.pointing ? c.pointing_weight : 0}, &loss);
-  out.finite = std::isfinite(loss.item<float>());
-  if (!out.finite || !loss.requires_grad()) return;  // no question in this pass
+  if (!std::isfinite(loss.item<float>())) give_up("the loss");
+  if (!loss.requires_grad()) return;  // no question in this pass
   (loss / share).backward();
-  for (const Replica::Leaf& l : replica.leaves()) {
-    out.gradients.push_back(l.value.grad());
-    l.value.mutable_grad().reset();
-  }
+  for (const Replica::Leaf& l : replica.leaves()) out.gradients.push_back(l.value.grad());
 }
 
 StepResult Trainer::step(Index passes, const Draw& draw, const StageConfig& c) {
   require_that(passes >= 1, Code::bad_config, "train", "expected at least one pass");
   std::vector<Pass> done(static_cast<std::size_t>(passes));
   const auto work = [&](std::size_t worker) {
-    for (std::size_t i = worker; i < done.size(); i += replicas_.size()) try {
+    for (std::size_t i = worker; i < done.size(); i += replicas_.size()) {
+      try {
         run(*replicas_[worker], draw(static_cast<Index>(i)), c, static_cast<double>(passes), done[i]);
       } catch (...) {
         done[i].error = std::current_exception();
       }
+    }
   };
   for (std::size_t w = 1; w < replicas_.size(); ++w) others_->run([&work, w] { work(w); });
   work(0);
   if (others_) others_->waitWorkComplete();
 
-  const auto give_up = [&](const char* what) {
-    fail(Code::bad_number, "train", std::string(what) + " is not finite at step " + std::to_string(steps_ + 1) + "; the weights are as they were");
-  };
   const at::NoGradGuard no_grad;
   StepResult r;
   std::vector<at::Tensor> sum(parameters_.size());
   for (Pass& pass : done) {  // in the order of the passes, whoever ran them
     if (pass.error) std::rethrow_exception(pass.error);
-    if (!pass.finite) give_up("the loss");
     if (pass.gradients.empty()) continue;
     r.add(pass.figures);
     for (std::size_t i = 0; i < sum.size(); ++i) {

@@ -43,6 +43,7 @@ class Trainer {
 
  private:
   struct Pass;
+  [[noreturn]] void give_up(const char* what) const;
   void run(Replica& replica, const Batch& batch, const StageConfig& c, double share, Pass& out) const;
   const Replica::Leaf& leaf(std::size_t i) const { return replicas_.front()->leaves()[i]; }
 
