@@ -468,12 +468,14 @@ def compare(name, code, status, words, first, second):
     CASES.append((name, code, status, tuple(words), make))
 
 
-row = {"key": "a full", "id": "a", "scenario": "form", "pipeline": "full", "name": "n", "budget": "all", "depth": "all", "seed": 0, "question": "Q?", "score": 1, "kept_hash": "0"}
+row = {"key": "a full", "id": "a", "scenario": "form", "images": ["a.png"], "pipeline": "full", "name": "n", "budget": "all", "depth": "all", "seed": 0, "question": "Q?", "score": 1, "kept_hash": "0"}
 compare("compare with a run that is not there", 401, 1, ["two"], [row], None)
 compare("compare with an empty run", 409, 1, ["at least one row"], [row], [])
 compare("compare with half a row", 409, 1, ["line 2"], [row], [row, '{"key": "b'])
 compare("compare with a row without its key", 409, 1, ["key"], [row], [{k: v for k, v in row.items() if k != "key"}])
 compare("compare with a score that is none", 409, 1, ["score"], [row], [{**row, "score": 7}])
+compare("compare with a row without its pictures", 409, 1, ["images"], [row], [{k: v for k, v in row.items() if k != "images"}])
+compare("compare with a picture that is no name", 409, 1, ["images", "strings"], [row], [{**row, "images": ["a.png", 7]}])
 compare("compare runs of different data", 409, 1, ["two questions"], [row], [{**row, "question": "R?"}])
 compare("compare runs with nothing in common", 409, 1, ["in common"], [row], [{**row, "key": "b full", "id": "b"}])
 
