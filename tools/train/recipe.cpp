@@ -1,6 +1,7 @@
 #include "recipe.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include "arrcoc/io/atomic_file.hpp"
@@ -36,18 +37,15 @@ std::string unknown_name(std::string_view table, const std::string& name) {
     const auto& all = scenes::scenario_names();
     if (name == "video" || std::find(all.begin(), all.end(), name) == all.end()) return "expected a scenario of single pictures (arrcoc scenes --list), got '" + name + "'";
   }
-  if (table == "keep_one_in") {
+  const auto whole = [&](Index low, Index high, const std::string& expected) {
     Index n = 0;
-    if (const std::string wrong = detail::from_text(name, n); !wrong.empty() || n < 1) return "expected a whole number of at least 1, got '" + name + "'";
-  }
-  if (table == "cells") {
-    Index n = 0;
-    if (!detail::from_text(name, n).empty() || n < 4 || n > 256) return "expected a whole number from 4 to 256, got '" + name + "'";
-  }
+    return detail::from_text(name, n).empty() && n >= low && n <= high ? std::string() : "expected " + expected + ", got '" + name + "'";
+  };
+  if (table == "keep_one_in") return whole(1, std::numeric_limits<Index>::max(), "a whole number of at least 1");
+  if (table == "cells") return whole(4, 256, "a whole number from 4 to 256");
   if (table == "fonts" && name != "any") {
-    Index n = 0;
     const auto families = static_cast<Index>(scenes::font_families.size());
-    if (!detail::from_text(name, n).empty() || n < 0 || n >= families) return "expected any or a whole number below " + std::to_string(families) + ", got '" + name + "'";
+    return whole(0, families - 1, "any or a whole number below " + std::to_string(families));
   }
   if (table == "sizes") {
     try {
