@@ -1,4 +1,4 @@
-// Documents: receipt, form, formula, contract with a tiger, camouflaged text, wall-to-wall text.
+// Documents: receipt, form, formula, contract with a tiger, camouflaged text, wall-to-wall text, a sheet of formulas.
 #include "paper.hpp"
 #include "scenarios.hpp"
 #include "words.hpp"
@@ -224,6 +224,31 @@ Scene page(const SceneParams& p, GlyphAtlas& atlas) {
     }
   }
   return b.finish(lines);
+}
+
+Scene sheet(const SceneParams& p, GlyphAtlas& atlas) {
+  Builder b(p, atlas, {250, 250, 250});
+  const Paper look = paper(b, p.polarity);
+  b.canvas.fill_rect(0, 0, p.height, p.width, look.ground);
+  const Style s = style_of(b, look.ink);
+  Style big = s;
+  big.bold = true;
+  const Index step = s.size * 3 / 2, n = std::min<Index>(line_count(b, s.size, 1, 3, std::max<Index>(4, p.height / 28), b.rng), 90), margin = s.size;
+  const Index widest = Builder::text_width("(99)  W=mm9", s.size), columns = std::clamp<Index>((p.width - margin) / (widest + margin), 1, 3), width = (p.width - margin) / columns;
+  const auto numbers = b.rng.sample(90, n);
+  Index row = b.between(margin, std::max(margin, p.height - n * step - margin));
+  for (const Index i : numbers) {
+    // Each line stands in one of the columns, its formula somewhere right of its number.
+    const Index col = margin + b.between(0, columns - 1) * width;
+    const std::string number = std::to_string(i + 10), label = "(" + number + ")", text = random_formula(b);
+    const Index from = Builder::text_width(label + " ", s.size), to = std::max(from, width - margin - Builder::text_width(text, s.size));
+    const bool bold = b.chance(75);
+    const Index indent = b.between(from, to);
+    const Box label_box = b.text(label, row, col, s), box = b.text(text, row, col + indent, bold ? big : s);
+    b.ask("What is formula " + number + "?", {text}, {label_box, box});
+    row += step;
+  }
+  return b.finish(n);
 }
 
 }  // namespace arrcoc::scenes

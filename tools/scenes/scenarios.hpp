@@ -10,6 +10,7 @@ Scene formula(const SceneParams& p, GlyphAtlas& atlas);
 Scene tiger(const SceneParams& p, GlyphAtlas& atlas);
 Scene camouflage(const SceneParams& p, GlyphAtlas& atlas);
 Scene page(const SceneParams& p, GlyphAtlas& atlas);
+Scene sheet(const SceneParams& p, GlyphAtlas& atlas);
 // pictures.cpp
 Scene shapes(const SceneParams& p, GlyphAtlas& atlas);
 Scene popout(const SceneParams& p, GlyphAtlas& atlas);
