@@ -60,6 +60,9 @@ class Evaluation:
         for size, count in ((256, n), (512, max(1, n * 2 // 7)), (1024, max(1, n * 4 // 35))):
             self.draw(f"t{size}", [(f"pictures{size}/{s}_{f}", ["--scenario", s, "--font", f, "--size", size, "--count", count, "--seed", 6_000_000 + 1000 * f])
                                    for s in SCENARIOS for f in FONTS])
+        # Text keeps its size in larger pictures anyway; here marks do too.
+        self.draw("same_marks", [(f"pictures_same/{s}_{f}", ["--scenario", s, "--font", f, "--size", 1024, "--cells", 32, "--count", max(1, n * 4 // 35), "--seed", 6_000_000 + 1000 * f])
+                                 for s in SCENARIOS for f in FONTS])
         self.draw("lines", [(f"pictures_lines/{s}_{f}_{k}", ["--scenario", s, "--font", f, "--lines", k, "--count", max(1, n * 5 // 14), "--seed", 6_100_000 + 10_000 * k + 1000 * f])
                             for s in DOCUMENTS for f in FONTS for k in (4, 6, 8, 10)])
 
@@ -98,6 +101,7 @@ class Evaluation:
         ratios = ["--keep-ratio", "0.5,0.25,0.125,0.0625"]
         return {"large": ("t1024", "--pipeline", rows, scorer, "--budget", "400,256,128,64"), "keep": ("t256", "--pipeline", rows, scorer, *ratios),
                 "middle": ("t512", "--pipeline", rows, scorer, "--keep-ratio", "0.25,0.125"), "depth": ("t256", "--pipeline", "full,oracle", "--keep-ratio", "0.25", "--depth", "all,none,each"),
+                "same_marks": ("same_marks", "--pipeline", "full,oracle,random", "--budget", "256"),
                 "lines": ("lines", "--pipeline", f"full,oracle,random,{LEARNED}", scorer, "--keep-ratio", "0.5,0.25"), "balancer": ("t256", "--pipeline", BALANCED, balancer, *ratios),
                 "learned_depth": ("t256", "--pipeline", LEARNED_DEPTH, scorer, depth, "--keep-ratio", "1,0.25")}
 
@@ -106,8 +110,10 @@ class Evaluation:
             future.result()
 
     def all(self):
+        if unknown := [k for k in self.a.only if k not in self.sweeps()]:
+            sys.exit(f"evaluate: --only: unknown: {', '.join(unknown)}; known: {', '.join(self.sweeps())}")
         self.sets()
-        wanted = {k: v for k, v in self.sweeps().items() if k in self.a.only}
+        wanted = {k: v for k, v in self.sweeps().items() if not self.a.only or k in self.a.only}
         self.together([(self.scorer,), (self.balancer_and_depth,)])
         self.together([(self.sweep, k, *v) for k, v in wanted.items()] + [(self.hold_out, s) for s in SCENARIOS])
         text = "\n\n".join(filter(None, [getattr(self, "table_" + k)(Summary(self.out / k)) for k in wanted] + [self.table_hold_out()])) + "\n"
@@ -135,6 +141,11 @@ class Evaluation:
 
     def table_large(self, s):
         return self.sized(s, {f"{k} of 1,024": str(k) for k in (400, 256, 128, 64)})
+
+    def table_same_marks(self, s):
+        rows = [f"| {title} | " + " | ".join([s.cell(p, b, None, True)] + [s.cell(p, b, x) for x in SCENARIOS]) + " |"
+                for title, p, b in (("all", "full", "all"), ("oracle, 256", "oracle", "256"), ("random, 256", "random", "256"))]
+        return "\n".join([f"| 1,024 tokens, marks of 32 px, {s.at('full', 'all')['n']:,} questions | all | {' | '.join(SCENARIOS)} |", "|" + "---|" * 8, *rows])
 
     def table_lines(self, s):
         sums = collections.defaultdict(list)
@@ -202,7 +213,7 @@ def main():
     parser.add_argument("--train", action="store_true", help="heads anew, and one scorer without each scenario")
     parser.add_argument("--pictures", type=int, default=70, help="of a scenario and font at 256x256; fewer of the others; below 10 heads take 2 steps")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--only", type=lambda t: t.split(","), default=["large", "keep", "middle", "depth", "lines", "balancer", "learned_depth"], help="sweeps, comma-separated")
+    parser.add_argument("--only", type=lambda t: t.split(","), default=[], help="sweeps, comma-separated; all of them by default")
     Evaluation(parser.parse_args()).all()
 
 

@@ -66,6 +66,11 @@ def main():
             sized = [json.loads(line) for line in (out / name / "rows.jsonl").read_text().splitlines()]
             for title, budget in titles.items():
                 check_cell(cells(text, title)[0], mean(sized, pipeline="oracle", budget=budget)[0], f"{name} {title}")
+        same = [json.loads(line) for line in (out / "same_marks/rows.jsonl").read_text().splitlines()]
+        for first, pipeline, budget in (("oracle, 256", "oracle", "256"), ("random, 256", "random", "256")):
+            everything, *each = cells(text, first)
+            check_cell(everything, mean(same, pipeline=pipeline, budget=budget)[0], f"same marks {first}")
+            check_cell(each[4], mean(same, pipeline=pipeline, budget=budget, scenario="popout")[0], f"same marks {first} popout")
         depth = [json.loads(line) for line in (out / "depth/rows.jsonl").read_text().splitlines()]
         for cell, levels in zip(cells(text, "oracle, 1/4"), ("all", "0", "1", "2", "none")):
             check_cell(cell, mean(depth, pipeline="oracle", budget="0.25", depth=levels)[0], f"depth {levels}")
@@ -77,6 +82,8 @@ def main():
                 shares.append(100 * (r["recall"] - r["random"]) / (r["oracle"] - r["random"]))
             for cell, want in zip(cells(text, ratio), shares + [sum(shares) / 6, min(shares)]):
                 check(abs(float(cell.rstrip(" %")) - want) <= 0.50001, f"without a scenario at {ratio}: {cell}, the logs say {want}")
+        refused = subprocess.run([sys.executable, ROOT / "models/evaluate.py", program, ROOT / "models/small", out, "--only", "keep,larger"], capture_output=True, text=True)
+        check(refused.returncode == 1 and "unknown: larger; known: large, keep" in refused.stderr, f"--only larger: exit {refused.returncode}: {refused.stderr}")
         times = {f: f.stat().st_mtime_ns for f in out.rglob("*") if f.name != "tables.md" and f.is_file()}
         check(evaluate(program, out, *flags) == text, "a second run prints something else")
         check(times == {f: f.stat().st_mtime_ns for f in out.rglob("*") if f.name != "tables.md" and f.is_file()}, "a second run did something again")
