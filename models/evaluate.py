@@ -57,12 +57,11 @@ class Evaluation:
 
     def sets(self):
         n = self.a.pictures
-        for size, count in ((256, n), (512, max(1, n * 2 // 7)), (1024, max(1, n * 4 // 35))):
-            self.draw(f"t{size}", [(f"pictures{size}/{s}_{f}", ["--scenario", s, "--font", f, "--size", size, "--count", count, "--seed", 6_000_000 + 1000 * f])
-                                   for s in SCENARIOS for f in FONTS])
-        # Text keeps its size in larger pictures anyway; here marks do too.
-        self.draw("same_marks", [(f"pictures_same/{s}_{f}", ["--scenario", s, "--font", f, "--size", 1024, "--cells", 32, "--count", max(1, n * 4 // 35), "--seed", 6_000_000 + 1000 * f])
-                                 for s in SCENARIOS for f in FONTS])
+        few = max(1, n * 4 // 35)
+        # Text keeps its size in larger pictures anyway; with 32 cells marks do too.
+        for name, folder, size, count, flags in (("t256", "pictures256", 256, n, []), ("t512", "pictures512", 512, max(1, n * 2 // 7), []), ("t1024", "pictures1024", 1024, few, []),
+                                                 ("same_marks", "pictures_same", 1024, few, ["--cells", 32])):
+            self.draw(name, [(f"{folder}/{s}_{f}", ["--scenario", s, "--font", f, "--size", size, "--count", count, "--seed", 6_000_000 + 1000 * f, *flags]) for s in SCENARIOS for f in FONTS])
         self.draw("lines", [(f"pictures_lines/{s}_{f}_{k}", ["--scenario", s, "--font", f, "--lines", k, "--count", max(1, n * 5 // 14), "--seed", 6_100_000 + 10_000 * k + 1000 * f])
                             for s in DOCUMENTS for f in FONTS for k in (4, 6, 8, 10)])
 
@@ -110,10 +109,11 @@ class Evaluation:
             future.result()
 
     def all(self):
-        if unknown := [k for k in self.a.only if k not in self.sweeps()]:
-            sys.exit(f"evaluate: --only: unknown: {', '.join(unknown)}; known: {', '.join(self.sweeps())}")
+        sweeps = self.sweeps()
+        if unknown := [k for k in self.a.only if k not in sweeps]:
+            sys.exit(f"evaluate: --only: unknown: {', '.join(unknown)}; known: {', '.join(sweeps)}")
         self.sets()
-        wanted = {k: v for k, v in self.sweeps().items() if not self.a.only or k in self.a.only}
+        wanted = {k: v for k, v in sweeps.items() if not self.a.only or k in self.a.only}
         self.together([(self.scorer,), (self.balancer_and_depth,)])
         self.together([(self.sweep, k, *v) for k, v in wanted.items()] + [(self.hold_out, s) for s in SCENARIOS])
         text = "\n\n".join(filter(None, [getattr(self, "table_" + k)(Summary(self.out / k)) for k in wanted] + [self.table_hold_out()])) + "\n"
@@ -133,8 +133,7 @@ class Evaluation:
         return "\n".join(out)
 
     def sized(self, s, budgets):
-        own = [s.cell("full", "all", None, True)] + [s.cell("full", "all", x) for x in SCENARIOS]
-        return "\n".join([f"| questions | all | {' | '.join(SCENARIOS)} |", "|" + "---|" * 8, f"| {s.at('full', 'all')['n']:,} | {' | '.join(own)} |", "", *s.curve(budgets)])
+        return "\n".join([f"| questions | all | {' | '.join(SCENARIOS)} |", "|" + "---|" * 8, s.by_scenario(f"{s.at('full', 'all')['n']:,}", "full", "all"), "", *s.curve(budgets)])
 
     def table_middle(self, s):
         return self.sized(s, {"64 of 256": "0.25", "32 of 256": "0.125"})
@@ -143,8 +142,7 @@ class Evaluation:
         return self.sized(s, {f"{k} of 1,024": str(k) for k in (400, 256, 128, 64)})
 
     def table_same_marks(self, s):
-        rows = [f"| {title} | " + " | ".join([s.cell(p, b, None, True)] + [s.cell(p, b, x) for x in SCENARIOS]) + " |"
-                for title, p, b in (("all", "full", "all"), ("oracle, 256", "oracle", "256"), ("random, 256", "random", "256"))]
+        rows = [s.by_scenario(*row) for row in (("all", "full", "all"), ("oracle, 256", "oracle", "256"), ("random, 256", "random", "256"))]
         return "\n".join([f"| 1,024 tokens, marks of 32 px, {s.at('full', 'all')['n']:,} questions | all | {' | '.join(SCENARIOS)} |", "|" + "---|" * 8, *rows])
 
     def table_lines(self, s):
@@ -198,6 +196,9 @@ class Summary:
     def cell(self, pipeline, budget, scenario=None, interval=False, depth="all"):
         s = self.at(pipeline, budget, scenario, depth)
         return f"{100 * s['accuracy']:.1f}" + (f" ({100 * s['low']:.1f}..{100 * s['high']:.1f})" if interval else "")
+
+    def by_scenario(self, title, pipeline, budget):
+        return f"| {title} | " + " | ".join([self.cell(pipeline, budget, None, True)] + [self.cell(pipeline, budget, x) for x in SCENARIOS]) + " |"
 
     def curve(self, budgets):
         names = ["oracle", "random", "grid", "downsample", "default", LEARNED, "oracle_blank", "oracle_other"]
