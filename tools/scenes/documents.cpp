@@ -1,4 +1,4 @@
-// Documents: receipt, form, formula, contract with a tiger, camouflaged text, wall-to-wall text, a sheet of formulas.
+// Documents: receipt, form, formula, contract with a tiger, camouflaged text, wall-to-wall text, numbered lines.
 #include "paper.hpp"
 #include "scenarios.hpp"
 #include "words.hpp"
@@ -226,7 +226,9 @@ Scene page(const SceneParams& p, GlyphAtlas& atlas) {
   return b.finish(lines);
 }
 
-Scene sheet(const SceneParams& p, GlyphAtlas& atlas) {
+namespace {
+// Lines "(N)  value", the value in bold in three of four: "What is NOUN N?". `longest` is the longest line there can be.
+Scene numbered_lines(const SceneParams& p, GlyphAtlas& atlas, const std::string& noun, std::string_view longest, std::string (*draw)(Builder&)) {
   Builder b(p, atlas, {250, 250, 250});
   const Paper look = paper(b, p.polarity);
   b.canvas.fill_rect(0, 0, p.height, p.width, look.ground);
@@ -234,21 +236,30 @@ Scene sheet(const SceneParams& p, GlyphAtlas& atlas) {
   Style big = s;
   big.bold = true;
   const Index step = s.size * 3 / 2, n = std::min<Index>(line_count(b, s.size, 1, 3, std::max<Index>(4, p.height / 28), b.rng), 90), margin = s.size;
-  const Index widest = Builder::text_width("(99)  W=mm9", s.size), columns = std::clamp<Index>((p.width - margin) / (widest + margin), 1, 3), width = (p.width - margin) / columns;
+  const Index widest = Builder::text_width(longest, s.size), columns = std::clamp<Index>((p.width - margin) / (widest + margin), 1, 3), width = (p.width - margin) / columns;
   const auto numbers = b.rng.sample(90, n);
   Index row = b.between(margin, std::max(margin, p.height - n * step - margin));
   for (const Index i : numbers) {
-    // Each line stands in one of the columns, its formula somewhere right of its number.
+    // Each line stands in one of the columns, its value somewhere right of its number.
     const Index col = margin + b.between(0, columns - 1) * width;
-    const std::string number = std::to_string(i + 10), label = "(" + number + ")", text = random_formula(b);
+    const std::string number = std::to_string(i + 10), label = "(" + number + ")", text = draw(b);
     const Index from = Builder::text_width(label + " ", s.size), to = std::max(from, width - margin - Builder::text_width(text, s.size));
     const bool bold = b.chance(75);
     const Index indent = b.between(from, to);
     const Box label_box = b.text(label, row, col, s), box = b.text(text, row, col + indent, bold ? big : s);
-    b.ask("What is formula " + number + "?", {text}, {label_box, box});
+    b.ask("What is " + noun + " " + number + "?", {text}, {label_box, box});
     row += step;
   }
   return b.finish(n);
 }
+std::string code_number_or_price(Builder& b) {
+  const Index kind = b.between(0, 3);
+  return kind < 2 ? code(b) : kind == 2 ? b.word(digits, 6) : money(b);
+}
+}  // namespace
+
+Scene sheet(const SceneParams& p, GlyphAtlas& atlas) { return numbered_lines(p, atlas, "formula", "(99)  W=mm9", random_formula); }
+
+Scene ledger(const SceneParams& p, GlyphAtlas& atlas) { return numbered_lines(p, atlas, "entry", "(99)  WM000", code_number_or_price); }
 
 }  // namespace arrcoc::scenes
