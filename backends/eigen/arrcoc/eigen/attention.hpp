@@ -6,95 +6,14 @@
 #include <type_traits>
 #include <vector>
 
-#include "arrcoc/core/kernel_backend.hpp"
+#include "arrcoc/eigen/attention_plan.hpp"
 #include "arrcoc/eigen/gemm.hpp"
 #include "arrcoc/eigen/tensor.hpp"
 
 namespace arrcoc::eigen {
 
-inline constexpr Index query_block = 4 * tile_rows;
 inline constexpr Index key_block = 256;
 inline constexpr Index score_stride = key_block + 16;
-
-/// Keys [begin, end), packed from a panel of their own, so that a segment's bits do not depend on what stands before it.
-struct KeyRange {
-  Index begin = 0, end = 0;
-  Index packed = 0;   // where its keys start in the packed order, a multiple of tile_cols
-};
-
-/// Queries [begin, end) that see key ranges `first` and (unless -1) `second`.
-struct QueryRun {
-  Index begin = 0, end = 0, first = 0, second = -1;
-};
-
-struct AttentionPlan {
-  Index heads = 0, group = 1, d = 0, dv = 0, queries = 0, keys = 0, packed_keys = 0, offset = 0;
-  bool causal = false;
-  float scale = 1;
-  std::vector<KeyRange> ranges;
-  std::vector<QueryRun> blocks;
-
-  /// How many keys of a range the query in row i sees: the first n.
-  Index visible(const KeyRange& r, Index i) const {
-    const Index end = causal ? std::min(r.end, i + offset + 1) : r.end;
-    return std::max<Index>(0, end - r.begin);
-  }
-};
-
-/// Which queries see which keys. Segments are in key rows; query row i stands at key row i + causal_offset. Rows of the shared prefix
-/// see the prefix alone.
-inline AttentionPlan plan_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& s) {
-  const auto check = [](bool ok, auto sentence) { require_that(ok, Code::shape_mismatch, "eigen.attention", sentence); };
-  check(s.heads > 0 && s.kv_heads > 0 && s.heads % s.kv_heads == 0, [&] {
-    return "expected heads to be a multiple of kv_heads, got " + std::to_string(s.heads) + " and " + std::to_string(s.kv_heads); });
-  check(q.cols() % s.heads == 0 && k.cols() == q.cols() / s.heads * s.kv_heads && v.cols() % s.kv_heads == 0 && k.rows() == v.rows(), [&] {
-    return "expected q [Lq, heads * d], k [Lk, kv_heads * d], v [Lk, kv_heads * dv], got q " + shape_of(q) + ", k " + shape_of(k) + ", v " + shape_of(v); });
-  check(s.causal_offset >= 0 && s.shared_prefix >= 0 && s.shared_prefix <= k.rows(), "expected offset >= 0 and a prefix inside the keys");
-
-  AttentionPlan p;
-  p.heads = s.heads;
-  p.group = s.heads / s.kv_heads;
-  p.d = q.cols() / s.heads;
-  p.dv = v.cols() / s.kv_heads;
-  p.queries = q.rows();
-  p.keys = k.rows();
-  p.offset = s.causal_offset;
-  p.causal = s.causal;
-  p.scale = s.scale;
-  const auto add_range = [&](Index begin, Index end) {
-    p.ranges.push_back({begin, end, p.packed_keys});
-    p.packed_keys += (end - begin + tile_cols - 1) / tile_cols * tile_cols;
-  };
-  const auto add_run = [&](Index begin, Index end, Index first, Index second) {
-    begin = std::max<Index>(begin, 0);
-    for (Index i = begin; i < end; i += query_block) p.blocks.push_back({i, std::min(end, i + query_block), first, second});
-  };
-  if (s.segments.empty() && s.shared_prefix == 0) {
-    add_range(0, p.keys);
-    add_run(0, p.queries, 0, -1);
-    return p;
-  }
-  check(p.queries + p.offset <= p.keys, [&] {
-    return "segments: expected a key for every query, got " + std::to_string(p.queries) + " queries at " + std::to_string(p.offset) + " and " + std::to_string(p.keys) + " keys"; });
-  Index at = s.shared_prefix;
-  const Index prefix = at > 0 ? 0 : -1;
-  if (at > 0) {
-    add_range(0, at);
-    add_run(-p.offset, std::min(at - p.offset, p.queries), 0, -1);
-  }
-  const std::vector<Segment> rest{{at, p.keys}};
-  for (const Segment& g : s.segments.empty() ? rest : s.segments) {
-    check(g.begin == at && g.end >= g.begin && g.end <= p.keys, [&] {
-      return "segments: expected one to start at row " + std::to_string(at) + " and end by " + std::to_string(p.keys) + ", got [" + std::to_string(g.begin) + ", " + std::to_string(g.end) + ")"; });
-    const auto own = static_cast<Index>(p.ranges.size());
-    add_range(g.begin, g.end);
-    if (prefix < 0) add_run(g.begin - p.offset, std::min(g.end - p.offset, p.queries), own, -1);
-    else add_run(g.begin - p.offset, std::min(g.end - p.offset, p.queries), prefix, own);
-    at = g.end;
-  }
-  check(at == p.keys, [&] { return "segments: expected them to end at row " + std::to_string(p.keys) + ", got " + std::to_string(at); });
-  return p;
-}
 
 /// exp((x - m) * factor), without `halves` exp(x - m), over the first n of `width` values in place (width a multiple of lanes), zero after them; returns their sum.
 /// With `halves` the results, not their sum, are rounded to bf16 and lie next to each other at the start of the row.
@@ -353,95 +272,5 @@ class BlockedAttention {
   std::shared_ptr<float> keys_, values_;
   std::vector<float> top_, share_;   // [heads, Lq]
 };
-
-/// One query (decoding): one task per kv head reads its keys and values once, in place.
-inline void attend_one(ThreadPool& threads, MemoryPool& pool, const AttentionPlan& p, const Tensor& q, const Tensor& k, const Tensor& v,
-                       Tensor& out, float* received) {
-  if (p.blocks.empty()) return;
-  const QueryRun& block = p.blocks.front();
-  const Index kv = p.heads / p.group;
-  const auto weights = pool.take(p.heads * p.keys), scaled = pool.take(q.cols());
-  map(q.row(0), scaled.get(), q.cols(), [&](P x) { return ei::pmul(x, set(p.scale)); });
-  threads.run(kv, p.keys * p.d * p.group < 16384 ? kv : 1, [&](Index begin, Index end) {
-    for (Index g = begin; g < end; ++g) {
-      for (Index first = g * p.group; first < (g + 1) * p.group; first += 4) {
-        const Index heads = std::min<Index>(4, (g + 1) * p.group - first);
-        const float* queries = scaled.get() + first * p.d;
-        Index count = 0;   // keys seen, packed to the front of each head's weights
-        const auto over_keys = [&](auto&& f) {
-          count = 0;
-          for (const Index which : {block.first, block.second}) {
-            if (which < 0) continue;
-            const KeyRange& r = p.ranges[static_cast<std::size_t>(which)];
-            const Index n = p.visible(r, 0);
-            f(r.begin, n);
-            count += n;
-          }
-        };
-        over_keys([&](Index start, Index n) {
-          for (Index j = 0; j < n; ++j) {
-            float s[4];
-            const float* key = k.row(start + j) + g * p.d;
-            switch (heads) {
-              case 1: dots<DType::f32, 1>(queries, p.d, key, p.d, s); break;
-              case 2: dots<DType::f32, 2>(queries, p.d, key, p.d, s); break;
-              case 3: dots<DType::f32, 3>(queries, p.d, key, p.d, s); break;
-              default: dots<DType::f32, 4>(queries, p.d, key, p.d, s);
-            }
-            for (Index h = 0; h < heads; ++h) weights.get()[(first + h) * p.keys + count + j] = s[h];
-          }
-        });
-        for (Index h = 0; h < heads; ++h) {
-          float* w = weights.get() + (first + h) * p.keys;
-          std::fill_n(out.fill() + (first + h) * p.dv, p.dv, 0.0f);
-          if (count == 0) continue;
-          const P m = set(max_of(w, count));
-          map(w, w, count, [&](P x) { return exp(ei::psub(x, m)); });
-          const P share = set(1.0f / sum_of(w, count, [](P x) { return x; }));
-          map(w, w, count, [&](P x) { return ei::pmul(x, share); });
-        }
-        over_keys([&](Index start, Index n) {
-          for (Index j = 0; j < n; j += 32) {
-            const Index keys = std::min<Index>(32, n - j);
-            for (Index h = 0; h < heads; ++h) {
-              const float* w = weights.get() + (first + h) * p.keys + count + j;
-              float* to = out.fill() + (first + h) * p.dv;
-              const float* value = v.row(start + j) + g * p.dv;
-              Index c = 0;
-              for (; c + 4 * lanes <= p.dv; c += 4 * lanes) {
-                P acc[4];
-                unrolled<4>([&](auto u) __attribute__((always_inline)) { acc[u] = load(to + c + u * lanes); });
-                for (Index t = 0; t < keys; ++t) {
-                  const P weight = set(w[t]);
-                  unrolled<4>([&](auto u) __attribute__((always_inline)) { acc[u] = fma(weight, load(value + t * v.stride() + c + u * lanes), acc[u]); });
-                }
-                unrolled<4>([&](auto u) __attribute__((always_inline)) { store(to + c + u * lanes, acc[u]); });
-              }
-              for (; c < p.dv; c += lanes) {
-                const Index part = std::min<Index>(lanes, p.dv - c);
-                P acc = load_part(to + c, part);
-                for (Index t = 0; t < keys; ++t) acc = fma(set(w[t]), load_part(value + t * v.stride() + c, part), acc);
-                store_part(to + c, acc, part);
-              }
-            }
-          }
-        });
-      }
-    }
-  });
-  if (received == nullptr) return;
-  Index count = 0;
-  for (const Index which : {block.first, block.second}) {
-    if (which < 0) continue;
-    const KeyRange& r = p.ranges[static_cast<std::size_t>(which)];
-    const Index n = p.visible(r, 0);
-    for (Index j = 0; j < n; ++j) {
-      double total = 0;
-      for (Index h = 0; h < p.heads; ++h) total += static_cast<double>(weights.get()[h * p.keys + count + j]);
-      received[r.begin + j] = static_cast<float>(total);
-    }
-    count += n;
-  }
-}
 
 }  // namespace arrcoc::eigen

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "arrcoc/core/kernel_backend.hpp"
+#include "arrcoc/eigen/attend_one.hpp"
 #include "arrcoc/eigen/attention.hpp"
 #include "arrcoc/eigen/gemm.hpp"
 #include "arrcoc/eigen/rows_by_input.hpp"
