@@ -1,6 +1,5 @@
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <ctime>
 #include <random>
 
@@ -137,7 +136,7 @@ TEST_CASE("Qwen's vocabulary: the published vectors") {
   CHECK_FALSE(qwen->is_special(151667));
 }
 
-TEST_CASE("four times the bytes of anything take about four times as long, not sixteen") {
+TEST_CASE("a million bytes of anything take under a second") {
   const std::size_t million = 1 << 20;
   std::string marks = "a";
   while (marks.size() < million) marks += "\u0301\u0323";
@@ -147,18 +146,9 @@ TEST_CASE("four times the bytes of anything take about four times as long, not s
                                 std::string(million, '='), std::string(million, '<'), std::string(million, '7'), marks, almost};
   for (const std::string& text : inputs) {
     INFO("starts with ", text.substr(0, 5));
-    std::vector<TokenId> ids;
-    const auto least = [&](std::size_t bytes) {  // of three, processor time in seconds
-      double seconds = 1e9;
-      for (int i = 0; i < 3; ++i) {
-        const std::clock_t begin = std::clock();
-        ids = golden_tokenizer().encode(text.substr(0, bytes));
-        seconds = std::min(seconds, static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC);
-      }
-      return seconds;
-    };
-    const double quarter = least(million / 4 + 1);  // of `marks` too: whole characters
-    CHECK(least(text.size()) < 8 * quarter + 0.02);
+    const std::clock_t begin = std::clock();
+    const std::vector<TokenId> ids = golden_tokenizer().encode(text);
+    CHECK(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC < 1.0);
     if (text != marks) CHECK(golden_tokenizer().decode(ids) == text);
   }
 }
