@@ -200,6 +200,30 @@ TEST_CASE("training lowers the loss, and the weights of the average are what is 
   CHECK(latest.evaluate(batch, true).answer_loss != averaged);
 }
 
+TEST_CASE("heads_only: what the model keeps stays, bit by bit, and the heads that are thrown away learn") {
+  Trainer::Options o = plain;
+  o.pointing = true;
+  Trainer t(small_config(), o);
+  Example e = example(2, 3, 5, 2);
+  e.questions[0].words = {{3, 2, 5}};
+  e.questions[0].answers = {{e.questions[0].answer_begin, 5, 1}};
+  StageConfig c = config();
+  c.pointing_weight = 1;
+  c.heads_only = true;
+  const State before(t);
+  const double at_first = t.evaluate({{e}, {}}, true).reading_loss;
+  for (int i = 0; i < 3; ++i) t.step({{{e}, {}}}, c);
+  const State after(t);
+  for (const auto& [name, values] : before.tensors) {
+    const bool of_a_head = name.find("reading_head.") != std::string::npos || name.find("pointing_head.") != std::string::npos;
+    CHECK_MESSAGE((after.tensors.at(name) != values) == of_a_head, name);
+  }
+  CHECK(t.evaluate({{e}, {}}, true).reading_loss < at_first);
+  c.heads_only = false;
+  t.step({{{e}, {}}}, c);  // from here on everything learns
+  CHECK(State(t).tensors.at("model.visual.pos_embed.weight") != before.tensors.at("model.visual.pos_embed.weight"));
+}
+
 TEST_CASE("a number that is none stops the step before it touches the weights") {
   Trainer t(small_config(), plain);
   Example e = example(2, 3, 5, 1);

@@ -30,6 +30,7 @@ struct StageConfig {
   Index cosine = 0;                              ///< steps of the cosine behind the warm-up; 0 = constant
   double final_share = 0.05;                     ///< of the learning rate at the end of the cosine
   double reading_weight = 1, answer_weight = 1;  ///< of the two losses
+  bool heads_only = false;                       ///< only the heads that are thrown away learn: a start from weights that come without them
   double pointing_weight = 0;                    ///< of the loss that asks rows of a question where its words and its answer stand
   Index levels_from = 0, levels_all = 0;         ///< steps: no DeepStack level before the first, every level from the second on, one more after the other between
   double average = 0.999;                        ///< decay of the moving average of the weights; 0 = none

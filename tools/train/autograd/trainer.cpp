@@ -135,7 +135,7 @@ StepResult Trainer::step(Index passes, const Draw& draw, const StageConfig& c) {
   std::vector<at::Tensor> decayed[5], plain[5];  // parameters, gradients, moments, squares, counts
   std::vector<at::Tensor> gradients;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    if (!sum[i].defined()) continue;
+    if (!sum[i].defined() || (c.heads_only && !of_training_alone(leaf(i).name))) continue;
     gradients.push_back(sum[i]);
     auto* group = parameters_[i].dim() > 1 ? decayed : plain;
     for (const auto& [slot, t] : {std::pair(0, parameters_[i]), {1, sum[i]}, {2, moments_[i]}, {3, squares_[i]}, {4, counts_[i]}}) group[slot].push_back(t);
