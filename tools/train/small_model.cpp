@@ -58,7 +58,7 @@ std::string Vocabulary::decode(const std::vector<TokenId>& ids) {
 
 ModelConfig small_config() {
   ModelConfig c;
-  c.text = {.vocab_size = Vocabulary::size, .hidden_size = 128, .layers = 4, .heads = 4, .kv_heads = 2, .head_dim = 32, .intermediate_size = 384,
+  c.text = {.vocab_size = Vocabulary::size, .hidden_size = 128, .layers = 5, .heads = 4, .kv_heads = 2, .head_dim = 32, .intermediate_size = 384,
             .rms_norm_eps = 1e-6f, .rope_theta = 10000, .mrope_section = {6, 5, 5}, .max_positions = 32768, .tie_word_embeddings = true};
   c.vision.depth = 4;
   c.vision.hidden_size = 128;

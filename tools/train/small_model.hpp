@@ -30,7 +30,7 @@ struct Vocabulary {
   static std::string decode(const std::vector<TokenId>& ids);
 };
 
-/// 3.4 M parameters: tower 128 wide, 4 blocks, 3 taps; language model 128 wide, 4 layers.
+/// 3.4 M parameters: tower 128 wide, 4 blocks, 3 taps; language model 128 wide, 5 layers.
 ModelConfig small_config();
 
 /// Every tensor of a checkpoint with its shape, in byte order of names.
