@@ -27,7 +27,7 @@ def unfreezing(run, root, flags):
         check(moved == trained, f"{name}: {'moved' if moved else 'did not move'}")
     run("train", "export", "--state", freed, "--out", root / "freed")
     for wrong in (["--loss", "bce", "--unfreeze", "1", "--unfrozen-out", root / "x"], ["--loss", "straight_through", "--unfreeze", "1"],
-                  ["--loss", "straight_through", "--unfreeze", "5", "--unfrozen-out", root / "x"]):
+                  ["--loss", "straight_through", "--unfreeze", str(last + 2), "--unfrozen-out", root / "x"]):
         check("--unfreeze" in run.train("scorer", *flags, "--out", root / "x", *wrong, status=2).stderr, f"{wrong}: another message")
 
 
