@@ -6,17 +6,14 @@ usage: grow.py MODEL OUT      OUT: a new folder, everything but the weights and 
 The copy's o_proj and down_proj are zero, so that both its branches add nothing to the residual stream (Gong et al. 2019 stack copies; zero outputs as in Wu et al.
 2024, "LLaMA Pro", section 3.2). Needs torch and safetensors.
 """
-import argparse
 import json
 import pathlib
-import shutil
 
-import safetensors
-import safetensors.torch
+import derived
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = derived.arguments(__doc__)
     parser.add_argument("model", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
     a = parser.parse_args()
@@ -26,17 +23,14 @@ def main():
         parser.error(f"{a.model}: no such model")
     config = json.loads((a.model / "config.json").read_text())
     layers = config["text_config"]["num_hidden_layers"]
-    weights = safetensors.torch.load_file(a.model / "model.safetensors")
-    with safetensors.safe_open(a.model / "model.safetensors", "pt") as file:
-        metadata = file.metadata()
+    weights = derived.weights_of(a.model)
     last, new = (f"model.language_model.layers.{n}." for n in (layers - 1, layers))
     for name in [n for n in weights if n.startswith(last)]:
         silent = name.endswith(("o_proj.weight", "down_proj.weight"))
-        weights[new + name.removeprefix(last)] = weights[name].clone() * (0 if silent else 1)
+        weights[new + name.removeprefix(last)] = weights[name].new_zeros(weights[name].shape) if silent else weights[name].clone()
     config["text_config"]["num_hidden_layers"] = layers + 1
-    shutil.copytree(a.model, a.out, ignore=shutil.ignore_patterns("*.safetensors", "README.md", "config.json"))
+    derived.write(a.out, a.model, weights)
     (a.out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    safetensors.torch.save_file(weights, a.out / "model.safetensors", metadata=metadata)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ usage: average.py     exit 0 when all holds, 1 otherwise, 77 when a Python packa
 """
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 
@@ -18,14 +17,7 @@ except ImportError as missing:
     sys.exit(77)
 
 import checks
-from checks import check
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-SMALL = ROOT / "models/small"
-
-
-def average(*arguments):
-    return subprocess.run([sys.executable, ROOT / "models/average.py", *map(str, arguments)], capture_output=True, text=True)
+from checks import SMALL, check, model_script
 
 
 def bits(t):
@@ -41,7 +33,7 @@ def main():
         safetensors.torch.save_file(other, folder / "other/model.safetensors")
         for share in (0.0, 0.25, 1.0):
             out = folder / f"mean{share}"
-            done = average(SMALL, folder / "other", share, out)
+            done = model_script("average.py", SMALL, folder / "other", share, out)
             check(done.returncode == 0, f"exit {done.returncode}: {done.stderr[-300:]}")
             got = safetensors.torch.load_file(out / "model.safetensors")
             check(set(got) == set(own), "other tensors")
@@ -54,7 +46,7 @@ def main():
         safetensors.torch.save_file(other, folder / "other/model.safetensors")
         for arguments, message in (((SMALL, folder / "other", 0.5, folder / "no"), "differ in 1 tensors, model.language_model.norm.weight"),
                                    ((SMALL, SMALL, 1.5, folder / "no"), "expected 0 to 1, got 1.5"), ((SMALL, SMALL, 0.5, folder / "mean0.0"), "exists already")):
-            done = average(*arguments)
+            done = model_script("average.py", *arguments)
             check(done.returncode != 0 and message in done.stderr and not (folder / "no").exists(), f"{message}: exit {done.returncode}: {done.stderr[-300:]}")
     print(f"average: {checks.made} checks, {len(checks.problems)} mismatches")
     return 1 if checks.problems else 0

@@ -11,14 +11,13 @@ import sys
 import tempfile
 
 import checks
-from checks import check
+from checks import SMALL, check, model_script
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 LEARNED = "none/learned/fixed/top_k/gather"
 
 
 def evaluate(program, out, *flags):
-    done = subprocess.run([sys.executable, ROOT / "models/evaluate.py", program, ROOT / "models/small", out, "--pictures", "1", *flags], capture_output=True, text=True, timeout=800)
+    done = model_script("evaluate.py", program, SMALL, out, "--pictures", "1", *flags, timeout=800)
     check(done.returncode == 0, f"exit {done.returncode}: {done.stderr[-500:]}")
     return done.stdout
 
@@ -82,7 +81,7 @@ def main():
                 shares.append(100 * (r["recall"] - r["random"]) / (r["oracle"] - r["random"]))
             for cell, want in zip(cells(text, ratio), shares + [sum(shares) / 6, min(shares)]):
                 check(abs(float(cell.rstrip(" %")) - want) <= 0.50001, f"without a scenario at {ratio}: {cell}, the logs say {want}")
-        refused = subprocess.run([sys.executable, ROOT / "models/evaluate.py", program, ROOT / "models/small", out, "--only", "keep,larger"], capture_output=True, text=True)
+        refused = model_script("evaluate.py", program, SMALL, out, "--only", "keep,larger")
         check(refused.returncode == 1 and "unknown: larger; known: large, keep" in refused.stderr, f"--only larger: exit {refused.returncode}: {refused.stderr}")
         times = {f: f.stat().st_mtime_ns for f in out.rglob("*") if f.name != "tables.md" and f.is_file()}
         check(evaluate(program, out, *flags) == text, "a second run prints something else")

@@ -4,7 +4,6 @@
 usage: grow.py     exit 0 when all holds, 1 otherwise, 77 when a Python package is absent
 """
 import pathlib
-import subprocess
 import sys
 import tempfile
 
@@ -16,14 +15,7 @@ except ImportError as missing:
     sys.exit(77)
 
 import checks
-from checks import check
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-SMALL = ROOT / "models/small"
-
-
-def grow(*arguments):
-    return subprocess.run([sys.executable, ROOT / "models/grow.py", *map(str, arguments)], capture_output=True, text=True)
+from checks import SMALL, check, model_script
 
 
 def load(folder):
@@ -34,7 +26,7 @@ def main():
     torch.manual_seed(1)
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder) / "deeper"
-        done = grow(SMALL, out)
+        done = model_script("grow.py", SMALL, out)
         check(done.returncode == 0, f"exit {done.returncode}: {done.stderr[-300:]}")
         first, deeper = load(SMALL), load(out)
         layers = len(first.model.language_model.layers)
@@ -55,7 +47,7 @@ def main():
         check(all(p.grad.abs().max() > 0 for p in new.values()), "a tensor of the new layer without a gradient after one step")
         check(not (out / "scorer.safetensors").exists() and not (out / "README.md").exists(), "heads and a card that belong to another model")
         for arguments, message in (((SMALL, out), "exists already"), ((out / "no", pathlib.Path(folder) / "new"), "no such model")):
-            done = grow(*arguments)
+            done = model_script("grow.py", *arguments)
             check(done.returncode != 0 and message in done.stderr and not (pathlib.Path(folder) / "new").exists(), f"{message}: exit {done.returncode}: {done.stderr[-300:]}")
     print(f"grow: {checks.made} checks, {len(checks.problems)} mismatches")
     return 1 if checks.problems else 0
