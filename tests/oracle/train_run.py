@@ -222,10 +222,15 @@ def bad_input(runs, state):
     # weights of another model, a checkpoint cut short, a number that is none
     subprocess.run([runs.program, "demo-model", "--out", str(root / "demo")], check=True, capture_output=True)
     runs.refused(1, "another configuration", *with_recipe, "--out", "from_demo", "--from", root / "demo/model.safetensors")
+    data, size, header = tensors(state)
+    deeper, end = "average.model.language_model.layers.99.input_layernorm.weight", len(data) - 8 - size
+    head = json.dumps({**header, deeper: {"dtype": "F32", "shape": [1], "data_offsets": [end, end + 4]}}).encode()
+    head += b" " * (-len(head) % 8)
+    (root / "deeper.safetensors").write_bytes(struct.pack("<Q", len(head)) + head + data[8 + size:] + bytes(4))
+    runs.refused(1, f"{deeper}: no such tensor here; the weights are of another configuration", *with_recipe, "--out", "from_deeper", "--from", root / "deeper.safetensors")
     shutil.copytree(root / "alone", root / "cut")
     (root / "cut/state.safetensors").write_bytes(before[:-1000])
     runs.refused(1, "state.safetensors", "--out", "cut", "--steps", "13", *QUICK)
-    data, size, header = tensors(state)
     name = "average.model.language_model.norm.weight"
     at = 8 + size + header[name]["data_offsets"][0]
     (root / "nan.safetensors").write_bytes(data[:at] + struct.pack("<f", float("nan")) + data[at + 4:])

@@ -77,6 +77,7 @@ TEST_CASE("what is wrong in a recipe is named") {
   CHECK(has(message(R"({"keep_one_in": {"half": 1}})"), "whole number"));
   CHECK(has(message(R"({"tables": {"x": 1}})"), "no such table"));
   CHECK(has(message(R"({"lines_low": 3, "lines_high": 2})"), "lines_low"));
+  CHECK(has(message(R"({"document_lines_low": 9, "lines_high": 8})"), "document_lines_low"));
   CHECK(has(message(R"({"stage": "answers", "answer_weight": 0})"), "trains nothing"));
   CHECK(has(message("{"), "JSON"));
 }
@@ -119,6 +120,14 @@ TEST_CASE("draws follow their shares") {
   CHECK(sizes == std::set<std::pair<Index, Index>>{{256, 256}, {256, 384}});
   CHECK(lines == std::set<Index>{2, 3, 4, 5});
   CHECK(cells == std::set<Index>{4, 16});
+  r.config.document_lines_low = 4;
+  std::set<Index> in_documents, in_pictures;
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    const scenes::SceneParams p = scene_of(r, training_seed(r, i));
+    (p.scenario == "receipt" || p.scenario == "form" || p.scenario == "formula" ? in_documents : in_pictures).insert(p.lines);
+  }
+  CHECK(in_documents == std::set<Index>{4, 5});
+  CHECK(in_pictures == std::set<Index>{2, 3, 4, 5});
   Recipe other = r;
   other.config.stage = "reading";
   CHECK(training_seed(other, 0) != training_seed(r, 0));  // stages do not see the same seeds first

@@ -57,6 +57,12 @@ std::string unknown_name(std::string_view table, const std::string& name) {
   return {};
 }
 
+bool holds_text(std::string_view scenario) {
+  const auto& all = scenes::scenarios();
+  const auto it = std::find_if(all.begin(), all.end(), [&](const scenes::ScenarioInfo& s) { return s.name == scenario; });
+  return it != all.end() && (it->group == scenes::Group::document || it->group == scenes::Group::reading);
+}
+
 }  // namespace
 
 const std::string& pick(const Shares& shares, Rng& rng) {
@@ -83,6 +89,7 @@ void StageConfig::validate() const {
   want(drills >= 0, "drills", "at least 0", drills);
   want(lines_low >= 0 && lines_low <= lines_high, "lines_low", "0 to lines_high", lines_low);
   want(lines_high <= 200, "lines_high", "at most 200", lines_high);
+  want(document_lines_low >= 0 && document_lines_low <= lines_high, "document_lines_low", "0 to lines_high", document_lines_low);
   want(learning_rate > 0 && learning_rate < 1, "learning_rate", "a number in (0, 1)", learning_rate);
   want(weight_decay >= 0 && weight_decay < 1, "weight_decay", "a number in [0, 1)", weight_decay);
   want(clip > 0, "clip", "a number above 0", clip);
@@ -179,8 +186,10 @@ scenes::SceneParams scene_of(const Recipe& recipe, std::uint64_t seed) {
   const auto [height, width] = read_size(pick(recipe.sizes, rng));
   p.height = height;
   p.width = width;
-  if (recipe.config.lines_high > 0)
-    p.lines = recipe.config.lines_low + static_cast<Index>(rng.below(static_cast<std::uint64_t>(recipe.config.lines_high - recipe.config.lines_low + 1)));
+  if (const StageConfig& c = recipe.config; c.lines_high > 0) {
+    const Index low = holds_text(p.scenario) ? std::max(c.lines_low, c.document_lines_low) : c.lines_low;
+    p.lines = low + static_cast<Index>(rng.below(static_cast<std::uint64_t>(c.lines_high - low + 1)));
+  }
   if (const std::string& font = pick(recipe.fonts, rng); font != "any") p.font = std::stol(font);
   p.cells = std::stol(pick(recipe.cells, rng));
   return p;

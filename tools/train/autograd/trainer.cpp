@@ -165,6 +165,17 @@ bool copy_in(const io::SafetensorsFile& f, const std::string& name, const at::Te
   at::Tensor(into.detach()).copy_(at::tensor(to_floats(t), at::kFloat).view(into.sizes()));
   return true;
 }
+
+/// Refuses weights that `leaves` would leave out: those of a model with more layers, for one.
+void want_no_others(const io::SafetensorsFile& f, const std::filesystem::path& file, const std::vector<Replica::Leaf>& leaves) {
+  for (const auto& [name, entry] : f.entries()) {
+    std::string_view bare = name;
+    for (const std::string_view prefix : {"average.", "moment.", "square.", "count."})
+      if (name.starts_with(prefix)) bare.remove_prefix(prefix.size());
+    const bool known = bare == "step" || std::any_of(leaves.begin(), leaves.end(), [&](const Replica::Leaf& l) { return l.name == bare; });
+    require_that(known, Code::bad_weight, file.string(), [&] { return name + ": no such tensor here; the weights are of another configuration"; });
+  }
+}
 }  // namespace
 
 void Trainer::save(const std::filesystem::path& file) const {
@@ -182,6 +193,7 @@ void Trainer::save(const std::filesystem::path& file) const {
 
 void Trainer::resume(const std::filesystem::path& file) {
   const auto f = io::SafetensorsFile::open(file);
+  want_no_others(f, file, replicas_.front()->leaves());
   const auto need = [&](const std::string& name, const at::Tensor& into) {
     require_that(copy_in(f, name, into), Code::bad_weight, file.string(), [&] { return name + ": missing or of another shape; the checkpoint is of another configuration"; });
   };
@@ -201,6 +213,7 @@ void Trainer::resume(const std::filesystem::path& file) {
 
 void Trainer::start_from(const std::filesystem::path& file) {
   const auto f = io::SafetensorsFile::open(file);
+  want_no_others(f, file, replicas_.front()->leaves());
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const bool found = copy_in(f, "average." + leaf(i).name, parameters_[i]) || copy_in(f, leaf(i).name, parameters_[i]);
     require_that(found || of_training_alone(leaf(i).name), Code::bad_weight, file.string(),
