@@ -166,13 +166,13 @@ bool copy_in(const io::SafetensorsFile& f, const std::string& name, const at::Te
   return true;
 }
 
-/// Refuses weights that `leaves` would leave out: those of a model with more layers, for one.
+/// Refuses weights that `leaves` would leave out, those of a model with more layers for one; a head of training alone may stay behind.
 void want_no_others(const io::SafetensorsFile& f, const std::filesystem::path& file, const std::vector<Replica::Leaf>& leaves) {
   for (const auto& [name, entry] : f.entries()) {
     std::string_view bare = name;
     for (const std::string_view prefix : {"average.", "moment.", "square.", "count."})
       if (name.starts_with(prefix)) bare.remove_prefix(prefix.size());
-    const bool known = bare == "step" || std::any_of(leaves.begin(), leaves.end(), [&](const Replica::Leaf& l) { return l.name == bare; });
+    const bool known = bare == "step" || of_training_alone(bare) || std::any_of(leaves.begin(), leaves.end(), [&](const Replica::Leaf& l) { return l.name == bare; });
     require_that(known, Code::bad_weight, file.string(), [&] { return name + ": no such tensor here; the weights are of another configuration"; });
   }
 }
