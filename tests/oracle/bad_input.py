@@ -21,6 +21,8 @@ import tempfile
 import time
 import zlib
 
+from weights import Weights
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # A JPEG of 40 x 64 px, quality 60.
 JPEG = base64.b64decode("/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAA0JCgsKCA0LCgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZGNywtQFdBRkxOUlNSMj5aYV"
@@ -59,23 +61,6 @@ def npy(shape, values, dtype="<f4"):
 
 def floats(*values):
     return struct.pack(f"<{len(values)}f", *values)
-
-
-class Weights:
-    """A safetensors file taken apart, so that it can be put together wrong."""
-
-    def __init__(self, file):
-        raw = file.read_bytes()
-        size = struct.unpack("<Q", raw[:8])[0]
-        self.file, self.header, self.data = file, json.loads(raw[8:8 + size]), bytearray(raw[8 + size:])
-
-    def write(self, file=None, size=None, text=None):
-        head = json.dumps(self.header).encode() if text is None else text
-        head += b" " * (-len(head) % 8)
-        (file or self.file).write_bytes(struct.pack("<Q", len(head) if size is None else size) + head + bytes(self.data))
-
-    def names(self, part=""):
-        return [n for n in self.header if n != "__metadata__" and part in n]
 
 
 class Setting:

@@ -2,11 +2,11 @@
 import argparse
 import json
 import pathlib
-import struct
 import subprocess
 import sys
 
 from checks import check
+from weights import Weights
 
 try:
     import numpy as np
@@ -49,14 +49,11 @@ def log_of(head):
 
 def tensors(path):
     """{name: array} of a safetensors file; bf16 is widened to float32."""
-    data = path.read_bytes()
-    size = struct.unpack_from("<Q", data)[0]
-    out = {}
-    for name, v in json.loads(data[8:8 + size]).items():
-        if name == "__metadata__":
-            continue
-        count, first = int(np.prod(v["shape"])), 8 + size + v["data_offsets"][0]
-        values = np.frombuffer(data, np.float32, count, first) if v["dtype"] == "F32" else (np.frombuffer(data, np.uint16, count, first).astype(np.uint32) << 16).view(np.float32)
+    file, out = Weights(path), {}
+    for name in file.names():
+        v = file.header[name]
+        count, first = int(np.prod(v["shape"])), v["data_offsets"][0]
+        values = np.frombuffer(file.data, np.float32, count, first) if v["dtype"] == "F32" else (np.frombuffer(file.data, np.uint16, count, first).astype(np.uint32) << 16).view(np.float32)
         out[name] = values.reshape(v["shape"])
     return out
 

@@ -18,6 +18,7 @@ import time
 
 import checks
 from checks import check
+from weights import Weights
 
 RECIPE = {"stage": "answers", "steps": 12, "batch": 1, "accumulate": 2, "questions": 2, "lines_low": 1, "lines_high": 1, "learning_rate": 0.001, "warm_up": 4,
           "cosine": 20, "bf16": False, "scenarios": {"receipt": 1, "shapes": 1}, "sizes": {"128x128": 2, "128x160": 1},
@@ -92,16 +93,9 @@ def scalars(path):
     return out, starts
 
 
-def tensors(path):
-    data = path.read_bytes()
-    size = struct.unpack_from("<Q", data)[0]
-    header = json.loads(data[8:8 + size])
-    return data, size, {k: v for k, v in header.items() if k != "__metadata__"}
-
-
 def step_of(path):
-    data, size, header = tensors(path)
-    return struct.unpack_from("<q", data, 8 + size + header["step"]["data_offsets"][0])[0]
+    state = Weights(path)
+    return struct.unpack_from("<q", state.data, state.header["step"]["data_offsets"][0])[0]
 
 
 # --- runs -----------------------------------------------------------------------------------------------------------
@@ -222,18 +216,17 @@ def bad_input(runs, state):
     # weights of another model, a checkpoint cut short, a number that is none
     subprocess.run([runs.program, "demo-model", "--out", str(root / "demo")], check=True, capture_output=True)
     runs.refused(1, "another configuration", *with_recipe, "--out", "from_demo", "--from", root / "demo/model.safetensors")
-    data, size, header = tensors(state)
-    deeper, end = "average.model.language_model.layers.99.input_layernorm.weight", len(data) - 8 - size
-    head = json.dumps({**header, deeper: {"dtype": "F32", "shape": [1], "data_offsets": [end, end + 4]}}).encode()
-    head += b" " * (-len(head) % 8)
-    (root / "deeper.safetensors").write_bytes(struct.pack("<Q", len(head)) + head + data[8 + size:] + bytes(4))
+    more, deeper = Weights(state), "average.model.language_model.layers.99.input_layernorm.weight"
+    more.header[deeper] = {"dtype": "F32", "shape": [1], "data_offsets": [len(more.data), len(more.data) + 4]}
+    more.data += bytes(4)
+    more.write(root / "deeper.safetensors")
     runs.refused(1, f"{deeper}: no such tensor here; the weights are of another configuration", *with_recipe, "--out", "from_deeper", "--from", root / "deeper.safetensors")
     shutil.copytree(root / "alone", root / "cut")
     (root / "cut/state.safetensors").write_bytes(before[:-1000])
     runs.refused(1, "state.safetensors", "--out", "cut", "--steps", "13", *QUICK)
-    name = "average.model.language_model.norm.weight"
-    at = 8 + size + header[name]["data_offsets"][0]
-    (root / "nan.safetensors").write_bytes(data[:at] + struct.pack("<f", float("nan")) + data[at + 4:])
+    broken = Weights(state)
+    struct.pack_into("<f", broken.data, broken.header["average.model.language_model.norm.weight"]["data_offsets"][0], float("nan"))
+    broken.write(root / "nan.safetensors")
     runs.refused(1, "not finite at step 1", *with_recipe, "--out", "nan", "--from", root / "nan.safetensors", *QUICK)
     check(not (root / "nan/state.safetensors").exists(), "a checkpoint with NaN was written")
 
