@@ -62,7 +62,7 @@ int main(int argc, char** argv) try {
   const auto random_id = [&] { return static_cast<TokenId>(rng.below(static_cast<std::uint64_t>(model.config().text.vocab_size))); };
   Prompt prompt;
   for (Index i = 0; i < rows; ++i) prompt.ids.push_back(random_id());
-  qwen3vl::DecodeState<EigenBackend> state;
+  qwen3vl::KvCache<EigenBackend> state;
   const auto finite = [&](const EigenBackend::Tensor& hidden) {
     const auto logits = b.to_host(model.text().logits(b, b.slice_rows(hidden, b.rows(hidden) - 1, b.rows(hidden))));
     for (const float v : logits) require_that(v - v == 0.0f, Code::bad_number, "mixture_memory", "expected finite logits");

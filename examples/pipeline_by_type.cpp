@@ -1,12 +1,12 @@
 // A pipeline picked at compile time: only the headers of the stages in it are built, and nothing is looked up by name.
 //   c++ -std=c++20 -O2 pipeline_by_type.cpp $(pkg-config --cflags --libs arrcoc)
-#include "arrcoc/allocators/top_k.hpp"
+#include "arrcoc/allocators/select/top_k.hpp"
 #include "arrcoc/balancers/fixed.hpp"
 #include "arrcoc/eigen.hpp"
 #include "arrcoc/injectors/gather.hpp"
 #include "arrcoc/pipeline/pipeline.hpp"
-#include "arrcoc/scorers/information.hpp"
-#include "arrcoc/scorers/perspectival.hpp"
+#include "arrcoc/scorers/pixels/information.hpp"
+#include "arrcoc/scorers/pixels/perspectival.hpp"
 #include "arrcoc/texture/texture13.hpp"
 #include <cstdio>
 

@@ -10,21 +10,26 @@ import sys
 import tempfile
 
 STAGES = {"texture", "scorers", "balancers", "allocators"}
-BELOW_PIPELINE = {"core", "measure", "qwen3vl", "injectors"} | STAGES
-PUBLIC = BELOW_PIPELINE | {"pipeline", "registry", "io", "root", "plugins"}
+BELOW_PIPELINE = {"core", "primitives", "measure", "qwen3vl", "query", "injectors", "hooks"} | STAGES
+PUBLIC = BELOW_PIPELINE | {"pipeline", "registry", "engine", "sweep", "io", "root", "plugins"}
 BACKENDS = {"backends/eigen", "backends/torch", "backends/xtensor"}
 # layer -> the layers it may include, besides itself
 TABLE = {
     "core": set(),
-    "measure": {"core"},
-    "texture": {"core"},
-    "scorers": {"core"},
-    "balancers": {"core"},
-    "allocators": {"core"},
+    "primitives": {"core"},
+    "measure": {"core", "primitives"},
+    "texture": {"core", "primitives"},
+    "scorers": {"core", "primitives"},
+    "balancers": {"core", "primitives"},
+    "allocators": {"core", "primitives"},
     "qwen3vl": {"core"},
-    "injectors": {"core", "qwen3vl"} | STAGES,
+    "query": {"core", "primitives", "qwen3vl"},
+    "injectors": {"core", "primitives", "qwen3vl"},
+    "hooks": {"core", "primitives", "qwen3vl"},
     "pipeline": BELOW_PIPELINE,
     "registry": BELOW_PIPELINE | {"pipeline"},
+    "engine": BELOW_PIPELINE | {"pipeline", "registry"},
+    "sweep": BELOW_PIPELINE | {"pipeline", "registry", "engine", "io"},
     "io": {"core"},
     "root": BELOW_PIPELINE | {"pipeline"},  # arrcoc.hpp: neither torch nor file I/O
     "backends/eigen": {"core"},
@@ -158,6 +163,11 @@ PLANTED = [  # file, its text, what the message must hold (None: must be clean)
     ("include/arrcoc/arrcoc.hpp", '#include "arrcoc/io/a.hpp"\n', "root may not include io"),
     ("include/arrcoc/io/a.hpp", '#include "arrcoc/qwen3vl/a.hpp"\n', "io may not include qwen3vl"),
     ("include/arrcoc/qwen3vl/a.hpp", '#include "arrcoc/injectors/a.hpp"\n', "qwen3vl may not include injectors"),
+    ("include/arrcoc/primitives/a.hpp", '#include "arrcoc/scorers/a.hpp"\n', "primitives may not include scorers"),
+    ("include/arrcoc/registry/a.hpp", '#include "arrcoc/engine/a.hpp"\n', "registry may not include engine"),
+    ("include/arrcoc/engine/a.hpp", '#include "arrcoc/sweep/a.hpp"\n', "engine may not include sweep"),
+    ("include/arrcoc/sweep/a.hpp", '#include "arrcoc/engine/a.hpp"\n', None),
+    ("include/arrcoc/scorers/pixels/a.hpp", '#include "arrcoc/allocators/a.hpp"\n', "scorers may not include allocators"),
     ("include/arrcoc/injectors/a.hpp", '#include "arrcoc/pipeline/a.hpp"\n', "injectors may not include pipeline"),
     ("include/arrcoc/pipeline/a.hpp", '#include "arrcoc/eigen.hpp"\n', "pipeline may not include backends/eigen"),
     ("include/arrcoc/allocators/a.hpp", "#include <Eigen/Core>\n", "third-party Eigen/Core"),

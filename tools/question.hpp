@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "arrcoc/registry/engine.hpp"
+#include "arrcoc/engine/engine.hpp"
 #include "terminal.hpp"
 #include "verbs.hpp"
 

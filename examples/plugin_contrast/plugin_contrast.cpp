@@ -2,7 +2,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "arrcoc/registry/plugin_abi.hpp"
+#include "arrcoc/engine/plugin_abi.hpp"
 
 namespace {
 

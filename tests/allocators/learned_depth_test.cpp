@@ -1,8 +1,8 @@
-#include "arrcoc/allocators/learned_depth.hpp"
+#include "arrcoc/allocators/depth/learned_depth.hpp"
 
 #include <doctest/doctest.h>
 
-#include "arrcoc/allocators/top_k.hpp"
+#include "arrcoc/allocators/select/top_k.hpp"
 
 using namespace arrcoc;
 

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <set>
 
-#include "arrcoc/allocators/centre.hpp"
-#include "arrcoc/allocators/full.hpp"
-#include "arrcoc/allocators/grid2d.hpp"
-#include "arrcoc/allocators/random.hpp"
-#include "arrcoc/allocators/uniform.hpp"
+#include "arrcoc/allocators/control/centre.hpp"
+#include "arrcoc/allocators/control/full.hpp"
+#include "arrcoc/allocators/control/grid2d.hpp"
+#include "arrcoc/allocators/control/random.hpp"
+#include "arrcoc/allocators/control/uniform.hpp"
 
 using namespace arrcoc;
 

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "arrcoc/allocators/oracle.hpp"
+#include "arrcoc/allocators/control/oracle.hpp"
 
 using namespace arrcoc;
 

@@ -5,7 +5,7 @@
 #include <limits>
 #include <numeric>
 
-#include "arrcoc/allocators/top_k.hpp"
+#include "arrcoc/allocators/select/top_k.hpp"
 
 using namespace arrcoc;
 

@@ -4,7 +4,7 @@
 #include "arrcoc/injectors/gather.hpp"
 #include "arrcoc/qwen3vl/generate.hpp"
 #include "arrcoc/qwen3vl/model.hpp"
-#include "arrcoc/scorers/participatory.hpp"
+#include "arrcoc/scorers/features/participatory.hpp"
 #include "core/archetype_backend.hpp"
 
 using namespace arrcoc;

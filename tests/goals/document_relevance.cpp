@@ -15,8 +15,8 @@
 
 #include "arrcoc/balancers/tension.hpp"
 #include "arrcoc/io/image_file.hpp"
-#include "arrcoc/scorers/information.hpp"
-#include "arrcoc/scorers/perspectival.hpp"
+#include "arrcoc/scorers/pixels/information.hpp"
+#include "arrcoc/scorers/pixels/perspectival.hpp"
 #include "arrcoc/texture/texture13.hpp"
 
 using namespace arrcoc;

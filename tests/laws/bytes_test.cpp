@@ -4,12 +4,12 @@
 
 #include <cstring>
 
-#include "arrcoc/allocators/top_k.hpp"
+#include "arrcoc/allocators/select/top_k.hpp"
 #include "arrcoc/balancers/fixed.hpp"
 #include "arrcoc/balancers/tension.hpp"
-#include "arrcoc/scorers/contrast.hpp"
-#include "arrcoc/scorers/information.hpp"
-#include "arrcoc/scorers/perspectival.hpp"
+#include "arrcoc/scorers/pixels/contrast.hpp"
+#include "arrcoc/scorers/pixels/information.hpp"
+#include "arrcoc/scorers/pixels/perspectival.hpp"
 #include "laws/material.hpp"
 
 using namespace arrcoc;

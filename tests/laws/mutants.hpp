@@ -2,9 +2,9 @@
 // Strategies with one fault each: the laws must name it, and only it.
 #include <limits>
 
-#include "arrcoc/allocators/top_k.hpp"
+#include "arrcoc/allocators/select/top_k.hpp"
 #include "arrcoc/balancers/fixed.hpp"
-#include "arrcoc/scorers/information.hpp"
+#include "arrcoc/scorers/pixels/information.hpp"
 #include "arrcoc/texture/texture13.hpp"
 
 namespace mutants {

@@ -106,15 +106,15 @@ TEST_CASE("questions of one picture flip their signs together") {
 TEST_CASE("covered shares: a union, cut at cells, in native pixels") {
   // 2 x 2 cells of 10 x 20 px
   const std::vector<Box> boxes{{0, 0, 10, 10}, {5, 5, 15, 25}};
-  const auto s = covered_shares({2, 2}, 20, 40, boxes);
+  const auto s = cells::covered_shares({2, 2}, 20, 40, boxes);
   // cell (0, 0): 10 x 10 and rows 5..10, columns 5..20: 100 + 75 - 25 of 200
   CHECK(s[0] == doctest::Approx(150.0 / 200));
   CHECK(s[1] == doctest::Approx(25.0 / 200));
   CHECK(s[2] == doctest::Approx(75.0 / 200));
   CHECK(s[3] == doctest::Approx(25.0 / 200));
-  CHECK(covered_shares({1, 1}, 20, 40, std::vector<Box>{{0, 0, 20, 40}})[0] == 1);
+  CHECK(cells::covered_shares({1, 1}, 20, 40, std::vector<Box>{{0, 0, 20, 40}})[0] == 1);
   // a box that ends on a cell's edge does not touch the next cell
-  const auto edge = covered_shares({1, 2}, 10, 20, std::vector<Box>{{0, 0, 10, 10}});
+  const auto edge = cells::covered_shares({1, 2}, 10, 20, std::vector<Box>{{0, 0, 10, 10}});
   CHECK(edge == std::vector<double>{1, 0});
 }
 

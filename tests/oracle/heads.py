@@ -59,7 +59,7 @@ def tensors(path):
 
 
 def learned_values(head, prefix, vision, query):
-    """The network of core/learned_head.hpp in double: [N, O]."""
+    """The network of primitives/learned_head.hpp in double: [N, O]."""
     w = {k[len(prefix):]: v.astype(np.float64) for k, v in head.items() if k.startswith(prefix)}
 
     def norm(x, name):

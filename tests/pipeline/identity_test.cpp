@@ -1,17 +1,17 @@
 // Keep-all equals the stock model bit for bit, through the same path; pruning one picture leaves everything else as it was.
 #include <doctest/doctest.h>
 
-#include "arrcoc/allocators/full.hpp"
-#include "arrcoc/allocators/grid2d.hpp"
-#include "arrcoc/allocators/oracle.hpp"
-#include "arrcoc/allocators/random.hpp"
-#include "arrcoc/allocators/top_k.hpp"
+#include "arrcoc/allocators/control/full.hpp"
+#include "arrcoc/allocators/control/grid2d.hpp"
+#include "arrcoc/allocators/control/oracle.hpp"
+#include "arrcoc/allocators/control/random.hpp"
+#include "arrcoc/allocators/select/top_k.hpp"
 #include "arrcoc/balancers/flat.hpp"
 #include "arrcoc/balancers/tension.hpp"
 #include "arrcoc/eigen.hpp"
 #include "arrcoc/injectors/gather.hpp"
-#include "arrcoc/scorers/information.hpp"
-#include "arrcoc/scorers/participatory.hpp"
+#include "arrcoc/scorers/pixels/information.hpp"
+#include "arrcoc/scorers/features/participatory.hpp"
 #include "arrcoc/texture/texture13.hpp"
 #include "pipeline/material.hpp"
 

@@ -1,7 +1,7 @@
 // A prompt run in two parts gives the bits of the whole; what was run once may be gone on from again and again.
 #include <doctest/doctest.h>
 
-#include "arrcoc/allocators/random.hpp"
+#include "arrcoc/allocators/control/random.hpp"
 #include "arrcoc/balancers/flat.hpp"
 #include "arrcoc/eigen.hpp"
 #include "arrcoc/injectors/gather.hpp"
@@ -45,7 +45,7 @@ TEST_CASE("a prefix run once: every question's logits, positions and lengths are
   const auto options = TinyModel<B>::options().generate;
   const Pipeline<Texture13, ScorerSet<>, FlatBalancer, RandomAllocator, GatherInjector, B> pipeline;
   for (const Index kept : {6, 3}) {
-    qwen3vl::DecodeState<B> begun;
+    qwen3vl::KvCache<B> begun;
     for (const TokenId question : {3, 11, 3}) {
       const Prompt prompt = long_prompt(question == 11 ? 30 : 19, question);
       const auto encoded = tiny.model.encode(tiny.backend, t.pixels(), prompt);

@@ -25,7 +25,7 @@ std::string message_of(const WeightLookup& weights) {
   try {
     EigenBackend b({.threads = 1});
     const qwen3vl::Model<EigenBackend> m(b, tiny_moe_config(), weights);
-    qwen3vl::DecodeState<EigenBackend> state;
+    qwen3vl::KvCache<EigenBackend> state;
     Prompt prompt;
     prompt.ids = {1, 2, 3, 4, 5, 6, 7};
     m.text().prefill(b, qwen3vl::stock_input(b, prompt, m.encode(b, {}, prompt)), state, 1);
@@ -73,7 +73,7 @@ TEST_CASE("experts are read when rows go to them, and no others") {
   CHECK(m.text().experts_used() == std::pair<Index, Index>{0, 0});
   Prompt prompt;
   prompt.ids = {7};
-  qwen3vl::DecodeState<EigenBackend> state;
+  qwen3vl::KvCache<EigenBackend> state;
   m.text().prefill(b, qwen3vl::stock_input(b, prompt, m.encode(b, {}, prompt)), state, 4);
   const Index one = (16 * 24 + 12 * 16) * 4;  // gate, up and down of one expert, in bytes
   CHECK(m.text().experts_used() == std::pair<Index, Index>{3 * 2, 3 * 2 * one});

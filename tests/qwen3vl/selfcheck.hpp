@@ -43,7 +43,7 @@ struct Tiny {
   explicit Tiny(const ModelConfig& c = tiny_config(), ExpertLayout layout = ExpertLayout::released) : model(backend, c, formula_weights(c, layout)) {}
 
   std::vector<float> last_logits(qwen3vl::Injected<B> in) {
-    qwen3vl::DecodeState<B> state;
+    qwen3vl::KvCache<B> state;
     const auto hidden = model.text().prefill(backend, std::move(in), state, 8);
     return backend.to_host(model.text().logits(backend, backend.slice_rows(hidden, backend.rows(hidden) - 1, backend.rows(hidden))));
   }
@@ -79,7 +79,7 @@ void selfcheck_stages() {
   check_values("deepstack 0 row 0", deep0, {-1.198263, 0.285581, -1.032045, 0.172880});
   check_values("deepstack 1 row 5", std::span(deep1).subspan(80), {0.265174, 0.005660, -0.386404, -0.510729});
 
-  qwen3vl::DecodeState<B> state;
+  qwen3vl::KvCache<B> state;
   const auto hidden = t.model.text().prefill(t.backend, qwen3vl::stock_input(t.backend, prompt, encoded), state, 4, &trace);
   check_values("layer 0 before deepstack", row("text.layer0.before_deepstack", 4), {-1.920242, 1.318059, -0.820490, 0.936497});
   check_values("layer 0 after deepstack", row("text.layer0", 4), {-3.118505, 1.603640, -1.852535, 1.109376});

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "arrcoc/scorers/information.hpp"
-#include "arrcoc/scorers/softmax_channel_entropy.hpp"
+#include "arrcoc/scorers/pixels/information.hpp"
+#include "arrcoc/scorers/pixels/softmax_channel_entropy.hpp"
 #include "scorers/scenes.hpp"
 #include "texture/golden.hpp"
 

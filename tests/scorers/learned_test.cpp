@@ -1,4 +1,4 @@
-#include "arrcoc/scorers/learned.hpp"
+#include "arrcoc/scorers/learned/learned.hpp"
 
 #include <doctest/doctest.h>
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "arrcoc/scorers/contrast.hpp"
-#include "arrcoc/scorers/perspectival.hpp"
+#include "arrcoc/scorers/pixels/contrast.hpp"
+#include "arrcoc/scorers/pixels/perspectival.hpp"
 #include "scorers/scenes.hpp"
 #include "texture/golden.hpp"
 

@@ -35,7 +35,7 @@ struct Fixture {
     x.questions.push_back(q);
     return x;
   }();
-  qwen3vl::VisionOut<GatedBackend> seen = model.see(b, {e.pixels});
+  qwen3vl::VisionOut<GatedBackend> seen = model.encode_images(b, {e.pixels});
   double loss(const std::vector<float>& gates) {
     return gated_answer_loss(b, model.text(), e.questions[0], e.grid, seen.tokens, seen.deepstack, at::tensor(gates, at::kFloat)).item<double>();
   }

@@ -95,7 +95,7 @@ TEST_CASE("the training pass is the pass of pruned inference: kept tokens, posit
   a.depth.assign(kept.levels.begin(), kept.levels.end());
   a.why.resize(a.kept.size());
   const auto loss_of = [&](const Allocation& allocation) {
-    qwen3vl::DecodeState<TorchBackend> state;
+    qwen3vl::KvCache<TorchBackend> state;
     const auto logits = b.to_host(model.text().logits(b, model.text().prefill(b, GatherInjector{}.inject(b, std::span(&allocation, 1), encoded, prompt, nullptr), state, 0)));
     const auto width = static_cast<std::size_t>(Vocabulary::size), rows = logits.size() / width, asked = e.questions[0].ids.size();
     double sum = 0;

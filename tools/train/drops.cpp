@@ -4,7 +4,7 @@
 #include <cmath>
 #include <functional>
 
-#include "arrcoc/allocators/selection.hpp"
+#include "arrcoc/primitives/selection.hpp"
 
 namespace arrcoc::train {
 

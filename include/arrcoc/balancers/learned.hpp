@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "arrcoc/balancers/normalise.hpp"
+#include "arrcoc/primitives/normalise.hpp"
 #include "arrcoc/core/stages.hpp"
 
 namespace arrcoc {

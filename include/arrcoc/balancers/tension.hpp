@@ -7,7 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "arrcoc/balancers/normalise.hpp"
+#include "arrcoc/primitives/neighbours.hpp"
+#include "arrcoc/primitives/normalise.hpp"
 #include "arrcoc/core/stages.hpp"
 
 namespace arrcoc {
@@ -145,12 +146,14 @@ struct AdaptiveTensionBalancer {
     for (Index r = 0; r < g.rows; ++r)
       for (Index c = 0; c < g.cols; ++c) {
         const auto* from = s.data() + g.at(r, 0);
-        line[static_cast<std::size_t>(g.at(r, c))] = *std::max_element(from + std::max<Index>(0, c - radius), from + std::min(g.cols, c + radius + 1));
+        const Window w = window_around(g, r, c, radius);
+        line[static_cast<std::size_t>(g.at(r, c))] = *std::max_element(from + w.col0, from + w.col1);
       }
     for (Index r = 0; r < g.rows; ++r)
       for (Index c = 0; c < g.cols; ++c) {
         float top = 0;
-        for (Index a = std::max<Index>(0, r - radius); a < std::min(g.rows, r + radius + 1); ++a) top = std::max(top, line[static_cast<std::size_t>(g.at(a, c))]);
+        const Window w = window_around(g, r, c, radius);
+        for (Index a = w.row0; a < w.row1; ++a) top = std::max(top, line[static_cast<std::size_t>(g.at(a, c))]);
         out[static_cast<std::size_t>(g.at(r, c))] = top;
       }
     return out;

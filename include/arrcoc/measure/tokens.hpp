@@ -11,39 +11,10 @@
 
 #include "arrcoc/core/allocation.hpp"
 #include "arrcoc/core/image.hpp"
+#include "arrcoc/primitives/cells.hpp"
+#include "arrcoc/primitives/neighbours.hpp"
 
 namespace arrcoc::measure {
-
-/// Share of each token's cell that the union of the boxes covers, [N] in [0, 1]. Boxes and sizes in native pixels. O(N + boxes' cells).
-inline std::vector<double> covered_shares(Grid grid, Index height, Index width, std::span<const Box> boxes) {
-  std::vector<std::vector<Box>> parts(static_cast<std::size_t>(grid.count()));
-  const double tall = static_cast<double>(height) / static_cast<double>(grid.rows), wide = static_cast<double>(width) / static_cast<double>(grid.cols);
-  const auto cell = [](double x, double size, Index n) { return std::clamp<Index>(static_cast<Index>(std::floor(x / size)), 0, n - 1); };
-  for (const Box& b : boxes)
-    for (Index r = cell(b.row0, tall, grid.rows); r <= cell(b.row1, tall, grid.rows); ++r)
-      for (Index c = cell(b.col0, wide, grid.cols); c <= cell(b.col1, wide, grid.cols); ++c) {
-        const auto y = static_cast<double>(r), x = static_cast<double>(c);
-        const Box part{std::max(b.row0, tall * y), std::max(b.col0, wide * x), std::min(b.row1, tall * (y + 1)), std::min(b.col1, wide * (x + 1))};
-        if (part.row0 < part.row1 && part.col0 < part.col1) parts[static_cast<std::size_t>(grid.at(r, c))].push_back(part);
-      }
-  std::vector<double> out(parts.size());
-  for (std::size_t t = 0; t < parts.size(); ++t) {
-    std::vector<double> rows, cols;  // the union on the lattice of all edges
-    for (const Box& b : parts[t]) {
-      rows.insert(rows.end(), {b.row0, b.row1});
-      cols.insert(cols.end(), {b.col0, b.col1});
-    }
-    std::sort(rows.begin(), rows.end());
-    std::sort(cols.begin(), cols.end());
-    double area = 0;
-    for (std::size_t i = 0; i + 1 < rows.size(); ++i)
-      for (std::size_t j = 0; j + 1 < cols.size(); ++j)
-        if (std::any_of(parts[t].begin(), parts[t].end(), [&](const Box& b) { return b.row0 <= rows[i] && rows[i + 1] <= b.row1 && b.col0 <= cols[j] && cols[j + 1] <= b.col1; }))
-          area += (rows[i + 1] - rows[i]) * (cols[j + 1] - cols[j]);
-    out[t] = std::min(1.0, area / (tall * wide));
-  }
-  return out;
-}
 
 /// How much is written in each token's cell, [N]: the sum over its pixels of how far luma lies from the cell's median, beyond 12 of 255 levels
 /// (noise and paper count nothing; of a filled shape the edges count). Luma = (299 R + 587 G + 114 B) / 1000, rounded down. A pixel belongs
@@ -106,16 +77,16 @@ inline TokenFigures token_figures(const Allocation& a, std::span<const float> re
       for (std::size_t t = 0; t < n; ++t) {
         Index size = 0;
         std::vector<Index> open;
-        const auto visit = [&](Index row, Index col) {
-          if (row < 0 || col < 0 || row >= a.grid.rows || col >= a.grid.cols || !hole[static_cast<std::size_t>(a.grid.at(row, col))]) return;
-          hole[static_cast<std::size_t>(a.grid.at(row, col))] = 0;
-          open.push_back(a.grid.at(row, col));
+        const auto visit = [&](Index token) {
+          if (!hole[static_cast<std::size_t>(token)]) return;
+          hole[static_cast<std::size_t>(token)] = 0;
+          open.push_back(token);
         };
-        visit(static_cast<Index>(t) / a.grid.cols, static_cast<Index>(t) % a.grid.cols);
+        visit(static_cast<Index>(t));
         for (; !open.empty(); ++size) {
-          const Index row = open.back() / a.grid.cols, col = open.back() % a.grid.cols;
+          const Index token = open.back();
           open.pop_back();
-          visit(row - 1, col), visit(row + 1, col), visit(row, col - 1), visit(row, col + 1);
+          for_each_beside(a.grid, token, visit);
         }
         largest = std::max(largest, size);
       }
@@ -125,7 +96,7 @@ inline TokenFigures token_figures(const Allocation& a, std::span<const float> re
   }
   if (boxes.empty()) return f;
 
-  const std::vector<double> share = covered_shares(a.grid, height, width, boxes);
+  const std::vector<double> share = cells::covered_shares(a.grid, height, width, boxes);
   const double area = std::accumulate(share.begin(), share.end(), 0.0);
   const auto targets = static_cast<Index>(std::count_if(share.begin(), share.end(), [](double s) { return s > 0; }));
   if (targets == 0) return f;
@@ -169,7 +140,7 @@ inline TokenFigures token_figures(const Allocation& a, std::span<const float> re
 
   double heights = 0;
   for (const Box& b : boxes) {
-    const std::vector<double> own = covered_shares(a.grid, height, width, std::span(&b, 1));
+    const std::vector<double> own = cells::covered_shares(a.grid, height, width, std::span(&b, 1));
     double whole = 0, left = 0;
     for (std::size_t t = 0; t < n; ++t) {
       whole += own[t];

@@ -14,6 +14,7 @@
 #include "arrcoc/injectors/injector.hpp"
 #include "arrcoc/pipeline/costs.hpp"
 #include "arrcoc/pipeline/scorer_set.hpp"
+#include "arrcoc/primitives/apportion.hpp"
 #include "arrcoc/qwen3vl/generate.hpp"
 
 namespace arrcoc {
@@ -52,24 +53,13 @@ struct Outcome {
 
 /// Splits `total` tokens over images in proportion to their sizes by largest remainder; each gets at least one and at most its own count.
 inline std::vector<Index> split_budget(Index total, const std::vector<Grid>& grids) {
-  Index all = 0;
-  for (const Grid& g : grids) all += g.count();
-  std::vector<Index> share;
-  std::vector<std::pair<double, std::size_t>> rest;
-  Index left = total;
-  for (std::size_t i = 0; i < grids.size(); ++i) {
-    const double exact = static_cast<double>(total) * static_cast<double>(grids[i].count()) / static_cast<double>(all);
-    share.push_back(std::clamp<Index>(static_cast<Index>(exact), 1, grids[i].count()));
-    left -= share.back();
-    rest.emplace_back(static_cast<double>(share.back()) - exact, i);  // most owed first
+  std::vector<double> sizes;
+  std::vector<Index> counts;
+  for (const Grid& g : grids) {
+    counts.push_back(g.count());
+    sizes.push_back(static_cast<double>(g.count()));
   }
-  std::stable_sort(rest.begin(), rest.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (bool moved = true; left > 0 && moved;) {
-    moved = false;
-    for (const auto& [owed, i] : rest)
-      if (left > 0 && share[i] < grids[i].count()) { ++share[i]; --left; moved = true; }
-  }
-  return share;
+  return apportion(total, sizes, counts);
 }
 
 template <class TextureT, class ScorersT, class BalancerT, class AllocatorT, class InjectorT, class B>

@@ -31,7 +31,7 @@ struct Generated {
 
 /// Decoding after a prefill; `row` holds the logits [V] of its last position.
 template <class B>
-void decode(B& b, const LanguageModel<B>& model, std::vector<float> row, DecodeState<B>& state, std::span<const TokenId> prompt_ids,
+void decode(B& b, const LanguageModel<B>& model, std::vector<float> row, KvCache<B>& state, std::span<const TokenId> prompt_ids,
             const GenerateOptions& o, Generated& out, Trace* trace) {
   const StageTimer timer(trace, "decode");
   Rng rng(o.seed);
@@ -65,7 +65,7 @@ Generated generate(B& b, const LanguageModel<B>& model, Injected<B> input, std::
   Generated out;
   out.sequence_length = b.rows(input.embeddings);
   out.rope_delta = input.positions.rope_delta();
-  DecodeState<B> state;
+  KvCache<B> state;
   std::vector<float> row;
   {
     const StageTimer timer(trace, "prefill");
@@ -79,12 +79,12 @@ Generated generate(B& b, const LanguageModel<B>& model, Injected<B> input, std::
 
 /// As generate, for a prompt whose first rows are in `begun` already (LanguageModel::prefill); `rest` holds the others. `begun` may be used again.
 template <class B>
-Generated generate_from(B& b, const LanguageModel<B>& model, DecodeState<B>& begun, Injected<B> rest, std::span<const TokenId> prompt_ids,
+Generated generate_from(B& b, const LanguageModel<B>& model, KvCache<B>& begun, Injected<B> rest, std::span<const TokenId> prompt_ids,
                         const GenerateOptions& o, Trace* trace = nullptr) {
   Generated out;
   out.sequence_length = begun.lengths.at(0) + b.rows(rest.embeddings);
   out.rope_delta = rest.positions.next - out.sequence_length;
-  DecodeState<B> state;
+  KvCache<B> state;
   std::vector<float> row;
   {
     const StageTimer timer(trace, "prefill");

@@ -18,7 +18,7 @@ namespace arrcoc::qwen3vl {
 
 /// Keys and values seen so far, a length per layer, and where the next token stands.
 template <class B>
-struct DecodeState {
+struct KvCache {
   std::vector<typename B::Cache> layers;
   std::vector<Index> lengths;  // [layers] rows cached
   Index next_position = 0;     // of the next token, on all three axes
@@ -83,16 +83,16 @@ class LanguageModel {
 
   /// Runs a whole prompt. Returns the hidden rows after the final norm, [L at the end, H]; `state` is filled for decoding.
   template <class Hook = NoHook>
-  Tensor prefill(B& b, Injected<B> in, DecodeState<B>& state, Index capacity, Trace* trace = nullptr, Hook&& hook = {}) const {
+  Tensor prefill(B& b, Injected<B> in, KvCache<B>& state, Index capacity, Trace* trace = nullptr, Hook&& hook = {}) const {
     start(b, state, b.rows(in.embeddings) + capacity);
     return extend(b, std::move(in), state, trace, std::forward<Hook>(hook));
   }
 
   /// Runs the next rows of a prompt behind those that `state` holds; they see all of them and, causally, each other.
   template <class Hook = NoHook>
-  Tensor extend(B& b, Injected<B> in, DecodeState<B>& state, Trace* trace = nullptr, Hook&& hook = {}) const {
+  Tensor extend(B& b, Injected<B> in, KvCache<B>& state, Trace* trace = nullptr, Hook&& hook = {}) const {
     state.next_position = in.positions.next;
-    Rotary rotary = turn(b, in.positions);
+    Rotary angles = rotary(b, in.positions);
     Tensor x = std::move(in.embeddings);
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       if constexpr (std::decay_t<Hook>::active) {
@@ -100,10 +100,10 @@ class LanguageModel {
           require_that(in.segments.empty(), Code::shape_mismatch, "language_model", "rows of a packed sequence cannot be dropped between layers");
           x = b.gather_rows(x, edit->keep);
           drop_rows(b, in, l, edit->keep);
-          rotary = turn(b, in.positions);
+          angles = rotary(b, in.positions);
         }
       }
-      x = layer(b, layers_[l], x, rotary, state.layers[l], attention_spec(state.lengths[l], in.segments, in.shared_prefix));
+      x = layer(b, layers_[l], x, angles, state.layers[l], attention_spec(state.lengths[l], in.segments, in.shared_prefix));
       state.lengths[l] += b.rows(x);
       if (trace) tap(trace, "text.layer" + std::to_string(l) + ".before_deepstack", b, x);
       if (l < in.levels.size() && !in.levels[l].rows.empty()) x = b.scatter_add_rows(x, in.levels[l].rows, in.levels[l].features);
@@ -113,8 +113,8 @@ class LanguageModel {
   }
 
   /// A state of its own that goes on from the same rows, with room for `capacity` more.
-  DecodeState<B> fork(B& b, DecodeState<B>& state, Index capacity) const {
-    DecodeState<B> out;
+  KvCache<B> fork(B& b, KvCache<B>& state, Index capacity) const {
+    KvCache<B> out;
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       out.layers.push_back(b.make_cache(state.lengths[l] + capacity, config_.kv_heads * config_.head_dim));
       if (state.lengths[l] > 0) b.cache_append(out.layers[l], b.cache_keys(state.layers[l]), b.cache_values(state.layers[l]));
@@ -125,14 +125,14 @@ class LanguageModel {
   }
 
   /// Feeds one token. Returns its hidden row after the final norm, [1, H].
-  Tensor step(B& b, TokenId token, DecodeState<B>& state) const {
+  Tensor step(B& b, TokenId token, KvCache<B>& state) const {
     Positions p;
     const auto at = static_cast<float>(state.next_position++);
     p.push(at, at, at);
-    const Rotary rotary = turn(b, p);
+    const Rotary angles = rotary(b, p);
     Tensor x = embed(b, {token});
     for (std::size_t l = 0; l < layers_.size(); ++l) {
-      x = layer(b, layers_[l], x, rotary, state.layers[l], attention_spec(state.lengths[l], {}, 0));
+      x = layer(b, layers_[l], x, angles, state.layers[l], attention_spec(state.lengths[l], {}, 0));
       state.lengths[l] += 1;
     }
     return b.rms_norm(x, norm_, config_.rms_norm_eps);
@@ -146,13 +146,13 @@ class LanguageModel {
   struct Layer { Weight norm1, q, k, v, o, q_norm, k_norm, norm2, gate, up, down; Experts<B> experts; };
   struct Rotary { Tensor cos, sin; };
 
-  void start(B& b, DecodeState<B>& state, Index capacity) const {
+  void start(B& b, KvCache<B>& state, Index capacity) const {
     state.layers.clear();
     for (std::size_t l = 0; l < layers_.size(); ++l) state.layers.push_back(b.make_cache(capacity, config_.kv_heads * config_.head_dim));
     state.lengths.assign(layers_.size(), 0);
   }
 
-  Rotary turn(B& b, const Positions& p) const {
+  Rotary rotary(B& b, const Positions& p) const {
     const RotaryTable t = text_rotary(p, config_, inv_freq_);
     return {b.from_host(t.cos, t.rows, t.half), b.from_host(t.sin, t.rows, t.half)};
   }
@@ -175,10 +175,10 @@ class LanguageModel {
     return spec;
   }
 
-  Tensor layer(B& b, const Layer& w, const Tensor& x, const Rotary& rotary, typename B::Cache& cache, const AttentionSpec& spec) const {
+  Tensor layer(B& b, const Layer& w, const Tensor& x, const Rotary& angles, typename B::Cache& cache, const AttentionSpec& spec) const {
     const Tensor n = b.rms_norm(x, w.norm1, config_.rms_norm_eps);                                           // [L, H]
-    const Tensor q = b.rope(head_norm(b, b.linear(n, w.q), w.q_norm), config_.heads, rotary.cos, rotary.sin);     // [L, A]
-    const Tensor k = b.rope(head_norm(b, b.linear(n, w.k), w.k_norm), config_.kv_heads, rotary.cos, rotary.sin);  // [L, K]
+    const Tensor q = b.rope(head_norm(b, b.linear(n, w.q), w.q_norm), config_.heads, angles.cos, angles.sin);     // [L, A]
+    const Tensor k = b.rope(head_norm(b, b.linear(n, w.k), w.k_norm), config_.kv_heads, angles.cos, angles.sin);  // [L, K]
     b.cache_append(cache, k, b.linear(n, w.v));
     const Tensor a = b.attention(q, b.cache_keys(cache), b.cache_values(cache), spec).out;                   // [L, A]
     const Tensor h = b.add(x, b.linear(a, w.o));

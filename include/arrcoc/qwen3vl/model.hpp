@@ -35,7 +35,7 @@ class Model {
   const LanguageModel<B>& text() const { return text_; }
   const VisionTower<B>& vision() const { return vision_; }
 
-  VisionOut<B> see(B& b, const std::vector<Pixels>& pictures, Trace* trace = nullptr) const {
+  VisionOut<B> encode_images(B& b, const std::vector<Pixels>& pictures, Trace* trace = nullptr) const {
     const StageTimer timer(trace, "vision");
     if (pictures.empty()) return {};
     require_that(config_.has_vision, Code::bad_prompt, "model", "this checkpoint has no vision tower, but the prompt has a picture");
@@ -58,7 +58,7 @@ class Model {
       return "expected one picture for each placeholder, got " + std::to_string(pictures.size()) + " pictures and " + std::to_string(prompt.spans.size()) + " placeholders"; });
     for (std::size_t i = 0; i < pictures.size(); ++i)
       require_that(pictures[i].patches.tokens(config_.vision.spatial_merge_size) == prompt.spans[i].grid, Code::bad_prompt, "model", "a picture's grid differs from its placeholder's");
-    return {see(b, pictures, trace), text_.embed(b, prompt.ids), build_positions(prompt)};
+    return {encode_images(b, pictures, trace), text_.embed(b, prompt.ids), build_positions(prompt)};
   }
 
  private:

@@ -3,13 +3,13 @@
 #include <filesystem>
 #include <memory>
 
-#include "arrcoc/allocators/learned_depth.hpp"
+#include "arrcoc/allocators/depth/learned_depth.hpp"
 #include "arrcoc/balancers/learned.hpp"
-#include "arrcoc/scorers/learned.hpp"
+#include "arrcoc/scorers/learned/learned.hpp"
 
 namespace arrcoc {
 
-/// Read and check a head (src/learned_head.cpp). Error 401..404.
+/// Read and check a head (src/model/learned_head.cpp). Error 401..404.
 std::shared_ptr<const LearnedHead<HostTensor>> read_learned_head(const std::filesystem::path& file);
 std::shared_ptr<const BalancerHead> read_balancer_head(const std::filesystem::path& file);
 std::shared_ptr<const DepthHead> read_depth_head(const std::filesystem::path& file);

@@ -1,12 +1,12 @@
 #pragma once
 // Sums over windows of cells in constant time, for centre-surround differences. Summed-area tables of whole numbers: exact.
 // Source: Crow 1984, "Summed-area tables for texture mapping".
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
 
 #include "arrcoc/core/types.hpp"
+#include "arrcoc/primitives/neighbours.hpp"
 
 namespace arrcoc::texture {
 
@@ -39,8 +39,7 @@ class AreaTable {
 
  private:
   Row box(Index r, Index c, Index radius) const {
-    const Index r0 = std::max<Index>(0, r - radius), r1 = std::min(grid_.rows, r + radius + 1);
-    const Index c0 = std::max<Index>(0, c - radius), c1 = std::min(grid_.cols, c + radius + 1);
+    const auto [r0, r1, c0, c1] = window_around(grid_, r, c, radius);
     const Row &a = at(r0, c0), &b = at(r0, c1), &d = at(r1, c0), &e = at(r1, c1);
     Row out;
     for (std::size_t f = 0; f < F; ++f) out[f] = e[f] - b[f] - d[f] + a[f];

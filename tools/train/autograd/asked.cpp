@@ -5,25 +5,18 @@
 #include <algorithm>
 #include <map>
 
+#include "arrcoc/primitives/cells.hpp"
+
 #include "../drops.hpp"
 #include "../gradients/gradient.hpp"
 
 namespace arrcoc::train {
 namespace {
 
-/// Exact: the boxes of one question, clipped to each token; overlaps count once through the maximum.
+/// Share of each token's cell under the boxes of one question.
 at::Tensor coverage(const Example& e, const AskedQuestion& q) {
-  std::vector<float> share(static_cast<std::size_t>(e.grid.count()));
-  const double h = static_cast<double>(e.image_height) / static_cast<double>(e.grid.rows), w = static_cast<double>(e.image_width) / static_cast<double>(e.grid.cols);
-  for (const Box& b : q.boxes)
-    for (Index r = 0; r < e.grid.rows; ++r)
-      for (Index c = 0; c < e.grid.cols; ++c) {
-        const double tall = std::min(b.row1, h * static_cast<double>(r + 1)) - std::max(b.row0, h * static_cast<double>(r));
-        const double wide = std::min(b.col1, w * static_cast<double>(c + 1)) - std::max(b.col0, w * static_cast<double>(c));
-        float& s = share[static_cast<std::size_t>(e.grid.at(r, c))];
-        if (tall > 0 && wide > 0) s = std::max(s, static_cast<float>(tall * wide / (h * w)));
-      }
-  return at::tensor(share, at::kFloat);
+  const std::vector<double> shares = cells::covered_shares(e.grid, e.image_height, e.image_width, q.boxes);
+  return at::tensor(std::vector<float>(shares.begin(), shares.end()), at::kFloat);
 }
 
 /// Tells the backend what it is about to import.
@@ -66,7 +59,7 @@ std::vector<Asked> FrozenModel::ask(const std::vector<scenes::SceneParams>& para
     pixels.push_back(examples.back().pixels);
     pictures.push_back(std::make_shared<const Image>(std::move(scene.image)));
   }
-  const auto seen = model_.see(backend_, pixels);
+  const auto seen = model_.encode_images(backend_, pixels);
   std::vector<Asked> out;
   Index first = 0;
   for (std::size_t i = 0; i < examples.size(); ++i) {

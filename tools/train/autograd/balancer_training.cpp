@@ -1,7 +1,7 @@
 #include "balancer_training.hpp"
 
 #include "../gradients/map_losses.hpp"
-#include "arrcoc/registry/engine.hpp"
+#include "arrcoc/engine/engine.hpp"
 #include "arrcoc/registry/learned.hpp"
 
 namespace arrcoc::train {

@@ -52,7 +52,7 @@ inline at::Tensor gated_answer_loss(GatedBackend& b, const qwen3vl::LanguageMode
   for (std::size_t i = 0; i < prompt.ids.size(); ++i) in.columns.push_back(static_cast<Index>(i));
   const auto length = static_cast<Index>(prompt.ids.size()), first = length - static_cast<Index>(q.ids.size()) + q.answer_begin;
   b.gates = at::cat({at::ones({pads_begin}, gates.options().requires_grad(false)), gates, at::ones({length - pads_begin - grid.count()}, gates.options().requires_grad(false))});
-  qwen3vl::DecodeState<GatedBackend> state;
+  qwen3vl::KvCache<GatedBackend> state;
   const at::Tensor hidden = text.prefill(b, std::move(in), state, 0);
   b.gates = at::Tensor();
   const at::Tensor logits = text.logits(b, hidden.slice(0, first - 1, length - 1));

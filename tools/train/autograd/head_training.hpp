@@ -3,7 +3,7 @@
 #include <map>
 
 #include "../gradients/gradient.hpp"
-#include "arrcoc/core/learned_head.hpp"
+#include "arrcoc/primitives/learned_head.hpp"
 #include "asked.hpp"
 #include "host_copy.hpp"
 

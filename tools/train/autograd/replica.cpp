@@ -209,7 +209,7 @@ at::Tensor Replica::answers(const Batch& batch, const qwen3vl::VisionOut<Trainin
   backend_.layout = &layout;
   std::vector<Looked> looked;
   if (pointing_weight > 0) backend_.looked = &looked;
-  qwen3vl::DecodeState<TrainingBackend> state;
+  qwen3vl::KvCache<TrainingBackend> state;
   std::vector<at::Tensor> before;
   const at::Tensor hidden = pointing_weight > 0 ? model_.text().prefill(backend_, std::move(in), state, 0, nullptr, RowsBefore{before})
                                                 : model_.text().prefill(backend_, std::move(in), state, 0);

@@ -1,0 +1,47 @@
+#pragma once
+// The questions about one picture through every column of a sweep.
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "arrcoc/io/dataset.hpp"
+#include "arrcoc/sweep/sweep.hpp"
+
+namespace arrcoc {
+
+/// Questions that name the same pictures, in the order of the file.
+using PictureQuestions = std::vector<const io::Sample*>;
+std::vector<PictureQuestions> by_picture(const std::vector<io::Sample>& samples);
+
+/// Every picture's boxes are inside it; PNGs are not decoded for that. Error{bad_text} naming the line.
+void check_pictures(const std::vector<PictureQuestions>& groups, const std::string& where);
+
+struct PictureRows {
+  std::vector<SweepRow> rows;                        // question by question, column by column
+  std::vector<std::vector<StageTime>> times;         // of each row
+  std::vector<StageTime> shared;                     // of the pictures: decode_image, resize, vision
+  bool cancelled = false;
+};
+
+class SweepRunner {
+ public:
+  /// `shared`: what every question has in common; its pictures are filled in here.
+  SweepRunner(Engine& engine, std::vector<SweepColumn> columns, AnswerRequest shared, bool model_free, bool share_prefix)
+      : engine_(engine), columns_(std::move(columns)), shared_(std::move(shared)), model_free_(model_free), share_prefix_(share_prefix) {}
+  PictureRows run(const PictureQuestions& questions);
+  const std::vector<SweepColumn>& columns() const { return columns_; }
+
+ private:
+  struct Slot;
+  Index native_tokens(const InputPicture& picture) const;
+  std::vector<Slot> slots(const PictureQuestions& questions) const;
+  SweepRow row_of(const Slot& slot, const AnswerResult& result, std::map<std::pair<std::size_t, Index>, std::vector<double>>& inks) const;
+
+  Engine& engine_;
+  std::vector<SweepColumn> columns_;
+  AnswerRequest shared_;
+  bool model_free_, share_prefix_;
+};
+
+}  // namespace arrcoc

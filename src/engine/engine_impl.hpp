@@ -1,0 +1,302 @@
+#pragma once
+// The engine, once for every backend.
+#include <chrono>
+#include <map>
+#include <utility>
+
+#include "arrcoc/core/check_finite.hpp"
+#include "arrcoc/io/chat_template.hpp"
+#include "arrcoc/io/model_folder.hpp"
+#include "arrcoc/qwen3vl/patchify.hpp"
+#include "arrcoc/qwen3vl/smart_resize.hpp"
+#include "arrcoc/registry/builtin.hpp"
+#include "arrcoc/engine/engine.hpp"
+#include "arrcoc/engine/plugin.hpp"
+#include "engine_limits.hpp"
+
+namespace arrcoc {
+
+inline io::ModelFolder open_folder(const EngineOptions& o) { return io::open_model(o.model, o.hub_cache, o.chat_template); }
+
+/// Whether a backend shall compute in bf16. Error{backend_missing} where that was asked for and cannot be.
+inline bool wants_bf16(const EngineOptions& o, const io::ModelFolder& folder, bool available, std::string_view backend, std::string_view why_not) {
+  require_that(o.dtype == "auto" || o.dtype == "f32" || o.dtype == "bf16", Code::bad_config, "dtype", [&] { return "expected auto, f32 or bf16, got '" + o.dtype + "'"; });
+  require_that(o.dtype != "bf16" || available, Code::backend_missing, "dtype", [&] {
+    return "bf16 on " + std::string(backend) + ": " + std::string(why_not) + "; expected auto or f32 (bf16 weights are read as they are)"; });
+  return o.dtype == "bf16" || (o.dtype == "auto" && available && folder.config.stored_dtype == "bfloat16");
+}
+
+template <class B>
+class EngineOn final : public Engine {
+ public:
+  EngineOn(B backend, io::ModelFolder folder, bool bf16)
+      : b_(std::move(backend)), folder_(std::move(folder)), model_(b_, folder_.config, checked(folder_.weights)) {
+    register_builtin(registry_);
+    summary_ = {folder_.path.string(), folder_.identity, folder_.config.stored_dtype, std::string(B::name), {}, folder_.weight_bytes, folder_.untrained,
+                folder_.config, b_.threads()};
+    summary_.dtype = bf16 ? "bf16" : "f32";
+  }
+  const ModelSummary& model() const override { return summary_; }
+  MachineLimits limits() const override { return measure_limits(b_, folder_.config.stored_dtype == "bfloat16"); }
+  std::vector<Entry> strategies() const override { return registry_.entries(); }
+  void load_plugin(const std::filesystem::path& file) override { arrcoc::load_plugin(file, registry_); }
+
+  AnswerResult answer(const AnswerRequest& r) override {
+    require_that(!r.prompt.empty(), Code::bad_prompt, "answer", "the question is empty");
+    AnswerResult out;
+    Trace trace;
+    MadePipeline<B> made;
+    if (r.stock) {
+      out.pipeline = "stock";
+    } else {
+      made = registry_.make(r.pipeline);
+      out.pipeline = full_name(made.spec, r.budget);
+      out.settings = made.settings;
+      out.scorers = made.pipeline.scorers.names();
+    }
+    const std::vector<Picture> pictures = prepare(r, out, trace);
+    const Prompt prompt = build_prompt(r, out.grids, trace);
+    const RunOptions run = options(r);
+    if (r.dump) dump_prompt(r, pictures, prompt);
+
+    const bool look = r.generate || r.dump || (!r.stock && (made.pipeline.needs().evidence & features_needed) != 0);
+    qwen3vl::Encoded<B> encoded;
+    if (look) {
+      if (r.on_stage && !pictures.empty()) r.on_stage("vision");
+      std::vector<qwen3vl::Pixels> pixels;
+      for (const Picture& p : pictures) pixels.push_back(p.pixels);
+      encoded = model_.encode(b_, pixels, prompt, &trace);
+      if (r.dump) dump_encoded(r, prompt, encoded);
+    }
+    if (r.generate) generate(r, made.pipeline, pictures, prompt, std::move(encoded), run, out, trace);
+    else allocate(r, made.pipeline, pictures, prompt, encoded, run, out, trace);
+    out.times = std::move(trace.times);
+    out.events = std::move(trace.events);
+    return out;
+  }
+
+  ManyResult answer_many(const ManyRequest& m) override;  // engine_many.hpp
+
+ private:
+  static constexpr unsigned features_needed = Need::vision | Need::query | Need::deepstack;
+
+  // --- engine_many.hpp ---
+  struct Asked;
+  Asked begin_ask(const Ask& a, const AnswerRequest& shared, const AnswerResult& seen) const;
+  void run_asked(Asked& q, const AnswerRequest& shared, qwen3vl::KvCache<B>* begun, bool& ready);
+  qwen3vl::Injected<B> part(const qwen3vl::Injected<B>& in, Index begin, Index end);
+
+  static WeightLookup checked(WeightLookup lookup) {
+    return [lookup = std::move(lookup)](std::string_view name) {
+      auto t = lookup(name);
+      if (t && !qwen3vl::read_on_use(name)) check_finite(name, *t);
+      return t;
+    };
+  }
+
+  std::vector<Picture> prepare(const AnswerRequest& r, AnswerResult& out, Trace& trace) const {
+    std::vector<Picture> pictures;
+    const ModelConfig& c = folder_.config;
+    require_that(r.pictures.empty() || c.has_vision, Code::bad_prompt, "answer", "this checkpoint has no vision tower, but the question has a picture");
+    const Index side = c.vision.patch_size * c.vision.spatial_merge_size;
+    for (const InputPicture& in : r.pictures) {
+      trace.add_time("decode_image", in.decode_milliseconds);
+      const StageTimer timer(&trace, "resize");
+      const Index least = r.min_pixels.value_or(c.preprocess.min_pixels), most = r.max_pixels.value_or(c.preprocess.max_pixels);
+      require_that(least > 0 && least <= most, Code::bad_config, "answer",
+                   [&] { return "pixels of the resized picture: expected 0 < min <= max, got " + std::to_string(least) + " and " + std::to_string(most); });
+      const qwen3vl::Size size = qwen3vl::smart_resize(in.image.height, in.image.width, side, least, most);
+      const Image resized = qwen3vl::resize_bicubic(in.image.view(), size.height, size.width, r.resize);
+      Picture p;
+      p.native = in.image.view();
+      p.boxes = in.boxes;
+      p.grid = qwen3vl::merged_grid(size.height, size.width, c.vision);
+      p.pixels = {qwen3vl::patchify(resized.view(), c.vision, c.preprocess), {1, size.height / c.vision.patch_size, size.width / c.vision.patch_size}};
+      out.grids.push_back(p.grid);
+      out.sizes.push_back(size);
+      pictures.push_back(std::move(p));
+    }
+    return pictures;
+  }
+
+  Prompt build_prompt(const AnswerRequest& r, const std::vector<Grid>& grids, Trace& trace) const {
+    const StageTimer timer(&trace, "tokenize");
+    using Part = io::ContentPart;
+    std::vector<io::Message> messages;
+    if (!r.system.empty()) messages.push_back({"system", {Part{Part::Kind::text, r.system}}});
+    io::Message user{"user", {}};
+    for (std::size_t i = 0; i < grids.size(); ++i) user.content.push_back(Part{Part::Kind::image, {}});
+    user.content.push_back(Part{Part::Kind::text, r.prompt});
+    messages.push_back(std::move(user));
+    return io::build_prompt(messages, grids, *folder_.tokenizer, folder_.config, folder_.chat_template);
+  }
+
+  RunOptions options(const AnswerRequest& r) const {
+    const GenerationDefaults& d = folder_.config.generation;
+    const GenerationChoice& g = r.generation;
+    RunOptions o;
+    o.budget = r.budget;
+    o.scope = r.scope;
+    o.seed = r.seed;
+    o.generate.max_new_tokens = g.max_new_tokens;
+    o.generate.seed = r.seed;
+    o.generate.forced = g.forced;
+    o.generate.keep_logits = static_cast<bool>(r.dump);
+    if (!g.ignore_eos) o.generate.stop_ids = d.stop_ids;
+    qwen3vl::SamplingConfig& s = o.generate.sampling;
+    s = {g.sample, g.temperature.value_or(d.temperature), g.top_k.value_or(d.top_k), g.top_p.value_or(d.top_p), g.repetition_penalty.value_or(d.repetition_penalty)};
+    require_that(g.max_new_tokens > 0, Code::bad_config, "answer", [&] { return "new tokens: expected at least 1, got " + std::to_string(g.max_new_tokens); });
+    require_that(s.temperature >= 0 && s.temperature < 1e6f, Code::bad_config, "answer", [&] { return "temperature: expected a number of at least 0, got " + std::to_string(s.temperature); });
+    require_that(s.top_p > 0 && s.top_p <= 1, Code::bad_config, "answer", [&] { return "top-p: expected a number in (0, 1], got " + std::to_string(s.top_p); });
+    require_that(s.top_k >= 0, Code::bad_config, "answer", [&] { return "top-k: expected at least 0 (0 = off), got " + std::to_string(s.top_k); });
+    require_that(s.repetition_penalty > 0 && s.repetition_penalty < 1e6f, Code::bad_config, "answer",
+                 [&] { return "repetition penalty: expected a number above 0, got " + std::to_string(s.repetition_penalty); });
+    if (s.temperature == 0) s.sample = false;
+    return o;
+  }
+
+  /// Ids to text as they come.
+  class Speech {
+   public:
+    explicit Speech(const io::Tokenizer& tokenizer) : size_(tokenizer.size()), decoder_(tokenizer) {}
+    /// Appends to `text` what can be shown now, and returns it. Checkpoints pad their vocabulary; such ids have no text.
+    std::string say(TokenId id, std::string& text, Trace& trace) {
+      std::string piece;
+      if (id < size_) piece = decoder_.push(id);
+      else trace.events.push_back("decode: id " + std::to_string(id) + " has no text");
+      text += piece;
+      return piece;
+    }
+    std::string finish(std::string& text) {
+      std::string piece = decoder_.finish();
+      text += piece;
+      return piece;
+    }
+
+   private:
+    Index size_;
+    io::StreamDecoder decoder_;
+  };
+
+  void generate(const AnswerRequest& r, const ErasedPipeline<B>& pipeline, const std::vector<Picture>& pictures, const Prompt& prompt,
+                qwen3vl::Encoded<B> encoded, RunOptions run, AnswerResult& out, Trace& trace) {
+    Speech speech(*folder_.tokenizer);
+    run.generate.on_token = [&](TokenId id) {
+      const std::string piece = speech.say(id, out.text, trace);
+      const bool wanted = piece.empty() || !r.on_text || r.on_text(piece);
+      out.cancelled = !wanted || (r.cancelled && r.cancelled());
+      return !out.cancelled;
+    };
+    if (r.on_stage) r.on_stage("language model");
+    Outcome done;
+    if (r.stock) {
+      qwen3vl::Injected<B> input = qwen3vl::stock_input(b_, prompt, encoded);
+      done.columns = input.columns;
+      done.costs = ErasedPipeline<B>::count_costs(folder_.config, pictures, prompt, input);
+      for (const Picture& p : pictures) done.pictures.push_back({{}, {}, {}, keep_everything(p.grid)});
+      done.generated = qwen3vl::generate(b_, model_.text(), std::move(input), prompt.ids, run.generate, &trace);
+    } else {
+      done = pipeline.run_encoded(b_, model_, pictures, prompt, encoded, run, &trace);
+    }
+    if (!out.cancelled) {
+      const std::string piece = speech.finish(out.text);
+      if (!piece.empty() && r.on_text) r.on_text(piece);
+    }
+    if (r.dump) dump_outcome(r, done.pictures, done.columns, done.generated);
+    out.tokens = std::move(done.generated.tokens);
+    out.stopped = done.generated.stopped;
+    out.cached = std::move(done.generated.cached);
+    out.pictures = std::move(done.pictures);
+    out.costs = done.costs;
+  }
+
+  void allocate(const AnswerRequest& r, const ErasedPipeline<B>& pipeline, const std::vector<Picture>& pictures, const Prompt& prompt,
+                const qwen3vl::Encoded<B>& encoded, const RunOptions& run, AnswerResult& out, Trace& trace) {
+    if (r.stock) for (const Picture& p : pictures) out.pictures.push_back({{}, {}, {}, keep_everything(p.grid)});
+    else out.pictures = pipeline.allocate(b_, pictures, prompt, encoded, run, &trace);
+    const qwen3vl::Injected<B> counted = counted_input(prompt, out.pictures);
+    out.costs = ErasedPipeline<B>::count_costs(folder_.config, pictures, prompt, counted);
+    if (r.dump) dump_outcome(r, out.pictures, counted.columns, {});
+  }
+
+  /// What the injector would make, without its rows.
+  qwen3vl::Injected<B> counted_input(const Prompt& prompt, const std::vector<Realized>& pictures) const {
+    qwen3vl::Injected<B> counted;
+    counted.levels.resize(folder_.config.vision.deepstack_taps.size());
+    Index column = 0;
+    for (std::size_t i = 0; i < prompt.spans.size(); ++i) {
+      const Allocation& a = pictures[i].allocation;
+      for (; column < prompt.spans[i].begin; ++column) counted.columns.push_back(column);
+      for (std::size_t k = 0; k < a.kept.size(); ++k) {
+        counted.columns.push_back(column + a.kept[k]);
+        for (std::size_t l = 0; l < counted.levels.size(); ++l) if (a.depth[k] >> l & 1u) counted.levels[l].rows.push_back(0);
+      }
+      column += prompt.spans[i].grid.count();
+    }
+    for (; column < static_cast<Index>(prompt.ids.size()); ++column) counted.columns.push_back(column);
+    return counted;
+  }
+
+  // --- dump ---
+  template <class T>
+  static HostTensor longs(const std::vector<T>& v) {
+    return host_tensor(std::vector<std::int64_t>(v.begin(), v.end()), {static_cast<Index>(v.size())});
+  }
+  HostTensor matrix(const typename B::Tensor& t) { return host_tensor(b_.to_host(t), {b_.rows(t), b_.cols(t)}); }
+
+  void dump_prompt(const AnswerRequest& r, const std::vector<Picture>& pictures, const Prompt& prompt) {
+    r.dump("input_ids", longs(prompt.ids));
+    r.dump("question", longs(prompt.question));
+    const qwen3vl::Positions p = qwen3vl::build_positions(prompt);
+    std::vector<std::int64_t> axes;
+    for (const auto* axis : {&p.t, &p.h, &p.w}) axes.insert(axes.end(), axis->begin(), axis->end());
+    r.dump("position_ids", host_tensor(std::move(axes), {3, p.length()}));
+    if (pictures.empty()) return;
+    std::vector<float> rows;
+    std::vector<std::int64_t> grids;
+    for (const Picture& picture : pictures) {
+      rows.insert(rows.end(), picture.pixels.rows.begin(), picture.pixels.rows.end());
+      grids.insert(grids.end(), {picture.grid.rows, picture.grid.cols});
+    }
+    const Index width = folder_.config.vision.patch_values(), count = static_cast<Index>(rows.size()) / width;
+    r.dump("pixel_values", host_tensor(std::move(rows), {count, width}));
+    r.dump("grids", host_tensor(std::move(grids), {static_cast<Index>(pictures.size()), 2}));
+  }
+  void dump_encoded(const AnswerRequest& r, const Prompt& prompt, const qwen3vl::Encoded<B>& e) {
+    if (!prompt.question.empty()) {
+      HostTensor query = matrix(b_.mean_rows(b_.gather_rows(e.embeddings, prompt.question)));
+      query.shape = {query.count()};
+      r.dump("query", query);
+    }
+    if (prompt.spans.empty()) return;
+    r.dump("vision", matrix(e.vision.tokens));
+    for (std::size_t k = 0; k < e.vision.deepstack.size(); ++k) r.dump("deepstack_" + std::to_string(k), matrix(e.vision.deepstack[k]));
+  }
+  void dump_outcome(const AnswerRequest& r, const std::vector<Realized>& pictures, const std::vector<Index>& columns, const qwen3vl::Generated& g) {
+    r.dump("kept_columns", longs(columns));
+    std::vector<Index> kept;  // rows of `vision`
+    Index first = 0;
+    for (std::size_t i = 0; i < pictures.size(); ++i) {
+      const Allocation& a = pictures[i].allocation;
+      for (const Index k : a.kept) kept.push_back(first + k);
+      first += a.grid.count();
+      const auto& relevance = pictures[i].balanced.relevance;
+      if (!relevance.empty()) r.dump(pictures.size() == 1 ? "relevance" : "relevance_" + std::to_string(i), host_tensor(relevance, {a.grid.rows, a.grid.cols}));
+    }
+    r.dump("kept", longs(kept));
+    if (!r.generate) return;
+    r.dump("tokens", longs(g.tokens));
+    const Index vocabulary = folder_.config.text.vocab_size;
+    r.dump("logits", host_tensor(g.logits, {static_cast<Index>(g.logits.size()) / vocabulary, vocabulary}));
+  }
+
+  B b_;
+  io::ModelFolder folder_;
+  qwen3vl::Model<B> model_;
+  Registry<B> registry_;
+  ModelSummary summary_;
+};
+
+}  // namespace arrcoc
+
+#include "engine_many.hpp"

@@ -1,0 +1,157 @@
+#include "arrcoc/engine/result_json.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "arrcoc/build_info.hpp"
+#include "arrcoc/io/config_json.hpp"
+
+namespace arrcoc {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string text_of(const Json& json, int indent) { return json.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+/// float32 as the shortest decimal that reads back to it.
+Json number(float f) { return Json::parse(detail::to_text(f)); }
+
+Json build_json() {
+  return {{"compiler", build_info.compiler}, {"type", build_info.build_type}, {"machine", build_info.machine}, {"native", build_info.native},
+          {"sanitize", build_info.sanitize}, {"eigen", build_info.eigen}, {"torch", build_info.torch}, {"xtensor", build_info.xtensor}};
+}
+
+Json config_json(const std::vector<ConfigField>& fields) { return Json::parse(io::settings_to_json(fields, -1)); }
+
+Json times_json(const std::vector<StageTime>& times) {
+  Json out = Json::object();
+  for (const StageTime& t : times) out[t.stage] = t.milliseconds;
+  return out;
+}
+
+Json costs_json(const Costs& c) {
+  return {{"visual_tokens_before", c.visual_tokens_before}, {"visual_tokens_after", c.visual_tokens_after},
+          {"sequence_length_before", c.sequence_length_before}, {"sequence_length", c.sequence_length},
+          {"deepstack_additions", c.deepstack_additions}, {"vision_flops", c.vision_flops}, {"merger_flops", c.merger_flops},
+          {"prefill_flops", c.prefill_flops}, {"decode_flops_per_token", c.decode_flops_per_token}, {"kv_bytes", c.kv_bytes},
+          {"legacy_effective_tokens", c.legacy_effective_tokens}};
+}
+
+/// Grid, kept tokens with their places and reasons. "budgets": tokens spent at each position; SELECT spends one.
+Json allocation_json(const Realized& r, Index levels) {
+  const Allocation& a = r.allocation;
+  Json kept = Json::array(), positions = Json::array(), budgets = Json::array(), tensions = Json::object();
+  for (std::size_t i = 0; i < a.kept.size(); ++i) {
+    const Index row = a.kept[i] / a.grid.cols, col = a.kept[i] % a.grid.cols;
+    Json depth = Json::array();
+    for (Index l = 0; l < levels; ++l) if (a.depth[i] >> l & 1u) depth.push_back(l);
+    kept.push_back({{"token", a.kept[i]}, {"row", row}, {"col", col}, {"levels", depth}, {"cause", name_of(a.why[i].cause)}, {"rank", a.why[i].rank},
+                    {"value", number(a.why[i].value)}});
+    positions.push_back({row, col});
+    budgets.push_back(1);
+  }
+  for (const Tension& t : r.balanced.tensions) tensions[t.name] = number(t.value);
+  Json weights = Json::array();
+  for (const float w : r.balanced.weights) weights.push_back(number(w));
+  Json regions = Json::array();
+  for (const Region& g : a.regions) regions.push_back({{"row0", g.row0}, {"col0", g.col0}, {"row1", g.row1}, {"col1", g.col1}, {"tokens", g.tokens}});
+  Json out{{"grid", {a.grid.rows, a.grid.cols}}, {"tokens", a.grid.count()}, {"kept_count", a.kept.size()}, {"clamped", a.clamped},
+           {"positions", positions}, {"budgets", budgets}, {"kept", kept}};
+  if (!tensions.empty()) out["tensions"] = tensions;
+  if (!weights.empty()) out["weights"] = weights;
+  if (!regions.empty()) out["regions"] = regions;
+  return out;
+}
+
+Json relevance_json(const Realized& r) {
+  Json out = Json::array();
+  for (const float v : r.balanced.relevance) out.push_back(number(v));
+  return out;
+}
+
+}  // namespace
+
+std::string result_json(const ModelSummary& m, const AnswerRequest& q, const AnswerResult& r, const ResultNotes& notes, int indent) {
+  Json out;
+  out["arrcoc"] = build_info.version;
+  out["build"] = build_json();
+  out["model"] = {{"path", m.path}, {"identity", m.identity}, {"weights", m.stored_dtype}, {"weight_bytes", m.weight_bytes}, {"untrained", m.untrained}};
+  out["backend"] = {{"name", m.backend}, {"dtype", m.dtype}, {"threads", m.threads}};
+  out["seed"] = q.seed;
+  out["pipeline"] = r.pipeline;
+  out["mode"] = q.stock ? "stock" : "select";
+  out["question"] = {{"prompt", q.prompt}, {"system", q.system}};
+  if (q.generate) {
+    out["answer"] = r.text;
+    out["tokens"] = r.tokens;
+    out["stopped"] = r.stopped;
+  }
+  const auto levels = static_cast<Index>(m.config.vision.deepstack_taps.size());
+  Json pictures = Json::array();
+  bool clamped = false;
+  for (std::size_t i = 0; i < r.pictures.size(); ++i) {
+    Json p;
+    p["file"] = q.pictures[i].name;
+    p["size"] = {q.pictures[i].image.height, q.pictures[i].image.width};
+    p["resized"] = {r.sizes[i].height, r.sizes[i].width};
+    p.update(allocation_json(r.pictures[i], levels));
+    if (!q.generate) p["relevance"] = relevance_json(r.pictures[i]);
+    clamped = clamped || r.pictures[i].allocation.clamped;
+    pictures.push_back(std::move(p));
+  }
+  out["pictures"] = pictures;
+  out["clamped"] = clamped;
+  out["costs"] = costs_json(r.costs);
+  out["milliseconds"] = times_json(r.times);
+  out["milliseconds"]["load"] = notes.load_milliseconds;
+  out["peak_memory_bytes"] = notes.peak_memory_bytes;
+  if (!r.cached.empty()) out["cached_rows_per_layer"] = r.cached;
+  out["events"] = r.events;
+  if (!notes.heatmaps.empty()) out["heatmaps"] = notes.heatmaps;
+  if (!notes.dump.empty()) out["dump"] = notes.dump;
+  if (notes.baseline != nullptr) {
+    const AnswerResult& b = *notes.baseline;
+    out["baseline"] = {{"pipeline", b.pipeline}, {"answer", b.text}, {"tokens", b.tokens}, {"stopped", b.stopped}, {"costs", costs_json(b.costs)},
+                       {"milliseconds", times_json(b.times)}};
+  }
+  out["config"] = config_json(notes.config);
+  return text_of(out, indent);
+}
+
+std::string evidence_json(const EvidenceRequest& q, const EvidenceResult& r, const ResultNotes& notes, int indent) {
+  Json out;
+  out["arrcoc"] = build_info.version;
+  out["build"] = build_json();
+  out["seed"] = q.seed;
+  out["pipeline"] = r.pipeline;
+  out["mode"] = "select";
+  Json p = allocation_json(r.realized, static_cast<Index>(q.deepstack.size()));
+  p["relevance"] = relevance_json(r.realized);
+  out["clamped"] = r.realized.allocation.clamped;
+  out["pictures"] = Json::array({p});
+  out["milliseconds"] = times_json(r.times);
+  if (!notes.heatmaps.empty()) out["heatmaps"] = notes.heatmaps;
+  out["config"] = config_json(notes.config);
+  return text_of(out, indent);
+}
+
+std::string entries_json(const std::vector<Entry>& entries, int indent) {
+  Json list = Json::array();
+  for (const Entry& e : entries) {
+    Json row{{"kind", name_of(e.kind)}, {"name", e.name}, {"phase", name_of(e.needs.phase)}, {"needs", needs_text(e.needs.evidence)}};
+    row["spend"] = e.spend ? Json(name_of(*e.spend)) : Json(nullptr);
+    row["source"] = e.about.source;
+    row["seeds"] = e.about.seeds;
+    row["summary"] = e.about.summary;
+    row["cost"] = e.about.cost;
+    if (!e.reproduces_fault.empty()) row["reproduces_fault"] = e.reproduces_fault;
+    Json settings = Json::array();
+    for (const ConfigField& f : e.settings) settings.push_back({{"name", f.path}, {"type", f.type}, {"default", f.value}});
+    row["settings"] = settings;
+    list.push_back(std::move(row));
+  }
+  Json pipelines = Json::array();
+  for (const Preset& p : presets) pipelines.push_back({{"name", p.name}, {"pipeline", p.pipeline}, {"summary", p.summary}});
+  return text_of(Json{{"strategies", list}, {"pipelines", pipelines}}, indent);
+}
+
+}  // namespace arrcoc

@@ -1,0 +1,215 @@
+#include "arrcoc/sweep/run.hpp"
+
+#include <chrono>
+
+#include "arrcoc/io/image_file.hpp"
+#include "arrcoc/measure/answers.hpp"
+#include "arrcoc/qwen3vl/smart_resize.hpp"
+
+namespace arrcoc {
+
+std::vector<PictureQuestions> by_picture(const std::vector<io::Sample>& samples) {
+  std::vector<PictureQuestions> out;
+  std::map<std::vector<std::string>, std::size_t> known;
+  for (const io::Sample& s : samples) {
+    const auto [at, fresh] = known.emplace(s.image_names, out.size());
+    if (fresh) out.emplace_back();
+    out[at->second].push_back(&s);
+  }
+  return out;
+}
+
+void check_pictures(const std::vector<PictureQuestions>& groups, const std::string& where) {
+  for (const PictureQuestions& questions : groups)
+    for (std::size_t p = 0; p < questions.front()->images.size(); ++p) {
+      io::PictureSize size = io::png_size(questions.front()->images[p]);
+      if (size.height == 0) {
+        const Image image = io::read_image(questions.front()->images[p]);
+        size = {image.height, image.width};
+      }
+      for (const io::Sample* s : questions) io::check_boxes(*s, p, size.height, size.width, where);
+    }
+}
+
+/// One row to be.
+struct SweepRunner::Slot {
+  const io::Sample* sample = nullptr;
+  const SweepColumn* column = nullptr;
+  Ask ask;
+  Index tokens = 0;              // downsample: at most so many tokens; 0: the native picture
+  std::uint64_t draw = 0;
+};
+
+Index SweepRunner::native_tokens(const InputPicture& picture) const {
+  const ModelConfig& c = engine_.model().config;
+  const Index side = c.vision.patch_size * c.vision.spatial_merge_size;
+  const qwen3vl::Size size = qwen3vl::smart_resize(picture.image.height, picture.image.width, side, shared_.min_pixels.value_or(c.preprocess.min_pixels),
+                                                   shared_.max_pixels.value_or(c.preprocess.max_pixels));
+  return size.height / side * (size.width / side);
+}
+
+std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questions) const {
+  const auto empty = [](const std::vector<std::vector<Box>>& boxes) { return std::all_of(boxes.begin(), boxes.end(), [](const auto& b) { return b.empty(); }); };
+  std::string picture;
+  for (const auto& name : questions.front()->image_names) picture += name + "\n";
+  std::vector<Slot> out;
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    const io::Sample& s = *questions[i];
+    for (const SweepColumn& c : columns_) {
+      Slot slot;
+      slot.sample = &s;
+      slot.column = &c;
+      Ask& a = slot.ask;
+      a.prompt = c.kind == ColumnKind::oracle_blank ? std::string() : s.question;
+      a.boxes = s.boxes;
+      a.stock = c.kind == ColumnKind::stock;
+      a.pipeline = c.spec;
+      a.budget = c.tokens;
+      a.seed = slot.draw = derive_seed(c.seed, picture);  // of the picture, so that its questions share what they can
+      a.levels = c.levels;
+      a.generate = !model_free_ && s.metric != "none";
+      const bool leak = c.kind == ColumnKind::oracle_blank || c.kind == ColumnKind::oracle_other;
+      if (leak && empty(s.boxes)) continue;
+      if (c.kind == ColumnKind::oracle && empty(s.boxes)) a.pipeline.allocator = "grid";  // no box to point at: the lattice that fills an oracle
+      if (c.kind == ColumnKind::oracle_other) {  // the next question, in a ring, that looks elsewhere
+        const io::Sample* other = nullptr;
+        for (std::size_t k = 1; k < questions.size() && other == nullptr; ++k) {
+          const io::Sample* next = questions[(i + k) % questions.size()];
+          if (!empty(next->boxes) && next->boxes != s.boxes) other = next;
+        }
+        if (other == nullptr) continue;
+        a.boxes = other->boxes;
+      }
+      if (c.kind == ColumnKind::downsample) {
+        for (const InputPicture& p : shared_.pictures)
+          require_that(p.image.height == shared_.pictures[0].image.height && p.image.width == shared_.pictures[0].image.width, Code::bad_usage, "sweep",
+                       [&] { return "line " + std::to_string(s.line) + ": downsample wants pictures of one size in a question"; });
+        const Index native = native_tokens(shared_.pictures[0]);
+        const auto [kept, clamped] = c.tokens.resolve(native);
+        if (kept < native) slot.tokens = kept;
+      }
+      out.push_back(std::move(slot));
+    }
+  }
+  return out;
+}
+
+PictureRows SweepRunner::run(const PictureQuestions& questions) {
+  PictureRows out;
+  shared_.pictures.clear();
+  for (std::size_t p = 0; p < questions.front()->images.size(); ++p) {
+    const auto start = std::chrono::steady_clock::now();
+    InputPicture in;
+    in.image = io::read_image(questions.front()->images[p]);
+    in.name = questions.front()->image_names[p];
+    in.decode_milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+    shared_.pictures.push_back(std::move(in));
+  }
+  const std::vector<Slot> wanted = slots(questions);
+  std::map<Index, std::vector<std::size_t>> sizes;  // tokens of a downsampled picture -> its slots; 0: native
+  for (std::size_t i = 0; i < wanted.size(); ++i) sizes[wanted[i].tokens].push_back(i);
+  const VisionConfig& v = engine_.model().config.vision;
+  const Index token_pixels = v.patch_size * v.spatial_merge_size * v.patch_size * v.spatial_merge_size;
+  std::vector<AnswerResult> results(wanted.size());
+  for (const auto& [tokens, members] : sizes) {
+    ManyRequest r;
+    std::swap(r.shared, shared_);  // pictures are large
+    const auto limits = std::pair(r.shared.min_pixels, r.shared.max_pixels);
+    if (tokens > 0) {
+      r.shared.min_pixels = token_pixels;
+      r.shared.max_pixels = tokens * token_pixels;
+    }
+    for (const std::size_t i : members) r.asks.push_back(wanted[i].ask);
+    r.share_prefix = share_prefix_;
+    ManyResult done = engine_.answer_many(r);
+    std::swap(r.shared, shared_);
+    std::tie(shared_.min_pixels, shared_.max_pixels) = limits;
+    out.cancelled = out.cancelled || done.cancelled;
+    if (out.cancelled) return out;
+    for (std::size_t k = 0; k < members.size(); ++k) results[members[k]] = std::move(done.answers[k]);
+    for (const StageTime& t : done.times) {
+      if (t.stage == "decode_image" && tokens > 0) continue;  // decoded once
+      const auto at = std::find_if(out.shared.begin(), out.shared.end(), [&](const StageTime& known) { return known.stage == t.stage; });
+      if (at != out.shared.end()) at->milliseconds += t.milliseconds;
+      else out.shared.push_back(t);
+    }
+  }
+  std::map<std::pair<std::size_t, Index>, std::vector<double>> inks;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    out.rows.push_back(row_of(wanted[i], results[i], inks));
+    out.times.push_back(std::move(results[i].times));
+  }
+  // How differently the questions of one column look at the picture.
+  for (std::size_t i = 0; i < out.rows.size(); ++i) {
+    double sum = 0;
+    Index n = 0;
+    for (std::size_t j = 0; j < out.rows.size(); ++j) {
+      if (wanted[i].column != wanted[j].column || wanted[i].sample->question == wanted[j].sample->question) continue;
+      for (std::size_t p = 0; p < out.rows[i].kept_tokens.size(); ++p) sum += measure::distance(out.rows[i].kept_tokens[p], out.rows[j].kept_tokens[p]);
+      n += static_cast<Index>(out.rows[i].kept_tokens.size());
+    }
+    if (n > 0) out.rows[i].distinctiveness = sum / static_cast<double>(n);
+  }
+  return out;
+}
+
+SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result, std::map<std::pair<std::size_t, Index>, std::vector<double>>& inks) const {
+  const io::Sample& s = *slot.sample;
+  const SweepColumn& c = *slot.column;
+  SweepRow row;
+  row.key = s.id + " " + c.label();
+  row.id = s.id;
+  row.scenario = s.scenario;
+  row.split = s.split;
+  row.kind = s.kind;
+  row.metric = s.metric;
+  row.difficulty = s.difficulty;
+  row.images = s.image_names;
+  row.pipeline = c.pipeline;
+  row.name = c.kind == ColumnKind::downsample ? c.label() : result.pipeline;
+  row.budget = c.budget;
+  row.depth = c.depth;
+  row.seed = c.seed;
+  row.draw = slot.draw;
+  row.question = slot.ask.prompt;
+  row.answers = s.answers;
+  if (slot.ask.generate) {
+    row.prediction = result.text;
+    row.score = (s.metric == "relaxed" ? measure::relaxed_match(result.text, s.answers) : measure::exact_match(result.text, s.answers)) ? 1 : 0;
+  }
+  row.stopped = result.stopped;
+  row.grids = result.grids;
+  row.costs = result.costs;
+  std::vector<Allocation> allocations;
+  using Figures = measure::TokenFigures;
+  constexpr std::optional<double> Figures::*fields[] = {&Figures::recall, &Figures::box_coverage, &Figures::miss, &Figures::mass_in_box, &Figures::auc,
+                                                        &Figures::iou20, &Figures::legibility, &Figures::ink_kept, &Figures::largest_hole};
+  std::map<std::size_t, std::pair<double, Index>> sums;  // over the pictures that have the figure
+  for (std::size_t p = 0; p < result.pictures.size(); ++p) {
+    const Realized& r = result.pictures[p];
+    const ImageView picture = shared_.pictures[p].image.view();
+    row.kept += static_cast<Index>(r.allocation.kept.size());
+    row.clamped = row.clamped || r.allocation.clamped;
+    row.kept_tokens.push_back(r.allocation.kept);
+    const auto [ink, fresh] = inks.try_emplace({p, slot.tokens});
+    if (fresh) ink->second = measure::ink_map(picture, r.allocation.grid);
+    std::vector<float> relevance = r.balanced.relevance;
+    if (c.kind >= ColumnKind::oracle) {  // what it looked at
+      const auto shares = cells::covered_shares(r.allocation.grid, picture.height, picture.width, slot.ask.boxes[p]);
+      relevance.assign(shares.begin(), shares.end());
+    }
+    const Figures f = measure::token_figures(r.allocation, relevance, s.boxes[p], ink->second, picture.height, picture.width,
+                                             static_cast<double>(result.sizes[p].height) / static_cast<double>(picture.height));
+    for (std::size_t k = 0; k < std::size(fields); ++k)
+      if (const auto& value = f.*fields[k]) {
+        sums[k].first += *value;
+        ++sums[k].second;
+      }
+    allocations.push_back(r.allocation);
+  }
+  for (const auto& [k, sum] : sums) row.figures.*fields[k] = sum.first / static_cast<double>(sum.second);
+  row.kept_hash = kept_hash(allocations);
+  return row;
+}
+
+}  // namespace arrcoc

@@ -1,0 +1,139 @@
+// Many questions about one picture: each answer is the one that `answer` gives for it alone.
+#include <doctest/doctest.h>
+
+#include "pipeline/material.hpp"
+#include "engine/demo_engine.hpp"
+#include "registry/errors.hpp"
+
+using namespace arrcoc;
+using namespace arrcoc::tests;
+
+namespace {
+
+AnswerRequest shared_request() {
+  AnswerRequest r;
+  r.pictures.push_back({noise_image(320, 256, 5), "noise", 1.5, {}});
+  r.system = "Be brief.";
+  r.generation.max_new_tokens = 24;
+  r.generation.ignore_eos = true;
+  return r;
+}
+
+Ask ask(std::string prompt, std::string_view pipeline, Index budget = 0, std::uint64_t seed = 0) {
+  Ask a;
+  a.prompt = std::move(prompt);
+  a.stock = pipeline == "stock";
+  if (!a.stock) a.pipeline = preset_pipeline(pipeline);
+  a.budget.tokens = budget;
+  a.seed = seed;
+  return a;
+}
+
+double time_of(const std::vector<StageTime>& times, std::string_view stage) {
+  for (const StageTime& t : times) if (t.stage == stage) return t.milliseconds;
+  return -1;
+}
+
+}  // namespace
+
+TEST_CASE("many answers equal answers one by one, with and without shared beginnings") {
+  ManyRequest m;
+  m.shared = shared_request();
+  for (const char* question : {"What is the total?", "Which shop is this? Name it in full.", "Why?"})
+    for (const char* pipeline : {"stock", "full", "grid", "random", "default", "oracle"}) {
+      m.asks.push_back(ask(question, pipeline, 16, 9));
+      m.asks.back().boxes = {{{0, 0, 40, static_cast<double>(40 + 8 * m.asks.size())}}};
+    }
+  for (const bool share : {true, false}) {
+    m.share_prefix = share;
+    const ManyResult many = demo_engine().answer_many(m);
+    REQUIRE(many.answers.size() == m.asks.size());
+    CHECK(!many.cancelled);
+    CHECK(time_of(many.times, "vision") > 0);
+    CHECK(time_of(many.times, "decode_image") == 1.5);
+    for (std::size_t i = 0; i < m.asks.size(); ++i) {
+      AnswerRequest one = shared_request();
+      one.pictures[0].boxes = m.asks[i].boxes[0];
+      one.prompt = m.asks[i].prompt;
+      one.stock = m.asks[i].stock;
+      one.pipeline = m.asks[i].pipeline;
+      one.budget = m.asks[i].budget;
+      one.seed = m.asks[i].seed;
+      const AnswerResult alone = demo_engine().answer(one), &together = many.answers[i];
+      INFO(alone.pipeline, " ", one.prompt);
+      CHECK(together.tokens == alone.tokens);
+      CHECK(together.text == alone.text);
+      CHECK(together.pipeline == alone.pipeline);
+      CHECK(together.pictures[0].allocation == alone.pictures[0].allocation);
+      CHECK(together.pictures[0].balanced.relevance == alone.pictures[0].balanced.relevance);
+      CHECK(together.cached == alone.cached);
+      CHECK(together.grids == alone.grids);
+      CHECK(together.costs.sequence_length == alone.costs.sequence_length);
+      CHECK(together.costs.deepstack_additions == alone.costs.deepstack_additions);
+      CHECK(together.costs.prefill_flops == alone.costs.prefill_flops);
+      CHECK(together.costs.vision_flops == alone.costs.vision_flops);
+    }
+  }
+}
+
+TEST_CASE("a prompt that keeps fewer tokens than a shared part wants is run whole") {
+  ManyRequest m;
+  m.shared = shared_request();
+  m.shared.system.clear();
+  for (const char* question : {"a", "What is the total?"}) m.asks.push_back(ask(question, "grid", 1));
+  const ManyResult many = demo_engine().answer_many(m);
+  for (std::size_t i = 0; i < 2; ++i) {
+    AnswerRequest one = m.shared;
+    one.prompt = m.asks[i].prompt;
+    one.pipeline = m.asks[i].pipeline;
+    one.budget = m.asks[i].budget;
+    CHECK(demo_engine().answer(one).tokens == many.answers[i].tokens);
+  }
+}
+
+TEST_CASE("levels: a kept token receives those that are left in") {
+  ManyRequest m;
+  m.shared = shared_request();
+  for (const std::uint32_t levels : {all_levels, 0u, 1u, 6u}) {
+    m.asks.push_back(ask("What is the total?", "grid", 16));
+    m.asks.back().levels = levels;
+  }
+  const ManyResult r = demo_engine().answer_many(m);
+  CHECK(r.answers[0].costs.deepstack_additions == 48);
+  CHECK(r.answers[1].costs.deepstack_additions == 0);
+  CHECK(r.answers[2].costs.deepstack_additions == 16);
+  CHECK(r.answers[3].costs.deepstack_additions == 32);
+  for (std::size_t i = 1; i < 4; ++i) {
+    CHECK(r.answers[i].pictures[0].allocation.kept == r.answers[0].pictures[0].allocation.kept);
+    CHECK(r.answers[i].tokens != r.answers[0].tokens);
+  }
+  m.asks = {ask("What?", "stock")};
+  m.asks[0].levels = 1;
+  expect_error(Code::bad_config, "levels", [&] { demo_engine().answer_many(m); });
+}
+
+TEST_CASE("nothing asked: an empty prompt has an answer, and no tower runs where nobody looks") {
+  ManyRequest m;
+  m.shared = shared_request();
+  m.asks = {ask("", "grid", 16)};
+  CHECK(demo_engine().answer_many(m).answers[0].tokens.size() == 24);
+  m.asks[0].generate = false;
+  const ManyResult r = demo_engine().answer_many(m);
+  CHECK(time_of(r.times, "vision") < 0);
+  CHECK(r.answers[0].pictures[0].allocation.kept.size() == 16);
+  CHECK(r.answers[0].costs.deepstack_additions == 48);
+  CHECK(r.answers[0].tokens.empty());
+  m.asks[0] = ask("", "default", 16);  // a zero query
+  m.asks[0].generate = false;
+  CHECK(time_of(demo_engine().answer_many(m).times, "vision") > 0);
+}
+
+TEST_CASE("cancelled between answers and inside one") {
+  ManyRequest m;
+  m.shared = shared_request();
+  for (int i = 0; i < 3; ++i) m.asks.push_back(ask("What is the total?", "grid", 16));
+  Index asked = 0;
+  m.shared.cancelled = [&] { return ++asked > 30; };
+  CHECK(demo_engine().answer_many(m).cancelled);
+  CHECK(asked == 31);
+}

@@ -1,0 +1,86 @@
+#include <doctest/doctest.h>
+
+#include "arrcoc/eigen.hpp"
+#include "arrcoc/registry/builtin.hpp"
+#include "arrcoc/engine/plugin.hpp"
+#include "pipeline/material.hpp"
+#include "registry/errors.hpp"
+
+using namespace arrcoc;
+using namespace arrcoc::tests;
+
+namespace {
+
+using B = EigenBackend;
+
+/// The modules lie beside the test program, in engine/modules.
+std::filesystem::path module(const std::string& name) {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "registry" / "modules" / ("plugin_" + name + ".so");
+}
+
+Registry<B> with(const std::string& name) {
+  Registry<B> r;
+  register_builtin(r);
+  load_plugin(module(name), r);
+  return r;
+}
+
+Outcome run(const Registry<B>& r, const std::string& name, Settings settings = {}) {
+  TinyModel<B> tiny;
+  const TwoPictures t(false);
+  PipelineSpec spec = parse_pipeline_name(name);
+  spec.settings = std::move(settings);
+  return r.make(spec).pipeline.run(tiny.backend, tiny.model, t.pictures, t.prompt, TinyModel<B>::options(2));
+}
+
+}  // namespace
+
+TEST_CASE("a module's scorer runs in a pipeline, with its settings") {
+  const Registry<B> r = with("contrast");
+  const auto plain = run(r, "texture13/plugin_contrast/fixed/top_k/gather").pictures[0].maps;
+  const auto doubled = run(r, "texture13/plugin_contrast/fixed/top_k/gather", {{"scorers.plugin_contrast.gain", "2"}}).pictures[0].maps;
+  REQUIRE(plain.size() == 6);
+  for (std::size_t i = 0; i < 6; ++i) {
+    CHECK(plain[i] > 0);
+    CHECK(doubled[i] == 2 * plain[i]);
+  }
+  const auto made = r.make(parse_pipeline_name("texture13/information+plugin_contrast/fixed/top_k/gather"));
+  CHECK(std::find(made.settings.begin(), made.settings.end(), ConfigField{"scorers.plugin_contrast.gain", "float", "1"}) != made.settings.end());
+  CHECK(made.pipeline.needs().evidence == Need::textures);
+}
+
+TEST_CASE("a module's balancer and allocator run in a pipeline") {
+  const Registry<B> r = with("none");
+  const auto up = run(r, "texture13/information/upside_down/top_k/gather").pictures[0];
+  for (std::size_t i = 0; i < 6; ++i) CHECK(up.balanced.relevance[i] == -up.maps[i]);
+  const auto last = run(r, "none/none/flat/last/gather").pictures[0].allocation;
+  CHECK(last.kept == std::vector<Index>{4, 5});
+  CHECK(last.depth == std::vector<std::uint32_t>{1, 1});
+  CHECK(last.why[0] == Provenance{Cause::score, 1, 4.f});
+  CHECK(last.why[1] == Provenance{Cause::score, 0, 5.f});
+}
+
+TEST_CASE("what a module gets wrong is an error, with its own words") {
+  const Registry<B> r = with("none");
+  const std::string name = "none/none/flat/last/gather";
+  expect_error(Code::bad_stage_output, "told to fail", [&] { run(r, name, {{"allocator.fail", "1"}}); });
+  expect_error(Code::bad_stage_output, "without a word", [&] { run(r, name, {{"allocator.fail", "2"}}); });
+  expect_error(Code::bad_stage_output, "ascending", [&] { run(r, name, {{"allocator.fail", "3"}}); });
+  expect_error(Code::bad_stage_output, "expected 1..6, got 0", [&] { run(r, name, {{"allocator.fail", "4"}}); });
+  expect_error(Code::bad_config, "allocator.fail: expected a finite number", [&] { run(r, name, {{"allocator.fail", "x"}}); });
+  expect_error(Code::unknown_setting, "nearest: allocator.fail", [&] { run(r, name, {{"allocator.fial", "1"}}); });
+}
+
+TEST_CASE("modules that break a rule of the edge are refused") {
+  expect_error(Code::bad_plugin, "ABI: expected 1, got 2", [] { with("abi"); });
+  expect_error(Code::bad_plugin, "table size", [] { with("size"); });
+  expect_error(Code::bad_plugin, "build id: expected 'arrcoc-plugin 1, 64-bit', got 'arrcoc-plugin 0'", [] { with("build_id"); });
+  expect_error(Code::bad_plugin, "arrcoc_plugin_entry", [] { with("entry"); });
+  expect_error(Code::bad_plugin, "no name", [] { with("nameless"); });
+  expect_error(Code::bad_plugin, "evidence", [] { with("evidence"); });
+  expect_error(Code::file_missing, "no such file", [] { with("absent"); });
+  Registry<B> r;
+  expect_error(Code::bad_plugin, "cannot be loaded", [&] { load_plugin("/proc/self/exe", r); });
+  load_plugin(module("contrast"), r);
+  expect_error(Code::duplicate_name, "scorer 'plugin_contrast'", [&] { load_plugin(module("contrast"), r); });
+}

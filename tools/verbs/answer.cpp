@@ -1,0 +1,163 @@
+#include <chrono>
+#include <cstdio>
+
+#include "arrcoc/io/atomic_file.hpp"
+#include "arrcoc/engine/result_json.hpp"
+#include "question.hpp"
+
+namespace arrcoc::tools {
+namespace {
+
+struct AnswerFlags : QuestionFlags {
+  bool compare = false, no_stream = false;
+};
+
+double total(const AnswerResult& r) {
+  double ms = 0;
+  for (const StageTime& t : r.times) ms += t.milliseconds;
+  return ms;
+}
+
+/// 1234567 -> "1.23 M"
+std::string amount(double x) {
+  constexpr const char* units[] = {"", " k", " M", " G", " T", " P"};
+  std::size_t u = 0;
+  while (x >= 999.5 && u + 1 < std::size(units)) { x /= 1000; ++u; }
+  char text[32];
+  std::snprintf(text, sizeof text, x < 10 && u > 0 ? "%.2f%s" : x < 100 && u > 0 ? "%.1f%s" : "%.0f%s", x, units[u]);
+  return text;
+}
+
+void tell_kept(const AnswerRequest& q, const AnswerResult& r) {
+  for (std::size_t i = 0; i < r.pictures.size(); ++i) {
+    const Allocation& a = r.pictures[i].allocation;
+    const auto n = static_cast<long long>(a.grid.count()), k = static_cast<long long>(a.kept.size());
+    std::fprintf(stderr, "%s: kept %lld of %lld tokens (%lld x %lld grid)", q.pictures[i].name.c_str(), k, n, static_cast<long long>(a.grid.rows), static_cast<long long>(a.grid.cols));
+    if (k == n && !q.stock && (q.budget.tokens >= a.grid.count() || a.clamped)) std::fprintf(stderr, "; this image has %lld tokens: nothing to prune", n);
+    std::fputc('\n', stderr);
+  }
+}
+
+void tell_costs(const AnswerResult& r, double load_ms) {
+  std::fprintf(stderr, "\n%-28s %12s\n", "stage", "ms");
+  if (load_ms > 0) std::fprintf(stderr, "%-28s %12.1f\n", "load model", load_ms);
+  for (const StageTime& t : r.times) std::fprintf(stderr, "%-28s %12.1f\n", t.stage.c_str(), t.milliseconds);
+  const Costs& c = r.costs;
+  const auto row = [](const char* name, const std::string& value) { std::fprintf(stderr, "%-28s %12s\n", name, value.c_str()); };
+  const auto pair = [](Index before, Index after) { return before == after ? std::to_string(after) : std::to_string(before) + " -> " + std::to_string(after); };
+  std::fputc('\n', stderr);
+  row("visual tokens", pair(c.visual_tokens_before, c.visual_tokens_after));
+  row("sequence length", pair(c.sequence_length_before, c.sequence_length));
+  row("DeepStack additions", std::to_string(c.deepstack_additions));
+  row("vision FLOPs", amount(c.vision_flops));
+  row("merger FLOPs", amount(c.merger_flops));
+  row("prefill FLOPs", amount(c.prefill_flops));
+  row("decode FLOPs per token", amount(c.decode_flops_per_token));
+  row("KV bytes", amount(c.kv_bytes));
+  row("peak memory bytes", amount(peak_memory_bytes()));
+  row("effective tokens (legacy)", std::to_string(c.legacy_effective_tokens));
+}
+
+void tell_comparison(const AnswerResult& r, const AnswerResult& b) {
+  std::fprintf(stderr, "\n%-28s %16s %16s\n", "", "this pipeline", "stock");
+  const auto row = [](const char* name, double mine, double theirs) { std::fprintf(stderr, "%-28s %16.1f %16.1f\n", name, mine, theirs); };
+  const auto count = [](const char* name, Index mine, Index theirs) { std::fprintf(stderr, "%-28s %16lld %16lld\n", name, static_cast<long long>(mine), static_cast<long long>(theirs)); };
+  count("visual tokens", r.costs.visual_tokens_after, b.costs.visual_tokens_after);
+  count("sequence length", r.costs.sequence_length, b.costs.sequence_length);
+  count("answer tokens", static_cast<Index>(r.tokens.size()), static_cast<Index>(b.tokens.size()));
+  const auto time = [](const AnswerResult& a, std::string_view stage) { for (const auto& t : a.times) if (t.stage == stage) return t.milliseconds; return 0.0; };
+  for (const char* stage : {"vision", "prefill", "decode"}) row((std::string(stage) + " ms").c_str(), time(r, stage), time(b, stage));
+  row("all stages ms", total(r), total(b));
+  std::fprintf(stderr, "stock answer%s: %s\n", r.tokens == b.tokens ? " (the same tokens)" : "", b.text.c_str());
+}
+
+/// A model of fewer bytes answers in less time than its first answer takes to touch fresh memory: a comparison would be of that.
+constexpr Index warm_up_below = Index{64} << 20;
+
+int run_answer(AnswerFlags& f, const Command& command) {
+  Question q = read_question(f, command);
+  AnswerRequest& r = q.request;
+  Progress progress(f.quiet);
+  progress.stage("loading the model");
+  const auto start = std::chrono::steady_clock::now();
+  const std::unique_ptr<Engine> engine = open_engine(f);
+  ResultNotes notes;
+  notes.load_milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  size_in_tokens(f, engine->model(), r);
+
+  const bool json_out = f.json && (f.json->empty() || *f.json == "-");
+  const bool stream = !json_out && !f.no_stream;
+  std::vector<std::pair<std::string, HostTensor>> arrays;
+  if (!f.dump.empty()) r.dump = [&](std::string_view name, const HostTensor& t) { arrays.emplace_back(name, t); };
+  r.on_stage = [&](std::string_view what) { progress.stage(std::string(what)); };
+  bool broken = false;
+  r.on_text = [&](std::string_view piece) {
+    progress.stop();
+    if (!stream) return true;
+    broken = std::fwrite(piece.data(), 1, piece.size(), stdout) != piece.size() || std::fflush(stdout) != 0;
+    return !broken;
+  };
+  if (f.compare && engine->model().weight_bytes < warm_up_below) {
+    AnswerRequest warm = r;
+    warm.dump = nullptr;
+    warm.on_text = nullptr;
+    engine->answer(warm);
+  }
+  const AnswerResult result = engine->answer(r);
+  progress.stop();
+  if (stream && !broken) broken = std::fputc('\n', stdout) == EOF || std::fflush(stdout) != 0;
+  require_that(!broken, Code::bad_output, "answer", "stdout: cannot be written");
+  if (!json_out && !stream) require_that(std::fwrite(result.text.data(), 1, result.text.size(), stdout) == result.text.size() && std::fputc('\n', stdout) != EOF && std::fflush(stdout) == 0,
+                                         Code::bad_output, "answer", "stdout: cannot be written");
+
+  AnswerResult baseline;
+  if (f.compare) {
+    AnswerRequest stock = r;
+    stock.stock = true;
+    stock.dump = nullptr;
+    stock.on_text = nullptr;
+    Progress again(f.quiet);
+    stock.on_stage = [&](std::string_view what) { again.stage("stock: " + std::string(what)); };
+    baseline = engine->answer(stock);
+    notes.baseline = &baseline;
+  }
+
+  const Writing writing;
+  notes.config = resolved_config(q, result.settings);
+  notes.peak_memory_bytes = peak_memory_bytes();
+  if (!f.heatmap.empty()) notes.heatmaps = write_heatmaps(f.heatmap, r.pictures, result.pictures);
+  if (!f.dump.empty()) {
+    write_arrays(f.dump, arrays);
+    notes.dump = f.dump;
+  }
+  if (f.json) io::write_file(json_out ? "-" : *f.json, result_json(engine->model(), r, result, notes));
+  if (f.quiet) return 0;
+  if (engine->model().untrained) std::fputs("the model's weights are random: the answer means nothing\n", stderr);
+  tell_kept(r, result);
+  tell_costs(result, notes.load_milliseconds);
+  if (f.compare) tell_comparison(result, baseline);
+  for (const auto& name : notes.heatmaps) std::fprintf(stderr, "heatmap: %s\n", name.c_str());
+  return 0;
+}
+
+}  // namespace
+
+void add_answer(CLI::App& app, Command& command) {
+  CLI::App* verb = app.add_subcommand("answer", "image + question -> answer, kept tokens, heatmap, costs");
+  auto f = std::make_shared<AnswerFlags>();
+  add_question_flags(*verb, *f, command);
+  const char* group = "Generation";
+  verb->add_option("-n,--max-new-tokens", f->run.max_new_tokens, "at most so many tokens")->group(group);
+  verb->add_flag("--sample", f->run.sample, "draw with the model's generation_config (default: greedy)")->group(group);
+  verb->add_option("--temperature", f->run.temperature, "implies --sample; 0 is greedy")->group(group);
+  verb->add_option("--top-k", f->run.top_k, "implies --sample; 0 is off")->group(group);
+  verb->add_option("--top-p", f->run.top_p, "implies --sample; in (0, 1]")->group(group);
+  verb->add_option("--repetition-penalty", f->run.repetition_penalty, "1 is off; greedy takes it too")->group(group);
+  verb->add_flag("--ignore-eos", f->run.ignore_eos, "do not stop at the model's stop tokens")->group(group);
+  verb->add_option("--force-ids", f->force_ids, "token ids (.npy) fed back instead of the chosen ones")->group(group);
+  verb->add_flag("--compare", f->compare, "run the stock model beside it")->group("Output");
+  verb->add_flag("--no-stream", f->no_stream, "print the answer when it is complete")->group("Output");
+  verb->callback([f, &command] { command.run = [f, &command] { return run_answer(*f, command); }; });
+}
+
+}  // namespace arrcoc::tools

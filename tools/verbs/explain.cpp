@@ -1,0 +1,63 @@
+#include <memory>
+
+#include "arrcoc/io/atomic_file.hpp"
+#include "arrcoc/engine/engine.hpp"
+#include "verbs.hpp"
+
+namespace arrcoc::tools {
+namespace {
+
+struct ExplainFlags {
+  std::string name;
+  std::vector<std::string> plugins;
+};
+
+std::string flag_prefix(const Entry& e) { return e.kind == Kind::scorer ? "scorers." + e.name : std::string(name_of(e.kind)); }
+
+std::string explained(const Entry& e) {
+  std::string text = std::string(name_of(e.kind)) + " '" + e.name + "': " + e.about.summary + "\n";
+  const auto line = [&](std::string_view what, const std::string& value) {
+    if (!value.empty()) text += "  " + std::string(what) + std::string(what.size() < 10 ? 10 - what.size() : 1, ' ') + value + "\n";
+  };
+  line("phase", std::string(name_of(e.needs.phase)));
+  line("needs", needs_text(e.needs.evidence));
+  if (e.spend) line("spends", std::string(name_of(*e.spend)));
+  line("cost", e.about.cost);
+  line("source", e.about.source);
+  std::string seeds;
+  for (const auto& s : e.about.seeds) seeds += (seeds.empty() ? "" : ", ") + s;
+  line("realises", seeds);
+  line("fault", e.reproduces_fault);
+  for (const ConfigField& f : e.settings) text += "  --" + flag_prefix(e) + "." + f.path + "=" + f.value + "   (" + f.type + ")\n";
+  return text;
+}
+
+int run_explain(const ExplainFlags& f) {
+  std::string text, all;
+  std::vector<std::string> known;
+  for (const Preset& p : presets) {
+    known.emplace_back(p.name);
+    if (p.name == f.name) text += "pipeline '" + f.name + "': " + std::string(p.summary) + "\n  " + std::string(p.pipeline) + "\n";
+  }
+  for (const Entry& e : list_strategies({f.plugins.begin(), f.plugins.end()})) {
+    known.push_back(e.name);
+    if (e.name == f.name) text += explained(e);
+  }
+  for (const auto& k : known) all += (all.empty() ? "" : ", ") + k;
+  require_that(!text.empty(), Code::unknown_strategy, "explain",
+               [&] { return "nothing is named '" + f.name + "'" + nearest_names(f.name, known) + "; known: " + all; });
+  io::write_file("-", text);
+  return 0;
+}
+
+}  // namespace
+
+void add_explain(CLI::App& app, Command& command) {
+  CLI::App* verb = app.add_subcommand("explain", "one strategy's settings, source and cost");
+  auto f = std::make_shared<ExplainFlags>();
+  verb->add_option("name", f->name, "a strategy or a preset pipeline")->required();
+  verb->add_option("--plugin", f->plugins, "a shared module with strategies; repeatable")->allow_extra_args(false);
+  verb->callback([f, &command] { command.run = [f] { return run_explain(*f); }; });
+}
+
+}  // namespace arrcoc::tools
