@@ -39,11 +39,16 @@ void bytes_and_size(benchmark::State& state, Index height, Index width) {
 
 void resize(benchmark::State& state, qwen3vl::Resize kind) {
   const Image in = picture(state.range(0), state.range(1));
-  for (auto _ : state) benchmark::DoNotOptimize(qwen3vl::resize_bicubic(in.view(), state.range(2), state.range(3), kind).rgb.data());
+  for (auto _ : state)
+    benchmark::DoNotOptimize(qwen3vl::resize_bicubic(in.view(), state.range(2), state.range(3), kind).rgb.data());
   bytes_and_size(state, in.height, in.width);
 }
 void sizes(benchmark::internal::Benchmark* b) {
-  b->Args({2160, 3840, 1024, 1824})->Args({2160, 3840, 576, 1024})->Args({3024, 4032, 3008, 4032})->Args({480, 640, 1024, 1376})->Unit(benchmark::kMillisecond);
+  b->Args({2160, 3840, 1024, 1824})
+      ->Args({2160, 3840, 576, 1024})
+      ->Args({3024, 4032, 3008, 4032})
+      ->Args({480, 640, 1024, 1376})
+      ->Unit(benchmark::kMillisecond);
 }
 BENCHMARK_CAPTURE(resize, torchvision, qwen3vl::Resize::torchvision)->Apply(sizes);
 BENCHMARK_CAPTURE(resize, pillow, qwen3vl::Resize::pillow)->Apply(sizes);
@@ -64,7 +69,8 @@ BENCHMARK(patchify)->Arg(256)->Arg(512)->Arg(1024)->Arg(2048)->Unit(benchmark::k
 void decode(benchmark::State& state, bool jpeg) {
   const Image in = picture(state.range(0), state.range(1));
   const std::string bytes = jpeg ? io::encode_jpeg(in.view(), 85) : io::encode_png(in.view());
-  for (auto _ : state) benchmark::DoNotOptimize(io::decode_image(std::as_bytes(std::span(bytes)), {}, "bench").rgb.data());
+  for (auto _ : state)
+    benchmark::DoNotOptimize(io::decode_image(std::as_bytes(std::span(bytes)), {}, "bench").rgb.data());
   bytes_and_size(state, in.height, in.width);
 }
 BENCHMARK_CAPTURE(decode, png, false)->Args({1024, 768})->Args({2160, 3840})->Unit(benchmark::kMillisecond);

@@ -1,5 +1,6 @@
-// Every kernel of the contract on eigen, shapes swept (those of Qwen3-VL 2B among them). FLOP/s count a multiply and an add as two;
-// bytes/s count each operand once. Wall time, because the kernels run on threads. --benchmark_filter picks kernels.
+// Every kernel of the contract on eigen, shapes swept (those of Qwen3-VL 2B among them). FLOP/s count a multiply and an
+// add as two; bytes/s count each operand once. Wall time, because the kernels run on threads. --benchmark_filter picks
+// kernels.
 #include <benchmark/benchmark.h>
 
 #include <cmath>
@@ -35,7 +36,8 @@ B::Weight vector(Index n) { return backend().import_weight(host_tensor(values(n,
 void count(benchmark::State& s, double flops, double bytes) {
   const auto n = static_cast<double>(s.iterations());
   if (flops > 0) s.counters["FLOP/s"] = benchmark::Counter(flops * n, benchmark::Counter::kIsRate);
-  if (bytes > 0) s.counters["B/s"] = benchmark::Counter(bytes * n, benchmark::Counter::kIsRate, benchmark::Counter::kIs1024);
+  if (bytes > 0)
+    s.counters["B/s"] = benchmark::Counter(bytes * n, benchmark::Counter::kIsRate, benchmark::Counter::kIs1024);
 }
 
 void linear(benchmark::State& s, DType type) {
@@ -44,7 +46,8 @@ void linear(benchmark::State& s, DType type) {
   const auto w = weight(out, in, type);
   const auto bias = vector(out);
   for (auto _ : s) benchmark::DoNotOptimize(backend().linear(x, w, bias));
-  count(s, 2.0 * static_cast<double>(rows * in * out), static_cast<double>(out * in * size_of(type) + 4 * rows * (in + out)));
+  count(s, 2.0 * static_cast<double>(rows * in * out),
+        static_cast<double>(out * in * size_of(type) + 4 * rows * (in + out)));
   s.SetComplexityN(rows);
 }
 void matmul(benchmark::State& s, bool transpose) {
@@ -64,7 +67,8 @@ void attention(benchmark::State& s, bool causal, bool received) {
   spec.causal = causal;
   spec.causal_offset = cached;
   spec.want_received = received;
-  const auto q = tensor(rows, spec.heads * d), k = tensor(rows + cached, spec.kv_heads * d, 2), v = tensor(rows + cached, spec.kv_heads * d, 3);
+  const auto q = tensor(rows, spec.heads * d), k = tensor(rows + cached, spec.kv_heads * d, 2),
+             v = tensor(rows + cached, spec.kv_heads * d, 3);
   for (auto _ : s) benchmark::DoNotOptimize(backend().attention(q, k, v, spec).out);
   const auto pairs = static_cast<double>(causal ? rows * cached + rows * (rows + 1) / 2 : rows * (rows + cached));
   count(s, 4.0 * pairs * static_cast<double>(spec.heads * d), 0);
@@ -126,7 +130,8 @@ void rows_kernel(benchmark::State& s, double operands, F f) {
 
 template <class F>
 void add_rows_kernel(const std::string& name, double operands, F f) {
-  auto* b = benchmark::RegisterBenchmark(("eigen/" + name).c_str(), [=](benchmark::State& s) { rows_kernel(s, operands, f); });
+  auto* b = benchmark::RegisterBenchmark(("eigen/" + name).c_str(),
+                                         [=](benchmark::State& s) { rows_kernel(s, operands, f); });
   for (const Index rows : {1, 256, 1024, 4096}) b->Args({rows, 2048});
   b->UseRealTime()->Complexity(benchmark::oN);
 }
@@ -134,29 +139,75 @@ void add_rows_kernel(const std::string& name, double operands, F f) {
 void register_all() {
   for (const auto& [type, name] : {std::pair{DType::f32, "f32"}, {DType::bf16, "bf16"}}) {
     const DType t = type;
-    auto* b = benchmark::RegisterBenchmark((std::string("eigen/linear_") + name).c_str(), [t](benchmark::State& s) { linear(s, t); });
+    auto* b = benchmark::RegisterBenchmark((std::string("eigen/linear_") + name).c_str(),
+                                           [t](benchmark::State& s) { linear(s, t); });
     for (const Index rows : {1, 8, 64, 298, 1066}) b->Args({rows, 2048, 6144});
     b->UseRealTime()->Unit(benchmark::kMillisecond)->Complexity(benchmark::oN);
-    auto* vision = benchmark::RegisterBenchmark((std::string("eigen/linear_vision_") + name).c_str(), [t](benchmark::State& s) { linear(s, t); });
-    vision->Args({1024, 1024, 4096})->Args({4096, 128, 384})->Args({4096, 1536, 1024})->UseRealTime()->Unit(benchmark::kMillisecond);
+    auto* vision = benchmark::RegisterBenchmark((std::string("eigen/linear_vision_") + name).c_str(),
+                                                [t](benchmark::State& s) { linear(s, t); });
+    vision->Args({1024, 1024, 4096})
+        ->Args({4096, 128, 384})
+        ->Args({4096, 1536, 1024})
+        ->UseRealTime()
+        ->Unit(benchmark::kMillisecond);
   }
   for (const bool transpose : {false, true})
-    benchmark::RegisterBenchmark(transpose ? "eigen/matmul_transposed" : "eigen/matmul", [=](benchmark::State& s) { matmul(s, transpose); })
-        ->RangeMultiplier(2)->Range(64, 1024)->UseRealTime()->Complexity(benchmark::oNCubed);
+    benchmark::RegisterBenchmark(transpose ? "eigen/matmul_transposed" : "eigen/matmul",
+                                 [=](benchmark::State& s) { matmul(s, transpose); })
+        ->RangeMultiplier(2)
+        ->Range(64, 1024)
+        ->UseRealTime()
+        ->Complexity(benchmark::oNCubed);
   benchmark::RegisterBenchmark("eigen/attention_vision", [](benchmark::State& s) { attention(s, false, false); })
-      ->Args({256, 0, 16, 16, 64})->Args({1024, 0, 16, 16, 64})->Args({4096, 0, 16, 16, 64})->UseRealTime()->Unit(benchmark::kMillisecond)->Complexity(benchmark::oNSquared);
-  benchmark::RegisterBenchmark("eigen/attention_vision_received", [](benchmark::State& s) { attention(s, false, true); })
-      ->Args({256, 0, 16, 16, 64})->Args({1024, 0, 16, 16, 64})->UseRealTime()->Unit(benchmark::kMillisecond);
+      ->Args({256, 0, 16, 16, 64})
+      ->Args({1024, 0, 16, 16, 64})
+      ->Args({4096, 0, 16, 16, 64})
+      ->UseRealTime()
+      ->Unit(benchmark::kMillisecond)
+      ->Complexity(benchmark::oNSquared);
+  benchmark::RegisterBenchmark("eigen/attention_vision_received",
+                               [](benchmark::State& s) { attention(s, false, true); })
+      ->Args({256, 0, 16, 16, 64})
+      ->Args({1024, 0, 16, 16, 64})
+      ->UseRealTime()
+      ->Unit(benchmark::kMillisecond);
   benchmark::RegisterBenchmark("eigen/attention_prefill", [](benchmark::State& s) { attention(s, true, false); })
-      ->Args({298, 0, 16, 8, 128})->Args({1066, 0, 16, 8, 128})->Args({2132, 0, 16, 8, 128})->UseRealTime()->Unit(benchmark::kMillisecond)->Complexity(benchmark::oNSquared);
+      ->Args({298, 0, 16, 8, 128})
+      ->Args({1066, 0, 16, 8, 128})
+      ->Args({2132, 0, 16, 8, 128})
+      ->UseRealTime()
+      ->Unit(benchmark::kMillisecond)
+      ->Complexity(benchmark::oNSquared);
   benchmark::RegisterBenchmark("eigen/attention_decode", [](benchmark::State& s) { attention(s, true, false); })
-      ->Args({1, 298, 16, 8, 128})->Args({1, 1066, 16, 8, 128})->Args({1, 8192, 16, 8, 128})->UseRealTime();
-  benchmark::RegisterBenchmark("eigen/cache_append", cache_append)->RangeMultiplier(4)->Range(64, 4096)->UseRealTime()->Complexity(benchmark::oN);
-  benchmark::RegisterBenchmark("eigen/conv2d", conv2d)->Args({16, 64, 64})->Args({32, 64, 64})->Args({64, 64, 64})->UseRealTime()->Complexity(benchmark::oN);
-  benchmark::RegisterBenchmark("eigen/avg_pool", avg_pool)->Args({16, 1024})->Args({32, 1024})->Args({64, 1024})->UseRealTime()->Complexity(benchmark::oN);
+      ->Args({1, 298, 16, 8, 128})
+      ->Args({1, 1066, 16, 8, 128})
+      ->Args({1, 8192, 16, 8, 128})
+      ->UseRealTime();
+  benchmark::RegisterBenchmark("eigen/cache_append", cache_append)
+      ->RangeMultiplier(4)
+      ->Range(64, 4096)
+      ->UseRealTime()
+      ->Complexity(benchmark::oN);
+  benchmark::RegisterBenchmark("eigen/conv2d", conv2d)
+      ->Args({16, 64, 64})
+      ->Args({32, 64, 64})
+      ->Args({64, 64, 64})
+      ->UseRealTime()
+      ->Complexity(benchmark::oN);
+  benchmark::RegisterBenchmark("eigen/avg_pool", avg_pool)
+      ->Args({16, 1024})
+      ->Args({32, 1024})
+      ->Args({64, 1024})
+      ->UseRealTime()
+      ->Complexity(benchmark::oN);
   for (const bool bag : {false, true})
-    benchmark::RegisterBenchmark(bag ? "eigen/embedding_bag" : "eigen/embedding", [=](benchmark::State& s) { embedding(s, bag); })
-        ->Args({256, 1024})->Args({1024, 1024})->Args({4096, 1024})->UseRealTime()->Complexity(benchmark::oN);
+    benchmark::RegisterBenchmark(bag ? "eigen/embedding_bag" : "eigen/embedding",
+                                 [=](benchmark::State& s) { embedding(s, bag); })
+        ->Args({256, 1024})
+        ->Args({1024, 1024})
+        ->Args({4096, 1024})
+        ->UseRealTime()
+        ->Complexity(benchmark::oN);
 
   using T = B::Tensor;
   const auto w = vector(2048);
@@ -177,7 +228,9 @@ void register_all() {
   add_rows_kernel("sum_cols", 1, [](const T& x, const T&) { return backend().sum_cols(x); });
   add_rows_kernel("max_cols", 1, [](const T& x, const T&) { return backend().max_cols(x); });
   add_rows_kernel("concat_rows", 4, [](const T& x, const T& y) { return backend().concat_rows({x, y}); });
-  add_rows_kernel("slice_reshape", 0, [](const T& x, const T&) { return backend().reshape(backend().slice_rows(x, 0, x.rows()), x.rows() * 16, 128); });
+  add_rows_kernel("slice_reshape", 0, [](const T& x, const T&) {
+    return backend().reshape(backend().slice_rows(x, 0, x.rows()), x.rows() * 16, 128);
+  });
   add_rows_kernel("to_host", 2, [](const T& x, const T&) { return backend().to_host(x); });
   add_rows_kernel("rope", 2, [](const T& x, const T& y) {
     const auto angles = backend().slice_cols(y, 0, 64);
@@ -188,9 +241,14 @@ void register_all() {
     for (Index i = 0; i < n; i += 2) idx.push_back(i);
     return idx;
   };
-  add_rows_kernel("gather_rows", 1, [=](const T& x, const T&) { return backend().gather_rows(x, every_other(x.rows())); });
-  add_rows_kernel("scatter_rows", 3, [=](const T& x, const T& y) { return backend().scatter_rows(x, every_other(x.rows()), backend().slice_rows(y, 0, (x.rows() + 1) / 2)); });
-  add_rows_kernel("scatter_add_rows", 3, [=](const T& x, const T& y) { return backend().scatter_add_rows(x, every_other(x.rows()), backend().slice_rows(y, 0, (x.rows() + 1) / 2)); });
+  add_rows_kernel("gather_rows", 1,
+                  [=](const T& x, const T&) { return backend().gather_rows(x, every_other(x.rows())); });
+  add_rows_kernel("scatter_rows", 3, [=](const T& x, const T& y) {
+    return backend().scatter_rows(x, every_other(x.rows()), backend().slice_rows(y, 0, (x.rows() + 1) / 2));
+  });
+  add_rows_kernel("scatter_add_rows", 3, [=](const T& x, const T& y) {
+    return backend().scatter_add_rows(x, every_other(x.rows()), backend().slice_rows(y, 0, (x.rows() + 1) / 2));
+  });
   benchmark::RegisterBenchmark("eigen/parallel_for", [](benchmark::State& s) {
     for (auto _ : s) backend().parallel_for(64, 1, [](Index begin, Index) { benchmark::DoNotOptimize(begin); });
   })->UseRealTime();

@@ -1,6 +1,8 @@
-// Host-plane strategies, names = registry names, N (tokens) swept on square pictures of 32 px a token, with the plain loops beside them.
-//   loops/*    the same channels as nested loops over cells and pixels in double precision (checked equal to 5e-6 before timing)
-//   decision/* texture -> scores -> relevance -> allocation, a quarter of the tokens kept, as SELECT decides without a model
+// Host-plane strategies, names = registry names, N (tokens) swept on square pictures of 32 px a token, with the plain
+// loops beside them.
+//   loops/*    the same channels as nested loops over cells and pixels in double precision (checked equal to 5e-6
+//   before timing) decision/* texture -> scores -> relevance -> allocation, a quarter of the tokens kept, as SELECT
+//   decides without a model
 // Complexity: textures and the decision in pixels (N * 1024), everything else in N.
 #include <benchmark/benchmark.h>
 
@@ -14,8 +16,8 @@
 #include "arrcoc/allocators/control/grid2d.hpp"
 #include "arrcoc/allocators/control/oracle.hpp"
 #include "arrcoc/allocators/control/random.hpp"
-#include "arrcoc/allocators/select/top_k.hpp"
 #include "arrcoc/allocators/control/uniform.hpp"
+#include "arrcoc/allocators/select/top_k.hpp"
 #include "arrcoc/balancers/fixed.hpp"
 #include "arrcoc/balancers/tension.hpp"
 #include "arrcoc/scorers/pixels/contrast.hpp"
@@ -40,7 +42,10 @@ struct Setting {
     for (Index y = 0; y < image.height; ++y)
       for (Index x = 0; x < image.width; ++x) {
         const bool ink = x < image.width / 2 && (y / 5) % 3 == 1 && ((x * 7 + y / 3) / 4) % 3 == 0;
-        for (Index c = 0; c < 3; ++c) image.row(y)[3 * x + c] = std::uint8_t(ink ? 20 + 20 * c : x < image.width / 2 ? 240 : 60 + 40 * c + Index(rng.below(70)));
+        for (Index c = 0; c < 3; ++c)
+          image.row(y)[3 * x + c] = std::uint8_t(ink                   ? 20 + 20 * c
+                                                 : x < image.width / 2 ? 240
+                                                                       : 60 + 40 * c + Index(rng.below(70)));
       }
     textures = Texture13{}.generate(image.view(), grid);
     evidence.grid = grid;
@@ -73,19 +78,40 @@ void sweep(benchmark::State& state, const std::function<void(const Setting&)>& b
   const Setting& s = Setting::of(state.range(0));
   for (auto _ : state) body(s);
   state.SetComplexityN(state.range(0) * per_token);
-  state.counters["time_per_token"] = benchmark::Counter(double(state.range(0)), benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert, benchmark::Counter::kIs1000);
+  state.counters["time_per_token"] = benchmark::Counter(
+      double(state.range(0)), benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert,
+      benchmark::Counter::kIs1000);
 }
-void add(const std::string& name, std::function<void(const Setting&)> body, Index per_token, Index limit = 16384, benchmark::BigO cost = benchmark::oN) {
+void add(const std::string& name, std::function<void(const Setting&)> body, Index per_token, Index limit = 16384,
+         benchmark::BigO cost = benchmark::oN) {
   benchmark::RegisterBenchmark(name.c_str(), [body, per_token](benchmark::State& s) { sweep(s, body, per_token); })
-      ->ArgName("tokens")->RangeMultiplier(4)->Range(64, limit)->Complexity(cost)->Unit(benchmark::kMicrosecond);
+      ->ArgName("tokens")
+      ->RangeMultiplier(4)
+      ->Range(64, limit)
+      ->Complexity(cost)
+      ->Unit(benchmark::kMicrosecond);
 }
 template <class S>
-void add_scorer() { add("scorer/" + std::string(S::name), [](const Setting& s) { benchmark::DoNotOptimize(S{}.score(s.evidence)); }, 1); }
+void add_scorer() {
+  add(
+      "scorer/" + std::string(S::name), [](const Setting& s) { benchmark::DoNotOptimize(S{}.score(s.evidence)); }, 1);
+}
 template <class L>
-void add_balancer() { add("balancer/" + std::string(L::name), [](const Setting& s) { benchmark::DoNotOptimize(L{}.balance(s.maps, s.evidence)); }, 1, 16384, L::name == "tension" ? benchmark::oNLogN : benchmark::oN); }
+void add_balancer() {
+  add(
+      "balancer/" + std::string(L::name),
+      [](const Setting& s) { benchmark::DoNotOptimize(L{}.balance(s.maps, s.evidence)); }, 1, 16384,
+      L::name == "tension" ? benchmark::oNLogN : benchmark::oN);
+}
 template <class A>
 void add_allocator() {
-  add("allocator/" + std::string(A::name), [](const Setting& s) { Rng rng(1); benchmark::DoNotOptimize(A{}.allocate(s.relevance, s.evidence, Budget{}, rng)); }, 1);
+  add(
+      "allocator/" + std::string(A::name),
+      [](const Setting& s) {
+        Rng rng(1);
+        benchmark::DoNotOptimize(A{}.allocate(s.relevance, s.evidence, Budget{}, rng));
+      },
+      1);
 }
 
 Allocation decide(const Setting& s) {
@@ -119,8 +145,12 @@ int main(int argc, char** argv) {
     return 1;
   }
   benchmark::AddCustomContext("loops_equal_texture13", "yes");
-  add("texture/texture13", [](const Setting& s) { benchmark::DoNotOptimize(Texture13{}.generate(s.image.view(), s.grid)); }, 1024);
-  add("loops/texture12", [](const Setting& s) { benchmark::DoNotOptimize(naive::texture12(s.image.view(), s.grid)); }, 1024, 1024);
+  add(
+      "texture/texture13",
+      [](const Setting& s) { benchmark::DoNotOptimize(Texture13{}.generate(s.image.view(), s.grid)); }, 1024);
+  add(
+      "loops/texture12", [](const Setting& s) { benchmark::DoNotOptimize(naive::texture12(s.image.view(), s.grid)); },
+      1024, 1024);
   add_scorer<InformationScorer>();
   add_scorer<PerspectivalScorer>();
   add_scorer<ContrastScorer>();
@@ -134,6 +164,8 @@ int main(int argc, char** argv) {
   add_allocator<CentreAllocator>();
   add_allocator<OracleAllocator>();
   add_allocator<FullAllocator>();
-  add("decision/texture13/information+perspectival+given/tension/top_k", [](const Setting& s) { benchmark::DoNotOptimize(decide(s)); }, 1024);
+  add(
+      "decision/texture13/information+perspectival+given/tension/top_k",
+      [](const Setting& s) { benchmark::DoNotOptimize(decide(s)); }, 1024);
   benchmark::RunSpecifiedBenchmarks();
 }

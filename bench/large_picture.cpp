@@ -1,5 +1,5 @@
-// One very large picture through a vision tower on the Eigen backend: peak memory and time. `small` is a whole tower of width 128,
-// `2b` the first two layers of the 2B shape with its merger, in bf16.
+// One very large picture through a vision tower on the Eigen backend: peak memory and time. `small` is a whole tower of
+// width 128, `2b` the first two layers of the 2B shape with its merger, in bf16.
 //   large_picture [SIDE_PX = 4096] [THREADS = 0] [small | 2b]
 #include <sys/resource.h>
 
@@ -39,7 +39,12 @@ int main(int argc, char** argv) {
     if (has("norm")) return {has("deepstack") ? w : d};
     if (has("qkv")) return weight ? std::vector<Index>{3 * d, d} : std::vector<Index>{3 * d};
     if (has("attn.proj")) return weight ? std::vector<Index>{d, d} : std::vector<Index>{d};
-    const Index in = merger ? w : has("fc1") ? d : c.intermediate_size, out = merger ? (has("fc1") ? w : c.out_hidden_size) : has("fc1") ? c.intermediate_size : d;
+    const Index in = merger       ? w
+                     : has("fc1") ? d
+                                  : c.intermediate_size,
+                out = merger       ? (has("fc1") ? w : c.out_hidden_size)
+                      : has("fc1") ? c.intermediate_size
+                                   : d;
     return weight ? std::vector<Index>{out, in} : std::vector<Index>{out};
   };
   const WeightLookup weights = [&](std::string_view name) -> std::optional<HostTensor> {
@@ -67,6 +72,8 @@ int main(int argc, char** argv) {
   }
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  std::printf("%ld patches, %ld tokens, %d threads: %.1f s, peak memory %.2f GiB\n", static_cast<long>(patches), static_cast<long>(backend.rows(out.tokens)), backend.threads(),
-              std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), static_cast<double>(usage.ru_maxrss) / 1048576);
+  std::printf("%ld patches, %ld tokens, %d threads: %.1f s, peak memory %.2f GiB\n", static_cast<long>(patches),
+              static_cast<long>(backend.rows(out.tokens)), backend.threads(),
+              std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
+              static_cast<double>(usage.ru_maxrss) / 1048576);
 }

@@ -1,7 +1,9 @@
-// Where the memory of a mixture-of-experts model goes on the Eigen backend: a prefill of ROWS random ids, then NEW single ones.
+// Where the memory of a mixture-of-experts model goes on the Eigen backend: a prefill of ROWS random ids, then NEW
+// single ones.
 //   mixture_memory MODEL [ROWS = 4] [NEW = 8] [THREADS = 0]
-// One line a step: name, milliseconds, experts used, their bytes in the file, resident bytes of the mapped weights, resident bytes
-// of everything else, peak resident bytes of the process. bench/real_shapes.py writes a model and reads these lines.
+// One line a step: name, milliseconds, experts used, their bytes in the file, resident bytes of the mapped weights,
+// resident bytes of everything else, peak resident bytes of the process. bench/real_shapes.py writes a model and reads
+// these lines.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -17,7 +19,9 @@ namespace {
 
 using namespace arrcoc;
 
-struct Resident { Index weights = 0, other = 0, peak = 0; };
+struct Resident {
+  Index weights = 0, other = 0, peak = 0;
+};
 
 Resident resident() {
   Resident r;
@@ -49,8 +53,8 @@ int main(int argc, char** argv) try {
     const double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
     const auto [experts, bytes] = model.experts_used();
     const Resident r = resident();
-    std::printf("%s %.1f %ld %ld %ld %ld %ld\n", name, ms, static_cast<long>(experts), static_cast<long>(bytes), static_cast<long>(r.weights), static_cast<long>(r.other),
-                static_cast<long>(r.peak));
+    std::printf("%s %.1f %ld %ld %ld %ld %ld\n", name, ms, static_cast<long>(experts), static_cast<long>(bytes),
+                static_cast<long>(r.weights), static_cast<long>(r.other), static_cast<long>(r.peak));
     std::fflush(stdout);
   };
   qwen3vl::Model<EigenBackend> model;
@@ -59,16 +63,22 @@ int main(int argc, char** argv) try {
     model = qwen3vl::Model<EigenBackend>(b, folder.config, folder.weights);
   });
   Rng rng(1);
-  const auto random_id = [&] { return static_cast<TokenId>(rng.below(static_cast<std::uint64_t>(model.config().text.vocab_size))); };
+  const auto random_id = [&] {
+    return static_cast<TokenId>(rng.below(static_cast<std::uint64_t>(model.config().text.vocab_size)));
+  };
   Prompt prompt;
   for (Index i = 0; i < rows; ++i) prompt.ids.push_back(random_id());
   qwen3vl::KvCache<EigenBackend> state;
   const auto finite = [&](const EigenBackend::Tensor& hidden) {
     const auto logits = b.to_host(model.text().logits(b, b.slice_rows(hidden, b.rows(hidden) - 1, b.rows(hidden))));
-    for (const float v : logits) require_that(v - v == 0.0f, Code::bad_number, "mixture_memory", "expected finite logits");
+    for (const float v : logits)
+      require_that(v - v == 0.0f, Code::bad_number, "mixture_memory", "expected finite logits");
   };
-  timed("prefill", model.text(), [&] { finite(model.text().prefill(b, qwen3vl::stock_input(b, prompt, model.encode(b, {}, prompt)), state, steps)); });
-  for (Index i = 0; i < steps; ++i) timed("step", model.text(), [&] { finite(model.text().step(b, random_id(), state)); });
+  timed("prefill", model.text(), [&] {
+    finite(model.text().prefill(b, qwen3vl::stock_input(b, prompt, model.encode(b, {}, prompt)), state, steps));
+  });
+  for (Index i = 0; i < steps; ++i)
+    timed("step", model.text(), [&] { finite(model.text().step(b, random_id(), state)); });
 } catch (const Error& e) {
   std::fprintf(stderr, "%s\n", e.what());
   return e.exit_status();

@@ -24,7 +24,8 @@ static_assert(check_scorer<InkScorer>());
 int main() {
   Image page(64, 96);  // 2 x 3 tokens of 32 px, white
   std::fill(page.rgb.begin(), page.rgb.end(), std::uint8_t{255});
-  for (Index row = 40; row < 50; ++row) std::fill_n(page.row(row) + 3 * 36, 3 * 50, std::uint8_t{0});  // a stroke in the lower right
+  for (Index row = 40; row < 50; ++row)
+    std::fill_n(page.row(row) + 3 * 36, 3 * 50, std::uint8_t{0});  // a stroke in the lower right
 
   const Grid grid{2, 3};
   const Textures textures = Texture13{}.generate(page.view(), grid);
@@ -34,5 +35,6 @@ int main() {
   evidence.textures = &textures;
   Rng rng(0);
   const Allocation kept = TopKAllocator{}.allocate(InkScorer{}.score(evidence), evidence, {.tokens = 2}, rng);
-  for (const Index t : kept.kept) std::printf("token (%d, %d)\n", static_cast<int>(t / grid.cols), static_cast<int>(t % grid.cols));
+  for (const Index t : kept.kept)
+    std::printf("token (%d, %d)\n", static_cast<int>(t / grid.cols), static_cast<int>(t % grid.cols));
 }

@@ -1,5 +1,6 @@
 // A pipeline picked at compile time: only the headers of the stages in it are built, and nothing is looked up by name.
 //   c++ -std=c++20 -O2 pipeline_by_type.cpp $(pkg-config --cflags --libs arrcoc)
+#include <cstdio>
 #include "arrcoc/allocators/select/top_k.hpp"
 #include "arrcoc/balancers/fixed.hpp"
 #include "arrcoc/eigen.hpp"
@@ -8,16 +9,17 @@
 #include "arrcoc/scorers/pixels/information.hpp"
 #include "arrcoc/scorers/pixels/perspectival.hpp"
 #include "arrcoc/texture/texture13.hpp"
-#include <cstdio>
 
 using namespace arrcoc;
-using Documents = Pipeline<Texture13, ScorerSet<InformationScorer, PerspectivalScorer>, FixedWeightsBalancer, TopKAllocator, GatherInjector, EigenBackend>;
+using Documents = Pipeline<Texture13, ScorerSet<InformationScorer, PerspectivalScorer>, FixedWeightsBalancer,
+                           TopKAllocator, GatherInjector, EigenBackend>;
 
 int main() {
   Image page(256, 384);  // a white page with a block of stripes, as text would be
   for (Index r = 0; r < page.height; ++r)
     for (Index c = 0; c < page.width; ++c)
-      for (Index k = 0; k < 3; ++k) page.row(r)[c * 3 + k] = r >= 64 && r < 128 && c >= 96 && c < 288 && c % 6 < 3 ? 20 : 250;
+      for (Index k = 0; k < 3; ++k)
+        page.row(r)[c * 3 + k] = r >= 64 && r < 128 && c >= 96 && c < 288 && c % 6 < 3 ? 20 : 250;
 
   EigenBackend backend;
   Documents pipeline;

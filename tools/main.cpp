@@ -21,7 +21,8 @@ namespace arrcoc::tools {
 namespace {
 
 int complain(std::string message, int status) {
-  for (char& c : message) if (c == '\n' || c == '\r') c = ' ';
+  for (char& c : message)
+    if (c == '\n' || c == '\r') c = ' ';
   std::fprintf(stderr, "arrcoc: error: %s\n", message.c_str());
   return status;
 }
@@ -32,11 +33,14 @@ std::vector<std::string> take_settings(int argc, char** argv, Command& command) 
   for (int i = 1; i < argc; ++i) {
     const std::string arg = argv[i];
     const std::string name = arg.substr(0, arg.find('='));
-    const bool config = name == "--config", setting = arg.size() > 3 && arg.starts_with("--") && name.find('.') != std::string::npos && !rest.empty();
+    const bool config = name == "--config", setting = arg.size() > 3 && arg.starts_with("--") &&
+                                                      name.find('.') != std::string::npos && !rest.empty();
     if (!config && !setting) {
       rest.push_back(arg);
-      static const std::vector<std::string> takes_text{"-p", "--prompt", "--system", "-f", "--file", "-i", "--image", "-m", "--model"};
-      if (std::find(takes_text.begin(), takes_text.end(), arg) != takes_text.end() && i + 1 < argc) rest.emplace_back(argv[++i]);  // whatever it looks like
+      static const std::vector<std::string> takes_text{"-p", "--prompt", "--system", "-f",     "--file",
+                                                       "-i", "--image",  "-m",       "--model"};
+      if (std::find(takes_text.begin(), takes_text.end(), arg) != takes_text.end() && i + 1 < argc)
+        rest.emplace_back(argv[++i]);  // whatever it looks like
       continue;
     }
     std::string value;
@@ -82,7 +86,8 @@ int run(int argc, char** argv) {
   return command.run();
 }
 
-/// libtorch takes every tensor from malloc. glibc gives large ones back at once, and zeroing their pages again took 8 % of a run.
+/// libtorch takes every tensor from malloc. glibc gives large ones back at once, and zeroing their pages again took 8 %
+/// of a run.
 void keep_freed_memory() {
 #ifdef __GLIBC__
   mallopt(M_MMAP_MAX, 0);
@@ -100,11 +105,8 @@ int main(int argc, char** argv) {
   keep_freed_memory();
   try {
     return run(argc, argv);
-  } catch (const Error& e) {
-    return complain(e.what(), e.exit_status());
-  } catch (const std::bad_alloc&) {
-    return complain("[memory] an allocation failed: the picture, the prompt or the model is too large for this machine (E303)", 1);
-  } catch (const std::exception& e) {
-    return complain("[arrcoc] " + std::string(e.what()), 1);
-  }
+  } catch (const Error& e) { return complain(e.what(), e.exit_status()); } catch (const std::bad_alloc&) {
+    return complain(
+        "[memory] an allocation failed: the picture, the prompt or the model is too large for this machine (E303)", 1);
+  } catch (const std::exception& e) { return complain("[arrcoc] " + std::string(e.what()), 1); }
 }

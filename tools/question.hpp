@@ -14,10 +14,10 @@ namespace arrcoc::tools {
 
 /// What a run is, as a config file and a result file hold it under "run". Flags win over the file.
 struct RunConfig {
-  std::string pipeline = "default";      // a preset, a full name, or "stock"
-  Index budget = 0;                      // tokens; 0: keep_ratio counts
+  std::string pipeline = "default";  // a preset, a full name, or "stock"
+  Index budget = 0;                  // tokens; 0: keep_ratio counts
   double keep_ratio = 0.25;
-  std::string budget_scope = "image";    // or "prompt"
+  std::string budget_scope = "image";  // or "prompt"
   std::uint64_t seed = 0;
   Index max_new_tokens = 128;
   bool sample = false;
@@ -49,7 +49,7 @@ void add_question_flags(CLI::App& app, QuestionFlags& flags, Command& command);
 /// Reads what the user typed into one request: pictures decoded, pipeline named, budget checked.
 struct Question {
   AnswerRequest request;
-  std::vector<ConfigField> run;   // the resolved "run" object
+  std::vector<ConfigField> run;  // the resolved "run" object
 };
 Question read_question(QuestionFlags& flags, const Command& command);
 
@@ -64,6 +64,7 @@ void size_in_tokens(const QuestionFlags& flags, const ModelSummary& model, Answe
 std::vector<ConfigField> resolved_config(const Question& question, const std::vector<ConfigField>& stages);
 
 /// Heatmaps of all pictures: FILE, FILE-2, ... Returns the names.
-std::vector<std::string> write_heatmaps(const std::string& file, const std::vector<InputPicture>& pictures, const std::vector<Realized>& realized);
+std::vector<std::string> write_heatmaps(const std::string& file, const std::vector<InputPicture>& pictures,
+                                        const std::vector<Realized>& realized);
 
 }  // namespace arrcoc::tools

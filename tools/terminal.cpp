@@ -36,7 +36,7 @@ void handle_interrupts() {
   action.sa_handler = on_interrupt;
   action.sa_flags = SA_RESETHAND;  // the second one kills
   ::sigaction(SIGINT, &action, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);      // a closed pipe is a failed write, not a sudden end
+  ::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a failed write, not a sudden end
 }
 
 bool interrupt_asked() { return interrupted.load(); }
@@ -75,7 +75,8 @@ void Progress::run() {
   while (!stopping_) {
     wake_.wait_for(lock, 500ms);
     if (stopping_ || what_.empty()) continue;
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - since_).count();
+    const auto seconds =
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - since_).count();
     if (seconds < 2) continue;
     if (terminal_) {
       std::fprintf(stderr, "\r%s ... %lld s\033[K", what_.c_str(), static_cast<long long>(seconds));
@@ -90,15 +91,23 @@ void Progress::run() {
 }
 
 Meter::Meter(std::string verb, std::string what, Index count, bool quiet)
-    : verb_(std::move(verb)), what_(std::move(what)), count_(count), quiet_(quiet), terminal_(is_terminal(STDERR_FILENO)), start_(std::chrono::steady_clock::now()), last_(start_) {}
+    : verb_(std::move(verb)),
+      what_(std::move(what)),
+      count_(count),
+      quiet_(quiet),
+      terminal_(is_terminal(STDERR_FILENO)),
+      start_(std::chrono::steady_clock::now()),
+      last_(start_) {}
 
 void Meter::show(Index done) {
   const auto now = std::chrono::steady_clock::now();
-  if (quiet_ || done == 0 || now - last_ < (terminal_ ? std::chrono::milliseconds(500) : std::chrono::seconds(10))) return;
+  if (quiet_ || done == 0 || now - last_ < (terminal_ ? std::chrono::milliseconds(500) : std::chrono::seconds(10)))
+    return;
   last_ = now;
   const double rate = static_cast<double>(done) / std::chrono::duration<double>(now - start_).count();
-  std::fprintf(stderr, "%s%s: %lld of %lld %s, %.1f a second, %.0f s left%s", terminal_ ? "\r" : "", verb_.c_str(), static_cast<long long>(done), static_cast<long long>(count_), what_.c_str(),
-               rate, static_cast<double>(count_ - done) / rate, terminal_ ? "   " : "\n");
+  std::fprintf(stderr, "%s%s: %lld of %lld %s, %.1f a second, %.0f s left%s", terminal_ ? "\r" : "", verb_.c_str(),
+               static_cast<long long>(done), static_cast<long long>(count_), what_.c_str(), rate,
+               static_cast<double>(count_ - done) / rate, terminal_ ? "   " : "\n");
   shown_ = true;
 }
 
@@ -111,8 +120,10 @@ void check_output(const std::filesystem::path& file) {
   if (file.empty() || file == "-") return;
   std::error_code e;
   const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
-  require_that(std::filesystem::is_directory(folder, e), Code::bad_output, "output", [&] { return file.string() + ": no such folder as " + folder.string(); });
-  require_that(!std::filesystem::is_directory(file, e), Code::bad_output, "output", [&] { return file.string() + ": expected a file's name, got a folder"; });
+  require_that(std::filesystem::is_directory(folder, e), Code::bad_output, "output",
+               [&] { return file.string() + ": no such folder as " + folder.string(); });
+  require_that(!std::filesystem::is_directory(file, e), Code::bad_output, "output",
+               [&] { return file.string() + ": expected a file's name, got a folder"; });
 }
 
 void check_new_folder(const std::filesystem::path& folder) {
@@ -120,9 +131,11 @@ void check_new_folder(const std::filesystem::path& folder) {
   std::filesystem::path name = folder;
   if (!name.has_filename()) name = name.parent_path();  // "dump/"
   const auto parent = name.has_parent_path() ? name.parent_path() : std::filesystem::path(".");
-  require_that(std::filesystem::is_directory(parent, e), Code::bad_output, "output", [&] { return folder.string() + ": no such folder as " + parent.string(); });
+  require_that(std::filesystem::is_directory(parent, e), Code::bad_output, "output",
+               [&] { return folder.string() + ": no such folder as " + parent.string(); });
   if (!std::filesystem::exists(std::filesystem::symlink_status(folder, e))) return;
-  require_that(std::filesystem::is_directory(folder, e) && std::filesystem::is_empty(folder, e) && !e, Code::bad_output, "output",
+  require_that(std::filesystem::is_directory(folder, e) && std::filesystem::is_empty(folder, e) && !e, Code::bad_output,
+               "output",
                [&] { return folder.string() + ": expected a new name or an empty folder, got something that exists"; });
 }
 

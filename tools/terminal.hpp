@@ -15,8 +15,8 @@ namespace arrcoc::tools {
 
 inline constexpr int interrupted_status = 130;
 
-/// Ctrl-C while computing ends the program with 130 at once: nothing is on disk yet. While files are being written it waits for the end
-/// of the Writing scope. A second Ctrl-C kills.
+/// Ctrl-C while computing ends the program with 130 at once: nothing is on disk yet. While files are being written it
+/// waits for the end of the Writing scope. A second Ctrl-C kills.
 void handle_interrupts();
 /// Ctrl-C came while writing: long work ends early.
 bool interrupt_asked();
@@ -28,7 +28,8 @@ class Writing {
   Writing& operator=(const Writing&) = delete;
 };
 
-/// One line on stderr for work that takes more than two seconds; rewritten in place on a terminal, one line per stage elsewhere.
+/// One line on stderr for work that takes more than two seconds; rewritten in place on a terminal, one line per stage
+/// elsewhere.
 class Progress {
  public:
   explicit Progress(bool quiet);
@@ -48,7 +49,8 @@ class Progress {
   std::thread thread_;
 };
 
-/// Work of known length: done, rate and time left on stderr, twice a second on a terminal and every ten seconds elsewhere.
+/// Work of known length: done, rate and time left on stderr, twice a second on a terminal and every ten seconds
+/// elsewhere.
 class Meter {
  public:
   Meter(std::string verb, std::string what, Index count, bool quiet);
@@ -65,7 +67,8 @@ class Meter {
 /// Refuses an output name that cannot work, before the work is done: its folder is missing, or it is a folder itself.
 void check_output(const std::filesystem::path& file);
 
-/// Writes every array as NAME.npy into a folder that appears whole. Refused when it exists, unless it is an empty folder.
+/// Writes every array as NAME.npy into a folder that appears whole. Refused when it exists, unless it is an empty
+/// folder.
 void check_new_folder(const std::filesystem::path& folder);
 void write_arrays(const std::filesystem::path& folder, const std::vector<std::pair<std::string, HostTensor>>& arrays);
 

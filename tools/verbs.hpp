@@ -8,9 +8,9 @@
 namespace arrcoc::tools {
 
 struct Command {
-  Settings settings;           // --stage.field=value flags, taken out before CLI11 reads the rest
-  Settings config;             // of --config FILE.json
-  std::function<int()> run;    // returns the exit status
+  Settings settings;         // --stage.field=value flags, taken out before CLI11 reads the rest
+  Settings config;           // of --config FILE.json
+  std::function<int()> run;  // returns the exit status
 };
 
 void add_answer(CLI::App& app, Command& command);

@@ -13,7 +13,9 @@ namespace {
 constexpr Index block_elements = Index{1} << 21;
 
 /// [L, heads * d] -> [heads, L, d].
-at::Tensor by_head(const at::Tensor& x, Index heads) { return x.reshape({x.size(0), heads, x.size(1) / heads}).transpose(0, 1); }
+at::Tensor by_head(const at::Tensor& x, Index heads) {
+  return x.reshape({x.size(0), heads, x.size(1) / heads}).transpose(0, 1);
+}
 
 struct Seen {
   at::Tensor out;       // [Lq, heads * dv]
@@ -23,7 +25,8 @@ struct Seen {
 /// One group of rows: every query sees the keys up to its own row + offset (causal), or all of them.
 class Group {
  public:
-  Group(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const AttentionSpec& s, Index offset, bool keep_graph)
+  Group(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const AttentionSpec& s, Index offset,
+        bool keep_graph)
       : q_(q), k_(k), v_(v), spec_(s), offset_(offset), keep_graph_(keep_graph) {}
 
   Seen run() const {
@@ -43,15 +46,18 @@ class Group {
       k = k.repeat_interleave(group, 0);
       v = v.repeat_interleave(group, 0);
     }
-    const at::Tensor o = at::scaled_dot_product_attention(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0), {}, 0.0, causal, spec_.scale).squeeze(0);
+    const at::Tensor o =
+        at::scaled_dot_product_attention(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0), {}, 0.0, causal, spec_.scale)
+            .squeeze(0);
     if (group > 1 && rows == 1 && !causal) return o.reshape({1, spec_.heads * dv});
     return o.transpose(0, 1).reshape({rows, spec_.heads * dv});
   }
 
   Seen blocked() const {
-    const Index rows = q_.size(0), keys = k_.size(0), hk = spec_.kv_heads, group = spec_.heads / hk, d = q_.size(1) / spec_.heads, dv = v_.size(1) / hk;
+    const Index rows = q_.size(0), keys = k_.size(0), hk = spec_.kv_heads, group = spec_.heads / hk,
+                d = q_.size(1) / spec_.heads, dv = v_.size(1) / hk;
     const at::Tensor q = q_.reshape({rows, hk, group, d}).permute({1, 2, 0, 3});  // [hk, group, rows, d]
-    const at::Tensor k = by_head(k_, hk).transpose(1, 2), v = by_head(v_, hk);  // [hk, d, keys], [hk, keys, dv]
+    const at::Tensor k = by_head(k_, hk).transpose(1, 2), v = by_head(v_, hk);    // [hk, d, keys], [hk, keys, dv]
     const at::Tensor none = at::zeros({1, 1, 1}, q_.options());
     const Index step = std::clamp<Index>(block_elements / std::max<Index>(1, spec_.heads * keys), 1, 256);
     Seen seen;
@@ -59,9 +65,12 @@ class Group {
     std::vector<at::Tensor> blocks;
     for (Index begin = 0; begin < rows; begin += step) {
       const Index n = std::min(step, rows - begin), reach = spec_.causal ? std::min(keys, begin + n + offset_) : keys;
-      at::Tensor s = at::baddbmm(none, q.slice(2, begin, begin + n).reshape({hk, group * n, d}), k.slice(2, 0, reach), 0, spec_.scale);
+      at::Tensor s = at::baddbmm(none, q.slice(2, begin, begin + n).reshape({hk, group * n, d}), k.slice(2, 0, reach),
+                                 0, spec_.scale);
       if (spec_.causal) {
-        const at::Tensor own = at::arange(begin + offset_, begin + offset_ + n, at::TensorOptions(at::kLong).device(q_.device())).unsqueeze(1);
+        const at::Tensor own =
+            at::arange(begin + offset_, begin + offset_ + n, at::TensorOptions(at::kLong).device(q_.device()))
+                .unsqueeze(1);
         const at::Tensor later = at::arange(reach, own.options()).unsqueeze(0).gt(own);
         at::Tensor s4 = s.view({hk, group, n, reach});
         if (keep_graph_) s = s4.masked_fill(later, -INFINITY).view({hk, group * n, reach});
@@ -72,7 +81,10 @@ class Group {
         const at::Tensor mass = p.sum({0, 1}).to(at::kDouble);
         seen.received = seen.received + (reach == keys ? mass : at::constant_pad_nd(mass, {0, keys - reach}));
       }
-      blocks.push_back(at::bmm(p, v.slice(1, 0, reach)).view({hk, group, n, dv}).permute({2, 0, 1, 3}).reshape({n, spec_.heads * dv}));
+      blocks.push_back(at::bmm(p, v.slice(1, 0, reach))
+                           .view({hk, group, n, dv})
+                           .permute({2, 0, 1, 3})
+                           .reshape({n, spec_.heads * dv}));
     }
     seen.out = blocks.size() == 1 ? blocks[0] : at::cat(blocks, 0);
     return seen;
@@ -88,35 +100,48 @@ void check_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   constexpr std::string_view where = "torch.attention";
   for (const at::Tensor* t : {&q, &k, &v}) need_matrix(*t, where);
   require_that(s.heads > 0 && s.kv_heads > 0 && s.heads % s.kv_heads == 0, Code::shape_mismatch, where, [&] {
-    return "heads: expected a multiple of the kv heads, got " + std::to_string(s.heads) + " and " + std::to_string(s.kv_heads); });
+    return "heads: expected a multiple of the kv heads, got " + std::to_string(s.heads) + " and " +
+           std::to_string(s.kv_heads);
+  });
   need(q.size(1) % s.heads == 0, where, "queries as wide as a multiple of " + std::to_string(s.heads) + " heads", q);
   need_width(k, q.size(1) / s.heads * s.kv_heads, where);
-  need(v.size(0) == k.size(0) && v.size(1) % s.kv_heads == 0, where, "values with as many rows as the keys " + shape_of(k), v);
+  need(v.size(0) == k.size(0) && v.size(1) % s.kv_heads == 0, where,
+       "values with as many rows as the keys " + shape_of(k), v);
   need(k.size(0) > 0 || q.size(0) == 0, where, "at least one key", k);
-  require_that(s.causal_offset >= 0 && s.shared_prefix >= 0 && s.shared_prefix <= k.size(0), Code::shape_mismatch, where,
-               "causal_offset and shared_prefix: expected in the range of the keys");
+  require_that(s.causal_offset >= 0 && s.shared_prefix >= 0 && s.shared_prefix <= k.size(0), Code::shape_mismatch,
+               where, "causal_offset and shared_prefix: expected in the range of the keys");
   if (s.segments.empty() && s.shared_prefix == 0) return;
-  need(q.size(0) + s.causal_offset == k.size(0), where, "as many queries as uncached keys, " + std::to_string(k.size(0) - s.causal_offset), q);
+  need(q.size(0) + s.causal_offset == k.size(0), where,
+       "as many queries as uncached keys, " + std::to_string(k.size(0) - s.causal_offset), q);
   Index end = s.shared_prefix;
   for (const Segment& g : s.segments) {
     require_that(g.begin == end && g.end >= g.begin, Code::shape_mismatch, where, [&] {
-      return "segments: expected the next to begin at row " + std::to_string(end) + ", got [" + std::to_string(g.begin) + ", " + std::to_string(g.end) + ")"; });
+      return "segments: expected the next to begin at row " + std::to_string(end) + ", got [" +
+             std::to_string(g.begin) + ", " + std::to_string(g.end) + ")";
+    });
     end = g.end;
   }
   require_that(s.segments.empty() || end == k.size(0), Code::shape_mismatch, where, [&] {
-    return "segments: expected to end at row " + std::to_string(k.size(0)) + ", got " + std::to_string(end); });
+    return "segments: expected to end at row " + std::to_string(k.size(0)) + ", got " + std::to_string(end);
+  });
 }
 
 }  // namespace
 
-Attended<at::Tensor> TorchBackend::attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& spec) const {
+Attended<at::Tensor> TorchBackend::attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                                             const AttentionSpec& spec) const {
   check_attention(q, k, v, spec);
   return edge("torch.attention", options_, [&]() -> Attended<Tensor> {
-    const Index rows = q.size(0), keys = k.size(0), prefix = spec.shared_prefix, width = v.size(1) / spec.kv_heads * spec.heads;
-    if (rows == 0) return {at::empty({0, width}, q.options()), spec.want_received ? at::zeros({1, keys}, q.options()) : Tensor()};
-    if (rows > 1 && !options_.keep_graph && q.is_cpu() && (q.scalar_type() == at::kFloat || q.scalar_type() == at::kBFloat16))
+    const Index rows = q.size(0), keys = k.size(0), prefix = spec.shared_prefix,
+                width = v.size(1) / spec.kv_heads * spec.heads;
+    if (rows == 0)
+      return {at::empty({0, width}, q.options()), spec.want_received ? at::zeros({1, keys}, q.options()) : Tensor()};
+    if (rows > 1 && !options_.keep_graph && q.is_cpu() &&
+        (q.scalar_type() == at::kFloat || q.scalar_type() == at::kBFloat16))
       return attention_rows(scratch_, q, k, v, spec);
-    const auto finish = [](const at::Tensor& mass, const Tensor& like) { return mass.to(like.scalar_type()).unsqueeze(0); };
+    const auto finish = [](const at::Tensor& mass, const Tensor& like) {
+      return mass.to(like.scalar_type()).unsqueeze(0);
+    };
     if (spec.segments.empty() && prefix == 0) {
       const Seen seen = Group(q, k, v, spec, spec.causal_offset, options_.keep_graph).run();
       return {seen.out, spec.want_received ? finish(seen.received, q) : Tensor()};
@@ -125,13 +150,15 @@ Attended<at::Tensor> TorchBackend::attention(const Tensor& q, const Tensor& k, c
     if (segments.empty()) segments.push_back({prefix, keys});
     std::vector<at::Tensor> outs, masses;
     const auto group = [&](Segment s, bool with_prefix) {
-      const Index first = std::max<Index>(0, s.begin - spec.causal_offset), last = std::max<Index>(0, s.end - spec.causal_offset);
+      const Index first = std::max<Index>(0, s.begin - spec.causal_offset),
+                  last = std::max<Index>(0, s.end - spec.causal_offset);
       const Index before = with_prefix ? prefix : 0;
       Seen seen;
       if (first < last) {
         const auto visible = [&](const at::Tensor& t) {
           if (before == 0) return t.slice(0, s.begin, s.end);
-          return before == s.begin ? t.slice(0, 0, s.end) : at::cat({t.slice(0, 0, before), t.slice(0, s.begin, s.end)}, 0);
+          return before == s.begin ? t.slice(0, 0, s.end)
+                                   : at::cat({t.slice(0, 0, before), t.slice(0, s.begin, s.end)}, 0);
         };
         const at::Tensor own_q = q.slice(0, first, last), own_k = visible(k), own_v = visible(v);
         const Index offset = before + first + spec.causal_offset - s.begin;
@@ -139,13 +166,15 @@ Attended<at::Tensor> TorchBackend::attention(const Tensor& q, const Tensor& k, c
         outs.push_back(seen.out);
       }
       if (!spec.want_received) return;
-      if (!seen.received.defined()) seen.received = at::zeros({before + s.end - s.begin}, q.options().dtype(at::kDouble));
+      if (!seen.received.defined())
+        seen.received = at::zeros({before + s.end - s.begin}, q.options().dtype(at::kDouble));
       if (before > 0) masses[0] = masses[0] + seen.received.slice(0, 0, before);
       masses.push_back(seen.received.slice(0, before));
     };
     if (prefix > 0) group({0, prefix}, false);
     for (const Segment& s : segments) group(s, prefix > 0);
-    return {outs.size() == 1 ? outs[0] : at::cat(outs, 0), spec.want_received ? finish(at::cat(masses, 0), q) : Tensor()};
+    return {outs.size() == 1 ? outs[0] : at::cat(outs, 0),
+            spec.want_received ? finish(at::cat(masses, 0), q) : Tensor()};
   });
 }
 

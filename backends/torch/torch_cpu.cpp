@@ -14,12 +14,18 @@ using eigen::P;
 namespace ei = eigen::ei;
 
 template <DType D>
-eigen::stored_t<D>* values(at::Tensor& t) { return static_cast<eigen::stored_t<D>*>(t.mutable_data_ptr()); }
+eigen::stored_t<D>* values(at::Tensor& t) {
+  return static_cast<eigen::stored_t<D>*>(t.mutable_data_ptr());
+}
 template <DType D>
-const eigen::stored_t<D>* values(const at::Tensor& t) { return static_cast<const eigen::stored_t<D>*>(t.const_data_ptr()); }
+const eigen::stored_t<D>* values(const at::Tensor& t) {
+  return static_cast<const eigen::stored_t<D>*>(t.const_data_ptr());
+}
 
 template <DType D>
-EIGEN_ALWAYS_INLINE P get(const eigen::stored_t<D>* p, Index left) { return left >= lanes ? eigen::widen<D>(p) : eigen::widen_part<D>(p, left); }
+EIGEN_ALWAYS_INLINE P get(const eigen::stored_t<D>* p, Index left) {
+  return left >= lanes ? eigen::widen<D>(p) : eigen::widen_part<D>(p, left);
+}
 template <DType D>
 EIGEN_ALWAYS_INLINE void put(eigen::stored_t<D>* p, P x, Index left) {
   if constexpr (D == DType::f32) {
@@ -90,9 +96,11 @@ at::Tensor rms_norm_rows(const at::Tensor& x, const at::Tensor& w, float eps) {
           const P v = get<D>(row + i, n - i);
           part[i / lanes % 2] = eigen::fma(v, v, part[i / lanes % 2]);
         }
-        const P factor = eigen::set(1.0f / std::sqrt(eigen::sum(ei::padd(part[0], part[1])) / static_cast<float>(n) + eps));
+        const P factor =
+            eigen::set(1.0f / std::sqrt(eigen::sum(ei::padd(part[0], part[1])) / static_cast<float>(n) + eps));
         for (Index i = 0; i < n; i += lanes)
-          put<D>(to + r * n + i, ei::pmul(rounded<D>(ei::pmul(get<D>(row + i, n - i), factor)), get<D>(weight + i, n - i)), n - i);
+          put<D>(to + r * n + i,
+                 ei::pmul(rounded<D>(ei::pmul(get<D>(row + i, n - i), factor)), get<D>(weight + i, n - i)), n - i);
       }
     });
   });
@@ -114,7 +122,8 @@ at::Tensor rope_rows(const at::Tensor& x, Index heads, const at::Tensor& cos, co
           auto* y = to + (r * heads + h) * width;
           for (Index i = 0; i < half; i += lanes) {
             const Index left = half - i;
-            const P first = get<D>(a + i, left), second = get<D>(a + half + i, left), cosine = get<DType::f32>(cr + i, left), sine = get<DType::f32>(sr + i, left);
+            const P first = get<D>(a + i, left), second = get<D>(a + half + i, left),
+                    cosine = get<DType::f32>(cr + i, left), sine = get<DType::f32>(sr + i, left);
             put<D>(y + i, ei::psub(ei::pmul(first, cosine), ei::pmul(second, sine)), left);
             put<D>(y + half + i, ei::padd(ei::pmul(second, cosine), ei::pmul(first, sine)), left);
           }
@@ -125,7 +134,8 @@ at::Tensor rope_rows(const at::Tensor& x, Index heads, const at::Tensor& cos, co
   return out;
 }
 
-Attended<at::Tensor> attention_rows(const std::shared_ptr<eigen::MemoryPool>& pool, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const AttentionSpec& spec) {
+Attended<at::Tensor> attention_rows(const std::shared_ptr<eigen::MemoryPool>& pool, const at::Tensor& q,
+                                    const at::Tensor& k, const at::Tensor& v, const AttentionSpec& spec) {
   const eigen::Tensor eq = rows_of(q), ek = rows_of(k), ev = rows_of(v);
   const eigen::AttentionPlan plan = eigen::plan_attention(eq, ek, ev, spec);
   at::Tensor out = at::empty({q.size(0), plan.heads * plan.dv}, at::kFloat), received;
@@ -137,7 +147,8 @@ Attended<at::Tensor> attention_rows(const std::shared_ptr<eigen::MemoryPool>& po
     blocked.run(filled, spec.want_received);
     if (spec.want_received) blocked.received(received.mutable_data_ptr<float>());
   };
-  if (eigen::bf16_products && q.scalar_type() == at::kBFloat16 && plan.d % 2 == 0 && plan.scale > 0.0f) blocks(eigen::Pairs{});
+  if (eigen::bf16_products && q.scalar_type() == at::kBFloat16 && plan.d % 2 == 0 && plan.scale > 0.0f)
+    blocks(eigen::Pairs{});
   else blocks(eigen::Floats{});
   return {out.to(q.scalar_type()), received};
 }

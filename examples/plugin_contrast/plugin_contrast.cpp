@@ -1,4 +1,5 @@
-// A plug-in: a scorer for `arrcoc --plugin libplugin_contrast.so --scorers plugin_contrast`. Built as a shared module; needs one header.
+// A plug-in: a scorer for `arrcoc --plugin libplugin_contrast.so --scorers plugin_contrast`. Built as a shared module;
+// needs one header.
 #include <cmath>
 #include <cstdio>
 
@@ -27,8 +28,11 @@ int score(const arrcoc_plugin_evidence* e, const double* settings, float* out, c
 constexpr arrcoc_plugin_setting settings[] = {{"gain", 1.0}};
 constexpr std::uint32_t pixels = 0, textures = 2;
 const arrcoc_plugin_scorer scorers[] = {
-    {{"plugin_contrast", "example", "distance of a cell's colour from the picture's mean", pixels, textures, settings, 1}, score}};
-const arrcoc_plugin plugin = {arrcoc_plugin_abi, sizeof(arrcoc_plugin), arrcoc_plugin_build_id, "contrast", scorers, 1, nullptr, 0, nullptr, 0};
+    {{"plugin_contrast", "example", "distance of a cell's colour from the picture's mean", pixels, textures, settings,
+      1},
+     score}};
+const arrcoc_plugin plugin = {
+    arrcoc_plugin_abi, sizeof(arrcoc_plugin), arrcoc_plugin_build_id, "contrast", scorers, 1, nullptr, 0, nullptr, 0};
 
 }  // namespace
 

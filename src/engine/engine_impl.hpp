@@ -5,24 +5,30 @@
 #include <utility>
 
 #include "arrcoc/core/check_finite.hpp"
+#include "arrcoc/engine/engine.hpp"
+#include "arrcoc/engine/plugin.hpp"
 #include "arrcoc/io/chat_template.hpp"
 #include "arrcoc/io/model_folder.hpp"
 #include "arrcoc/qwen3vl/patchify.hpp"
 #include "arrcoc/qwen3vl/smart_resize.hpp"
 #include "arrcoc/registry/builtin.hpp"
-#include "arrcoc/engine/engine.hpp"
-#include "arrcoc/engine/plugin.hpp"
 #include "engine_limits.hpp"
 
 namespace arrcoc {
 
-inline io::ModelFolder open_folder(const EngineOptions& o) { return io::open_model(o.model, o.hub_cache, o.chat_template); }
+inline io::ModelFolder open_folder(const EngineOptions& o) {
+  return io::open_model(o.model, o.hub_cache, o.chat_template);
+}
 
 /// Whether a backend shall compute in bf16. Error{backend_missing} where that was asked for and cannot be.
-inline bool wants_bf16(const EngineOptions& o, const io::ModelFolder& folder, bool available, std::string_view backend, std::string_view why_not) {
-  require_that(o.dtype == "auto" || o.dtype == "f32" || o.dtype == "bf16", Code::bad_config, "dtype", [&] { return "expected auto, f32 or bf16, got '" + o.dtype + "'"; });
+inline bool wants_bf16(const EngineOptions& o, const io::ModelFolder& folder, bool available, std::string_view backend,
+                       std::string_view why_not) {
+  require_that(o.dtype == "auto" || o.dtype == "f32" || o.dtype == "bf16", Code::bad_config, "dtype",
+               [&] { return "expected auto, f32 or bf16, got '" + o.dtype + "'"; });
   require_that(o.dtype != "bf16" || available, Code::backend_missing, "dtype", [&] {
-    return "bf16 on " + std::string(backend) + ": " + std::string(why_not) + "; expected auto or f32 (bf16 weights are read as they are)"; });
+    return "bf16 on " + std::string(backend) + ": " + std::string(why_not) +
+           "; expected auto or f32 (bf16 weights are read as they are)";
+  });
   return o.dtype == "bf16" || (o.dtype == "auto" && available && folder.config.stored_dtype == "bfloat16");
 }
 
@@ -32,8 +38,15 @@ class EngineOn final : public Engine {
   EngineOn(B backend, io::ModelFolder folder, bool bf16)
       : b_(std::move(backend)), folder_(std::move(folder)), model_(b_, folder_.config, checked(folder_.weights)) {
     register_builtin(registry_);
-    summary_ = {folder_.path.string(), folder_.identity, folder_.config.stored_dtype, std::string(B::name), {}, folder_.weight_bytes, folder_.untrained,
-                folder_.config, b_.threads()};
+    summary_ = {folder_.path.string(),
+                folder_.identity,
+                folder_.config.stored_dtype,
+                std::string(B::name),
+                {},
+                folder_.weight_bytes,
+                folder_.untrained,
+                folder_.config,
+                b_.threads()};
     summary_.dtype = bf16 ? "bf16" : "f32";
   }
   const ModelSummary& model() const override { return summary_; }
@@ -97,21 +110,26 @@ class EngineOn final : public Engine {
   std::vector<Picture> prepare(const AnswerRequest& r, AnswerResult& out, Trace& trace) const {
     std::vector<Picture> pictures;
     const ModelConfig& c = folder_.config;
-    require_that(r.pictures.empty() || c.has_vision, Code::bad_prompt, "answer", "this checkpoint has no vision tower, but the question has a picture");
+    require_that(r.pictures.empty() || c.has_vision, Code::bad_prompt, "answer",
+                 "this checkpoint has no vision tower, but the question has a picture");
     const Index side = c.vision.patch_size * c.vision.spatial_merge_size;
     for (const InputPicture& in : r.pictures) {
       trace.add_time("decode_image", in.decode_milliseconds);
       const StageTimer timer(&trace, "resize");
-      const Index least = r.min_pixels.value_or(c.preprocess.min_pixels), most = r.max_pixels.value_or(c.preprocess.max_pixels);
-      require_that(least > 0 && least <= most, Code::bad_config, "answer",
-                   [&] { return "pixels of the resized picture: expected 0 < min <= max, got " + std::to_string(least) + " and " + std::to_string(most); });
+      const Index least = r.min_pixels.value_or(c.preprocess.min_pixels),
+                  most = r.max_pixels.value_or(c.preprocess.max_pixels);
+      require_that(least > 0 && least <= most, Code::bad_config, "answer", [&] {
+        return "pixels of the resized picture: expected 0 < min <= max, got " + std::to_string(least) + " and " +
+               std::to_string(most);
+      });
       const qwen3vl::Size size = qwen3vl::smart_resize(in.image.height, in.image.width, side, least, most);
       const Image resized = qwen3vl::resize_bicubic(in.image.view(), size.height, size.width, r.resize);
       Picture p;
       p.native = in.image.view();
       p.boxes = in.boxes;
       p.grid = qwen3vl::merged_grid(size.height, size.width, c.vision);
-      p.pixels = {qwen3vl::patchify(resized.view(), c.vision, c.preprocess), {1, size.height / c.vision.patch_size, size.width / c.vision.patch_size}};
+      p.pixels = {qwen3vl::patchify(resized.view(), c.vision, c.preprocess),
+                  {1, size.height / c.vision.patch_size, size.width / c.vision.patch_size}};
       out.grids.push_back(p.grid);
       out.sizes.push_back(size);
       pictures.push_back(std::move(p));
@@ -144,13 +162,19 @@ class EngineOn final : public Engine {
     o.generate.keep_logits = static_cast<bool>(r.dump);
     if (!g.ignore_eos) o.generate.stop_ids = d.stop_ids;
     qwen3vl::SamplingConfig& s = o.generate.sampling;
-    s = {g.sample, g.temperature.value_or(d.temperature), g.top_k.value_or(d.top_k), g.top_p.value_or(d.top_p), g.repetition_penalty.value_or(d.repetition_penalty)};
-    require_that(g.max_new_tokens > 0, Code::bad_config, "answer", [&] { return "new tokens: expected at least 1, got " + std::to_string(g.max_new_tokens); });
-    require_that(s.temperature >= 0 && s.temperature < 1e6f, Code::bad_config, "answer", [&] { return "temperature: expected a number of at least 0, got " + std::to_string(s.temperature); });
-    require_that(s.top_p > 0 && s.top_p <= 1, Code::bad_config, "answer", [&] { return "top-p: expected a number in (0, 1], got " + std::to_string(s.top_p); });
-    require_that(s.top_k >= 0, Code::bad_config, "answer", [&] { return "top-k: expected at least 0 (0 = off), got " + std::to_string(s.top_k); });
-    require_that(s.repetition_penalty > 0 && s.repetition_penalty < 1e6f, Code::bad_config, "answer",
-                 [&] { return "repetition penalty: expected a number above 0, got " + std::to_string(s.repetition_penalty); });
+    s = {g.sample, g.temperature.value_or(d.temperature), g.top_k.value_or(d.top_k), g.top_p.value_or(d.top_p),
+         g.repetition_penalty.value_or(d.repetition_penalty)};
+    require_that(g.max_new_tokens > 0, Code::bad_config, "answer",
+                 [&] { return "new tokens: expected at least 1, got " + std::to_string(g.max_new_tokens); });
+    require_that(s.temperature >= 0 && s.temperature < 1e6f, Code::bad_config, "answer",
+                 [&] { return "temperature: expected a number of at least 0, got " + std::to_string(s.temperature); });
+    require_that(s.top_p > 0 && s.top_p <= 1, Code::bad_config, "answer",
+                 [&] { return "top-p: expected a number in (0, 1], got " + std::to_string(s.top_p); });
+    require_that(s.top_k >= 0, Code::bad_config, "answer",
+                 [&] { return "top-k: expected at least 0 (0 = off), got " + std::to_string(s.top_k); });
+    require_that(s.repetition_penalty > 0 && s.repetition_penalty < 1e6f, Code::bad_config, "answer", [&] {
+      return "repetition penalty: expected a number above 0, got " + std::to_string(s.repetition_penalty);
+    });
     if (s.temperature == 0) s.sample = false;
     return o;
   }
@@ -159,7 +183,8 @@ class EngineOn final : public Engine {
   class Speech {
    public:
     explicit Speech(const io::Tokenizer& tokenizer) : size_(tokenizer.size()), decoder_(tokenizer) {}
-    /// Appends to `text` what can be shown now, and returns it. Checkpoints pad their vocabulary; such ids have no text.
+    /// Appends to `text` what can be shown now, and returns it. Checkpoints pad their vocabulary; such ids have no
+    /// text.
     std::string say(TokenId id, std::string& text, Trace& trace) {
       std::string piece;
       if (id < size_) piece = decoder_.push(id);
@@ -178,8 +203,8 @@ class EngineOn final : public Engine {
     io::StreamDecoder decoder_;
   };
 
-  void generate(const AnswerRequest& r, const ErasedPipeline<B>& pipeline, const std::vector<Picture>& pictures, const Prompt& prompt,
-                qwen3vl::Encoded<B> encoded, RunOptions run, AnswerResult& out, Trace& trace) {
+  void generate(const AnswerRequest& r, const ErasedPipeline<B>& pipeline, const std::vector<Picture>& pictures,
+                const Prompt& prompt, qwen3vl::Encoded<B> encoded, RunOptions run, AnswerResult& out, Trace& trace) {
     Speech speech(*folder_.tokenizer);
     run.generate.on_token = [&](TokenId id) {
       const std::string piece = speech.say(id, out.text, trace);
@@ -210,9 +235,11 @@ class EngineOn final : public Engine {
     out.costs = done.costs;
   }
 
-  void allocate(const AnswerRequest& r, const ErasedPipeline<B>& pipeline, const std::vector<Picture>& pictures, const Prompt& prompt,
-                const qwen3vl::Encoded<B>& encoded, const RunOptions& run, AnswerResult& out, Trace& trace) {
-    if (r.stock) for (const Picture& p : pictures) out.pictures.push_back({{}, {}, {}, keep_everything(p.grid)});
+  void allocate(const AnswerRequest& r, const ErasedPipeline<B>& pipeline, const std::vector<Picture>& pictures,
+                const Prompt& prompt, const qwen3vl::Encoded<B>& encoded, const RunOptions& run, AnswerResult& out,
+                Trace& trace) {
+    if (r.stock)
+      for (const Picture& p : pictures) out.pictures.push_back({{}, {}, {}, keep_everything(p.grid)});
     else out.pictures = pipeline.allocate(b_, pictures, prompt, encoded, run, &trace);
     const qwen3vl::Injected<B> counted = counted_input(prompt, out.pictures);
     out.costs = ErasedPipeline<B>::count_costs(folder_.config, pictures, prompt, counted);
@@ -229,7 +256,8 @@ class EngineOn final : public Engine {
       for (; column < prompt.spans[i].begin; ++column) counted.columns.push_back(column);
       for (std::size_t k = 0; k < a.kept.size(); ++k) {
         counted.columns.push_back(column + a.kept[k]);
-        for (std::size_t l = 0; l < counted.levels.size(); ++l) if (a.depth[k] >> l & 1u) counted.levels[l].rows.push_back(0);
+        for (std::size_t l = 0; l < counted.levels.size(); ++l)
+          if (a.depth[k] >> l & 1u) counted.levels[l].rows.push_back(0);
       }
       column += prompt.spans[i].grid.count();
     }
@@ -270,9 +298,11 @@ class EngineOn final : public Engine {
     }
     if (prompt.spans.empty()) return;
     r.dump("vision", matrix(e.vision.tokens));
-    for (std::size_t k = 0; k < e.vision.deepstack.size(); ++k) r.dump("deepstack_" + std::to_string(k), matrix(e.vision.deepstack[k]));
+    for (std::size_t k = 0; k < e.vision.deepstack.size(); ++k)
+      r.dump("deepstack_" + std::to_string(k), matrix(e.vision.deepstack[k]));
   }
-  void dump_outcome(const AnswerRequest& r, const std::vector<Realized>& pictures, const std::vector<Index>& columns, const qwen3vl::Generated& g) {
+  void dump_outcome(const AnswerRequest& r, const std::vector<Realized>& pictures, const std::vector<Index>& columns,
+                    const qwen3vl::Generated& g) {
     r.dump("kept_columns", longs(columns));
     std::vector<Index> kept;  // rows of `vision`
     Index first = 0;
@@ -281,7 +311,9 @@ class EngineOn final : public Engine {
       for (const Index k : a.kept) kept.push_back(first + k);
       first += a.grid.count();
       const auto& relevance = pictures[i].balanced.relevance;
-      if (!relevance.empty()) r.dump(pictures.size() == 1 ? "relevance" : "relevance_" + std::to_string(i), host_tensor(relevance, {a.grid.rows, a.grid.cols}));
+      if (!relevance.empty())
+        r.dump(pictures.size() == 1 ? "relevance" : "relevance_" + std::to_string(i),
+               host_tensor(relevance, {a.grid.rows, a.grid.cols}));
     }
     r.dump("kept", longs(kept));
     if (!r.generate) return;

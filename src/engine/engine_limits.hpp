@@ -10,15 +10,18 @@
 
 namespace arrcoc {
 
-/// Best of three: a product large enough to be bound by arithmetic, and one row times a weight far larger than the caches.
+/// Best of three: a product large enough to be bound by arithmetic, and one row times a weight far larger than the
+/// caches.
 template <class B>
 MachineLimits measure_limits(const B& b, bool bf16_weights) {
   const auto weight = [&](Index out, Index in) {
     // Values near 0.01 whatever the type: the top half of such a float is a bf16.
     const Index count = out * in;
-    HostTensor t = host_tensor(std::vector<float>(static_cast<std::size_t>(bf16_weights ? count / 2 : count), 0.01f), {bf16_weights ? count / 2 : count});
+    HostTensor t = host_tensor(std::vector<float>(static_cast<std::size_t>(bf16_weights ? count / 2 : count), 0.01f),
+                               {bf16_weights ? count / 2 : count});
     if (bf16_weights) {
-      auto halves = std::make_shared<std::vector<std::uint16_t>>(static_cast<std::size_t>(count), std::uint16_t{0x3c24});
+      auto halves =
+          std::make_shared<std::vector<std::uint16_t>>(static_cast<std::size_t>(count), std::uint16_t{0x3c24});
       t.data = reinterpret_cast<const std::byte*>(halves->data());
       t.owner = halves;
       t.dtype = DType::bf16;

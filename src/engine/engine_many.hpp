@@ -1,5 +1,6 @@
 #pragma once
-// EngineOn::answer_many: pictures encoded once, each distinct question tokenised once, and what prompts have in common run once.
+// EngineOn::answer_many: pictures encoded once, each distinct question tokenised once, and what prompts have in common
+// run once.
 #include "engine_impl.hpp"
 
 namespace arrcoc {
@@ -12,17 +13,23 @@ struct EngineOn<B>::Asked {
   const qwen3vl::Encoded<B>* encoded = nullptr;
   MadePipeline<B> made;
   RunOptions run;
-  std::vector<Picture> pictures;    // with the boxes of this question, without pixels
+  std::vector<Picture> pictures;  // with the boxes of this question, without pixels
   std::vector<Realized> realized;
   AnswerResult out;
   Trace trace;
 
-  bool looks() const { return ask->generate || (!ask->stock && (made.pipeline.needs().evidence & features_needed) != 0); }
-  Index prefix_end() const { return prompt->spans.empty() ? 0 : prompt->spans.back().begin + prompt->spans.back().grid.count(); }
+  bool looks() const {
+    return ask->generate || (!ask->stock && (made.pipeline.needs().evidence & features_needed) != 0);
+  }
+  Index prefix_end() const {
+    return prompt->spans.empty() ? 0 : prompt->spans.back().begin + prompt->spans.back().grid.count();
+  }
   /// Equal for asks whose input is the same up to the end of the last picture.
   std::string beginning() const {
     std::string key = ask->stock ? "stock" : made.spec.injector;
-    const auto add = [&](const auto& values) { key.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof values[0]); };
+    const auto add = [&](const auto& values) {
+      key.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof values[0]);
+    };
     add(std::vector<TokenId>(prompt->ids.begin(), prompt->ids.begin() + prefix_end()));
     for (const Realized& r : realized) {
       add(r.allocation.kept);
@@ -33,8 +40,10 @@ struct EngineOn<B>::Asked {
 };
 
 template <class B>
-typename EngineOn<B>::Asked EngineOn<B>::begin_ask(const Ask& a, const AnswerRequest& shared, const AnswerResult& seen) const {
-  require_that(!a.stock || a.levels == all_levels, Code::bad_config, "answer", "'stock' is the model without a pipeline: its DeepStack levels cannot be chosen");
+typename EngineOn<B>::Asked EngineOn<B>::begin_ask(const Ask& a, const AnswerRequest& shared,
+                                                   const AnswerResult& seen) const {
+  require_that(!a.stock || a.levels == all_levels, Code::bad_config, "answer",
+               "'stock' is the model without a pipeline: its DeepStack levels cannot be chosen");
   Asked q;
   q.ask = &a;
   AnswerRequest r;
@@ -84,12 +93,15 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
       r.prompt = q.ask->prompt;
       r.system = m.shared.system;
       at->second.first = build_prompt(r, seen.grids, q.trace);
-      if (look) at->second.second = {vision, model_.text().embed(b_, at->second.first.ids), qwen3vl::build_positions(at->second.first)};
+      if (look)
+        at->second.second = {vision, model_.text().embed(b_, at->second.first.ids),
+                             qwen3vl::build_positions(at->second.first)};
     }
     q.prompt = &at->second.first;
     q.encoded = &at->second.second;
     q.pictures = pictures;
-    for (std::size_t p = 0; p < pictures.size(); ++p) q.pictures[p].boxes = p < q.ask->boxes.size() ? q.ask->boxes[p] : std::vector<Box>{};
+    for (std::size_t p = 0; p < pictures.size(); ++p)
+      q.pictures[p].boxes = p < q.ask->boxes.size() ? q.ask->boxes[p] : std::vector<Box>{};
     if (q.ask->stock) {
       for (const Picture& p : pictures) q.realized.push_back({{}, {}, {}, keep_everything(p.grid)});
     } else {
@@ -97,7 +109,8 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
     }
     for (Realized& r : q.realized)
       for (std::uint32_t& d : r.allocation.depth) d &= q.ask->levels;
-    const auto [group, new_group] = groups.try_emplace(m.share_prefix && q.ask->generate ? q.beginning() : "alone " + std::to_string(i));
+    const auto [group, new_group] =
+        groups.try_emplace(m.share_prefix && q.ask->generate ? q.beginning() : "alone " + std::to_string(i));
     group->second.push_back(i);
     if (new_group) order.push_back(&group->second);
   }
@@ -135,7 +148,8 @@ qwen3vl::Injected<B> EngineOn<B>::part(const qwen3vl::Injected<B>& in, Index beg
   return out;
 }
 
-/// Answers one ask. `begun`: the group's shared first part, made by the first ask that comes (`ready`); null: nothing is shared.
+/// Answers one ask. `begun`: the group's shared first part, made by the first ask that comes (`ready`); null: nothing
+/// is shared.
 template <class B>
 void EngineOn<B>::run_asked(Asked& q, const AnswerRequest& shared, qwen3vl::KvCache<B>* begun, bool& ready) {
   // Fewer rows than these may go through kernels that add in another order, and the bits of `answer` would be lost.
@@ -157,11 +171,13 @@ void EngineOn<B>::run_asked(Asked& q, const AnswerRequest& shared, qwen3vl::KvCa
     std::vector<Allocation> allocations;
     for (const Realized& r : q.realized) allocations.push_back(r.allocation);
     input = q.ask->stock ? qwen3vl::stock_input(b_, prompt, *q.encoded)
-                         : q.made.pipeline.injector.inject(b_, std::span<const Allocation>(allocations), *q.encoded, prompt, &q.trace);
+                         : q.made.pipeline.injector.inject(b_, std::span<const Allocation>(allocations), *q.encoded,
+                                                           prompt, &q.trace);
   }
   q.out.costs = ErasedPipeline<B>::count_costs(folder_.config, q.pictures, prompt, input);
   const auto rows = static_cast<Index>(input.columns.size());
-  const Index cut = std::lower_bound(input.columns.begin(), input.columns.end(), q.prefix_end()) - input.columns.begin();
+  const Index cut =
+      std::lower_bound(input.columns.begin(), input.columns.end(), q.prefix_end()) - input.columns.begin();
   qwen3vl::Generated g;
   if (begun != nullptr && cut >= least_shared && rows - cut >= least_shared) {
     if (!ready) {

@@ -10,14 +10,17 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string text_of(const Json& json, int indent) { return json.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n"; }
+std::string text_of(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n";
+}
 
 /// float32 as the shortest decimal that reads back to it.
 Json number(float f) { return Json::parse(detail::to_text(f)); }
 
 Json build_json() {
-  return {{"compiler", build_info.compiler}, {"type", build_info.build_type}, {"machine", build_info.machine}, {"native", build_info.native},
-          {"sanitize", build_info.sanitize}, {"eigen", build_info.eigen}, {"torch", build_info.torch}, {"xtensor", build_info.xtensor}};
+  return {{"compiler", build_info.compiler}, {"type", build_info.build_type},   {"machine", build_info.machine},
+          {"native", build_info.native},     {"sanitize", build_info.sanitize}, {"eigen", build_info.eigen},
+          {"torch", build_info.torch},       {"xtensor", build_info.xtensor}};
 }
 
 Json config_json(const std::vector<ConfigField>& fields) { return Json::parse(io::settings_to_json(fields, -1)); }
@@ -29,10 +32,16 @@ Json times_json(const std::vector<StageTime>& times) {
 }
 
 Json costs_json(const Costs& c) {
-  return {{"visual_tokens_before", c.visual_tokens_before}, {"visual_tokens_after", c.visual_tokens_after},
-          {"sequence_length_before", c.sequence_length_before}, {"sequence_length", c.sequence_length},
-          {"deepstack_additions", c.deepstack_additions}, {"vision_flops", c.vision_flops}, {"merger_flops", c.merger_flops},
-          {"prefill_flops", c.prefill_flops}, {"decode_flops_per_token", c.decode_flops_per_token}, {"kv_bytes", c.kv_bytes},
+  return {{"visual_tokens_before", c.visual_tokens_before},
+          {"visual_tokens_after", c.visual_tokens_after},
+          {"sequence_length_before", c.sequence_length_before},
+          {"sequence_length", c.sequence_length},
+          {"deepstack_additions", c.deepstack_additions},
+          {"vision_flops", c.vision_flops},
+          {"merger_flops", c.merger_flops},
+          {"prefill_flops", c.prefill_flops},
+          {"decode_flops_per_token", c.decode_flops_per_token},
+          {"kv_bytes", c.kv_bytes},
           {"legacy_effective_tokens", c.legacy_effective_tokens}};
 }
 
@@ -43,8 +52,14 @@ Json allocation_json(const Realized& r, Index levels) {
   for (std::size_t i = 0; i < a.kept.size(); ++i) {
     const Index row = a.kept[i] / a.grid.cols, col = a.kept[i] % a.grid.cols;
     Json depth = Json::array();
-    for (Index l = 0; l < levels; ++l) if (a.depth[i] >> l & 1u) depth.push_back(l);
-    kept.push_back({{"token", a.kept[i]}, {"row", row}, {"col", col}, {"levels", depth}, {"cause", name_of(a.why[i].cause)}, {"rank", a.why[i].rank},
+    for (Index l = 0; l < levels; ++l)
+      if (a.depth[i] >> l & 1u) depth.push_back(l);
+    kept.push_back({{"token", a.kept[i]},
+                    {"row", row},
+                    {"col", col},
+                    {"levels", depth},
+                    {"cause", name_of(a.why[i].cause)},
+                    {"rank", a.why[i].rank},
                     {"value", number(a.why[i].value)}});
     positions.push_back({row, col});
     budgets.push_back(1);
@@ -53,9 +68,15 @@ Json allocation_json(const Realized& r, Index levels) {
   Json weights = Json::array();
   for (const float w : r.balanced.weights) weights.push_back(number(w));
   Json regions = Json::array();
-  for (const Region& g : a.regions) regions.push_back({{"row0", g.row0}, {"col0", g.col0}, {"row1", g.row1}, {"col1", g.col1}, {"tokens", g.tokens}});
-  Json out{{"grid", {a.grid.rows, a.grid.cols}}, {"tokens", a.grid.count()}, {"kept_count", a.kept.size()}, {"clamped", a.clamped},
-           {"positions", positions}, {"budgets", budgets}, {"kept", kept}};
+  for (const Region& g : a.regions)
+    regions.push_back({{"row0", g.row0}, {"col0", g.col0}, {"row1", g.row1}, {"col1", g.col1}, {"tokens", g.tokens}});
+  Json out{{"grid", {a.grid.rows, a.grid.cols}},
+           {"tokens", a.grid.count()},
+           {"kept_count", a.kept.size()},
+           {"clamped", a.clamped},
+           {"positions", positions},
+           {"budgets", budgets},
+           {"kept", kept}};
   if (!tensions.empty()) out["tensions"] = tensions;
   if (!weights.empty()) out["weights"] = weights;
   if (!regions.empty()) out["regions"] = regions;
@@ -70,11 +91,16 @@ Json relevance_json(const Realized& r) {
 
 }  // namespace
 
-std::string result_json(const ModelSummary& m, const AnswerRequest& q, const AnswerResult& r, const ResultNotes& notes, int indent) {
+std::string result_json(const ModelSummary& m, const AnswerRequest& q, const AnswerResult& r, const ResultNotes& notes,
+                        int indent) {
   Json out;
   out["arrcoc"] = build_info.version;
   out["build"] = build_json();
-  out["model"] = {{"path", m.path}, {"identity", m.identity}, {"weights", m.stored_dtype}, {"weight_bytes", m.weight_bytes}, {"untrained", m.untrained}};
+  out["model"] = {{"path", m.path},
+                  {"identity", m.identity},
+                  {"weights", m.stored_dtype},
+                  {"weight_bytes", m.weight_bytes},
+                  {"untrained", m.untrained}};
   out["backend"] = {{"name", m.backend}, {"dtype", m.dtype}, {"threads", m.threads}};
   out["seed"] = q.seed;
   out["pipeline"] = r.pipeline;
@@ -110,8 +136,9 @@ std::string result_json(const ModelSummary& m, const AnswerRequest& q, const Ans
   if (!notes.dump.empty()) out["dump"] = notes.dump;
   if (notes.baseline != nullptr) {
     const AnswerResult& b = *notes.baseline;
-    out["baseline"] = {{"pipeline", b.pipeline}, {"answer", b.text}, {"tokens", b.tokens}, {"stopped", b.stopped}, {"costs", costs_json(b.costs)},
-                       {"milliseconds", times_json(b.times)}};
+    out["baseline"] = {{"pipeline", b.pipeline},       {"answer", b.text},
+                       {"tokens", b.tokens},           {"stopped", b.stopped},
+                       {"costs", costs_json(b.costs)}, {"milliseconds", times_json(b.times)}};
   }
   out["config"] = config_json(notes.config);
   return text_of(out, indent);
@@ -137,7 +164,10 @@ std::string evidence_json(const EvidenceRequest& q, const EvidenceResult& r, con
 std::string entries_json(const std::vector<Entry>& entries, int indent) {
   Json list = Json::array();
   for (const Entry& e : entries) {
-    Json row{{"kind", name_of(e.kind)}, {"name", e.name}, {"phase", name_of(e.needs.phase)}, {"needs", needs_text(e.needs.evidence)}};
+    Json row{{"kind", name_of(e.kind)},
+             {"name", e.name},
+             {"phase", name_of(e.needs.phase)},
+             {"needs", needs_text(e.needs.evidence)}};
     row["spend"] = e.spend ? Json(name_of(*e.spend)) : Json(nullptr);
     row["source"] = e.about.source;
     row["seeds"] = e.about.seeds;
@@ -145,12 +175,14 @@ std::string entries_json(const std::vector<Entry>& entries, int indent) {
     row["cost"] = e.about.cost;
     if (!e.reproduces_fault.empty()) row["reproduces_fault"] = e.reproduces_fault;
     Json settings = Json::array();
-    for (const ConfigField& f : e.settings) settings.push_back({{"name", f.path}, {"type", f.type}, {"default", f.value}});
+    for (const ConfigField& f : e.settings)
+      settings.push_back({{"name", f.path}, {"type", f.type}, {"default", f.value}});
     row["settings"] = settings;
     list.push_back(std::move(row));
   }
   Json pipelines = Json::array();
-  for (const Preset& p : presets) pipelines.push_back({{"name", p.name}, {"pipeline", p.pipeline}, {"summary", p.summary}});
+  for (const Preset& p : presets)
+    pipelines.push_back({{"name", p.name}, {"pipeline", p.pipeline}, {"summary", p.summary}});
   return text_of(Json{{"strategies", list}, {"pipelines", pipelines}}, indent);
 }
 

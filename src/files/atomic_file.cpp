@@ -33,7 +33,8 @@ void write_file(const std::filesystem::path& name, std::string_view bytes) {
   if (name == "-") return write_all(stdout, bytes, "standard output");
   std::error_code ignored;
   // A link keeps pointing where it did: what it names is replaced, not the link.
-  std::filesystem::path file = std::filesystem::is_symlink(name, ignored) ? std::filesystem::weakly_canonical(name, ignored) : name;
+  std::filesystem::path file =
+      std::filesystem::is_symlink(name, ignored) ? std::filesystem::weakly_canonical(name, ignored) : name;
   if (file.empty()) file = name;
   const auto status = std::filesystem::status(file, ignored);
   if (std::filesystem::is_directory(status)) {
@@ -46,7 +47,8 @@ void write_file(const std::filesystem::path& name, std::string_view bytes) {
     return write_all(f.get(), bytes, file);
   }
   std::filesystem::path temporary = file;
-  temporary += ".partial" + std::to_string(::getpid()) + "_" + std::to_string(std::hash<std::thread::id>{}(std::this_thread::get_id()));
+  temporary += ".partial" + std::to_string(::getpid()) + "_" +
+               std::to_string(std::hash<std::thread::id>{}(std::this_thread::get_id()));
   try {
     File f(std::fopen(temporary.c_str(), "wb"));
     if (!f) cannot_write(file);
@@ -64,14 +66,18 @@ void write_file(const std::filesystem::path& name, std::string_view bytes) {
 std::string read_file(const std::filesystem::path& file) {
   std::error_code error;
   const auto status = std::filesystem::status(file, error);
-  require_that(std::filesystem::exists(status), Code::file_missing, "input", [&] { return "no such file: " + file.string(); });
-  require_that(!std::filesystem::is_directory(status), Code::file_unreadable, "input", [&] { return "expected a file, got a folder: " + file.string(); });
+  require_that(std::filesystem::exists(status), Code::file_missing, "input",
+               [&] { return "no such file: " + file.string(); });
+  require_that(!std::filesystem::is_directory(status), Code::file_unreadable, "input",
+               [&] { return "expected a file, got a folder: " + file.string(); });
   const File f(std::fopen(file.c_str(), "rb"));
-  require_that(f != nullptr, Code::file_unreadable, "input", [&] { return "cannot read " + file.string() + ": " + std::strerror(errno); });
+  require_that(f != nullptr, Code::file_unreadable, "input",
+               [&] { return "cannot read " + file.string() + ": " + std::strerror(errno); });
   std::string out;
   char buffer[1 << 16];
   for (std::size_t n; (n = std::fread(buffer, 1, sizeof buffer, f.get())) > 0;) out.append(buffer, n);
-  require_that(std::ferror(f.get()) == 0, Code::file_unreadable, "input", [&] { return "cannot read " + file.string() + ": " + std::strerror(errno); });
+  require_that(std::ferror(f.get()) == 0, Code::file_unreadable, "input",
+               [&] { return "cannot read " + file.string() + ": " + std::strerror(errno); });
   return out;
 }
 

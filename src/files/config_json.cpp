@@ -12,7 +12,8 @@ Ordered value_of(const ConfigField& field) {
   // The text of a number or a boolean is its JSON: to_chars writes "1e+20" and "0.1" as JSON does.
   const Ordered v = Ordered::parse(field.value, nullptr, false);
   const bool good = field.type == "bool" ? v.is_boolean() : v.is_number();
-  require_that(good, Code::bad_config, field.path, [&] { return "expected a " + field.type + ", got '" + field.value + "'"; });
+  require_that(good, Code::bad_config, field.path,
+               [&] { return "expected a " + field.type + ", got '" + field.value + "'"; });
   return v;
 }
 
@@ -25,7 +26,9 @@ void collect(const Json& object, const std::string& path, std::string_view where
     else if (value.is_string()) out[here] = value.get<std::string>();
     else if (value.is_boolean() || value.is_number_integer()) out[here] = value.dump();
     else if (value.is_number()) out[here] = detail::to_text(value.get<double>());
-    else fail(Code::bad_config, where, here + ": expected a string, a number, true, false or an object, got " + shown(value));
+    else
+      fail(Code::bad_config, where,
+           here + ": expected a string, a number, true, false or an object, got " + shown(value));
   }
 }
 
@@ -39,10 +42,13 @@ std::string settings_to_json(const std::vector<ConfigField>& fields, int indent)
     for (;;) {
       const std::size_t dot = field.path.find('.', begin);
       const std::string part = field.path.substr(begin, dot == std::string::npos ? dot : dot - begin);
-      require_that(!part.empty(), Code::bad_config, "config", [&] { return "expected a path without empty parts, got '" + field.path + "'"; });
+      require_that(!part.empty(), Code::bad_config, "config",
+                   [&] { return "expected a path without empty parts, got '" + field.path + "'"; });
       const bool last = dot == std::string::npos;
       const bool fits = at->is_object() && !(last && at->contains(part));
-      require_that(fits, Code::bad_config, "config", [&] { return "expected paths that are distinct, got '" + field.path + "' beside one that holds it"; });
+      require_that(fits, Code::bad_config, "config", [&] {
+        return "expected paths that are distinct, got '" + field.path + "' beside one that holds it";
+      });
       at = &(*at)[part];
       if (last) break;
       if (at->is_null()) *at = Ordered::object();
@@ -52,9 +58,7 @@ std::string settings_to_json(const std::vector<ConfigField>& fields, int indent)
   }
   try {
     return root.dump(indent);
-  } catch (const nlohmann::json::exception&) {
-    fail(Code::bad_config, "config", "a setting is not UTF-8");
-  }
+  } catch (const nlohmann::json::exception&) { fail(Code::bad_config, "config", "a setting is not UTF-8"); }
 }
 
 Settings settings_from_json(std::string_view json, std::string_view where) {

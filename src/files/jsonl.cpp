@@ -36,7 +36,8 @@ std::string parse_string_line(std::string_view line, Index line_number, std::str
 std::vector<TokenId> parse_ids_line(std::string_view line, Index line_number, std::string_view where) {
   const Json value = parse_line(line, line_number, where, "a JSON list of ids");
   const auto refuse = [&](const Json& got) {
-    fail(Code::bad_text, where, "line " + std::to_string(line_number) + ": expected a JSON list of ids, got " + shown(got));
+    fail(Code::bad_text, where,
+         "line " + std::to_string(line_number) + ": expected a JSON list of ids, got " + shown(got));
   };
   if (!value.is_array()) refuse(value);
   std::vector<TokenId> ids;

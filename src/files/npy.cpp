@@ -33,14 +33,17 @@ double f64_at(const char* p) {
 
 HostTensor read_npy(const std::filesystem::path& file) {
   const std::string bytes = read_file(file);
-  const auto expect = [&](bool ok, const char* what) { require_that(ok, Code::bad_array, file.string(), [&] { return std::string("not a usable .npy array: ") + what; }); };
+  const auto expect = [&](bool ok, const char* what) {
+    require_that(ok, Code::bad_array, file.string(), [&] { return std::string("not a usable .npy array: ") + what; });
+  };
   expect(bytes.size() >= 10 && bytes.starts_with(magic), "the magic bytes are missing");
   const int version = bytes[6];
   expect(version == 1 || version == 2, "expected format version 1 or 2");
   const std::size_t length_bytes = version == 1 ? 2 : 4;
   expect(bytes.size() >= 8 + length_bytes, "the header is cut off");
   std::size_t length = 0;
-  for (std::size_t i = 0; i < length_bytes; ++i) length |= std::size_t{static_cast<unsigned char>(bytes[8 + i])} << (8 * i);
+  for (std::size_t i = 0; i < length_bytes; ++i)
+    length |= std::size_t{static_cast<unsigned char>(bytes[8 + i])} << (8 * i);
   const std::size_t begin = 8 + length_bytes + length;
   expect(begin <= bytes.size(), "the header is cut off");
   const std::string_view header = std::string_view(bytes).substr(8 + length_bytes, length);
@@ -54,7 +57,10 @@ HostTensor read_npy(const std::filesystem::path& file) {
   std::vector<Index> shape;
   Index count = 1;
   for (std::size_t i = 0; i < shape_text.size();) {
-    if (shape_text[i] == ' ' || shape_text[i] == ',') { ++i; continue; }
+    if (shape_text[i] == ' ' || shape_text[i] == ',') {
+      ++i;
+      continue;
+    }
     expect(std::isdigit(static_cast<unsigned char>(shape_text[i])) != 0, "expected a shape");
     Index n = 0;
     for (; i < shape_text.size() && std::isdigit(static_cast<unsigned char>(shape_text[i])) != 0; ++i) {
@@ -65,10 +71,16 @@ HostTensor read_npy(const std::filesystem::path& file) {
     expect(n == 0 || count <= most_values / n, "the shape is absurdly large");
     count *= n;
   }
-  struct Kind { std::string_view name; DType dtype; std::size_t size; };
-  constexpr Kind kinds[] = {{"<f4", DType::f32, 4}, {"<i4", DType::i32, 4}, {"<i8", DType::i64, 8}, {"|u1", DType::u8, 1}, {"<f2", DType::f16, 2}, {"<f8", DType::f32, 8}};
+  struct Kind {
+    std::string_view name;
+    DType dtype;
+    std::size_t size;
+  };
+  constexpr Kind kinds[] = {{"<f4", DType::f32, 4}, {"<i4", DType::i32, 4}, {"<i8", DType::i64, 8},
+                            {"|u1", DType::u8, 1},  {"<f2", DType::f16, 2}, {"<f8", DType::f32, 8}};
   const Kind* kind = nullptr;
-  for (const Kind& k : kinds) if (k.name == dtype) kind = &k;
+  for (const Kind& k : kinds)
+    if (k.name == dtype) kind = &k;
   expect(kind != nullptr, "expected dtype f2, f4, f8, i4, i8 or u1, little-endian");
   expect(bytes.size() - begin == static_cast<std::size_t>(count) * kind->size, "the data does not fill the shape");
   const char* data = bytes.data() + begin;
@@ -100,7 +112,8 @@ void write_npy(const std::filesystem::path& file, const HostTensor& array) {
     case DType::u8: dtype = "|u1"; break;
     case DType::bf16: break;
   }
-  require_that(dtype != nullptr, Code::bad_array, file.string(), "bf16 has no .npy dtype; expected f32, f16, i32, i64 or u8");
+  require_that(dtype != nullptr, Code::bad_array, file.string(),
+               "bf16 has no .npy dtype; expected f32, f16, i32, i64 or u8");
   std::string shape = "(";
   for (const Index n : array.shape) shape += std::to_string(n) + (array.shape.size() == 1 ? "," : ", ");
   if (array.shape.size() > 1) shape.resize(shape.size() - 2);

@@ -21,39 +21,48 @@ constexpr std::size_t max_rank = 32;
 /// Bits per value of every dtype name of the format; 0 when there is no such name.
 unsigned bits_of(std::string_view dtype) {
   static constexpr std::pair<std::string_view, unsigned> table[] = {
-      {"BOOL", 8}, {"U8", 8}, {"I8", 8}, {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E5M2FNUZ", 8}, {"F8_E4M3FNUZ", 8},
-      {"I16", 16}, {"U16", 16}, {"F16", 16}, {"BF16", 16}, {"I32", 32}, {"U32", 32}, {"F32", 32}, {"F64", 64}, {"I64", 64}, {"U64", 64},
-      {"C64", 64}, {"F4", 4}, {"F6_E2M3", 6}, {"F6_E3M2", 6}};
-  for (const auto& [name, bits] : table) if (name == dtype) return bits;
+      {"BOOL", 8},        {"U8", 8},          {"I8", 8},      {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8},
+      {"F8_E5M2FNUZ", 8}, {"F8_E4M3FNUZ", 8}, {"I16", 16},    {"U16", 16},    {"F16", 16},    {"BF16", 16},
+      {"I32", 32},        {"U32", 32},        {"F32", 32},    {"F64", 64},    {"I64", 64},    {"U64", 64},
+      {"C64", 64},        {"F4", 4},          {"F6_E2M3", 6}, {"F6_E3M2", 6}};
+  for (const auto& [name, bits] : table)
+    if (name == dtype) return bits;
   return 0;
 }
 
 std::optional<DType> readable(std::string_view dtype) {
-  for (const DType t : {DType::f32, DType::f16, DType::bf16, DType::i32, DType::i64, DType::u8}) if (name_of(t) == dtype) return t;
+  for (const DType t : {DType::f32, DType::f16, DType::bf16, DType::i32, DType::i64, DType::u8})
+    if (name_of(t) == dtype) return t;
   return std::nullopt;
 }
 
 std::string named_tensor(std::string_view name) { return "tensor '" + printable(name) + "'"; }
 
 std::uint64_t unsigned_of(const Json& v, std::string_view where, std::string_view tensor, std::string_view what) {
-  require_that(v.is_number_unsigned(), Code::bad_safetensors, where,
-               [&] { return named_tensor(tensor) + ": " + std::string(what) + ": expected a whole number, got " + shown(v); });
+  require_that(v.is_number_unsigned(), Code::bad_safetensors, where, [&] {
+    return named_tensor(tensor) + ": " + std::string(what) + ": expected a whole number, got " + shown(v);
+  });
   return v.get<std::uint64_t>();
 }
 
 TensorEntry parse_entry(const std::string& name, const Json& item, std::string_view where) {
-  const auto broken = [&](const std::string& sentence) { fail(Code::bad_safetensors, where, named_tensor(name) + ": " + sentence); };
+  const auto broken = [&](const std::string& sentence) {
+    fail(Code::bad_safetensors, where, named_tensor(name) + ": " + sentence);
+  };
   if (!item.is_object()) broken("expected an object, got " + shown(item));
-  for (const char* key : {"dtype", "shape", "data_offsets"}) if (!item.contains(key)) broken(std::string("expected a '") + key + "'");
+  for (const char* key : {"dtype", "shape", "data_offsets"})
+    if (!item.contains(key)) broken(std::string("expected a '") + key + "'");
   const Json &dtype = item["dtype"], &shape = item["shape"], &offsets = item["data_offsets"];
   TensorEntry e;
   if (!dtype.is_string() || bits_of(dtype.get_ref<const std::string&>()) == 0) broken("unknown dtype " + shown(dtype));
   e.dtype = dtype.get<std::string>();
-  if (!shape.is_array() || shape.size() > max_rank) broken("shape: expected a list of at most 32 sizes, got " + shown(shape));
+  if (!shape.is_array() || shape.size() > max_rank)
+    broken("shape: expected a list of at most 32 sizes, got " + shown(shape));
   std::uint64_t bits = bits_of(e.dtype);
   for (const Json& size : shape) {
     const std::uint64_t n = unsigned_of(size, where, name, "shape");
-    if (n > static_cast<std::uint64_t>(INT64_MAX) || __builtin_mul_overflow(bits, n, &bits)) broken("shape " + shown(shape) + " overflows");
+    if (n > static_cast<std::uint64_t>(INT64_MAX) || __builtin_mul_overflow(bits, n, &bits))
+      broken("shape " + shown(shape) + " overflows");
     e.shape.push_back(static_cast<Index>(n));
   }
   if (!offsets.is_array() || offsets.size() != 2) broken("data_offsets: expected [begin, end], got " + shown(offsets));
@@ -61,21 +70,28 @@ TensorEntry parse_entry(const std::string& name, const Json& item, std::string_v
   e.end = unsigned_of(offsets[1], where, name, "data_offsets");
   if (e.end < e.begin) broken("data_offsets: expected begin <= end, got " + shown(offsets));
   if (bits % 8 != 0 || e.end - e.begin != bits / 8)
-    broken(e.dtype + " " + shape_text(e.shape) + ": expected " + std::to_string(bits / 8) + " bytes, got " + std::to_string(e.end - e.begin));
+    broken(e.dtype + " " + shape_text(e.shape) + ": expected " + std::to_string(bits / 8) + " bytes, got " +
+           std::to_string(e.end - e.begin));
   return e;
 }
 
 }  // namespace
 
-std::map<std::string, TensorEntry, std::less<>> parse_safetensors_header(std::string_view json, std::uint64_t data_bytes, std::string_view where) {
-  require_that(!json.empty() && json.front() == '{', Code::bad_safetensors, where, "header: expected JSON that starts with '{'");
+std::map<std::string, TensorEntry, std::less<>> parse_safetensors_header(std::string_view json,
+                                                                         std::uint64_t data_bytes,
+                                                                         std::string_view where) {
+  require_that(!json.empty() && json.front() == '{', Code::bad_safetensors, where,
+               "header: expected JSON that starts with '{'");
   const Json header = parse_json(json, Code::bad_safetensors, where, 40 * max_tensors);
   std::map<std::string, TensorEntry, std::less<>> entries;
   for (const auto& [name, item] : header.items()) {
     if (name == "__metadata__") {
-      require_that(item.is_object(), Code::bad_safetensors, where, [&, &i = item] { return "__metadata__: expected an object, got " + shown(i); });
+      require_that(item.is_object(), Code::bad_safetensors, where,
+                   [&, &i = item] { return "__metadata__: expected an object, got " + shown(i); });
       for (const auto& [key, text] : item.items())
-        require_that(text.is_string(), Code::bad_safetensors, where, [&, &k = key, &t = text] { return "__metadata__." + printable(k) + ": expected a string, got " + shown(t); });
+        require_that(text.is_string(), Code::bad_safetensors, where, [&, &k = key, &t = text] {
+          return "__metadata__." + printable(k) + ": expected a string, got " + shown(t);
+        });
       continue;
     }
     entries.emplace(name, parse_entry(name, item, where));
@@ -91,16 +107,21 @@ std::map<std::string, TensorEntry, std::less<>> parse_safetensors_header(std::st
   std::uint64_t place = 0;
   for (const auto& [name, e] : order) {
     require_that(e->end <= data_bytes, Code::bad_safetensors, where, [&, &n = name, &t = e] {
-      return named_tensor(*n) + " ends at byte " + std::to_string(t->end) + "; expected at most " + std::to_string(data_bytes) + ", the size of the data (is the file truncated?)";
+      return named_tensor(*n) + " ends at byte " + std::to_string(t->end) + "; expected at most " +
+             std::to_string(data_bytes) + ", the size of the data (is the file truncated?)";
     });
     require_that(e->begin == place, Code::bad_safetensors, where, [&, &n = name, &t = e] {
-      return named_tensor(*n) + (t->begin < place ? " overlaps another: expected to begin at byte " : " leaves a hole: expected to begin at byte ") + std::to_string(place) +
-             ", got " + std::to_string(t->begin);
+      return named_tensor(*n) +
+             (t->begin < place ? " overlaps another: expected to begin at byte "
+                               : " leaves a hole: expected to begin at byte ") +
+             std::to_string(place) + ", got " + std::to_string(t->begin);
     });
     place = e->end;
   }
-  require_that(place == data_bytes, Code::bad_safetensors, where,
-               [&] { return "expected " + std::to_string(place) + " bytes of data, as the header says, got " + std::to_string(data_bytes); });
+  require_that(place == data_bytes, Code::bad_safetensors, where, [&] {
+    return "expected " + std::to_string(place) + " bytes of data, as the header says, got " +
+           std::to_string(data_bytes);
+  });
   return entries;
 }
 
@@ -109,16 +130,19 @@ SafetensorsFile SafetensorsFile::open(const std::filesystem::path& file) {
   const int fd = ::open(where.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
     const bool missing = errno == ENOENT || errno == ENOTDIR;
-    fail(missing ? Code::file_missing : Code::file_unreadable, where, missing ? "no such file" : std::string("cannot be opened: ") + std::strerror(errno));
+    fail(missing ? Code::file_missing : Code::file_unreadable, where,
+         missing ? "no such file" : std::string("cannot be opened: ") + std::strerror(errno));
   }
   const std::unique_ptr<const int, void (*)(const int*)> closer(&fd, [](const int* f) { ::close(*f); });
   struct stat info {};
   require_that(::fstat(fd, &info) == 0, Code::file_unreadable, where, "its size cannot be read");
   require_that(S_ISREG(info.st_mode), Code::file_unreadable, where, "expected a regular file");
   const auto size = static_cast<std::uint64_t>(info.st_size);
-  require_that(size >= 10, Code::bad_safetensors, where, [&] { return "expected at least 10 bytes, got " + std::to_string(size); });
+  require_that(size >= 10, Code::bad_safetensors, where,
+               [&] { return "expected at least 10 bytes, got " + std::to_string(size); });
   void* const memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-  require_that(memory != MAP_FAILED, Code::file_unreadable, where, [] { return std::string("cannot be mapped: ") + std::strerror(errno); });
+  require_that(memory != MAP_FAILED, Code::file_unreadable, where,
+               [] { return std::string("cannot be mapped: ") + std::strerror(errno); });
 
   SafetensorsFile out;
   out.path_ = where;
@@ -127,7 +151,8 @@ SafetensorsFile SafetensorsFile::open(const std::filesystem::path& file) {
   std::uint64_t length = 0;
   for (int i = 7; i >= 0; --i) length = (length << 8) | bytes[i];
   require_that(length <= max_header_bytes && length <= size - 8, Code::bad_safetensors, where, [&] {
-    return "header length: expected at most " + std::to_string(std::min(max_header_bytes, size - 8)) + " bytes, got " + std::to_string(length);
+    return "header length: expected at most " + std::to_string(std::min(max_header_bytes, size - 8)) + " bytes, got " +
+           std::to_string(length);
   });
   const std::string_view header(reinterpret_cast<const char*>(bytes) + 8, length);
   out.entries_ = parse_safetensors_header(header, size - 8 - length, where);
@@ -141,7 +166,8 @@ std::optional<HostTensor> SafetensorsFile::describe(std::string_view name) const
   const TensorEntry& e = it->second;
   const auto dtype = readable(e.dtype);
   require_that(dtype.has_value(), Code::bad_weight, path_, [&] {
-    return named_tensor(name) + ": expected F32, F16, BF16, I32, I64 or U8, got " + e.dtype + (e.dtype.starts_with("F8") ? " (quantised checkpoints cannot be read)" : "");
+    return named_tensor(name) + ": expected F32, F16, BF16, I32, I64 or U8, got " + e.dtype +
+           (e.dtype.starts_with("F8") ? " (quantised checkpoints cannot be read)" : "");
   });
   return HostTensor{*dtype, e.shape, nullptr, nullptr};
 }
@@ -162,16 +188,19 @@ HostTensor SafetensorsFile::tensor(std::string_view name) const {
   return t;
 }
 
-void write_safetensors(const std::filesystem::path& file, const std::map<std::string, HostTensor, std::less<>>& tensors) {
+void write_safetensors(const std::filesystem::path& file,
+                       const std::map<std::string, HostTensor, std::less<>>& tensors) {
   const std::string where = file.string();
   std::vector<const std::pair<const std::string, HostTensor>*> order;
   for (const auto& item : tensors) {
     require_that(item.first != "__metadata__", Code::bad_safetensors, where, "a tensor cannot be named '__metadata__'");
-    require_that(!item.second.empty() || item.second.count() == 0, Code::bad_safetensors, where, [&] { return named_tensor(item.first) + " has no data"; });
+    require_that(!item.second.empty() || item.second.count() == 0, Code::bad_safetensors, where,
+                 [&] { return named_tensor(item.first) + " has no data"; });
     order.push_back(&item);
   }
   // Widest values first keeps every tensor aligned.
-  std::stable_sort(order.begin(), order.end(), [](auto* a, auto* b) { return size_of(a->second.dtype) > size_of(b->second.dtype); });
+  std::stable_sort(order.begin(), order.end(),
+                   [](auto* a, auto* b) { return size_of(a->second.dtype) > size_of(b->second.dtype); });
   nlohmann::ordered_json header;
   header["__metadata__"] = {{"format", "pt"}};
   std::uint64_t place = 0;
@@ -184,15 +213,14 @@ void write_safetensors(const std::filesystem::path& file, const std::map<std::st
   std::string text;
   try {
     text = header.dump();
-  } catch (const nlohmann::json::exception&) {
-    fail(Code::bad_safetensors, where, "a tensor's name is not UTF-8");
-  }
+  } catch (const nlohmann::json::exception&) { fail(Code::bad_safetensors, where, "a tensor's name is not UTF-8"); }
   text.resize((text.size() + 7) / 8 * 8, ' ');
   std::string bytes;
   bytes.reserve(8 + text.size() + place);
   for (unsigned i = 0; i < 8; ++i) bytes += static_cast<char>((std::uint64_t{text.size()} >> (8 * i)) & 0xff);
   bytes += text;
-  for (const auto* item : order) bytes.append(reinterpret_cast<const char*>(item->second.data), static_cast<std::size_t>(item->second.bytes()));
+  for (const auto* item : order)
+    bytes.append(reinterpret_cast<const char*>(item->second.data), static_cast<std::size_t>(item->second.bytes()));
   write_file(file, bytes);
 }
 

@@ -17,11 +17,20 @@ constexpr Rgb outline{255, 92, 40}, halo{40, 12, 0}, ink{52, 55, 62}, paper{250,
 
 /// Viridis at nine points (van der Walt and Smith, 2015), linear between them; t in [0, 1].
 Rgb viridis(float t) {
-  static constexpr std::array<Rgb, 9> points{{{68, 1, 84}, {71, 44, 122}, {59, 81, 139}, {44, 113, 142}, {33, 144, 141}, {39, 173, 129}, {92, 200, 99}, {170, 220, 50}, {253, 231, 37}}};
+  static constexpr std::array<Rgb, 9> points{{{68, 1, 84},
+                                              {71, 44, 122},
+                                              {59, 81, 139},
+                                              {44, 113, 142},
+                                              {33, 144, 141},
+                                              {39, 173, 129},
+                                              {92, 200, 99},
+                                              {170, 220, 50},
+                                              {253, 231, 37}}};
   const float x = std::clamp(t, 0.0f, 1.0f) * 8;
   const auto i = std::min<std::size_t>(7, static_cast<std::size_t>(x));
   Rgb c;
-  for (std::size_t k = 0; k < 3; ++k) c[k] = points[i][k] + (points[i + 1][k] - points[i][k]) * (x - static_cast<float>(i));
+  for (std::size_t k = 0; k < 3; ++k)
+    c[k] = points[i][k] + (points[i + 1][k] - points[i][k]) * (x - static_cast<float>(i));
   return c;
 }
 
@@ -52,13 +61,15 @@ struct Glyph {
   std::array<std::uint8_t, 7> rows;
 };
 constexpr Glyph glyphs[] = {
-    {'0', {14, 17, 19, 21, 25, 17, 14}}, {'1', {4, 12, 4, 4, 4, 4, 14}},     {'2', {14, 17, 1, 2, 4, 8, 31}},     {'3', {31, 2, 4, 2, 1, 17, 14}},
-    {'4', {2, 6, 10, 18, 31, 2, 2}},     {'5', {31, 16, 30, 1, 1, 17, 14}},  {'6', {6, 8, 16, 30, 17, 17, 14}},   {'7', {31, 1, 2, 4, 8, 8, 8}},
-    {'8', {14, 17, 17, 14, 17, 17, 14}}, {'9', {14, 17, 17, 15, 1, 2, 12}},  {'a', {0, 0, 14, 1, 15, 17, 15}},    {'c', {0, 0, 14, 16, 16, 17, 14}},
-    {'d', {1, 1, 13, 19, 17, 17, 15}},   {'e', {0, 0, 14, 17, 31, 16, 14}},  {'f', {6, 9, 8, 28, 8, 8, 8}},       {'g', {0, 0, 15, 17, 15, 1, 14}},
-    {'h', {16, 16, 22, 25, 17, 17, 17}}, {'i', {4, 0, 12, 4, 4, 4, 14}},     {'k', {16, 16, 18, 20, 24, 20, 18}}, {'l', {12, 4, 4, 4, 4, 4, 14}},
-    {'n', {0, 0, 22, 25, 17, 17, 17}},   {'o', {0, 0, 14, 17, 17, 17, 14}},  {'p', {0, 0, 30, 17, 30, 16, 16}},   {'r', {0, 0, 22, 25, 16, 16, 16}},
-    {'t', {8, 8, 28, 8, 8, 9, 6}},       {'v', {0, 0, 17, 17, 17, 10, 4}},   {'w', {0, 0, 17, 17, 21, 21, 10}}};
+    {'0', {14, 17, 19, 21, 25, 17, 14}}, {'1', {4, 12, 4, 4, 4, 4, 14}},      {'2', {14, 17, 1, 2, 4, 8, 31}},
+    {'3', {31, 2, 4, 2, 1, 17, 14}},     {'4', {2, 6, 10, 18, 31, 2, 2}},     {'5', {31, 16, 30, 1, 1, 17, 14}},
+    {'6', {6, 8, 16, 30, 17, 17, 14}},   {'7', {31, 1, 2, 4, 8, 8, 8}},       {'8', {14, 17, 17, 14, 17, 17, 14}},
+    {'9', {14, 17, 17, 15, 1, 2, 12}},   {'a', {0, 0, 14, 1, 15, 17, 15}},    {'c', {0, 0, 14, 16, 16, 17, 14}},
+    {'d', {1, 1, 13, 19, 17, 17, 15}},   {'e', {0, 0, 14, 17, 31, 16, 14}},   {'f', {6, 9, 8, 28, 8, 8, 8}},
+    {'g', {0, 0, 15, 17, 15, 1, 14}},    {'h', {16, 16, 22, 25, 17, 17, 17}}, {'i', {4, 0, 12, 4, 4, 4, 14}},
+    {'k', {16, 16, 18, 20, 24, 20, 18}}, {'l', {12, 4, 4, 4, 4, 4, 14}},      {'n', {0, 0, 22, 25, 17, 17, 17}},
+    {'o', {0, 0, 14, 17, 17, 17, 14}},   {'p', {0, 0, 30, 17, 30, 16, 16}},   {'r', {0, 0, 22, 25, 16, 16, 16}},
+    {'t', {8, 8, 28, 8, 8, 9, 6}},       {'v', {0, 0, 17, 17, 17, 10, 4}},    {'w', {0, 0, 17, 17, 21, 21, 10}}};
 
 Index text_width(const std::string& text, Index dot) { return static_cast<Index>(text.size()) * 6 * dot - dot; }
 
@@ -68,7 +79,8 @@ void write(Image& image, Index row, Index col, const std::string& text, Index do
       if (g.name == c)
         for (Index y = 0; y < 7; ++y)
           for (Index x = 0; x < 5; ++x)
-            if ((g.rows[static_cast<std::size_t>(y)] >> (4 - x) & 1) != 0) fill(image, row + y * dot, col + x * dot, dot, dot, ink);
+            if ((g.rows[static_cast<std::size_t>(y)] >> (4 - x) & 1) != 0)
+              fill(image, row + y * dot, col + x * dot, dot, dot, ink);
     col += 6 * dot;
   }
 }
@@ -76,18 +88,25 @@ void write(Image& image, Index row, Index col, const std::string& text, Index do
 /// "relevance low [scale] high    [] kept K of N    [] dropped", from the left, without what does not fit.
 void legend(Image& image, Index top, Index strip, Index dot, std::size_t kept, Index count) {
   const Index row = top + (strip - 7 * dot) / 2, gap = 4 * dot, edge = 3 * dot;
-  const std::string low = "relevance low", high = "high", kept_text = "kept " + std::to_string(kept) + " of " + std::to_string(count), dropped = "dropped";
-  const Index words = text_width(low, dot) + text_width(high, dot) + 4 * gap, counts = 7 * dot + gap + text_width(kept_text, dot) + 2 * gap,
+  const std::string low = "relevance low", high = "high",
+                    kept_text = "kept " + std::to_string(kept) + " of " + std::to_string(count), dropped = "dropped";
+  const Index words = text_width(low, dot) + text_width(high, dot) + 4 * gap,
+              counts = 7 * dot + gap + text_width(kept_text, dot) + 2 * gap,
               rest = 7 * dot + gap + text_width(dropped, dot) + 2 * gap;
-  const bool with_words = image.width >= 2 * edge + words + 40 * dot, with_counts = with_words && image.width >= 2 * edge + words + counts + 40 * dot,
+  const bool with_words = image.width >= 2 * edge + words + 40 * dot,
+             with_counts = with_words && image.width >= 2 * edge + words + counts + 40 * dot,
              with_dropped = with_counts && image.width >= 2 * edge + words + counts + rest + 40 * dot;
   Index col = edge;
   if (with_words) {
     write(image, row, col, low, dot);
     col += text_width(low, dot) + gap;
   }
-  const Index bar = std::max<Index>(1, std::min(120 * dot, image.width - col - edge - (with_words ? text_width(high, dot) + gap : 0) - (with_counts ? counts : 0) - (with_dropped ? rest : 0)));
-  for (Index x = 0; x < bar; ++x) fill(image, row, col + x, 7 * dot, 1, viridis(static_cast<float>(x) / static_cast<float>(std::max<Index>(1, bar - 1))));
+  const Index bar =
+      std::max<Index>(1, std::min(120 * dot, image.width - col - edge - (with_words ? text_width(high, dot) + gap : 0) -
+                                                 (with_counts ? counts : 0) - (with_dropped ? rest : 0)));
+  for (Index x = 0; x < bar; ++x)
+    fill(image, row, col + x, 7 * dot, 1,
+         viridis(static_cast<float>(x) / static_cast<float>(std::max<Index>(1, bar - 1))));
   col += bar + gap;
   if (with_words) {
     write(image, row, col, high, dot);
@@ -108,21 +127,27 @@ void legend(Image& image, Index top, Index strip, Index dot, std::size_t kept, I
 /// Which pixels lie near the border between kept and dropped.
 class Borders {
  public:
-  Borders(Grid grid, Index height, Index width, const std::vector<char>& alive) : height_(height), width_(width), alive_(static_cast<std::size_t>(height * width)) {
+  Borders(Grid grid, Index height, Index width, const std::vector<char>& alive)
+      : height_(height), width_(width), alive_(static_cast<std::size_t>(height * width)) {
     for (Index r = 0; r < height; ++r)
-      for (Index c = 0; c < width; ++c) alive_[static_cast<std::size_t>(r * width + c)] = alive[static_cast<std::size_t>(grid.at(r * grid.rows / height, c * grid.cols / width))];
+      for (Index c = 0; c < width; ++c)
+        alive_[static_cast<std::size_t>(r * width + c)] =
+            alive[static_cast<std::size_t>(grid.at(r * grid.rows / height, c * grid.cols / width))];
   }
   /// From a kept pixel to the nearest one that is not, in px along either axis, at most `reach`.
   Index distance(Index r, Index c, Index reach) const {
     for (Index d = 1; d < reach; ++d)
       for (Index side = -d; side <= d; ++side)
-        if (!kept(r - d, c + side) || !kept(r + d, c + side) || !kept(r + side, c - d) || !kept(r + side, c + d)) return d;
+        if (!kept(r - d, c + side) || !kept(r + d, c + side) || !kept(r + side, c - d) || !kept(r + side, c + d))
+          return d;
     return reach;
   }
 
  private:
   /// Outside the picture nothing is kept, so that the outline closes there.
-  bool kept(Index r, Index c) const { return r >= 0 && c >= 0 && r < height_ && c < width_ && alive_[static_cast<std::size_t>(r * width_ + c)] != 0; }
+  bool kept(Index r, Index c) const {
+    return r >= 0 && c >= 0 && r < height_ && c < width_ && alive_[static_cast<std::size_t>(r * width_ + c)] != 0;
+  }
   Index height_, width_;
   std::vector<char> alive_;
 };
@@ -130,20 +155,30 @@ class Borders {
 }  // namespace
 
 Image render_heatmap(ImageView picture, Grid grid, std::span<const float> relevance, std::span<const Index> kept) {
-  require_that(!picture.empty() && grid.rows > 0 && grid.cols > 0 && static_cast<Index>(relevance.size()) == grid.count(), Code::shape_mismatch, "heatmap",
-               [&] { return "expected a picture and " + std::to_string(grid.count()) + " relevance values, got " + std::to_string(relevance.size()); });
-  require_that(std::all_of(relevance.begin(), relevance.end(), [](float v) { return std::isfinite(v); }), Code::bad_number, "heatmap", "relevance: expected finite numbers");
+  require_that(
+      !picture.empty() && grid.rows > 0 && grid.cols > 0 && static_cast<Index>(relevance.size()) == grid.count(),
+      Code::shape_mismatch, "heatmap", [&] {
+        return "expected a picture and " + std::to_string(grid.count()) + " relevance values, got " +
+               std::to_string(relevance.size());
+      });
+  require_that(std::all_of(relevance.begin(), relevance.end(), [](float v) { return std::isfinite(v); }),
+               Code::bad_number, "heatmap", "relevance: expected finite numbers");
   std::vector<char> alive(static_cast<std::size_t>(grid.count()), 0);
   for (const Index k : kept) {
-    require_that(k >= 0 && k < grid.count(), Code::shape_mismatch, "heatmap", [&] { return "kept tokens: expected indices below " + std::to_string(grid.count()) + ", got " + std::to_string(k); });
+    require_that(k >= 0 && k < grid.count(), Code::shape_mismatch, "heatmap", [&] {
+      return "kept tokens: expected indices below " + std::to_string(grid.count()) + ", got " + std::to_string(k);
+    });
     alive[static_cast<std::size_t>(k)] = 1;
   }
-  const double longest = static_cast<double>(std::max(picture.height, picture.width)), scale = std::clamp(longest, 512.0, 1600.0) / longest;
-  const Index height = std::max<Index>(1, std::lround(static_cast<double>(picture.height) * scale)), width = std::max<Index>(1, std::lround(static_cast<double>(picture.width) * scale));
+  const double longest = static_cast<double>(std::max(picture.height, picture.width)),
+               scale = std::clamp(longest, 512.0, 1600.0) / longest;
+  const Index height = std::max<Index>(1, std::lround(static_cast<double>(picture.height) * scale)),
+              width = std::max<Index>(1, std::lround(static_cast<double>(picture.width) * scale));
   const Image base = qwen3vl::resize_bicubic(picture, height, width);
   const std::vector<float> level = levels(relevance);
   const Index dot = width >= 720 ? 2 : 1, strip = 19 * dot, cell = std::min(height / grid.rows, width / grid.cols);
-  const Index line = cell >= 24 ? 2 : 1, reach = line + 1 + (cell >= 24 ? 1 : 0);  // outline and halo lie inside the kept cells
+  const Index line = cell >= 24 ? 2 : 1,
+              reach = line + 1 + (cell >= 24 ? 1 : 0);  // outline and halo lie inside the kept cells
   const Borders borders(grid, height, width, alive);
 
   Image out(height + strip, width);
@@ -162,7 +197,8 @@ Image render_heatmap(ImageView picture, Grid grid, std::span<const float> releva
         for (std::size_t k = 0; k < 3; ++k) color[k] = p[k] + (heat[k] - p[k]) * tint;
         const Index d = borders.distance(r, c, reach + 1);
         if (d <= line) color = outline;
-        else if (d <= reach) for (std::size_t k = 0; k < 3; ++k) color[k] = 0.6f * color[k] + 0.4f * halo[k];
+        else if (d <= reach)
+          for (std::size_t k = 0; k < 3; ++k) color[k] = 0.6f * color[k] + 0.4f * halo[k];
       }
       put(out.row(r) + c * 3, color);
     }

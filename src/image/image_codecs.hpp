@@ -19,7 +19,9 @@ struct Decoded {
 /// Throws Error{bad_image} before memory is taken.
 inline void check_size(Index height, Index width, Index max_pixels, std::string_view where) {
   require_that(height > 0 && width > 0 && width <= max_pixels / height, Code::bad_image, where, [&] {
-    return "expected at most " + std::to_string(max_pixels) + " pixels, the header says " + std::to_string(width) + "x" + std::to_string(height); });
+    return "expected at most " + std::to_string(max_pixels) + " pixels, the header says " + std::to_string(width) +
+           "x" + std::to_string(height);
+  });
 }
 
 Decoded decode_png(std::span<const std::byte> bytes, Index max_pixels, std::string_view where);

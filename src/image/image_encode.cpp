@@ -1,7 +1,7 @@
 // PNG and JPEG in memory, with the compression effort and the quality in the caller's hand.
-#include <cstdio>  // before jpeglib.h, which wants FILE
 #include <jpeglib.h>
 #include <png.h>
+#include <cstdio>  // before jpeglib.h, which wants FILE
 
 #include <csetjmp>
 #include <cstdlib>
@@ -39,10 +39,11 @@ struct PngHandles {
 bool put_png(PngTarget& t, PngHandles& h, const ImageView& image, int level) {
   if (setjmp(t.jump) != 0) return false;
   png_set_write_fn(h.png, &t, on_png_write, on_png_flush);
-  png_set_IHDR(h.png, h.info, static_cast<png_uint_32>(image.width), static_cast<png_uint_32>(image.height), 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
-               PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  png_set_IHDR(h.png, h.info, static_cast<png_uint_32>(image.width), static_cast<png_uint_32>(image.height), 8,
+               PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
   png_set_compression_level(h.png, level);
-  if (level <= 3) png_set_filter(h.png, 0, PNG_FILTER_NONE);  // choosing filters costs more than it gives at these levels
+  if (level <= 3)
+    png_set_filter(h.png, 0, PNG_FILTER_NONE);  // choosing filters costs more than it gives at these levels
   png_write_info(h.png, h.info);
   for (Index r = 0; r < image.height; ++r) png_write_row(h.png, image.row(r));
   png_write_end(h.png, nullptr);
@@ -92,7 +93,8 @@ bool put_jpeg(JpegTarget& t, const ImageView& image, int quality) {
 
 std::string encode_png(ImageView image, int level) {
   require_that(!image.empty(), Code::bad_image, "encode_png", "expected a picture, got none");
-  require_that(level >= 0 && level <= 9, Code::bad_config, "encode_png", [&] { return "level: expected 0 to 9, got " + std::to_string(level); });
+  require_that(level >= 0 && level <= 9, Code::bad_config, "encode_png",
+               [&] { return "level: expected 0 to 9, got " + std::to_string(level); });
   PngTarget t;
   PngHandles h;
   h.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &t, on_png_error, on_png_warning);
@@ -104,13 +106,15 @@ std::string encode_png(ImageView image, int level) {
 
 std::string encode_jpeg(ImageView image, int quality) {
   require_that(!image.empty(), Code::bad_image, "encode_jpeg", "expected a picture, got none");
-  require_that(quality >= 1 && quality <= 100, Code::bad_config, "encode_jpeg", [&] { return "quality: expected 1 to 100, got " + std::to_string(quality); });
+  require_that(quality >= 1 && quality <= 100, Code::bad_config, "encode_jpeg",
+               [&] { return "quality: expected 1 to 100, got " + std::to_string(quality); });
   JpegTarget t{};
   t.c.err = jpeg_std_error(&t.errors);
   t.errors.error_exit = on_jpeg_error;
   t.errors.output_message = on_jpeg_message;
   t.c.client_data = &t;
-  require_that(put_jpeg(t, image, quality), Code::bad_output, "encode_jpeg", [&] { return std::string("libjpeg: ") + t.problem; });
+  require_that(put_jpeg(t, image, quality), Code::bad_output, "encode_jpeg",
+               [&] { return std::string("libjpeg: ") + t.problem; });
   return {reinterpret_cast<const char*>(t.bytes), t.size};
 }
 

@@ -1,7 +1,6 @@
 #include "arrcoc/io/image_file.hpp"
 
 #include <algorithm>
-#include <algorithm>
 #include <string>
 
 #include "arrcoc/io/atomic_file.hpp"
@@ -24,7 +23,8 @@ Image flatten(const Decoded& d, Alpha alpha) {
   }
   for (std::size_t i = 0, n = static_cast<std::size_t>(d.height * d.width); i < n; ++i)
     for (std::size_t k = 0; k < 3; ++k)
-      out.rgb[i * 3 + k] = alpha == Alpha::drop ? d.pixels[i * 4 + k] : over_white(d.pixels[i * 4 + k], d.pixels[i * 4 + 3]);
+      out.rgb[i * 3 + k] =
+          alpha == Alpha::drop ? d.pixels[i * 4 + k] : over_white(d.pixels[i * 4 + k], d.pixels[i * 4 + 3]);
   return out;
 }
 
@@ -44,7 +44,8 @@ Image oriented(Image in, int orientation) {
 }
 
 bool starts_with(std::span<const std::byte> bytes, std::string_view magic, std::size_t at = 0) {
-  return bytes.size() >= at + magic.size() && std::string_view(reinterpret_cast<const char*>(bytes.data()) + at, magic.size()) == magic;
+  return bytes.size() >= at + magic.size() &&
+         std::string_view(reinterpret_cast<const char*>(bytes.data()) + at, magic.size()) == magic;
 }
 
 }  // namespace
@@ -73,7 +74,9 @@ Image decode_image(std::span<const std::byte> bytes, const DecodeOptions& o, std
   if (starts_with(bytes, "\x89PNG\r\n\x1a\n")) d = decode_png(bytes, o.max_pixels, where);
   else if (starts_with(bytes, "\xff\xd8\xff")) d = decode_jpeg(bytes, o.max_pixels, where);
   else if (starts_with(bytes, "RIFF") && starts_with(bytes, "WEBP", 8)) d = decode_webp(bytes, o.max_pixels, where);
-  else fail(Code::bad_image, where, bytes.empty() ? "expected a picture, got an empty file" : "expected JPEG, PNG or WebP, got something else");
+  else
+    fail(Code::bad_image, where,
+         bytes.empty() ? "expected a picture, got an empty file" : "expected JPEG, PNG or WebP, got something else");
   Image out = flatten(d, o.alpha);
   return o.exif ? oriented(std::move(out), d.orientation) : out;
 }

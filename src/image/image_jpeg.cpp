@@ -1,11 +1,12 @@
-// JPEG through libjpeg: grey, YCbCr, CMYK and YCCK, progressive. Slow integer DCT and fancy upsampling, as Pillow decodes.
+// JPEG through libjpeg: grey, YCbCr, CMYK and YCCK, progressive. Slow integer DCT and fancy upsampling, as Pillow
+// decodes.
 #include <csetjmp>
 #include <cstdio>
 #include <cstring>
 #include <string>
 
-#include <jpeglib.h>
 #include <jerror.h>
+#include <jpeglib.h>
 
 #include "image_codecs.hpp"
 
@@ -18,7 +19,9 @@ struct Jpeg {
   std::jmp_buf jump;
   char problem[JMSG_LENGTH_MAX] = "";
   bool created = false;
-  ~Jpeg() { if (created) jpeg_destroy_decompress(&c); }
+  ~Jpeg() {
+    if (created) jpeg_destroy_decompress(&c);
+  }
 };
 
 void on_exit(j_common_ptr c) {
@@ -27,7 +30,8 @@ void on_exit(j_common_ptr c) {
   std::longjmp(j->jump, 1);
 }
 void on_message(j_common_ptr c, int level) {
-  if (level < 0 && c->err->msg_code == JWRN_JPEG_EOF) on_exit(c);  // a truncated file is an error, other warnings are not
+  if (level < 0 && c->err->msg_code == JWRN_JPEG_EOF)
+    on_exit(c);  // a truncated file is an error, other warnings are not
 }
 
 bool read_header(Jpeg& j, std::span<const std::byte> bytes, Decoded& d) {
@@ -79,7 +83,8 @@ std::uint8_t from_cmyk(unsigned inverted_ink, unsigned inverted_black) {
 
 int jpeg_orientation(const Jpeg& j) {
   for (jpeg_saved_marker_ptr m = j.c.marker_list; m != nullptr; m = m->next)
-    if (m->data_length > 6 && std::memcmp(m->data, "Exif\0\0", 6) == 0) return exif_orientation({m->data + 6, m->data_length - 6});
+    if (m->data_length > 6 && std::memcmp(m->data, "Exif\0\0", 6) == 0)
+      return exif_orientation({m->data + 6, m->data_length - 6});
   return 1;
 }
 
@@ -88,12 +93,15 @@ int jpeg_orientation(const Jpeg& j) {
 Decoded decode_jpeg(std::span<const std::byte> bytes, Index max_pixels, std::string_view where) {
   Jpeg j;
   Decoded d;
-  const auto check = [&](bool ok) { require_that(ok, Code::bad_image, where, [&] { return std::string("JPEG: ") + j.problem; }); };
+  const auto check = [&](bool ok) {
+    require_that(ok, Code::bad_image, where, [&] { return std::string("JPEG: ") + j.problem; });
+  };
   check(read_header(j, bytes, d));
   check_size(d.height, d.width, max_pixels, where);
   d.orientation = jpeg_orientation(j);
   check(start(j));
-  const auto components = static_cast<std::size_t>(j.c.output_components), pixels = static_cast<std::size_t>(d.height * d.width);
+  const auto components = static_cast<std::size_t>(j.c.output_components),
+             pixels = static_cast<std::size_t>(d.height * d.width);
   std::vector<std::uint8_t> raw(pixels * components);
   check(read_rows(j, raw.data(), static_cast<std::size_t>(d.width) * components));
   if (components == 3) {
@@ -102,7 +110,8 @@ Decoded decode_jpeg(std::span<const std::byte> bytes, Index max_pixels, std::str
   }
   d.pixels.resize(pixels * 3);
   for (std::size_t i = 0; i < pixels; ++i)
-    for (std::size_t k = 0; k < 3; ++k) d.pixels[i * 3 + k] = components == 1 ? raw[i] : from_cmyk(raw[i * 4 + k], raw[i * 4 + 3]);
+    for (std::size_t k = 0; k < 3; ++k)
+      d.pixels[i * 3 + k] = components == 1 ? raw[i] : from_cmyk(raw[i * 4 + k], raw[i * 4 + 3]);
   return d;
 }
 

@@ -1,4 +1,5 @@
-// PNG through libpng: palette, transparency, 1 to 16 bits, interlaced. Errors leave libpng by longjmp into a frame without destructors.
+// PNG through libpng: palette, transparency, 1 to 16 bits, interlaced. Errors leave libpng by longjmp into a frame
+// without destructors.
 #include <png.h>
 
 #include <algorithm>
@@ -49,20 +50,23 @@ bool read_header(Reader& r, Handles& h, Decoded& d) {
   return true;
 }
 
-/// What is left to do after libpng: 16-bit grey is cut off at 255 and arrives as two bytes a pixel; a colour key makes pixels transparent.
+/// What is left to do after libpng: 16-bit grey is cut off at 255 and arrives as two bytes a pixel; a colour key makes
+/// pixels transparent.
 struct AfterPng {
   bool grey16 = false, keyed = false;
   std::uint8_t key[3] = {};
 };
 
-/// Pillow's modes: alpha is kept for grey + alpha, RGBA and palettes with tRNS; 16-bit samples keep their high byte. A colour key is compared
-/// by its low byte with what the pixel has become (so 1 never matches in 2-bit grey): Pillow's convert("RGBA").
+/// Pillow's modes: alpha is kept for grey + alpha, RGBA and palettes with tRNS; 16-bit samples keep their high byte. A
+/// colour key is compared by its low byte with what the pixel has become (so 1 never matches in 2-bit grey): Pillow's
+/// convert("RGBA").
 bool choose_format(Reader& r, Handles& h, Decoded& d, AfterPng& after) {
   if (setjmp(r.jump) != 0) return false;
   const int color = png_get_color_type(h.png, h.info), depth = png_get_bit_depth(h.png, h.info);
   const bool palette = color == PNG_COLOR_TYPE_PALETTE, transparency = png_get_valid(h.png, h.info, PNG_INFO_tRNS) != 0;
   png_color_16p key = nullptr;
-  if (transparency && (color == PNG_COLOR_TYPE_GRAY || color == PNG_COLOR_TYPE_RGB) && png_get_tRNS(h.png, h.info, nullptr, nullptr, &key) != 0 && key != nullptr) {
+  if (transparency && (color == PNG_COLOR_TYPE_GRAY || color == PNG_COLOR_TYPE_RGB) &&
+      png_get_tRNS(h.png, h.info, nullptr, nullptr, &key) != 0 && key != nullptr) {
     const bool grey = color == PNG_COLOR_TYPE_GRAY;
     const png_uint_16 one = depth == 1 ? static_cast<png_uint_16>(key->gray != 0 ? 255 : 0) : key->gray;
     after.keyed = true;
@@ -77,7 +81,8 @@ bool choose_format(Reader& r, Handles& h, Decoded& d, AfterPng& after) {
   if (!after.grey16 && (color == PNG_COLOR_TYPE_GRAY || color == PNG_COLOR_TYPE_GRAY_ALPHA)) png_set_gray_to_rgb(h.png);
   png_read_update_info(h.png, h.info);
   d.channels = after.grey16 ? 2 : png_get_channels(h.png, h.info);
-  if (png_get_rowbytes(h.png, h.info) != static_cast<png_size_t>(d.width * d.channels)) png_error(h.png, "unexpected row size");
+  if (png_get_rowbytes(h.png, h.info) != static_cast<png_size_t>(d.width * d.channels))
+    png_error(h.png, "unexpected row size");
   return true;
 }
 
@@ -120,7 +125,8 @@ Decoded decode_png(std::span<const std::byte> bytes, Index max_pixels, std::stri
   check_size(d.height, d.width, max_pixels, where);
   AfterPng after;
   check(choose_format(r, h, d, after));
-  require_that(after.grey16 || d.channels == 3 || d.channels == 4, Code::bad_image, where, "PNG: unexpected number of channels");
+  require_that(after.grey16 || d.channels == 3 || d.channels == 4, Code::bad_image, where,
+               "PNG: unexpected number of channels");
   d.pixels.resize(static_cast<std::size_t>(d.height * d.width * d.channels));
   std::vector<png_bytep> rows;
   for (Index i = 0; i < d.height; ++i) rows.push_back(d.pixels.data() + i * d.width * d.channels);
@@ -129,7 +135,9 @@ Decoded decode_png(std::span<const std::byte> bytes, Index max_pixels, std::stri
   d.orientation = png_orientation(h);
   if (after.grey16) {
     std::vector<std::uint8_t> wide(d.pixels.size() / 2 * 3);
-    for (std::size_t i = 0; i < d.pixels.size() / 2; ++i) std::fill_n(wide.begin() + static_cast<Index>(i * 3), 3, d.pixels[i * 2] != 0 ? std::uint8_t{255} : d.pixels[i * 2 + 1]);
+    for (std::size_t i = 0; i < d.pixels.size() / 2; ++i)
+      std::fill_n(wide.begin() + static_cast<Index>(i * 3), 3,
+                  d.pixels[i * 2] != 0 ? std::uint8_t{255} : d.pixels[i * 2 + 1]);
     d.pixels = std::move(wide);
     d.channels = 3;
   }
@@ -156,7 +164,8 @@ void write_png(const std::filesystem::path& file, ImageView image) {
   p.format = PNG_FORMAT_RGB;
   png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(p);
   std::string out(size, '\0');
-  const bool written = png_image_write_to_memory(&p, out.data(), &size, 0, image.rgb, static_cast<png_int_32>(image.width * 3), nullptr) != 0;
+  const bool written = png_image_write_to_memory(&p, out.data(), &size, 0, image.rgb,
+                                                 static_cast<png_int_32>(image.width * 3), nullptr) != 0;
   require_that(written, Code::bad_output, "write_png", [&] { return std::string("libpng: ") + p.message; });
   out.resize(size);
   write_file(file, out);

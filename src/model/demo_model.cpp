@@ -9,14 +9,24 @@
 namespace arrcoc::io {
 namespace {
 
-struct Special { const char* content; bool special; };
+struct Special {
+  const char* content;
+  bool special;
+};
 /// The added tokens of Qwen3-VL in id order; only the first fourteen are hidden by skip_special.
-constexpr Special specials[] = {
-    {"<|endoftext|>", true}, {"<|im_start|>", true}, {"<|im_end|>", true}, {"<|object_ref_start|>", true}, {"<|object_ref_end|>", true},
-    {"<|box_start|>", true}, {"<|box_end|>", true}, {"<|quad_start|>", true}, {"<|quad_end|>", true}, {"<|vision_start|>", true},
-    {"<|vision_end|>", true}, {"<|vision_pad|>", true}, {"<|image_pad|>", true}, {"<|video_pad|>", true}, {"<tool_call>", false},
-    {"</tool_call>", false}, {"<|fim_prefix|>", false}, {"<|fim_middle|>", false}, {"<|fim_suffix|>", false}, {"<|fim_pad|>", false},
-    {"<|repo_name|>", false}, {"<|file_sep|>", false}, {"<tool_response>", false}, {"</tool_response>", false}, {"<think>", false}, {"</think>", false}};
+constexpr Special specials[] = {{"<|endoftext|>", true},      {"<|im_start|>", true},
+                                {"<|im_end|>", true},         {"<|object_ref_start|>", true},
+                                {"<|object_ref_end|>", true}, {"<|box_start|>", true},
+                                {"<|box_end|>", true},        {"<|quad_start|>", true},
+                                {"<|quad_end|>", true},       {"<|vision_start|>", true},
+                                {"<|vision_end|>", true},     {"<|vision_pad|>", true},
+                                {"<|image_pad|>", true},      {"<|video_pad|>", true},
+                                {"<tool_call>", false},       {"</tool_call>", false},
+                                {"<|fim_prefix|>", false},    {"<|fim_middle|>", false},
+                                {"<|fim_suffix|>", false},    {"<|fim_pad|>", false},
+                                {"<|repo_name|>", false},     {"<|file_sep|>", false},
+                                {"<tool_response>", false},   {"</tool_response>", false},
+                                {"<think>", false},           {"</think>", false}};
 
 TokenId special_id(std::string_view content) {
   TokenId id = 256;
@@ -31,11 +41,25 @@ ModelConfig demo_config() {
   ModelConfig c;
   TextConfig& t = c.text;
   t.vocab_size = 288;  // 256 bytes, 26 special tokens, padding rows as the released models have them
-  t.hidden_size = 128; t.layers = 4; t.heads = 4; t.kv_heads = 2; t.head_dim = 32; t.intermediate_size = 256;
-  t.rope_theta = 5e6; t.mrope_section = {6, 5, 5}; t.max_positions = 32768;
+  t.hidden_size = 128;
+  t.layers = 4;
+  t.heads = 4;
+  t.kv_heads = 2;
+  t.head_dim = 32;
+  t.intermediate_size = 256;
+  t.rope_theta = 5e6;
+  t.mrope_section = {6, 5, 5};
+  t.max_positions = 32768;
   VisionConfig& v = c.vision;
-  v.depth = 4; v.hidden_size = 64; v.heads = 4; v.intermediate_size = 128; v.out_hidden_size = t.hidden_size;
-  v.patch_size = 16; v.temporal_patch_size = 2; v.spatial_merge_size = 2; v.position_embeddings = 24 * 24;
+  v.depth = 4;
+  v.hidden_size = 64;
+  v.heads = 4;
+  v.intermediate_size = 128;
+  v.out_hidden_size = t.hidden_size;
+  v.patch_size = 16;
+  v.temporal_patch_size = 2;
+  v.spatial_merge_size = 2;
+  v.position_embeddings = 24 * 24;
   v.deepstack_taps = {0, 1, 2};
   c.has_vision = true;
   c.image_token = special_id("<|image_pad|>");
@@ -44,12 +68,17 @@ ModelConfig demo_config() {
   c.vision_end = special_id("<|vision_end|>");
   c.preprocess.min_pixels = 64 * 32 * 32;
   c.preprocess.max_pixels = 2048 * 32 * 32;
-  c.generation = {.sample = true, .temperature = 0.7f, .top_p = 0.8f, .repetition_penalty = 1.0f, .top_k = 20,
+  c.generation = {.sample = true,
+                  .temperature = 0.7f,
+                  .top_p = 0.8f,
+                  .repetition_penalty = 1.0f,
+                  .top_k = 20,
                   .stop_ids = {special_id("<|im_end|>"), special_id("<|endoftext|>")}};
   return c;
 }
 
-/// Uniform, zero mean (norm weights: mean 1). Matrices get a standard deviation of 2 / sqrt(fan_in), so that attention is not flat.
+/// Uniform, zero mean (norm weights: mean 1). Matrices get a standard deviation of 2 / sqrt(fan_in), so that attention
+/// is not flat.
 HostTensor random_tensor(const ExpectedTensor& expected, std::uint64_t seed) {
   const auto& shape = expected.shapes[0];
   const auto ends = [&](std::string_view s) { return expected.name.ends_with(s); };
@@ -80,7 +109,8 @@ void write_demo_model(const std::filesystem::path& folder, std::uint64_t seed) {
   files.config = demo_config();
   files.untrained = true;
   for (const auto& s : specials) files.added_tokens.push_back({s.content, special_id(s.content), s.special});
-  for (const auto& expected : expected_weights(files.config)) files.tensors[expected.name] = random_tensor(expected, seed);
+  for (const auto& expected : expected_weights(files.config))
+    files.tensors[expected.name] = random_tensor(expected, seed);
   write_model_folder(folder, files);
 }
 

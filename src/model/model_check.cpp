@@ -47,7 +47,8 @@ void add_norm(const std::string& name, Index width, std::vector<ExpectedTensor>&
 void add_vision(const VisionConfig& c, std::vector<ExpectedTensor>& out) {
   const std::string v = "model.visual.";
   const Index d = c.hidden_size, merged = d * c.spatial_merge_size * c.spatial_merge_size;
-  out.push_back({v + "patch_embed.proj.weight", {{d, c.in_channels, c.temporal_patch_size, c.patch_size, c.patch_size}}});
+  out.push_back(
+      {v + "patch_embed.proj.weight", {{d, c.in_channels, c.temporal_patch_size, c.patch_size, c.patch_size}}});
   out.push_back({v + "patch_embed.proj.bias", {{d}}});
   out.push_back({v + "pos_embed.weight", {{c.position_embeddings, d}}});
   for (Index block = 0; block < c.depth; ++block) {
@@ -65,7 +66,8 @@ void add_vision(const VisionConfig& c, std::vector<ExpectedTensor>& out) {
     add_linear(p + "linear_fc2", c.out_hidden_size, merged, out);
   };
   add_merger(v + "merger.", d);
-  for (std::size_t i = 0; i < c.deepstack_taps.size(); ++i) add_merger(v + "deepstack_merger_list." + std::to_string(i) + ".", merged);
+  for (std::size_t i = 0; i < c.deepstack_taps.size(); ++i)
+    add_merger(v + "deepstack_merger_list." + std::to_string(i) + ".", merged);
 }
 
 }  // namespace
@@ -94,9 +96,7 @@ std::vector<std::string> check_weights(const ModelConfig& config, const WeightLo
       } else if (t->dtype != DType::f32 && t->dtype != DType::bf16 && t->dtype != DType::f16) {
         problems.push_back(expected.name + ": expected F32, BF16 or F16, got " + std::string(name_of(t->dtype)));
       }
-    } catch (const Error& e) {
-      problems.push_back(e.what());
-    }
+    } catch (const Error& e) { problems.push_back(e.what()); }
   }
   if (problems.size() > most) {
     const std::size_t more = problems.size() - most;

@@ -11,8 +11,9 @@ namespace arrcoc::io {
 namespace {
 
 // Nothing published comes within a factor of 8 of these; they keep every product of two sizes far from overflow.
-constexpr Index max_vocab = 1 << 24, max_width = 1 << 17, max_layers = 4096, max_heads = 4096, max_head_dim = 4096, max_positions = Index{1} << 31,
-                max_inner = 1 << 22, max_experts = 4096, max_patch = 256, max_merge = 16, max_table = 1 << 22, max_taps = 32;
+constexpr Index max_vocab = 1 << 24, max_width = 1 << 17, max_layers = 4096, max_heads = 4096, max_head_dim = 4096,
+                max_positions = Index{1} << 31, max_inner = 1 << 22, max_experts = 4096, max_patch = 256,
+                max_merge = 16, max_table = 1 << 22, max_taps = 32;
 constexpr double huge = 1e12;
 
 std::optional<Json> read_object(const std::filesystem::path& file, std::vector<std::string>& problems) {
@@ -31,7 +32,9 @@ std::optional<Json> read_object(const std::filesystem::path& file, std::vector<s
 
 /// Every size that must divide another one.
 void divides(const JsonObject& o, const char* small, Index a, const char* large, Index b) {
-  if (a > 0 && b % a != 0) o.problem(large, "expected a multiple of " + std::string(small) + " (" + std::to_string(a) + "), got " + std::to_string(b));
+  if (a > 0 && b % a != 0)
+    o.problem(large, "expected a multiple of " + std::string(small) + " (" + std::to_string(a) + "), got " +
+                         std::to_string(b));
 }
 
 void only(const JsonObject& o, const char* key, const std::string& value) {
@@ -40,7 +43,8 @@ void only(const JsonObject& o, const char* key, const std::string& value) {
 }
 
 void absent_or(const JsonObject& o, const char* key, const Json& value) {
-  if (o.has(key) && o.at(key) != value) o.problem(key, "expected " + (value.is_null() ? std::string("none") : shown(value)) + ", got " + shown(o.at(key)));
+  if (o.has(key) && o.at(key) != value)
+    o.problem(key, "expected " + (value.is_null() ? std::string("none") : shown(value)) + ", got " + shown(o.at(key)));
 }
 
 void read_rope(const JsonObject& text, TextConfig& c) {
@@ -48,7 +52,9 @@ void read_rope(const JsonObject& text, TextConfig& c) {
   const JsonObject rope = text.has("rope_parameters") ? text.child("rope_parameters") : text.child("rope_scaling");
   if (rope.has("rope_theta")) c.rope_theta = rope.number("rope_theta", 1.0, huge);
   else if (text.has("rope_theta")) c.rope_theta = text.number("rope_theta", 1.0, huge);
-  else text.problem("rope_theta", "expected here or in rope_parameters, got none (releases of transformers assume different values)");
+  else
+    text.problem("rope_theta",
+                 "expected here or in rope_parameters, got none (releases of transformers assume different values)");
   if (c.rope_theta == 1.0) text.problem("rope_theta", "expected more than 1, got 1");
 
   if (rope.has("mrope_section")) c.mrope_section = rope.integers("mrope_section", 0, max_head_dim, 3);
@@ -56,20 +62,27 @@ void read_rope(const JsonObject& text, TextConfig& c) {
   if (c.mrope_section.size() == 3) {
     const Index sum = c.mrope_section[0] + c.mrope_section[1] + c.mrope_section[2];
     if (c.head_dim > 0 && 2 * sum != c.head_dim)
-      rope.problem("mrope_section", "expected a sum of head_dim / 2 = " + shown(Json(static_cast<double>(c.head_dim) / 2)) + ", got " + std::to_string(sum));
+      rope.problem("mrope_section",
+                   "expected a sum of head_dim / 2 = " + shown(Json(static_cast<double>(c.head_dim) / 2)) + ", got " +
+                       std::to_string(sum));
   }
   absent_or(rope, "partial_rotary_factor", 1.0);
   absent_or(text, "partial_rotary_factor", 1.0);
 
   const std::string type = rope.has("rope_type") ? rope.text("rope_type") : rope.text("type", "default");
   if (type == "default" || type == "mrope") return;
-  if (type != "yarn") return rope.problem("rope_type", "expected \"default\" or \"yarn\", got \"" + printable(type, 60) + "\"");
-  c.yarn_original_positions = static_cast<double>(rope.integer("original_max_position_embeddings", 1, max_positions, c.max_positions));
-  if (rope.is_null("factor")) c.yarn_factor = static_cast<double>(c.max_positions) / c.yarn_original_positions;  // as 5.x does
+  if (type != "yarn")
+    return rope.problem("rope_type", "expected \"default\" or \"yarn\", got \"" + printable(type, 60) + "\"");
+  c.yarn_original_positions =
+      static_cast<double>(rope.integer("original_max_position_embeddings", 1, max_positions, c.max_positions));
+  if (rope.is_null("factor"))
+    c.yarn_factor = static_cast<double>(c.max_positions) / c.yarn_original_positions;  // as 5.x does
   else c.yarn_factor = rope.number("factor", 1.0, 1e6);
   c.yarn_beta_fast = rope.number("beta_fast", 1e-6, 1e6, 32.0);
   c.yarn_beta_slow = rope.number("beta_slow", 1e-6, 1e6, 1.0);
-  if (c.yarn_beta_fast <= c.yarn_beta_slow) rope.problem("beta_fast", "expected more than beta_slow (" + shown(Json(c.yarn_beta_slow)) + "), got " + shown(Json(c.yarn_beta_fast)));
+  if (c.yarn_beta_fast <= c.yarn_beta_slow)
+    rope.problem("beta_fast", "expected more than beta_slow (" + shown(Json(c.yarn_beta_slow)) + "), got " +
+                                  shown(Json(c.yarn_beta_fast)));
   for (const char* key : {"attention_factor", "mscale", "mscale_all_dim"}) absent_or(rope, key, nullptr);
   absent_or(rope, "truncate", true);
 }
@@ -78,7 +91,8 @@ void read_rope(const JsonObject& text, TextConfig& c) {
 void read_inner(const JsonObject& text, TextConfig& c) {
   bool dense = false;
   for (Index layer = 0; layer < c.layers; ++layer) dense = dense || !c.sparse(layer);
-  c.intermediate_size = dense ? text.integer("intermediate_size", 1, max_inner) : text.integer("intermediate_size", 1, max_inner, 1);
+  c.intermediate_size =
+      dense ? text.integer("intermediate_size", 1, max_inner) : text.integer("intermediate_size", 1, max_inner, 1);
 }
 
 void read_text(const JsonObject& text, const JsonObject& top, bool moe, TextConfig& c) {
@@ -99,10 +113,13 @@ void read_text(const JsonObject& text, const JsonObject& top, bool moe, TextConf
   divides(text, "2", 2, "head_dim", c.head_dim);
   read_rope(text, c);
   if (!moe) return read_inner(text, c);
-  c.experts = text.has("num_local_experts") ? text.integer("num_local_experts", 1, max_experts) : text.integer("num_experts", 1, max_experts);
+  c.experts = text.has("num_local_experts") ? text.integer("num_local_experts", 1, max_experts)
+                                            : text.integer("num_experts", 1, max_experts);
   c.experts_per_token = text.integer("num_experts_per_tok", 1, max_experts);
   c.expert_intermediate_size = text.integer("moe_intermediate_size", 1, max_inner);
-  if (c.experts_per_token > c.experts) text.problem("num_experts_per_tok", "expected at most the number of experts (" + std::to_string(c.experts) + "), got " + std::to_string(c.experts_per_token));
+  if (c.experts_per_token > c.experts)
+    text.problem("num_experts_per_tok", "expected at most the number of experts (" + std::to_string(c.experts) +
+                                            "), got " + std::to_string(c.experts_per_token));
   c.sparse_step = text.integer("decoder_sparse_step", 1, max_layers, 1);
   if (text.has("mlp_only_layers")) c.dense_layers = text.integers("mlp_only_layers", 0, c.layers - 1);
   text.boolean("norm_topk_prob", true);  // must be a boolean, and means nothing: the model always normalises
@@ -127,15 +144,21 @@ void read_vision(const JsonObject& vision, Index text_width, VisionConfig& c) {
   if (c.hidden_size % c.heads == 0 && c.head_dim() % 4 != 0)
     vision.problem("hidden_size", "expected a multiple of 4 for each head, got " + std::to_string(c.head_dim()));
   const auto side = static_cast<Index>(std::llround(std::sqrt(static_cast<double>(c.position_embeddings))));
-  if (side * side != c.position_embeddings) vision.problem("num_position_embeddings", "expected a perfect square, got " + std::to_string(c.position_embeddings));
+  if (side * side != c.position_embeddings)
+    vision.problem("num_position_embeddings",
+                   "expected a perfect square, got " + std::to_string(c.position_embeddings));
   if (c.out_hidden_size != text_width)
-    vision.problem("out_hidden_size", "expected the text hidden_size (" + std::to_string(text_width) + "), got " + std::to_string(c.out_hidden_size));
+    vision.problem("out_hidden_size", "expected the text hidden_size (" + std::to_string(text_width) + "), got " +
+                                          std::to_string(c.out_hidden_size));
   for (std::size_t i = 1; i < c.deepstack_taps.size(); ++i) {
     if (c.deepstack_taps[i - 1] < c.deepstack_taps[i]) continue;
-    vision.problem("deepstack_visual_indexes", "expected ascending distinct blocks, got " + shown(vision.at("deepstack_visual_indexes")));
+    vision.problem("deepstack_visual_indexes",
+                   "expected ascending distinct blocks, got " + shown(vision.at("deepstack_visual_indexes")));
     break;
   }
-  if (c.deepstack_taps.size() > static_cast<std::size_t>(max_taps)) vision.problem("deepstack_visual_indexes", "expected at most 32 blocks, got " + std::to_string(c.deepstack_taps.size()));
+  if (c.deepstack_taps.size() > static_cast<std::size_t>(max_taps))
+    vision.problem("deepstack_visual_indexes",
+                   "expected at most 32 blocks, got " + std::to_string(c.deepstack_taps.size()));
 }
 
 std::vector<double> three_numbers(const JsonObject& o, const char* key, bool positive) {
@@ -143,15 +166,18 @@ std::vector<double> three_numbers(const JsonObject& o, const char* key, bool pos
   bool good = v.is_array() && v.size() == 3;
   std::vector<double> out;
   for (std::size_t i = 0; good && i < 3; ++i) {
-    good = v[i].is_number() && std::isfinite(v[i].get<double>()) && std::abs(v[i].get<double>()) <= 1e6 && (!positive || v[i].get<double>() > 0);
+    good = v[i].is_number() && std::isfinite(v[i].get<double>()) && std::abs(v[i].get<double>()) <= 1e6 &&
+           (!positive || v[i].get<double>() > 0);
     if (good) out.push_back(v[i].get<double>());
   }
   if (good) return out;
-  o.problem(key, "expected three " + std::string(positive ? "positive numbers" : "numbers") + ", got " + (v.is_null() ? "none" : shown(v)));
+  o.problem(key, "expected three " + std::string(positive ? "positive numbers" : "numbers") + ", got " +
+                     (v.is_null() ? "none" : shown(v)));
   return {0.5, 0.5, 0.5};
 }
 
-void read_preprocess(const std::filesystem::path& folder, const VisionConfig& vision, PreprocessConfig& c, std::vector<std::string>& problems) {
+void read_preprocess(const std::filesystem::path& folder, const VisionConfig& vision, PreprocessConfig& c,
+                     std::vector<std::string>& problems) {
   // 5.x: one file with an "image_processor" object, read first; 4.57: a file of its own.
   std::string name = "processor_config.json";
   auto file = read_object(folder / name, problems);
@@ -163,23 +189,33 @@ void read_preprocess(const std::filesystem::path& folder, const VisionConfig& vi
     name = "preprocessor_config.json";
     file = read_object(folder / name, problems);
   }
-  if (!file) return problems.push_back("expected processor_config.json with an image_processor, or preprocessor_config.json, got neither");
+  if (!file)
+    return problems.push_back(
+        "expected processor_config.json with an image_processor, or preprocessor_config.json, got neither");
   const JsonObject o(*file, name, problems);
   constexpr Index max_pixels = Index{1} << 32;
   const JsonObject size = o.child("size");
   // The old names win where both are given, as in transformers.
-  c.min_pixels = o.has("min_pixels") ? o.integer("min_pixels", 1, max_pixels) : size.integer("shortest_edge", 1, max_pixels);
-  c.max_pixels = o.has("max_pixels") ? o.integer("max_pixels", 1, max_pixels) : size.integer("longest_edge", 1, max_pixels);
-  if (c.min_pixels > c.max_pixels) o.problem("size", "expected shortest_edge <= longest_edge (pixel counts), got " + std::to_string(c.min_pixels) + " and " + std::to_string(c.max_pixels));
+  c.min_pixels =
+      o.has("min_pixels") ? o.integer("min_pixels", 1, max_pixels) : size.integer("shortest_edge", 1, max_pixels);
+  c.max_pixels =
+      o.has("max_pixels") ? o.integer("max_pixels", 1, max_pixels) : size.integer("longest_edge", 1, max_pixels);
+  if (c.min_pixels > c.max_pixels)
+    o.problem("size", "expected shortest_edge <= longest_edge (pixel counts), got " + std::to_string(c.min_pixels) +
+                          " and " + std::to_string(c.max_pixels));
   c.mean = three_numbers(o, "image_mean", false);
   c.std_dev = three_numbers(o, "image_std", true);
   for (const char* step : {"do_resize", "do_rescale", "do_normalize", "do_convert_rgb"})
     if (!o.boolean(step, true)) o.problem(step, "expected true, got false");
-  if (std::abs(o.number("rescale_factor", 0.0, 1.0, 1.0 / 255.0) - 1.0 / 255.0) > 1e-9) o.problem("rescale_factor", "expected 1/255, got " + shown(o.at("rescale_factor")));
-  if (o.integer("resample", 0, 5, 3) != 3) o.problem("resample", "expected 3 (bicubic), got " + shown(o.at("resample")));
+  if (std::abs(o.number("rescale_factor", 0.0, 1.0, 1.0 / 255.0) - 1.0 / 255.0) > 1e-9)
+    o.problem("rescale_factor", "expected 1/255, got " + shown(o.at("rescale_factor")));
+  if (o.integer("resample", 0, 5, 3) != 3)
+    o.problem("resample", "expected 3 (bicubic), got " + shown(o.at("resample")));
   const auto agrees = [&](const char* key, Index expected, const char* in_config) {
     const Index got = o.integer(key, 1, max_patch);
-    if (o.has(key) && got != expected) o.problem(key, "expected " + std::to_string(expected) + " as vision_config." + in_config + " says, got " + std::to_string(got));
+    if (o.has(key) && got != expected)
+      o.problem(key, "expected " + std::to_string(expected) + " as vision_config." + in_config + " says, got " +
+                         std::to_string(got));
   };
   agrees("patch_size", vision.patch_size, "patch_size");
   agrees("temporal_patch_size", vision.temporal_patch_size, "temporal_patch_size");
@@ -189,14 +225,15 @@ void read_preprocess(const std::filesystem::path& folder, const VisionConfig& vi
 std::vector<TokenId> read_ids(const JsonObject& o, const char* key, Index vocab) {
   std::vector<TokenId> out;
   if (!o.has(key)) return out;
-  const auto many = o.at(key).is_array() ? o.integers(key, 0, vocab - 1) : std::vector<Index>{o.integer(key, 0, vocab - 1)};
+  const auto many =
+      o.at(key).is_array() ? o.integers(key, 0, vocab - 1) : std::vector<Index>{o.integer(key, 0, vocab - 1)};
   for (const Index id : many)
     if (std::find(out.begin(), out.end(), id) == out.end()) out.push_back(static_cast<TokenId>(id));
   return out;
 }
 
-void read_generation(const std::filesystem::path& folder, const JsonObject& text, const JsonObject& top, Index vocab, GenerationDefaults& g,
-                     std::vector<std::string>& problems) {
+void read_generation(const std::filesystem::path& folder, const JsonObject& text, const JsonObject& top, Index vocab,
+                     GenerationDefaults& g, std::vector<std::string>& problems) {
   if (const auto file = read_object(folder / "generation_config.json", problems)) {
     const JsonObject o(*file, "generation_config.json", problems);
     g.sample = o.boolean("do_sample", g.sample);
@@ -204,7 +241,8 @@ void read_generation(const std::filesystem::path& folder, const JsonObject& text
     g.top_p = static_cast<float>(o.number("top_p", 0.0, 1.0, g.top_p));
     g.repetition_penalty = static_cast<float>(o.number("repetition_penalty", 1e-3, 1e3, g.repetition_penalty));
     g.top_k = o.integer("top_k", 0, max_vocab, g.top_k);
-    if (g.sample && g.temperature <= 0.0f) o.problem("temperature", "expected more than 0 when do_sample is true, got " + shown(o.at("temperature")));
+    if (g.sample && g.temperature <= 0.0f)
+      o.problem("temperature", "expected more than 0 when do_sample is true, got " + shown(o.at("temperature")));
     g.stop_ids = read_ids(o, "eos_token_id", vocab);
   }
   if (g.stop_ids.empty()) g.stop_ids = read_ids(text, "eos_token_id", vocab);
@@ -217,7 +255,8 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
   const std::string where = folder.string();
   std::error_code ignored;
   require_that(std::filesystem::is_directory(folder, ignored), Code::file_missing, where, "no such folder");
-  require_that(std::filesystem::exists(folder / "config.json", ignored), Code::file_missing, where, "expected a model folder, got one without config.json");
+  require_that(std::filesystem::exists(folder / "config.json", ignored), Code::file_missing, where,
+               "expected a model folder, got one without config.json");
   std::vector<std::string> problems;
   const Json file = *read_object(folder / "config.json", problems);
   if (!problems.empty()) fail(Code::bad_model_config, where, problems.front());
@@ -225,8 +264,10 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
   const JsonObject top(file, "config.json", problems);
   const std::string type = top.text("model_type");
   const bool moe = type == "qwen3_vl_moe";
-  require_that(moe || type == "qwen3_vl", Code::bad_model_config, where,
-               [&] { return "config.json.model_type: expected \"qwen3_vl\" or \"qwen3_vl_moe\", got " + (type.empty() ? "none" : "\"" + printable(type, 60) + "\""); });
+  require_that(moe || type == "qwen3_vl", Code::bad_model_config, where, [&] {
+    return "config.json.model_type: expected \"qwen3_vl\" or \"qwen3_vl_moe\", got " +
+           (type.empty() ? "none" : "\"" + printable(type, 60) + "\"");
+  });
   absent_or(top, "quantization_config", nullptr);
   if (!top.has("text_config")) top.problem("text_config", "expected, got none");
 
@@ -241,8 +282,10 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
   c.has_vision = top.has("vision_config");
   if (c.has_vision) {
     read_vision(top.child("vision_config"), c.text.hidden_size, c.vision);
-    const std::pair<const char*, TokenId*> ids[] = {{"image_token_id", &c.image_token}, {"video_token_id", &c.video_token},
-                                                    {"vision_start_token_id", &c.vision_start}, {"vision_end_token_id", &c.vision_end}};
+    const std::pair<const char*, TokenId*> ids[] = {{"image_token_id", &c.image_token},
+                                                    {"video_token_id", &c.video_token},
+                                                    {"vision_start_token_id", &c.vision_start},
+                                                    {"vision_end_token_id", &c.vision_end}};
     for (const auto& [key, id] : ids) *id = static_cast<TokenId>(top.integer(key, 0, vocab - 1));
     read_preprocess(folder, c.vision, c.preprocess, problems);
   }

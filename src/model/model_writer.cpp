@@ -23,8 +23,10 @@ constexpr TokenId first_added = 256;
 double rounded(float f) { return std::stod(detail::to_text(f)); }
 
 TokenId added_id(const ModelFiles& m, std::string_view content) {
-  const auto it = std::find_if(m.added_tokens.begin(), m.added_tokens.end(), [&](const AddedToken& t) { return t.text == content; });
-  require_that(it != m.added_tokens.end(), Code::bad_tokenizer, "model_writer", [&] { return "no added token " + std::string(content); });
+  const auto it = std::find_if(m.added_tokens.begin(), m.added_tokens.end(),
+                               [&](const AddedToken& t) { return t.text == content; });
+  require_that(it != m.added_tokens.end(), Code::bad_tokenizer, "model_writer",
+               [&] { return "no added token " + std::string(content); });
   return it->id;
 }
 
@@ -33,21 +35,50 @@ Ordered config_json(const ModelFiles& m) {
   const std::string dtype = c.stored_dtype.empty() ? "bfloat16" : c.stored_dtype;
   const TextConfig& t = c.text;
   const VisionConfig& v = c.vision;
-  Ordered text = {{"model_type", "qwen3_vl_text"}, {"dtype", dtype}, {"attention_bias", false}, {"attention_dropout", 0.0},
-                  {"bos_token_id", added_id(m, "<|endoftext|>")}, {"eos_token_id", added_id(m, "<|im_end|>")}, {"head_dim", t.head_dim},
-                  {"hidden_act", "silu"}, {"hidden_size", t.hidden_size}, {"initializer_range", 0.02}, {"intermediate_size", t.intermediate_size},
-                  {"max_position_embeddings", t.max_positions}, {"num_attention_heads", t.heads}, {"num_hidden_layers", t.layers},
-                  {"num_key_value_heads", t.kv_heads}, {"rms_norm_eps", rounded(t.rms_norm_eps)}, {"rope_theta", t.rope_theta}, {"use_cache", true}, {"vocab_size", t.vocab_size}};
+  Ordered text = {{"model_type", "qwen3_vl_text"},
+                  {"dtype", dtype},
+                  {"attention_bias", false},
+                  {"attention_dropout", 0.0},
+                  {"bos_token_id", added_id(m, "<|endoftext|>")},
+                  {"eos_token_id", added_id(m, "<|im_end|>")},
+                  {"head_dim", t.head_dim},
+                  {"hidden_act", "silu"},
+                  {"hidden_size", t.hidden_size},
+                  {"initializer_range", 0.02},
+                  {"intermediate_size", t.intermediate_size},
+                  {"max_position_embeddings", t.max_positions},
+                  {"num_attention_heads", t.heads},
+                  {"num_hidden_layers", t.layers},
+                  {"num_key_value_heads", t.kv_heads},
+                  {"rms_norm_eps", rounded(t.rms_norm_eps)},
+                  {"rope_theta", t.rope_theta},
+                  {"use_cache", true},
+                  {"vocab_size", t.vocab_size}};
   text["rope_scaling"] = {{"mrope_interleaved", true}, {"mrope_section", t.mrope_section}, {"rope_type", "default"}};
-  Ordered vision = {{"model_type", "qwen3_vl"}, {"deepstack_visual_indexes", v.deepstack_taps}, {"depth", v.depth}, {"hidden_act", "gelu_pytorch_tanh"},
-                    {"hidden_size", v.hidden_size}, {"in_channels", v.in_channels}, {"initializer_range", 0.02}, {"intermediate_size", v.intermediate_size},
-                    {"num_heads", v.heads}, {"num_position_embeddings", v.position_embeddings}, {"out_hidden_size", v.out_hidden_size},
-                    {"patch_size", v.patch_size}, {"spatial_merge_size", v.spatial_merge_size}, {"temporal_patch_size", v.temporal_patch_size}};
+  Ordered vision = {{"model_type", "qwen3_vl"},
+                    {"deepstack_visual_indexes", v.deepstack_taps},
+                    {"depth", v.depth},
+                    {"hidden_act", "gelu_pytorch_tanh"},
+                    {"hidden_size", v.hidden_size},
+                    {"in_channels", v.in_channels},
+                    {"initializer_range", 0.02},
+                    {"intermediate_size", v.intermediate_size},
+                    {"num_heads", v.heads},
+                    {"num_position_embeddings", v.position_embeddings},
+                    {"out_hidden_size", v.out_hidden_size},
+                    {"patch_size", v.patch_size},
+                    {"spatial_merge_size", v.spatial_merge_size},
+                    {"temporal_patch_size", v.temporal_patch_size}};
   if (t.tie_word_embeddings) text["tie_word_embeddings"] = true;
   Ordered all = {{"architectures", {"Qwen3VLForConditionalGeneration"}}, {"model_type", "qwen3_vl"}, {"dtype", dtype}};
   if (m.untrained) all["arrcoc_untrained"] = true;
-  all.update({{"image_token_id", c.image_token}, {"video_token_id", c.video_token}, {"vision_start_token_id", c.vision_start},
-              {"vision_end_token_id", c.vision_end}, {"tie_word_embeddings", t.tie_word_embeddings}, {"text_config", text}, {"vision_config", vision}});
+  all.update({{"image_token_id", c.image_token},
+              {"video_token_id", c.video_token},
+              {"vision_start_token_id", c.vision_start},
+              {"vision_end_token_id", c.vision_end},
+              {"tie_word_embeddings", t.tie_word_embeddings},
+              {"text_config", text},
+              {"vision_config", vision}});
   return all;
 }
 
@@ -61,9 +92,15 @@ Ordered generation_json(const ModelFiles& m) {
 }
 
 Ordered preprocessor_json(const ModelConfig& c, bool video) {
-  Ordered j = {{"size", {{"shortest_edge", video ? 4096 : c.preprocess.min_pixels}, {"longest_edge", video ? 4 * c.preprocess.max_pixels : c.preprocess.max_pixels}}},
-               {"patch_size", c.vision.patch_size}, {"temporal_patch_size", c.vision.temporal_patch_size}, {"merge_size", c.vision.spatial_merge_size},
-               {"image_mean", c.preprocess.mean}, {"image_std", c.preprocess.std_dev}, {"processor_class", "Qwen3VLProcessor"}};
+  Ordered j = {{"size",
+                {{"shortest_edge", video ? 4096 : c.preprocess.min_pixels},
+                 {"longest_edge", video ? 4 * c.preprocess.max_pixels : c.preprocess.max_pixels}}},
+               {"patch_size", c.vision.patch_size},
+               {"temporal_patch_size", c.vision.temporal_patch_size},
+               {"merge_size", c.vision.spatial_merge_size},
+               {"image_mean", c.preprocess.mean},
+               {"image_std", c.preprocess.std_dev},
+               {"processor_class", "Qwen3VLProcessor"}};
   if (video) j["video_processor_type"] = "Qwen3VLVideoProcessor";
   else j["image_processor_type"] = "Qwen2VLImageProcessorFast";
   return j;
@@ -87,7 +124,8 @@ std::vector<std::string> byte_characters() {
 }
 
 Ordered added_token(const AddedToken& s) {
-  return {{"content", s.text}, {"single_word", false}, {"lstrip", false}, {"rstrip", false}, {"normalized", false}, {"special", s.special}};
+  return {{"content", s.text}, {"single_word", false}, {"lstrip", false},
+          {"rstrip", false},   {"normalized", false},  {"special", s.special}};
 }
 
 Ordered tokenizer_json(const ModelFiles& m) {
@@ -99,14 +137,30 @@ Ordered tokenizer_json(const ModelFiles& m) {
     token.update(added_token(s));
     added.push_back(token);
   }
-  const char* words = R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-  const Ordered byte_level = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", false}, {"use_regex", false}};
+  const char* words =
+      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+  const Ordered byte_level = {
+      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", false}, {"use_regex", false}};
   Ordered split = {{"type", "Split"}, {"pattern", {{"Regex", words}}}, {"behavior", "Isolated"}, {"invert", false}};
-  Ordered model = {{"type", "BPE"}, {"dropout", nullptr}, {"unk_token", nullptr}, {"continuing_subword_prefix", ""}, {"end_of_word_suffix", ""},
-                   {"fuse_unk", false}, {"byte_fallback", false}, {"ignore_merges", false}, {"vocab", vocab}, {"merges", Ordered::array()}};
-  return {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}, {"added_tokens", added}, {"normalizer", {{"type", "NFC"}}},
+  Ordered model = {{"type", "BPE"},
+                   {"dropout", nullptr},
+                   {"unk_token", nullptr},
+                   {"continuing_subword_prefix", ""},
+                   {"end_of_word_suffix", ""},
+                   {"fuse_unk", false},
+                   {"byte_fallback", false},
+                   {"ignore_merges", false},
+                   {"vocab", vocab},
+                   {"merges", Ordered::array()}};
+  return {{"version", "1.0"},
+          {"truncation", nullptr},
+          {"padding", nullptr},
+          {"added_tokens", added},
+          {"normalizer", {{"type", "NFC"}}},
           {"pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", Ordered::array({split, byte_level})}}},
-          {"post_processor", byte_level}, {"decoder", byte_level}, {"model", model}};
+          {"post_processor", byte_level},
+          {"decoder", byte_level},
+          {"model", model}};
 }
 
 Ordered tokenizer_config_json(const ModelFiles& m) {
@@ -115,16 +169,27 @@ Ordered tokenizer_config_json(const ModelFiles& m) {
     decoder[std::to_string(s.id)] = added_token(s);
     if (s.special && s.text != "<|endoftext|>") names.push_back(s.text);
   }
-  return {{"add_bos_token", false}, {"add_prefix_space", false}, {"added_tokens_decoder", decoder}, {"additional_special_tokens", names},
-          {"bos_token", nullptr}, {"clean_up_tokenization_spaces", false}, {"eos_token", "<|im_end|>"}, {"errors", "replace"},
-          {"model_max_length", m.config.text.max_positions}, {"pad_token", "<|endoftext|>"}, {"split_special_tokens", false},
-          {"tokenizer_class", "Qwen2Tokenizer"}, {"unk_token", nullptr}};
+  return {{"add_bos_token", false},
+          {"add_prefix_space", false},
+          {"added_tokens_decoder", decoder},
+          {"additional_special_tokens", names},
+          {"bos_token", nullptr},
+          {"clean_up_tokenization_spaces", false},
+          {"eos_token", "<|im_end|>"},
+          {"errors", "replace"},
+          {"model_max_length", m.config.text.max_positions},
+          {"pad_token", "<|endoftext|>"},
+          {"split_special_tokens", false},
+          {"tokenizer_class", "Qwen2Tokenizer"},
+          {"unk_token", nullptr}};
 }
 
 void check(const ModelFiles& m) {
   TokenId next = first_added;
   for (const AddedToken& t : m.added_tokens)
-    require_that(t.id == next++, Code::bad_tokenizer, "model_writer", [&] { return "added token " + t.text + ": expected id " + std::to_string(next - 1) + ", got " + std::to_string(t.id); });
+    require_that(t.id == next++, Code::bad_tokenizer, "model_writer", [&] {
+      return "added token " + t.text + ": expected id " + std::to_string(next - 1) + ", got " + std::to_string(t.id);
+    });
   const auto find = [&](std::string_view name) -> std::optional<HostTensor> {
     const auto it = m.tensors.find(name);
     return it == m.tensors.end() ? std::nullopt : std::optional(it->second);
@@ -152,13 +217,17 @@ void write_model_folder(const std::filesystem::path& folder, const ModelFiles& f
   const fs::path target = folder.filename().empty() ? folder.parent_path() : folder;  // "out/" is "out"
   const std::string where = folder.string();
   std::error_code bad;
-  require_that(!fs::exists(target, bad) || (fs::is_directory(target, bad) && fs::is_empty(target, bad)), Code::bad_output, where,
-               "expected a new or empty folder, got one that exists");
+  require_that(!fs::exists(target, bad) || (fs::is_directory(target, bad) && fs::is_empty(target, bad)),
+               Code::bad_output, where, "expected a new or empty folder, got one that exists");
   std::string name = target.string() + ".XXXXXX";
-  require_that(::mkdtemp(name.data()) != nullptr, Code::bad_output, where, "its parent folder is missing or cannot be written");
+  require_that(::mkdtemp(name.data()) != nullptr, Code::bad_output, where,
+               "its parent folder is missing or cannot be written");
   try {
     write_files(name, files);
-    fs::permissions(name, fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec | fs::perms::others_read | fs::perms::others_exec, bad);
+    fs::permissions(name,
+                    fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec | fs::perms::others_read |
+                        fs::perms::others_exec,
+                    bad);
     fs::rename(name, target, bad);
     require_that(!bad, Code::bad_output, where, [&] { return "cannot be renamed into place: " + bad.message(); });
   } catch (...) {

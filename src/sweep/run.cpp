@@ -36,20 +36,23 @@ struct SweepRunner::Slot {
   const io::Sample* sample = nullptr;
   const SweepColumn* column = nullptr;
   Ask ask;
-  Index tokens = 0;              // downsample: at most so many tokens; 0: the native picture
+  Index tokens = 0;  // downsample: at most so many tokens; 0: the native picture
   std::uint64_t draw = 0;
 };
 
 Index SweepRunner::native_tokens(const InputPicture& picture) const {
   const ModelConfig& c = engine_.model().config;
   const Index side = c.vision.patch_size * c.vision.spatial_merge_size;
-  const qwen3vl::Size size = qwen3vl::smart_resize(picture.image.height, picture.image.width, side, shared_.min_pixels.value_or(c.preprocess.min_pixels),
+  const qwen3vl::Size size = qwen3vl::smart_resize(picture.image.height, picture.image.width, side,
+                                                   shared_.min_pixels.value_or(c.preprocess.min_pixels),
                                                    shared_.max_pixels.value_or(c.preprocess.max_pixels));
   return size.height / side * (size.width / side);
 }
 
 std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questions) const {
-  const auto empty = [](const std::vector<std::vector<Box>>& boxes) { return std::all_of(boxes.begin(), boxes.end(), [](const auto& b) { return b.empty(); }); };
+  const auto empty = [](const std::vector<std::vector<Box>>& boxes) {
+    return std::all_of(boxes.begin(), boxes.end(), [](const auto& b) { return b.empty(); });
+  };
   std::string picture;
   for (const auto& name : questions.front()->image_names) picture += name + "\n";
   std::vector<Slot> out;
@@ -70,7 +73,8 @@ std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questi
       a.generate = !model_free_ && s.metric != "none";
       const bool leak = c.kind == ColumnKind::oracle_blank || c.kind == ColumnKind::oracle_other;
       if (leak && empty(s.boxes)) continue;
-      if (c.kind == ColumnKind::oracle && empty(s.boxes)) a.pipeline.allocator = "grid";  // no box to point at: the lattice that fills an oracle
+      if (c.kind == ColumnKind::oracle && empty(s.boxes))
+        a.pipeline.allocator = "grid";           // no box to point at: the lattice that fills an oracle
       if (c.kind == ColumnKind::oracle_other) {  // the next question, in a ring, that looks elsewhere
         const io::Sample* other = nullptr;
         for (std::size_t k = 1; k < questions.size() && other == nullptr; ++k) {
@@ -82,8 +86,11 @@ std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questi
       }
       if (c.kind == ColumnKind::downsample) {
         for (const InputPicture& p : shared_.pictures)
-          require_that(p.image.height == shared_.pictures[0].image.height && p.image.width == shared_.pictures[0].image.width, Code::bad_usage, "sweep",
-                       [&] { return "line " + std::to_string(s.line) + ": downsample wants pictures of one size in a question"; });
+          require_that(
+              p.image.height == shared_.pictures[0].image.height && p.image.width == shared_.pictures[0].image.width,
+              Code::bad_usage, "sweep", [&] {
+                return "line " + std::to_string(s.line) + ": downsample wants pictures of one size in a question";
+              });
         const Index native = native_tokens(shared_.pictures[0]);
         const auto [kept, clamped] = c.tokens.resolve(native);
         if (kept < native) slot.tokens = kept;
@@ -102,7 +109,8 @@ PictureRows SweepRunner::run(const PictureQuestions& questions) {
     InputPicture in;
     in.image = io::read_image(questions.front()->images[p]);
     in.name = questions.front()->image_names[p];
-    in.decode_milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+    in.decode_milliseconds =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
     shared_.pictures.push_back(std::move(in));
   }
   const std::vector<Slot> wanted = slots(questions);
@@ -129,7 +137,8 @@ PictureRows SweepRunner::run(const PictureQuestions& questions) {
     for (std::size_t k = 0; k < members.size(); ++k) results[members[k]] = std::move(done.answers[k]);
     for (const StageTime& t : done.times) {
       if (t.stage == "decode_image" && tokens > 0) continue;  // decoded once
-      const auto at = std::find_if(out.shared.begin(), out.shared.end(), [&](const StageTime& known) { return known.stage == t.stage; });
+      const auto at = std::find_if(out.shared.begin(), out.shared.end(),
+                                   [&](const StageTime& known) { return known.stage == t.stage; });
       if (at != out.shared.end()) at->milliseconds += t.milliseconds;
       else out.shared.push_back(t);
     }
@@ -145,7 +154,8 @@ PictureRows SweepRunner::run(const PictureQuestions& questions) {
     Index n = 0;
     for (std::size_t j = 0; j < out.rows.size(); ++j) {
       if (wanted[i].column != wanted[j].column || wanted[i].sample->question == wanted[j].sample->question) continue;
-      for (std::size_t p = 0; p < out.rows[i].kept_tokens.size(); ++p) sum += measure::distance(out.rows[i].kept_tokens[p], out.rows[j].kept_tokens[p]);
+      for (std::size_t p = 0; p < out.rows[i].kept_tokens.size(); ++p)
+        sum += measure::distance(out.rows[i].kept_tokens[p], out.rows[j].kept_tokens[p]);
       n += static_cast<Index>(out.rows[i].kept_tokens.size());
     }
     if (n > 0) out.rows[i].distinctiveness = sum / static_cast<double>(n);
@@ -153,7 +163,8 @@ PictureRows SweepRunner::run(const PictureQuestions& questions) {
   return out;
 }
 
-SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result, std::map<std::pair<std::size_t, Index>, std::vector<double>>& inks) const {
+SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result,
+                             std::map<std::pair<std::size_t, Index>, std::vector<double>>& inks) const {
   const io::Sample& s = *slot.sample;
   const SweepColumn& c = *slot.column;
   SweepRow row;
@@ -175,15 +186,19 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result, std::
   row.answers = s.answers;
   if (slot.ask.generate) {
     row.prediction = result.text;
-    row.score = (s.metric == "relaxed" ? measure::relaxed_match(result.text, s.answers) : measure::exact_match(result.text, s.answers)) ? 1 : 0;
+    row.score = (s.metric == "relaxed" ? measure::relaxed_match(result.text, s.answers)
+                                       : measure::exact_match(result.text, s.answers))
+                    ? 1
+                    : 0;
   }
   row.stopped = result.stopped;
   row.grids = result.grids;
   row.costs = result.costs;
   std::vector<Allocation> allocations;
   using Figures = measure::TokenFigures;
-  constexpr std::optional<double> Figures::*fields[] = {&Figures::recall, &Figures::box_coverage, &Figures::miss, &Figures::mass_in_box, &Figures::auc,
-                                                        &Figures::iou20, &Figures::legibility, &Figures::ink_kept, &Figures::largest_hole};
+  constexpr std::optional<double> Figures::*fields[] = {
+      &Figures::recall, &Figures::box_coverage, &Figures::miss,     &Figures::mass_in_box, &Figures::auc,
+      &Figures::iou20,  &Figures::legibility,   &Figures::ink_kept, &Figures::largest_hole};
   std::map<std::size_t, std::pair<double, Index>> sums;  // over the pictures that have the figure
   for (std::size_t p = 0; p < result.pictures.size(); ++p) {
     const Realized& r = result.pictures[p];
@@ -198,8 +213,9 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result, std::
       const auto shares = cells::covered_shares(r.allocation.grid, picture.height, picture.width, slot.ask.boxes[p]);
       relevance.assign(shares.begin(), shares.end());
     }
-    const Figures f = measure::token_figures(r.allocation, relevance, s.boxes[p], ink->second, picture.height, picture.width,
-                                             static_cast<double>(result.sizes[p].height) / static_cast<double>(picture.height));
+    const Figures f =
+        measure::token_figures(r.allocation, relevance, s.boxes[p], ink->second, picture.height, picture.width,
+                               static_cast<double>(result.sizes[p].height) / static_cast<double>(picture.height));
     for (std::size_t k = 0; k < std::size(fields); ++k)
       if (const auto& value = f.*fields[k]) {
         sums[k].first += *value;

@@ -17,17 +17,27 @@ std::string line_of(const Ordered& json) { return json.dump(-1, ' ', false, Orde
 
 std::vector<std::pair<std::string_view, double>> figures_of(const SweepRow& r) {
   const measure::TokenFigures& f = r.figures;
-  const std::pair<std::string_view, std::optional<double>> all[] = {
-      {"recall", f.recall}, {"box_coverage", f.box_coverage}, {"miss", f.miss}, {"mass_in_box", f.mass_in_box}, {"auc", f.auc}, {"iou20", f.iou20},
-      {"legibility", f.legibility}, {"ink_kept", f.ink_kept}, {"largest_hole", f.largest_hole}, {"distinctiveness", r.distinctiveness}};
+  const std::pair<std::string_view, std::optional<double>> all[] = {{"recall", f.recall},
+                                                                    {"box_coverage", f.box_coverage},
+                                                                    {"miss", f.miss},
+                                                                    {"mass_in_box", f.mass_in_box},
+                                                                    {"auc", f.auc},
+                                                                    {"iou20", f.iou20},
+                                                                    {"legibility", f.legibility},
+                                                                    {"ink_kept", f.ink_kept},
+                                                                    {"largest_hole", f.largest_hole},
+                                                                    {"distinctiveness", r.distinctiveness}};
   std::vector<std::pair<std::string_view, double>> out;
-  for (const auto& [name, value] : all) if (value) out.emplace_back(name, *value);
+  for (const auto& [name, value] : all)
+    if (value) out.emplace_back(name, *value);
   return out;
 }
 
 std::string kept_hash(const std::vector<Allocation>& allocations) {
   std::uint64_t h = 0xcbf29ce484222325ull;
-  const auto add = [&](std::uint64_t v) { for (int i = 0; i < 64; i += 8) h = (h ^ (v >> i & 255)) * 0x100000001b3ull; };
+  const auto add = [&](std::uint64_t v) {
+    for (int i = 0; i < 64; i += 8) h = (h ^ (v >> i & 255)) * 0x100000001b3ull;
+  };
   for (const Allocation& a : allocations)
     for (std::size_t i = 0; i < a.kept.size(); ++i) {
       add(static_cast<std::uint64_t>(a.kept[i]));
@@ -39,9 +49,12 @@ std::string kept_hash(const std::vector<Allocation>& allocations) {
 }
 
 std::string row_json(const SweepRow& r, bool with_kept) {
-  Ordered j{{"key", r.key}, {"id", r.id}, {"scenario", r.scenario}, {"split", r.split}, {"kind", r.kind}, {"difficulty", r.difficulty}, {"metric", r.metric},
-            {"images", r.images}, {"pipeline", r.pipeline}, {"name", r.name}, {"budget", r.budget}, {"depth", r.depth}, {"seed", r.seed}, {"draw", r.draw},
-            {"question", r.question}, {"answers", r.answers}};
+  Ordered j{{"key", r.key},        {"id", r.id},         {"scenario", r.scenario},
+            {"split", r.split},    {"kind", r.kind},     {"difficulty", r.difficulty},
+            {"metric", r.metric},  {"images", r.images}, {"pipeline", r.pipeline},
+            {"name", r.name},      {"budget", r.budget}, {"depth", r.depth},
+            {"seed", r.seed},      {"draw", r.draw},     {"question", r.question},
+            {"answers", r.answers}};
   j["prediction"] = r.prediction ? Ordered(*r.prediction) : Ordered(nullptr);
   j["score"] = r.score ? Ordered(*r.score) : Ordered(nullptr);
   if (r.prediction) j["stopped"] = r.stopped;
@@ -53,9 +66,16 @@ std::string row_json(const SweepRow& r, bool with_kept) {
   j["kept_hash"] = r.kept_hash;
   if (with_kept) j["kept_tokens"] = r.kept_tokens;
   const Costs& c = r.costs;
-  j["costs"] = {{"visual_tokens_before", c.visual_tokens_before}, {"visual_tokens_after", c.visual_tokens_after}, {"sequence_length_before", c.sequence_length_before},
-                {"sequence_length", c.sequence_length}, {"deepstack_additions", c.deepstack_additions}, {"vision_flops", c.vision_flops}, {"merger_flops", c.merger_flops},
-                {"prefill_flops", c.prefill_flops}, {"decode_flops_per_token", c.decode_flops_per_token}, {"kv_bytes", c.kv_bytes},
+  j["costs"] = {{"visual_tokens_before", c.visual_tokens_before},
+                {"visual_tokens_after", c.visual_tokens_after},
+                {"sequence_length_before", c.sequence_length_before},
+                {"sequence_length", c.sequence_length},
+                {"deepstack_additions", c.deepstack_additions},
+                {"vision_flops", c.vision_flops},
+                {"merger_flops", c.merger_flops},
+                {"prefill_flops", c.prefill_flops},
+                {"decode_flops_per_token", c.decode_flops_per_token},
+                {"kv_bytes", c.kv_bytes},
                 {"legacy_effective_tokens", c.legacy_effective_tokens}};
   j["figures"] = Ordered::object();
   for (const auto& [name, value] : figures_of(r)) j["figures"][std::string(name)] = value;
@@ -79,8 +99,15 @@ std::vector<SweepRow> read_rows(const std::string& run) {
     std::vector<std::string> problems;
     const io::JsonObject o(j, "", problems);
     SweepRow r;
-    for (const auto& [key, to_field] : {std::pair{"key", &r.key}, {"id", &r.id}, {"scenario", &r.scenario}, {"pipeline", &r.pipeline}, {"name", &r.name}, {"budget", &r.budget},
-                                        {"depth", &r.depth}, {"question", &r.question}, {"kept_hash", &r.kept_hash}}) {
+    for (const auto& [key, to_field] : {std::pair{"key", &r.key},
+                                        {"id", &r.id},
+                                        {"scenario", &r.scenario},
+                                        {"pipeline", &r.pipeline},
+                                        {"name", &r.name},
+                                        {"budget", &r.budget},
+                                        {"depth", &r.depth},
+                                        {"question", &r.question},
+                                        {"kept_hash", &r.kept_hash}}) {
       if (!o.has(key)) problems.push_back(std::string(key) + ": expected, got none");
       *to_field = o.text(key);
     }

@@ -1,6 +1,6 @@
 #pragma once
-// Finds added tokens in a text, the longest at each place. The sorted list is walked as a trie: cost O(longest token) per place whose
-// first byte begins any token, whatever their number.
+// Finds added tokens in a text, the longest at each place. The sorted list is walked as a trie: cost O(longest token)
+// per place whose first byte begins any token, whatever their number.
 #include <algorithm>
 #include <array>
 #include <string>
@@ -36,7 +36,9 @@ class AddedTokenFinder {
     auto low = tokens_.begin(), high = tokens_.end();
     for (std::size_t depth = 0; at + depth < text.size(); ++depth) {
       const int wanted = static_cast<unsigned char>(text[at + depth]);
-      const auto byte = [depth](const Entry& e) { return depth < e.content.size() ? static_cast<unsigned char>(e.content[depth]) : -1; };
+      const auto byte = [depth](const Entry& e) {
+        return depth < e.content.size() ? static_cast<unsigned char>(e.content[depth]) : -1;
+      };
       low = std::lower_bound(low, high, wanted, [&](const Entry& e, int c) { return byte(e) < c; });
       high = std::upper_bound(low, high, wanted, [&](int c, const Entry& e) { return c < byte(e); });
       if (low == high) break;

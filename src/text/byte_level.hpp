@@ -1,6 +1,6 @@
 #pragma once
-// The byte-level alphabet: each of the 256 bytes stands for one printable character (facts: GPT-2's table; bytes 33-126, 161-172 and
-// 174-255 are themselves, the other 68 follow from U+0100 in increasing order).
+// The byte-level alphabet: each of the 256 bytes stands for one printable character (facts: GPT-2's table; bytes
+// 33-126, 161-172 and 174-255 are themselves, the other 68 follow from U+0100 in increasing order).
 #include <array>
 #include <optional>
 #include <string>

@@ -22,11 +22,13 @@ struct TemplateText {
 std::optional<TemplateText> template_in(const fs::path& file) {
   const std::string where = file.string();
   const Json config = parse_json(read_file(file), Code::bad_template, where);
-  require_that(config.is_object(), Code::bad_template, where, [&] { return "expected a JSON object, got " + shown(config); });
+  require_that(config.is_object(), Code::bad_template, where,
+               [&] { return "expected a JSON object, got " + shown(config); });
   const Json found = config.value("chat_template", Json());
   if (found.is_null()) return std::nullopt;
   if (found.is_string()) return TemplateText{found, where};
-  require_that(found.is_array(), Code::bad_template, where, [&] { return "chat_template must be a string; got " + shown(found); });
+  require_that(found.is_array(), Code::bad_template, where,
+               [&] { return "chat_template must be a string; got " + shown(found); });
   for (const Json& named : found)
     if (named.is_object() && named.value("name", Json()) == "default" && named.value("template", Json()).is_string())
       return TemplateText{named["template"], where};
@@ -34,7 +36,8 @@ std::optional<TemplateText> template_in(const fs::path& file) {
 }
 
 std::optional<TemplateText> find_template(const fs::path& folder) {
-  if (const fs::path file = folder / "chat_template.jinja"; fs::exists(file)) return TemplateText{read_file(file), file.string()};
+  if (const fs::path file = folder / "chat_template.jinja"; fs::exists(file))
+    return TemplateText{read_file(file), file.string()};
   for (const char* name : {"chat_template.json", "tokenizer_config.json"})
     if (const fs::path file = folder / name; fs::exists(file))
       if (auto found = template_in(file)) return found;
@@ -53,17 +56,22 @@ std::string_view generation_part(std::string_view text) {
 
 /// Every text of Qwen3-VL's templates (system block with tools, turns, calls, answers, thoughts).
 constexpr std::string_view printed_texts =
-    "<|im_start|>system\n # Tools\n\nYou may call one or more functions to assist with the user query.\n\nYou are provided with function signatures within "
-    "<tools></tools> XML tags:\n<tools>\n</tools>\n\nFor each function call, return a json object with function name and arguments within "
-    "<tool_call></tool_call> XML tags:\n<tool_call>\n{\"name\": <function-name>, \"arguments\": <args-json-object>}\n</tool_call><|im_end|>\n"
+    "<|im_start|>system\n # Tools\n\nYou may call one or more functions to assist with the user query.\n\nYou are "
+    "provided with function signatures within "
+    "<tools></tools> XML tags:\n<tools>\n</tools>\n\nFor each function call, return a json object with function name "
+    "and arguments within "
+    "<tool_call></tool_call> XML tags:\n<tool_call>\n{\"name\": <function-name>, \"arguments\": "
+    "<args-json-object>}\n</tool_call><|im_end|>\n"
     " <|im_start|>user\n<tool_response>\n \n</tool_response> <|im_start|>assistant\n<think>\n \n</think>\n\n"
-    " <tool_call>\n{\"name\": \" {\"name\": \" \", \"arguments\": }\n</tool_call> Picture Video : <|vision_start|><|image_pad|><|vision_end|>"
+    " <tool_call>\n{\"name\": \" {\"name\": \" \", \"arguments\": }\n</tool_call> Picture Video : "
+    "<|vision_start|><|image_pad|><|vision_end|>"
     " <|vision_start|><|video_pad|><|vision_end|> system user assistant tool";
 
 std::string_view stripped(std::string_view text) {
   constexpr std::string_view blanks = " \t\r\n";
   const std::size_t first = text.find_first_not_of(blanks);
-  return first == std::string_view::npos ? std::string_view{} : text.substr(first, text.find_last_not_of(blanks) + 1 - first);
+  return first == std::string_view::npos ? std::string_view{}
+                                         : text.substr(first, text.find_last_not_of(blanks) + 1 - first);
 }
 /// Each stretch between marks and line ends is part of a known text.
 bool is_known_text(std::string_view text) {
@@ -77,8 +85,9 @@ bool is_known_text(std::string_view text) {
   return true;
 }
 
-/// The first text the template could print that Qwen3-VL's do not; empty if there is none. Texts are what stands outside of tags, and
-/// the string literals of {{ }} and of {% set %}, but for subscripts and the arguments of raise_exception.
+/// The first text the template could print that Qwen3-VL's do not; empty if there is none. Texts are what stands
+/// outside of tags, and the string literals of {{ }} and of {% set %}, but for subscripts and the arguments of
+/// raise_exception.
 std::string foreign_text(std::string_view source) {
   const auto literal = [](std::string_view tag, std::size_t& at) {  // at: the opening quote -> past the closing one
     std::string value;
@@ -97,7 +106,8 @@ std::string foreign_text(std::string_view source) {
   std::size_t at = 0;
   while (at < source.size()) {
     std::size_t open = source.find('{', at);
-    while (open != std::string_view::npos && (open + 1 == source.size() || !holds("{%#", source.substr(open + 1, 1)))) open = source.find('{', open + 1);
+    while (open != std::string_view::npos && (open + 1 == source.size() || !holds("{%#", source.substr(open + 1, 1))))
+      open = source.find('{', open + 1);
     const std::string_view raw = source.substr(at, std::min(open, source.size()) - at);
     if (!is_known_text(raw)) return std::string(stripped(raw));
     if (open == std::string_view::npos) break;
@@ -105,10 +115,8 @@ std::string foreign_text(std::string_view source) {
     const std::string_view closing = kind == '{' ? "}}" : kind == '%' ? "%}" : "#}";
     std::size_t close = open + 2;  // a closing mark inside a string does not count
     while (close < source.size() && source.substr(close, 2) != closing) {
-      if (kind != '#' && (source[close] == '\'' || source[close] == '"'))
-        literal(source, close);
-      else
-        ++close;
+      if (kind != '#' && (source[close] == '\'' || source[close] == '"')) literal(source, close);
+      else ++close;
     }
     const std::string_view tag = source.substr(open + 2, std::min(close, source.size()) - (open + 2));
     at = std::min(close + 2, source.size());
@@ -129,8 +137,9 @@ std::string foreign_text(std::string_view source) {
 
 /// <|...|> marks other than the six of Qwen3-VL.
 std::string foreign_mark(std::string_view text) {
-  constexpr std::array known{std::string_view("<|im_start|>"), std::string_view("<|im_end|>"), std::string_view("<|vision_start|>"),
-                             std::string_view("<|vision_end|>"), std::string_view("<|image_pad|>"), std::string_view("<|video_pad|>")};
+  constexpr std::array known{std::string_view("<|im_start|>"),     std::string_view("<|im_end|>"),
+                             std::string_view("<|vision_start|>"), std::string_view("<|vision_end|>"),
+                             std::string_view("<|image_pad|>"),    std::string_view("<|video_pad|>")};
   for (std::size_t at = text.find("<|"); at != std::string_view::npos; at = text.find("<|", at + 2)) {
     const std::size_t end = text.find("|>", at);
     const std::string_view mark = text.substr(at, end == std::string_view::npos ? 40 : end + 2 - at);
@@ -152,9 +161,10 @@ std::optional<ChatTemplate> recognise(std::string_view text, std::string& why) {
   for (const ChatTemplate ours : {ChatTemplate::instruct, ChatTemplate::thinking})
     if (plain == normal_newlines(builtin_chat_template(ours))) return ours;
 
-  for (const std::string_view mark : {"<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|image_pad|>", "<|video_pad|>", "<|vision_end|>", "add_generation_prompt",
-                                      "add_vision_id", "Picture ", "Video ", "# Tools", "<tools>", "</tools>", "<tool_call>", "</tool_call>", "<tool_response>",
-                                      "</tool_response>", "tojson"}) {
+  for (const std::string_view mark :
+       {"<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|image_pad|>", "<|video_pad|>", "<|vision_end|>",
+        "add_generation_prompt", "add_vision_id", "Picture ", "Video ", "# Tools", "<tools>", "</tools>", "<tool_call>",
+        "</tool_call>", "<tool_response>", "</tool_response>", "tojson"}) {
     if (holds(text, mark)) continue;
     why = "it lacks '" + std::string(mark) + "'";
     return std::nullopt;
@@ -191,11 +201,13 @@ ChatTemplate recognise_chat_template(const fs::path& folder, const std::string& 
                [&] { return "unknown choice; expected auto or builtin, got '" + choice + "'"; });
   const std::optional<TemplateText> found = find_template(folder);
   if (!found) return ChatTemplate::instruct;
-  if (choice == "builtin") return holds(generation_part(found->text), "<think>") ? ChatTemplate::thinking : ChatTemplate::instruct;
+  if (choice == "builtin")
+    return holds(generation_part(found->text), "<think>") ? ChatTemplate::thinking : ChatTemplate::instruct;
   std::string why;
   const std::optional<ChatTemplate> known = recognise(found->text, why);
   require_that(known.has_value(), Code::bad_template, found->where, [&] {
-    return "the chat template is not one we know: " + why + "; expected Qwen3-VL's Instruct or Thinking (--chat-template builtin takes ours instead)";
+    return "the chat template is not one we know: " + why +
+           "; expected Qwen3-VL's Instruct or Thinking (--chat-template builtin takes ours instead)";
   });
   return *known;
 }

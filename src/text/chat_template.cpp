@@ -12,7 +12,9 @@ std::string_view without_leading_newlines(std::string_view text) {
   const std::size_t first = text.find_first_not_of('\n');
   return first == std::string_view::npos ? std::string_view{} : text.substr(first);
 }
-std::string_view without_trailing_newlines(std::string_view text) { return text.substr(0, text.find_last_not_of('\n') + 1); }
+std::string_view without_trailing_newlines(std::string_view text) {
+  return text.substr(0, text.find_last_not_of('\n') + 1);
+}
 
 std::string joined_text(const Message& message) {
   std::string text;
@@ -23,7 +25,8 @@ std::string joined_text(const Message& message) {
   return text;
 }
 
-/// Splits an assistant's text at its thought: the text before the first </think>, after the last <think>, and what follows.
+/// Splits an assistant's text at its thought: the text before the first </think>, after the last <think>, and what
+/// follows.
 struct Thought {
   std::string_view reasoning, content;
 };
@@ -31,8 +34,10 @@ Thought split_thought(std::string_view text) {
   const std::size_t close = text.find(think_close);
   if (close == std::string_view::npos) return {{}, text};
   std::string_view reasoning = without_trailing_newlines(text.substr(0, close));
-  if (const std::size_t open = reasoning.rfind(think_open); open != std::string_view::npos) reasoning.remove_prefix(open + think_open.size());
-  return {without_leading_newlines(reasoning), without_leading_newlines(text.substr(text.rfind(think_close) + think_close.size()))};
+  if (const std::size_t open = reasoning.rfind(think_open); open != std::string_view::npos)
+    reasoning.remove_prefix(open + think_open.size());
+  return {without_leading_newlines(reasoning),
+          without_leading_newlines(text.substr(text.rfind(think_close) + think_close.size()))};
 }
 
 void check_messages(const std::vector<Message>& messages) {
@@ -40,11 +45,15 @@ void check_messages(const std::vector<Message>& messages) {
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const Message& message = messages[i];
     const auto name = [&] { return "message " + std::to_string(i + 1); };
-    require_that(message.role == "system" || message.role == "user" || message.role == "assistant", Code::bad_prompt, "chat",
-                 [&] { return name() + " has an unknown role; expected system, user or assistant, got '" + message.role + "'"; });
+    require_that(message.role == "system" || message.role == "user" || message.role == "assistant", Code::bad_prompt,
+                 "chat", [&] {
+                   return name() + " has an unknown role; expected system, user or assistant, got '" + message.role +
+                          "'";
+                 });
     for (const ContentPart& part : message.content)
-      require_that(part.kind == ContentPart::Kind::text || message.role == "user", Code::bad_prompt, "chat",
-                   [&] { return name() + " holds a picture; expected pictures in user messages alone, got role '" + message.role + "'"; });
+      require_that(part.kind == ContentPart::Kind::text || message.role == "user", Code::bad_prompt, "chat", [&] {
+        return name() + " holds a picture; expected pictures in user messages alone, got role '" + message.role + "'";
+      });
   }
 }
 
@@ -117,10 +126,8 @@ RenderedChat render_with_places(const std::vector<Message>& messages, ChatTempla
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const Message& message = messages[i];
     if (message.role == "system" && i > 0 && !thinking) continue;  // Instruct ignores later system messages
-    if (message.role == "assistant" && thinking)
-      renderer.assistant(message, i > query, i + 1 == messages.size());
-    else
-      renderer.turn(message, i == question);
+    if (message.role == "assistant" && thinking) renderer.assistant(message, i > query, i + 1 == messages.size());
+    else renderer.turn(message, i == question);
   }
   if (add_generation_prompt) renderer.say(thinking ? "<|im_start|>assistant\n<think>\n" : "<|im_start|>assistant\n");
   return std::move(renderer.out);
@@ -131,7 +138,8 @@ std::string render_chat(const std::vector<Message>& messages, ChatTemplate chat,
 }
 
 std::string_view builtin_chat_template(ChatTemplate chat) {
-  static constexpr std::string_view instruct = R"jinja({#- Qwen3-VL Instruct rendering, written by arrcoc: system, user, assistant; pictures; no tools. #}
+  static constexpr std::string_view instruct =
+      R"jinja({#- Qwen3-VL Instruct rendering, written by arrcoc: system, user, assistant; pictures; no tools. #}
 {%- if tools %}
     {{- raise_exception('this chat template renders no tools') }}
 {%- endif %}
@@ -170,7 +178,8 @@ std::string_view builtin_chat_template(ChatTemplate chat) {
     {{- '<|im_start|>assistant\n' }}
 {%- endif %}
 )jinja";
-  static constexpr std::string_view thinking = R"jinja({#- Qwen3-VL Thinking rendering, written by arrcoc: system, user, assistant; pictures; no tools. #}
+  static constexpr std::string_view thinking =
+      R"jinja({#- Qwen3-VL Thinking rendering, written by arrcoc: system, user, assistant; pictures; no tools. #}
 {%- if tools %}
     {{- raise_exception('this chat template renders no tools') }}
 {%- endif %}

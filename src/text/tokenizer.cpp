@@ -13,7 +13,8 @@ std::string in_quotes(std::string_view content) {
   constexpr std::size_t most = 40;
   std::string text(content.substr(0, utf8::settled_length(content.substr(0, most))));
   if (text.size() < content.size()) text += "...";
-  std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, '?');
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, '?');
   return "\"" + utf8::replace_invalid(text) + "\"";
 }
 
@@ -21,20 +22,24 @@ std::string in_quotes(std::string_view content) {
 
 TokenId Tokenizer::Impl::checked_id(std::int64_t id, std::string_view content, std::string_view where) {
   require_that(id >= 0 && id <= Vocabulary::max_id, Code::bad_tokenizer, where, [&] {
-    return "the id of token " + in_quotes(content) + " is out of range; expected 0.." + std::to_string(Vocabulary::max_id) + ", got " +
-           std::to_string(id);
+    return "the id of token " + in_quotes(content) + " is out of range; expected 0.." +
+           std::to_string(Vocabulary::max_id) + ", got " + std::to_string(id);
   });
   return static_cast<TokenId>(id);
 }
 
 void Tokenizer::Impl::add_entry(std::string_view content, std::int64_t id, std::string_view where) {
   const TokenId checked = checked_id(id, content, where);
-  require_that(vocabulary.text_bytes() + content.size() < (std::size_t{1} << 31), Code::bad_tokenizer, where, "the vocabulary is over 2 GiB");
+  require_that(vocabulary.text_bytes() + content.size() < (std::size_t{1} << 31), Code::bad_tokenizer, where,
+               "the vocabulary is over 2 GiB");
   switch (vocabulary.add(content, checked)) {
     case Vocabulary::Added::yes: return;
-    case Vocabulary::Added::duplicate_content: fail(Code::bad_tokenizer, where, "token " + in_quotes(content) + " is in the vocabulary twice");
+    case Vocabulary::Added::duplicate_content:
+      fail(Code::bad_tokenizer, where, "token " + in_quotes(content) + " is in the vocabulary twice");
     case Vocabulary::Added::duplicate_id:
-      fail(Code::bad_tokenizer, where, "id " + std::to_string(id) + " belongs to two tokens; expected one, got " + in_quotes(vocabulary.content(checked)) + " and " + in_quotes(content));
+      fail(Code::bad_tokenizer, where,
+           "id " + std::to_string(id) + " belongs to two tokens; expected one, got " +
+               in_quotes(vocabulary.content(checked)) + " and " + in_quotes(content));
   }
 }
 
@@ -42,34 +47,42 @@ void Tokenizer::Impl::add_merge(std::string_view left, std::string_view right, s
   const std::string joined = std::string(left) + std::string(right);
   const TokenId a = vocabulary.find(left), b = vocabulary.find(right), ab = vocabulary.find(joined);
   const auto rank = static_cast<std::uint32_t>(bpe.merges.count());
-  const auto line = [&] { return "merge " + std::to_string(rank) + " (" + in_quotes(left) + ", " + in_quotes(right) + ")"; };
+  const auto line = [&] {
+    return "merge " + std::to_string(rank) + " (" + in_quotes(left) + ", " + in_quotes(right) + ")";
+  };
   require_that(a >= 0 && b >= 0 && ab >= 0, Code::bad_tokenizer, where, [&] {
-    return line() + " names a token that is not in the vocabulary; expected an entry " + in_quotes(a < 0 ? left : b < 0 ? right : std::string_view(joined)) + ", got none";
+    return line() + " names a token that is not in the vocabulary; expected an entry " +
+           in_quotes(a < 0   ? left
+                     : b < 0 ? right
+                             : std::string_view(joined)) +
+           ", got none";
   });
   require_that(bpe.merges.add(a, b, rank, ab), Code::bad_tokenizer, where, [&] { return line() + " is listed twice"; });
 }
 
 void Tokenizer::Impl::add_added(AddedToken token, bool normalized, std::string_view where) {
-  require_that(!token.text.empty(), Code::bad_tokenizer, where, [&] { return "added token " + std::to_string(token.id) + " is empty"; });
+  require_that(!token.text.empty(), Code::bad_tokenizer, where,
+               [&] { return "added token " + std::to_string(token.id) + " is empty"; });
   const auto known = added_by_content.find(token.text);
   require_that(known == added_by_content.end(), Code::bad_tokenizer, where, [&] {
-    return "added token " + in_quotes(token.text) + " is listed twice, with ids " + std::to_string(known->second) + " and " + std::to_string(token.id);
+    return "added token " + in_quotes(token.text) + " is listed twice, with ids " + std::to_string(known->second) +
+           " and " + std::to_string(token.id);
   });
   const AddedToken* other = find_added(token.id);
   const TokenId entry = vocabulary.find(token.text);
   require_that(other == nullptr && (!vocabulary.has(token.id) || entry == token.id), Code::bad_tokenizer, where, [&] {
     return "id " + std::to_string(token.id) + " belongs to two tokens; expected one, got " +
-           in_quotes(other != nullptr ? std::string_view(other->text) : vocabulary.content(token.id)) + " and " + in_quotes(token.text);
+           in_quotes(other != nullptr ? std::string_view(other->text) : vocabulary.content(token.id)) + " and " +
+           in_quotes(token.text);
   });
   require_that(entry < 0 || entry == token.id, Code::bad_tokenizer, where, [&] {
-    return "added token " + in_quotes(token.text) + " has id " + std::to_string(token.id) + "; expected its vocabulary id " + std::to_string(entry);
+    return "added token " + in_quotes(token.text) + " has id " + std::to_string(token.id) +
+           "; expected its vocabulary id " + std::to_string(entry);
   });
   added_by_id.emplace(token.id, added.size());
   added_by_content.emplace(token.text, token.id);
-  if (!normalized)
-    raw_finder.add(token.text, token.id);
-  else
-    normal_finder.add(nfc ? std::string((*nfc)(token.text).text) : token.text, token.id);
+  if (!normalized) raw_finder.add(token.text, token.id);
+  else normal_finder.add(nfc ? std::string((*nfc)(token.text).text) : token.text, token.id);
   added.push_back(std::move(token));
 }
 
@@ -81,7 +94,8 @@ void Tokenizer::Impl::finish(std::string_view where) {
     const std::string content = byte_alphabet.content({&raw, 1});
     const TokenId id = vocabulary.find(content);
     require_that(id >= 0, Code::bad_tokenizer, where, [&] {
-      return "the vocabulary has no token for byte " + std::to_string(byte) + "; expected all 256 of the byte-level alphabet, got none for " + in_quotes(content);
+      return "the vocabulary has no token for byte " + std::to_string(byte) +
+             "; expected all 256 of the byte-level alphabet, got none for " + in_quotes(content);
     });
     bpe.byte_ids[static_cast<std::size_t>(byte)] = id;
   }
@@ -110,7 +124,8 @@ void Tokenizer::Impl::encode_words(std::string_view text, Piece part, std::vecto
   }
 }
 
-void Tokenizer::Impl::encode_stretch(std::string_view text, TextRange part, std::span<const TextRange> plain, std::vector<TokenAt>& out) const {
+void Tokenizer::Impl::encode_stretch(std::string_view text, TextRange part, std::span<const TextRange> plain,
+                                     std::vector<TokenAt>& out) const {
   if (part.begin == part.end) return;
   const std::string_view source = text.substr(part.begin, part.end - part.begin);
   const NormalText normal = nfc ? (*nfc)(source) : NormalText{source, nullptr, {}, {}};
@@ -118,7 +133,8 @@ void Tokenizer::Impl::encode_stretch(std::string_view text, TextRange part, std:
 
   const auto is_plain = [&](std::size_t begin, std::size_t end) {  // in bytes of the normal text
     const std::size_t from = part.begin + normal.source_of(begin), to = part.begin + normal.source_of(end);
-    const auto range = std::lower_bound(plain.begin(), plain.end(), from, [](const TextRange& r, std::size_t x) { return r.end <= x; });
+    const auto range = std::lower_bound(plain.begin(), plain.end(), from,
+                                        [](const TextRange& r, std::size_t x) { return r.end <= x; });
     return range != plain.end() && range->begin < to;
   };
   std::size_t done = 0;
@@ -146,7 +162,8 @@ void Tokenizer::Impl::encode(std::string_view text, std::span<const TextRange> p
       continue;
     }
     const std::size_t limit = range == plain.end() ? text.size() : std::min(range->begin, text.size());
-    const AddedTokenFinder::Found found = raw_finder.empty() ? AddedTokenFinder::Found{} : raw_finder.at(text.substr(0, limit), at);
+    const AddedTokenFinder::Found found =
+        raw_finder.empty() ? AddedTokenFinder::Found{} : raw_finder.at(text.substr(0, limit), at);
     if (found.length == 0) {
       at = raw_finder.empty() ? text.size() : at + 1;
       continue;
@@ -164,8 +181,9 @@ std::vector<TokenAt> Tokenizer::encode_at(std::string_view text, std::span<const
     return "the text is not UTF-8; expected a valid sequence at byte " + std::to_string(invalid) + ", got byte " +
            std::to_string(static_cast<unsigned char>(text[invalid]));
   });
-  require_that(text.size() < (std::size_t{1} << 30), Code::bad_text, "encode",
-               [&] { return "the text is too long; expected under 1 GiB, got " + std::to_string(text.size()) + " bytes"; });
+  require_that(text.size() < (std::size_t{1} << 30), Code::bad_text, "encode", [&] {
+    return "the text is too long; expected under 1 GiB, got " + std::to_string(text.size()) + " bytes";
+  });
   std::vector<TokenAt> out;
   out.reserve(text.size() / 3 + 8);
   impl_->encode(text, plain, out);
@@ -187,7 +205,8 @@ bool Tokenizer::has(TokenId id) const { return impl_->find_added(id) != nullptr 
 std::string Tokenizer::bytes_of(TokenId id) const {
   if (const AddedToken* token = impl_->find_added(id)) return token->text;
   require_that(impl_->vocabulary.has(id), Code::bad_text, "decode", [&] {
-    return "no token has id " + std::to_string(id) + "; expected an id of the vocabulary, 0.." + std::to_string(size() - 1);
+    return "no token has id " + std::to_string(id) + "; expected an id of the vocabulary, 0.." +
+           std::to_string(size() - 1);
   });
   const std::string_view content = impl_->vocabulary.content(id);
   return byte_alphabet.bytes(content).value_or(std::string(content));
@@ -218,7 +237,8 @@ Index Tokenizer::size() const {
 
 // ---- streaming
 
-StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special) : tokenizer_(tokenizer), skip_special_(skip_special) {}
+StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special)
+    : tokenizer_(tokenizer), skip_special_(skip_special) {}
 
 std::string StreamDecoder::push(TokenId id) {
   if (tokenizer_.has(id) && !(skip_special_ && tokenizer_.is_special(id))) held_ += tokenizer_.bytes_of(id);

@@ -69,24 +69,24 @@ class Waiting {
   std::vector<std::uint32_t> in_order_, late_;
   std::size_t done_ = 0;
 };
-}
+}  // namespace
 
 void Bpe::encode(std::string_view piece, std::size_t offset, std::vector<TokenAt>& out) const {
-  if (piece.size() <= short_piece)
-    encode_short(piece, offset, out);
-  else
-    encode_long(piece, offset, out);
+  if (piece.size() <= short_piece) encode_short(piece, offset, out);
+  else encode_long(piece, offset, out);
 }
 
 void Bpe::encode_short(std::string_view piece, std::size_t offset, std::vector<TokenAt>& out) const {
   struct Symbol {
-    TokenId id, merged;   // merged: what this symbol and the next become
-    std::uint32_t rank;   // of that pair
+    TokenId id, merged;  // merged: what this symbol and the next become
+    std::uint32_t rank;  // of that pair
     std::uint32_t begin;
   };
   std::array<Symbol, short_piece> symbols;
   std::size_t n = piece.size();
-  for (std::size_t i = 0; i < n; ++i) symbols[i] = {byte_ids[static_cast<unsigned char>(piece[i])], -1, MergeTable::no_rank, static_cast<std::uint32_t>(i)};
+  for (std::size_t i = 0; i < n; ++i)
+    symbols[i] = {byte_ids[static_cast<unsigned char>(piece[i])], -1, MergeTable::no_rank,
+                  static_cast<std::uint32_t>(i)};
   const auto look = [&](std::size_t i) {
     if (i + 1 >= n) {
       symbols[i].rank = MergeTable::no_rank;
@@ -121,7 +121,8 @@ void Bpe::encode_long(std::string_view piece, std::size_t offset, std::vector<To
   const auto n = static_cast<std::uint32_t>(piece.size());
   std::vector<Symbol> symbols(n);
   for (std::uint32_t i = 0; i < n; ++i)
-    symbols[i] = {byte_ids[static_cast<unsigned char>(piece[i])], i == 0 ? none : i - 1, i + 1 == n ? none : i + 1, MergeTable::no_rank};
+    symbols[i] = {byte_ids[static_cast<unsigned char>(piece[i])], i == 0 ? none : i - 1, i + 1 == n ? none : i + 1,
+                  MergeTable::no_rank};
 
   std::unordered_map<std::uint32_t, Waiting> by_rank;  // nodes stay where they are
   using Rank = std::pair<std::uint32_t, Waiting*>;

@@ -1,5 +1,6 @@
 #pragma once
-// Byte-pair merging: the pair of lowest rank first, of equals the leftmost. Short pieces by scanning, long ones by a heap (n log n).
+// Byte-pair merging: the pair of lowest rank first, of equals the leftmost. Short pieces by scanning, long ones by a
+// heap (n log n).
 #include <array>
 #include <cstdint>
 #include <string_view>
@@ -36,7 +37,9 @@ class MergeTable {
   static std::uint64_t key(TokenId left, TokenId right) {
     return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 | static_cast<std::uint32_t>(right);
   }
-  std::size_t start(std::uint64_t pair) const { return static_cast<std::size_t>((pair * 0x9E3779B97F4A7C15u) >> 32) & mask_; }
+  std::size_t start(std::uint64_t pair) const {
+    return static_cast<std::size_t>((pair * 0x9E3779B97F4A7C15u) >> 32) & mask_;
+  }
 
   std::vector<Merge> slots_ = std::vector<Merge>(2);
   std::size_t mask_ = 1, count_ = 0;

@@ -1,4 +1,5 @@
-// A model folder's tokenizer: tokenizer.json, or vocab.json + merges.txt, with the added tokens of tokenizer_config.json.
+// A model folder's tokenizer: tokenizer.json, or vocab.json + merges.txt, with the added tokens of
+// tokenizer_config.json.
 #include "tokenizer_files.hpp"
 
 #include <charconv>
@@ -18,7 +19,8 @@ std::shared_ptr<Tokenizer::Impl> read_vocabulary_and_merges(const fs::path& voca
   const std::string vocab_name = vocab.string(), merges_name = merges.string();
   {
     const std::string text = read_file(vocab);
-    const TokenizerSink sink{[&](std::string_view content, std::int64_t id) { impl->add_entry(content, id, vocab_name); }, nullptr};
+    const TokenizerSink sink{
+        [&](std::string_view content, std::int64_t id) { impl->add_entry(content, id, vocab_name); }, nullptr};
     read_tokenizer_json(text, vocab_name, sink, true);
   }
   const std::string text = read_file(merges);
@@ -42,13 +44,15 @@ void check_class(const Json& config, std::string_view where) {
   if (!config.contains("tokenizer_class") || config["tokenizer_class"].is_null()) return;
   const Json& name = config["tokenizer_class"];
   require_that(name == "Qwen2Tokenizer" || name == "Qwen2TokenizerFast", Code::bad_tokenizer, where, [&] {
-    return "unknown tokenizer_class " + shown(name) + " beside vocab.json and merges.txt; expected Qwen2Tokenizer, or a tokenizer.json";
+    return "unknown tokenizer_class " + shown(name) +
+           " beside vocab.json and merges.txt; expected Qwen2Tokenizer, or a tokenizer.json";
   });
 }
 
 /// {"151644": {"content": "<|im_start|>", ...}, ...}; tokens the tokenizer already has must agree.
 void add_decoder_tokens(Tokenizer::Impl& impl, const Json& tokens, std::string_view where) {
-  require_that(tokens.is_object(), Code::bad_tokenizer, where, [&] { return "added_tokens_decoder must be an object; got " + shown(tokens); });
+  require_that(tokens.is_object(), Code::bad_tokenizer, where,
+               [&] { return "added_tokens_decoder must be an object; got " + shown(tokens); });
   std::vector<std::pair<std::int64_t, const Json*>> in_order;
   for (auto item = tokens.begin(); item != tokens.end(); ++item) {
     const std::string& key = item.key();
@@ -57,8 +61,8 @@ void add_decoder_tokens(Tokenizer::Impl& impl, const Json& tokens, std::string_v
     const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
     require_that(error == std::errc() && end == key.data() + key.size() && id >= 0, Code::bad_tokenizer, where,
                  [&] { return "added_tokens_decoder: expected an id as key, got '" + printable(key, 60) + "'"; });
-    require_that(token.is_object() && token.contains("content") && token["content"].is_string(), Code::bad_tokenizer, where,
-                 [&] { return "added token " + printable(key, 60) + " has no content; got " + shown(token); });
+    require_that(token.is_object() && token.contains("content") && token["content"].is_string(), Code::bad_tokenizer,
+                 where, [&] { return "added token " + printable(key, 60) + " has no content; got " + shown(token); });
     in_order.emplace_back(id, &token);
   }
   std::sort(in_order.begin(), in_order.end());
@@ -78,11 +82,13 @@ Tokenizer Tokenizer::from_folder(const fs::path& folder) {
   require_that(whole || (fs::exists(vocab) && fs::exists(merges)), Code::file_missing, folder.string(),
                "no tokenizer; expected tokenizer.json, or vocab.json and merges.txt");
   const std::string where = (whole ? file : vocab).string();
-  const std::shared_ptr<Impl> impl = whole ? read_tokenizer_file(read_file(file), where) : read_vocabulary_and_merges(vocab, merges);
+  const std::shared_ptr<Impl> impl =
+      whole ? read_tokenizer_file(read_file(file), where) : read_vocabulary_and_merges(vocab, merges);
 
   Json config = Json::object();
   if (fs::exists(config_file)) config = parse_json(read_file(config_file), Code::bad_tokenizer, config_file.string());
-  require_that(config.is_object(), Code::bad_tokenizer, config_file.string(), [&] { return "expected a JSON object, got " + shown(config); });
+  require_that(config.is_object(), Code::bad_tokenizer, config_file.string(),
+               [&] { return "expected a JSON object, got " + shown(config); });
   if (!whole) check_class(config, config_file.string());
   if (config.contains("added_tokens_decoder")) {
     add_decoder_tokens(*impl, config["added_tokens_decoder"], config_file.string());
@@ -92,8 +98,10 @@ Tokenizer Tokenizer::from_folder(const fs::path& folder) {
     for (auto item = tokens.begin(); item != tokens.end(); ++item) {
       const std::string& content = item.key();
       const Json& id = item.value();
-      require_that(id.is_number_integer(), Code::bad_tokenizer, added_file.string(), [&] { return "added token " + in_quotes(content) + " has no id; got " + shown(id); });
-      add_added_token(*impl, Json{{"content", content}, {"special", content.starts_with("<|")}}, id.get<std::int64_t>(), added_file.string());
+      require_that(id.is_number_integer(), Code::bad_tokenizer, added_file.string(),
+                   [&] { return "added token " + in_quotes(content) + " has no id; got " + shown(id); });
+      add_added_token(*impl, Json{{"content", content}, {"special", content.starts_with("<|")}}, id.get<std::int64_t>(),
+                      added_file.string());
     }
   }
   impl->finish(where);

@@ -16,16 +16,16 @@ namespace arrcoc::io {
 
 struct Tokenizer::Impl {
   std::optional<Nfc> nfc;
-  std::vector<SplitRegex> splits;         // in order, each cutting the pieces of the one before
-  Vocabulary vocabulary;                  // contents in the byte-level alphabet, as the files spell them
+  std::vector<SplitRegex> splits;  // in order, each cutting the pieces of the one before
+  Vocabulary vocabulary;           // contents in the byte-level alphabet, as the files spell them
   Bpe bpe;
-  bool ignore_merges = false;             // a piece that is itself an entry is taken whole
+  bool ignore_merges = false;  // a piece that is itself an entry is taken whole
 
   std::vector<AddedToken> added;
   std::unordered_map<TokenId, std::size_t> added_by_id;
   std::unordered_map<std::string, TokenId> added_by_content;
-  AddedTokenFinder raw_finder;            // looked for in the text as it comes
-  AddedTokenFinder normal_finder;         // "normalized": true, looked for after NFC
+  AddedTokenFinder raw_finder;     // looked for in the text as it comes
+  AddedTokenFinder normal_finder;  // "normalized": true, looked for after NFC
 
   const AddedToken* find_added(TokenId id) const {
     const auto found = added_by_id.find(id);
@@ -46,7 +46,8 @@ struct Tokenizer::Impl {
   void encode(std::string_view text, std::span<const TextRange> plain, std::vector<TokenAt>& out) const;
 
  private:
-  void encode_stretch(std::string_view text, TextRange part, std::span<const TextRange> plain, std::vector<TokenAt>& out) const;
+  void encode_stretch(std::string_view text, TextRange part, std::span<const TextRange> plain,
+                      std::vector<TokenAt>& out) const;
   void encode_words(std::string_view text, Piece part, std::vector<TokenAt>& out) const;
 };
 

@@ -1,4 +1,5 @@
-// tokenizer.json: which components we know, and what each must say. docs/formats.md, section "Tokenizer", has the table.
+// tokenizer.json: which components we know, and what each must say. docs/formats.md, section "Tokenizer", has the
+// table.
 #include "arrcoc/core/error.hpp"
 #include "arrcoc/io/tokenizer.hpp"
 #include "files/json_util.hpp"
@@ -27,9 +28,11 @@ class Reader {
   }
 
   void pre_tokenizer(const Json& node) {
-    require_that(!node.is_null(), Code::bad_tokenizer, where_, "there is no pre_tokenizer; expected a Split and ByteLevel");
+    require_that(!node.is_null(), Code::bad_tokenizer, where_,
+                 "there is no pre_tokenizer; expected a Split and ByteLevel");
     pre_tokenizer_part(node);
-    require_that(byte_level_, Code::bad_tokenizer, where_, "the pre_tokenizer has no ByteLevel; expected byte-level BPE");
+    require_that(byte_level_, Code::bad_tokenizer, where_,
+                 "the pre_tokenizer has no ByteLevel; expected byte-level BPE");
   }
 
   void post_processor(const Json& node) {
@@ -40,8 +43,9 @@ class Reader {
       for (const Json& part : list(node, "processors", "post_processor")) post_processor(part);
     } else if (kind == "TemplateProcessing") {
       for (const Json& part : list(node, "single", "post_processor"))
-        require_that(part.is_object() && part.contains("Sequence"), Code::bad_tokenizer, where_,
-                     [&] { return "post_processor TemplateProcessing adds tokens; expected one that adds none, got " + shown(part); });
+        require_that(part.is_object() && part.contains("Sequence"), Code::bad_tokenizer, where_, [&] {
+          return "post_processor TemplateProcessing adds tokens; expected one that adds none, got " + shown(part);
+        });
     } else {
       refuse("post_processor", kind, "ByteLevel, or a TemplateProcessing that adds nothing");
     }
@@ -65,8 +69,10 @@ class Reader {
       const std::string kind = type(node, "model");
       if (kind != "BPE") refuse("model", kind, "BPE");
     }
-    require_that(node.contains("vocab") && node["vocab"].is_object(), Code::bad_tokenizer, where_, "model BPE has no vocab; expected an object token -> id");
-    require_that(node.contains("merges") && node["merges"].is_array(), Code::bad_tokenizer, where_, "model BPE has no merges; expected a list");
+    require_that(node.contains("vocab") && node["vocab"].is_object(), Code::bad_tokenizer, where_,
+                 "model BPE has no vocab; expected an object token -> id");
+    require_that(node.contains("merges") && node["merges"].is_array(), Code::bad_tokenizer, where_,
+                 "model BPE has no merges; expected a list");
     off(node, "dropout", "model BPE");
     off(node, "byte_fallback", "model BPE");
     off(node, "continuing_subword_prefix", "model BPE");
@@ -77,13 +83,15 @@ class Reader {
 
   void added_tokens(const Json& node) {
     if (node.is_null()) return;
-    require_that(node.is_array(), Code::bad_tokenizer, where_, [&] { return "added_tokens must be a list; got " + shown(node); });
+    require_that(node.is_array(), Code::bad_tokenizer, where_,
+                 [&] { return "added_tokens must be a list; got " + shown(node); });
     for (const Json& token : node) {
-      require_that(token.is_object() && token.contains("content") && token["content"].is_string(), Code::bad_tokenizer, where_,
-                   [&] { return "an added token has no content; got " + shown(token); });
+      require_that(token.is_object() && token.contains("content") && token["content"].is_string(), Code::bad_tokenizer,
+                   where_, [&] { return "an added token has no content; got " + shown(token); });
       const std::string content = token["content"];
       require_that(token.contains("id") && token["id"].is_number_integer(), Code::bad_tokenizer, where_, [&] {
-        return "added token " + in_quotes(content) + " has no id; expected a whole number, got " + (token.contains("id") ? shown(token["id"]) : "none");
+        return "added token " + in_quotes(content) + " has no id; expected a whole number, got " +
+               (token.contains("id") ? shown(token["id"]) : "none");
       });
       add_added_token(impl_, token, token["id"].get<std::int64_t>(), where_);
     }
@@ -91,7 +99,8 @@ class Reader {
 
  private:
   [[noreturn]] void refuse(std::string_view component, std::string_view kind, std::string_view expected) const {
-    fail(Code::bad_tokenizer, where_, "unknown " + std::string(component) + " '" + printable(kind, 60) + "'; expected " + std::string(expected));
+    fail(Code::bad_tokenizer, where_,
+         "unknown " + std::string(component) + " '" + printable(kind, 60) + "'; expected " + std::string(expected));
   }
   std::string type(const Json& node, std::string_view component) const {
     require_that(node.is_object() && node.contains("type") && node["type"].is_string(), Code::bad_tokenizer, where_,
@@ -105,8 +114,9 @@ class Reader {
   }
   bool flag(const Json& node, const char* key, std::string_view component, bool otherwise) const {
     if (!node.contains(key) || node[key].is_null()) return otherwise;
-    require_that(node[key].is_boolean(), Code::bad_tokenizer, where_,
-                 [&] { return std::string(component) + ": " + key + " must be true or false; got " + shown(node[key]); });
+    require_that(node[key].is_boolean(), Code::bad_tokenizer, where_, [&] {
+      return std::string(component) + ": " + key + " must be true or false; got " + shown(node[key]);
+    });
     return node[key];
   }
   /// A setting that must be absent, null, false, 0 or "".
@@ -114,21 +124,26 @@ class Reader {
     if (!node.contains(key)) return;
     const Json& x = node[key];
     const bool is_off = x.is_null() || x == false || x == "" || (x.is_number() && x == 0);
-    require_that(is_off, Code::bad_tokenizer, where_, [&] { return std::string(component) + " with " + key + " is unknown; expected none, got " + shown(x); });
+    require_that(is_off, Code::bad_tokenizer, where_, [&] {
+      return std::string(component) + " with " + key + " is unknown; expected none, got " + shown(x);
+    });
   }
 
   void pre_tokenizer_part(const Json& node) {
     const std::string kind = type(node, "pre_tokenizer");
-    require_that(!byte_level_ || kind == "Sequence", Code::bad_tokenizer, where_,
-                 [&] { return "pre_tokenizer " + printable(kind, 60) + " comes after ByteLevel; expected ByteLevel last"; });
+    require_that(!byte_level_ || kind == "Sequence", Code::bad_tokenizer, where_, [&] {
+      return "pre_tokenizer " + printable(kind, 60) + " comes after ByteLevel; expected ByteLevel last";
+    });
     if (kind == "Sequence") {
       for (const Json& part : list(node, "pretokenizers", "pre_tokenizer")) pre_tokenizer_part(part);
     } else if (kind == "Split") {
-      require_that(node.contains("pattern") && node["pattern"].is_object() && node["pattern"].contains("Regex") && node["pattern"]["Regex"].is_string(),
+      require_that(node.contains("pattern") && node["pattern"].is_object() && node["pattern"].contains("Regex") &&
+                       node["pattern"]["Regex"].is_string(),
                    Code::bad_tokenizer, where_, "pre_tokenizer Split has no pattern.Regex");
       const Json behaviour = node.value("behavior", Json());
-      require_that(behaviour == "Isolated", Code::bad_tokenizer, where_,
-                   [&] { return "pre_tokenizer Split with behavior " + shown(behaviour) + " is unknown; expected \"Isolated\""; });
+      require_that(behaviour == "Isolated", Code::bad_tokenizer, where_, [&] {
+        return "pre_tokenizer Split with behavior " + shown(behaviour) + " is unknown; expected \"Isolated\"";
+      });
       off(node, "invert", "pre_tokenizer Split");
       impl_.splits.emplace_back(node["pattern"]["Regex"].get<std::string>(), where_);
     } else if (kind == "ByteLevel") {
@@ -152,12 +167,14 @@ void add_added_token(Tokenizer::Impl& impl, const Json& token, std::int64_t id, 
   const std::string content = token.at("content");
   const auto is = [&](const char* key) {
     if (!token.contains(key)) return false;
-    require_that(token[key].is_boolean(), Code::bad_tokenizer, where,
-                 [&] { return "added token " + in_quotes(content) + ": " + key + " must be true or false; got " + shown(token[key]); });
+    require_that(token[key].is_boolean(), Code::bad_tokenizer, where, [&] {
+      return "added token " + in_quotes(content) + ": " + key + " must be true or false; got " + shown(token[key]);
+    });
     return token[key].get<bool>();
   };
   for (const char* key : {"single_word", "lstrip", "rstrip"})
-    require_that(!is(key), Code::bad_tokenizer, where, [&] { return "added token " + in_quotes(content) + " with " + key + " is unknown; expected false"; });
+    require_that(!is(key), Code::bad_tokenizer, where,
+                 [&] { return "added token " + in_quotes(content) + " with " + key + " is unknown; expected false"; });
   impl.add_added({content, Tokenizer::Impl::checked_id(id, content, where), is("special")}, is("normalized"), where);
 }
 

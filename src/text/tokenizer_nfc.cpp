@@ -14,7 +14,8 @@
 namespace arrcoc::io {
 
 std::size_t OffsetMap::source_of(std::size_t at) const {
-  const auto after = std::upper_bound(parts_.begin(), parts_.end(), at, [](std::size_t x, const Part& p) { return x < p.to; });
+  const auto after =
+      std::upper_bound(parts_.begin(), parts_.end(), at, [](std::size_t x, const Part& p) { return x < p.to; });
   if (after == parts_.begin()) return at;
   const Part& part = *(after - 1);
   return part.verbatim ? part.from + (at - part.to) : part.from;
@@ -22,7 +23,8 @@ std::size_t OffsetMap::source_of(std::size_t at) const {
 
 namespace {
 void check(UErrorCode code) {
-  require_that(U_SUCCESS(code), Code::bad_text, "tokenizer", [&] { return "Unicode normalisation failed: " + std::string(u_errorName(code)); });
+  require_that(U_SUCCESS(code), Code::bad_text, "tokenizer",
+               [&] { return "Unicode normalisation failed: " + std::string(u_errorName(code)); });
 }
 constexpr std::size_t long_run = 32;  // combining marks in a row; beyond, the library's insertion sort is left out
 }  // namespace
@@ -61,7 +63,8 @@ struct Nfc::Tables {
       const utf8::Step here = utf8::step(text, at);
       const auto c = static_cast<UChar32>(utf8::code_point(text, at, here.length));
       if (decompose->getDecomposition(c, parts)) {
-        for (int i = 0; i < parts.length(); i = parts.moveIndex32(i, 1)) marks.push_back({parts.char32At(i), u_getCombiningClass(parts.char32At(i))});
+        for (int i = 0; i < parts.length(); i = parts.moveIndex32(i, 1))
+          marks.push_back({parts.char32At(i), u_getCombiningClass(parts.char32At(i))});
       } else {
         marks.push_back({c, u_getCombiningClass(c)});
       }
@@ -109,10 +112,12 @@ NormalText Nfc::operator()(std::string_view text) const {
   NormalText result;
   result.text = text;
   // Below U+0300 nothing composes or reorders; 0xCC is the first lead byte from there on.
-  if (std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0xCC; })) return result;
+  if (std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0xCC; }))
+    return result;
 
   std::string sorted;
-  const std::string_view source = tables_->sort_long_runs(text, sorted, result.sorted) ? std::string_view(sorted) : text;
+  const std::string_view source =
+      tables_->sort_long_runs(text, sorted, result.sorted) ? std::string_view(sorted) : text;
   const icu::StringPiece piece(source.data(), static_cast<int32_t>(source.size()));
   UErrorCode code = U_ZERO_ERROR;
   if (sorted.empty() && tables_->compose->isNormalizedUTF8(piece, code)) return result;
@@ -126,7 +131,8 @@ NormalText Nfc::operator()(std::string_view text) const {
   result.text = *result.storage;
   for (icu::Edits::Iterator it = edits.getFineIterator(); it.next(code);) {
     const auto to = static_cast<std::size_t>(it.destinationIndex()), from = static_cast<std::size_t>(it.sourceIndex());
-    const auto to_length = static_cast<std::size_t>(it.newLength()), from_length = static_cast<std::size_t>(it.oldLength());
+    const auto to_length = static_cast<std::size_t>(it.newLength()),
+               from_length = static_cast<std::size_t>(it.oldLength());
     if (!it.hasChange()) {
       result.composed.add(to, from, true);
       continue;

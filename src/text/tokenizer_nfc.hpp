@@ -1,5 +1,6 @@
 #pragma once
-// NFC as Hugging Face `tokenizers` runs it: its tables are those of Unicode 9.0, so later characters neither compose nor reorder.
+// NFC as Hugging Face `tokenizers` runs it: its tables are those of Unicode 9.0, so later characters neither compose
+// nor reorder.
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,9 +24,9 @@ class OffsetMap {
 };
 
 struct NormalText {
-  std::string_view text;                   // the argument itself, or `storage`
-  std::unique_ptr<std::string> storage;    // on the heap, so that moving keeps `text` valid
-  OffsetMap sorted, composed;              // rewritten -> sorted -> source
+  std::string_view text;                 // the argument itself, or `storage`
+  std::unique_ptr<std::string> storage;  // on the heap, so that moving keeps `text` valid
+  OffsetMap sorted, composed;            // rewritten -> sorted -> source
   std::size_t source_of(std::size_t at) const { return sorted.source_of(composed.source_of(at)); }
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// Reads a tokenizer.json without building a tree of its 300,000 strings: vocabulary entries and merges go to callbacks as they come,
-// all else becomes a small JSON value.
+// Reads a tokenizer.json without building a tree of its 300,000 strings: vocabulary entries and merges go to callbacks
+// as they come, all else becomes a small JSON value.
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -18,7 +18,8 @@ struct TokenizerSink {
 };
 
 /// The rest of the file: `model.vocab` and `model.merges` are left as an empty object and an empty array.
-nlohmann::json read_tokenizer_json(std::string_view text, std::string_view where, const TokenizerSink& sink, bool bare_vocabulary = false);
+nlohmann::json read_tokenizer_json(std::string_view text, std::string_view where, const TokenizerSink& sink,
+                                   bool bare_vocabulary = false);
 
 /// "a b" -> a, b. Error{bad_tokenizer} unless there is exactly one space with text on both sides.
 std::pair<std::string, std::string> split_merge(std::string_view line, std::string_view where, std::size_t rank);

@@ -12,7 +12,9 @@ namespace arrcoc::io {
 std::string_view qwen2_pattern() {
   return R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 }
-std::string_view gpt2_pattern() { return R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)"; }
+std::string_view gpt2_pattern() {
+  return R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+}
 
 namespace {
 
@@ -103,7 +105,8 @@ SplitRegex::SplitRegex(std::string_view pattern, std::string_view where) {
   Owned<pcre2_code> code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pinned.data()), pinned.size(),
                                        PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &at, nullptr));
   require_that(code != nullptr, Code::bad_tokenizer, where, [&] {
-    return "the pre-tokeniser's expression does not compile: " + reason(error) + "; got " + std::string(pattern.substr(0, 200));
+    return "the pre-tokeniser's expression does not compile: " + reason(error) + "; got " +
+           std::string(pattern.substr(0, 200));
   });
   pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE);  // where there is no JIT the interpreter does the same
   compiled_ = std::make_shared<Compiled>(Compiled{std::move(code), std::string(where)});
@@ -114,7 +117,8 @@ void SplitRegex::split(std::string_view text, Piece part, std::vector<Piece>& ou
   const Owned<pcre2_match_context> context(pcre2_match_context_create(nullptr));
   require_that(match && context, Code::out_of_memory, "tokenizer", "no memory for the pre-tokeniser");
   // A run of n characters takes about n steps of one match; the cap only ends what would never end.
-  pcre2_set_match_limit(context.get(), static_cast<std::uint32_t>(std::min<std::uint64_t>(10'000'000 + 16 * std::uint64_t{part.end - part.begin}, 0xFFFFFFFF)));
+  pcre2_set_match_limit(context.get(), static_cast<std::uint32_t>(std::min<std::uint64_t>(
+                                           10'000'000 + 16 * std::uint64_t{part.end - part.begin}, 0xFFFFFFFF)));
   pcre2_set_heap_limit(context.get(), 1 << 21);  // KiB, the interpreter's
   Owned<pcre2_jit_stack> stack;
 
@@ -122,8 +126,8 @@ void SplitRegex::split(std::string_view text, Piece part, std::vector<Piece>& ou
   const auto emit = [&](std::size_t begin, std::size_t end) { out.push_back({part.begin + begin, part.begin + end}); };
   std::size_t done = 0;
   while (done < subject.size()) {
-    const int found = pcre2_match(compiled_->code.get(), reinterpret_cast<PCRE2_SPTR>(subject.data()), subject.size(), done,
-                                  PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, match.get(), context.get());
+    const int found = pcre2_match(compiled_->code.get(), reinterpret_cast<PCRE2_SPTR>(subject.data()), subject.size(),
+                                  done, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, match.get(), context.get());
     if (found == PCRE2_ERROR_JIT_STACKLIMIT && !stack) {
       stack.reset(pcre2_jit_stack_create(1 << 16, 1 << 28, nullptr));
       require_that(stack != nullptr, Code::out_of_memory, "tokenizer", "no memory for the pre-tokeniser");

@@ -30,7 +30,8 @@ class SplitRegex {
   std::shared_ptr<const Compiled> compiled_;
 };
 
-/// The same expression with \s, \p{L} and \p{N} written out where PCRE2's tables differ from those of `tokenizers` (Unicode 16).
+/// The same expression with \s, \p{L} and \p{N} written out where PCRE2's tables differ from those of `tokenizers`
+/// (Unicode 16).
 std::string pin_unicode(std::string_view pattern, std::string_view where);
 
 }  // namespace arrcoc::io

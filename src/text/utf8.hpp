@@ -1,6 +1,6 @@
 #pragma once
-// UTF-8 by the Unicode standard's table 3-7: checking, and replacement of ill-formed bytes by maximal subparts, which is what
-// Python's errors='replace' does.
+// UTF-8 by the Unicode standard's table 3-7: checking, and replacement of ill-formed bytes by maximal subparts, which
+// is what Python's errors='replace' does.
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -10,7 +10,7 @@ namespace arrcoc::io::utf8 {
 struct Step {
   std::size_t length = 0;  // bytes of one character, or of one maximal ill-formed subpart
   bool valid = false;
-  bool cut_off = false;    // ill-formed only because the text ends here
+  bool cut_off = false;  // ill-formed only because the text ends here
 };
 
 inline bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
@@ -52,10 +52,8 @@ inline std::string replace_invalid(std::string_view bytes) {
   out.reserve(bytes.size());
   for (std::size_t at = 0; at < bytes.size();) {
     const Step here = step(bytes, at);
-    if (here.valid)
-      out.append(bytes, at, here.length);
-    else
-      out += "\xEF\xBF\xBD";
+    if (here.valid) out.append(bytes, at, here.length);
+    else out += "\xEF\xBF\xBD";
     at += here.length;
   }
   return out;

@@ -47,7 +47,8 @@ TEST_CASE("the lattice is exact, distinct and covers rows and columns evenly") {
       CHECK((kept.front() >= 0 && kept.back() < g.count()));
       if (g.rows < 8 || g.cols < 8 || k < 256) continue;
       std::vector<double> part(16);  // 4 x 4 parts of the grid hold their share of tokens, within half and twice
-      for (const Index t : kept) part[std::size_t((t / g.cols) * 4 / g.rows * 4 + (t % g.cols) * 4 / g.cols)] += 16.0 / double(k);
+      for (const Index t : kept)
+        part[std::size_t((t / g.cols) * 4 / g.rows * 4 + (t % g.cols) * 4 / g.cols)] += 16.0 / double(k);
       CHECK(*std::min_element(part.begin(), part.end()) > 0.5);
       CHECK(*std::max_element(part.begin(), part.end()) < 2.0);
     }
@@ -58,7 +59,8 @@ TEST_CASE("random depends on the generator alone and takes every token equally o
   CHECK(run<RandomAllocator>({8, 8}, 16, 3) == run<RandomAllocator>({8, 8}, 16, 3));
   CHECK(run<RandomAllocator>({8, 8}, 16, 3).kept != run<RandomAllocator>({8, 8}, 16, 4).kept);
   std::vector<int> count(20);
-  for (std::uint64_t s = 0; s < 4000; ++s) for (const Index t : run<RandomAllocator>({4, 5}, 5, s).kept) ++count[std::size_t(t)];
+  for (std::uint64_t s = 0; s < 4000; ++s)
+    for (const Index t : run<RandomAllocator>({4, 5}, 5, s).kept) ++count[std::size_t(t)];
   for (const int c : count) CHECK((c > 880 && c < 1120));  // 1000 expected, deviation about 27
 }
 
@@ -67,7 +69,10 @@ TEST_CASE("a budget of 0 tokens or a ratio out of range is refused") {
   e.grid = {2, 2};
   Rng rng(1);
   const std::vector<float> r(4), wrong(3);
-  CHECK_THROWS_WITH_AS((void)UniformAllocator{}.allocate(r, e, Budget{-1, 0.5}, rng), doctest::Contains("at least 1 token"), Error);
-  CHECK_THROWS_WITH_AS((void)Grid2dAllocator{}.allocate(r, e, Budget{0, 1.5}, rng), doctest::Contains("keep ratio"), Error);
-  CHECK_THROWS_WITH_AS((void)CentreAllocator{}.allocate(wrong, e, Budget{1, 1}, rng), doctest::Contains("expected 4 values, got 3"), Error);
+  CHECK_THROWS_WITH_AS((void)UniformAllocator{}.allocate(r, e, Budget{-1, 0.5}, rng),
+                       doctest::Contains("at least 1 token"), Error);
+  CHECK_THROWS_WITH_AS((void)Grid2dAllocator{}.allocate(r, e, Budget{0, 1.5}, rng), doctest::Contains("keep ratio"),
+                       Error);
+  CHECK_THROWS_WITH_AS((void)CentreAllocator{}.allocate(wrong, e, Budget{1, 1}, rng),
+                       doctest::Contains("expected 4 values, got 3"), Error);
 }

@@ -16,12 +16,14 @@ static Allocation run(Grid grid, Index height, Index width, std::vector<Box> box
 using Kept = std::vector<Index>;
 
 TEST_CASE("a 2x3 example worked by hand") {
-  // 20 x 30 pixels, cells of 10 x 10. Box rows 5..15, columns 8..20: covers 10 = 2x5 of tokens 0 and 3, 50 = 10x5 of tokens 1 and 4.
+  // 20 x 30 pixels, cells of 10 x 10. Box rows 5..15, columns 8..20: covers 10 = 2x5 of tokens 0 and 3, 50 = 10x5 of
+  // tokens 1 and 4.
   const Box box{5, 8, 15, 20};
   CHECK(run({2, 3}, 20, 30, {box}, 1).kept == Kept{1});
   CHECK(run({2, 3}, 20, 30, {box}, 3).kept == Kept{0, 1, 4});
   const auto a = run({2, 3}, 20, 30, {box}, 5);
-  CHECK(a.kept == Kept{0, 1, 3, 4, 5});  // one place left: the lattice of one token is the middle, covered; of two, token 5 is free
+  CHECK(a.kept == Kept{0, 1, 3, 4,
+                       5});  // one place left: the lattice of one token is the middle, covered; of two, token 5 is free
   CHECK(a.why[1] == Provenance{Cause::oracle, 0, 50.f});
   CHECK(a.why[4] == Provenance{Cause::lattice, 4, 0.f});
 }

@@ -35,7 +35,8 @@ TEST_CASE("equals a stable sort on random values with and without ties") {
     for (float& v : r) v = trial % 2 ? float(rng.below(4)) - 2.f : float(rng.uniform()) - 0.5f;
     std::vector<Index> order(r.size());
     std::iota(order.begin(), order.end(), Index{0});
-    std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return r[std::size_t(a)] > r[std::size_t(b)]; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](Index a, Index b) { return r[std::size_t(a)] > r[std::size_t(b)]; });
     const Index k = 1 + Index(rng.below(r.size()));
     order.resize(std::size_t(k));
     std::sort(order.begin(), order.end());

@@ -23,7 +23,9 @@ TEST_CASE("a 2x3 example worked by hand") {
 TEST_CASE("weights for one, two and five maps") {
   Evidence e;
   e.grid = {1, 2};
-  const auto weights = [&](std::size_t m) { return FixedWeightsBalancer{}.balance(std::vector<float>(2 * m, 0.f), e).weights; };
+  const auto weights = [&](std::size_t m) {
+    return FixedWeightsBalancer{}.balance(std::vector<float>(2 * m, 0.f), e).weights;
+  };
   CHECK(weights(1) == std::vector<float>{1});
   CHECK(weights(2) == std::vector<float>{0.5f, 0.5f});
   CHECK(weights(5)[4] == doctest::Approx(0.34 / 3));
@@ -34,7 +36,8 @@ TEST_CASE("equals the NumPy transcription") {
   Evidence e;
   e.grid = gold.grid;
   std::vector<float> maps;
-  for (const Index c : {13, 14}) for (Index i = 0; i < e.grid.count(); ++i) maps.push_back(float(gold.at(i, c)));
+  for (const Index c : {13, 14})
+    for (Index i = 0; i < e.grid.count(); ++i) maps.push_back(float(gold.at(i, c)));
   const auto third = golden::third_map(e.grid.count());
   maps.insert(maps.end(), third.begin(), third.end());
   const auto r = FixedWeightsBalancer{}.balance(maps, e).relevance;

@@ -19,7 +19,8 @@ TEST_CASE("two maps on three tokens, worked by hand") {
   e.grid = {1, 3};
   const std::vector<float> maps{0, 1, 2, 5, 3, 1};  // scaled: 0 1/2 1 and 1 1/2 0; means 1/2, deviations sqrt(1/6)
   const double d = std::sqrt(1.0 / 6);
-  const auto l = trained(2, 1, {{0.3f, -0.2f}, {0.1f, 0.4f}, {1, 0, 0, 0, 0, 2, 0, 0}, {0.25f}, {0, 0, 1, -1}, {0.6f}, {-0.5f}});
+  const auto l =
+      trained(2, 1, {{0.3f, -0.2f}, {0.1f, 0.4f}, {1, 0, 0, 0, 0, 2, 0, 0}, {0.25f}, {0, 0, 1, -1}, {0.6f}, {-0.5f}});
   const double w0 = softplus(0.1 + 0.5), w1 = softplus(0.4 + 2 * d), t = 0.25 + 0.5 - d;
   const double x[3][2] = {{0, 1}, {0.5, 0.5}, {1, 0}};
   const Balanced b = l.balance(maps, e);
@@ -38,7 +39,9 @@ TEST_CASE("two maps on three tokens, worked by hand") {
 TEST_CASE("errors: no head, another number of maps") {
   Evidence e;
   e.grid = {1, 3};
-  CHECK_THROWS_WITH_AS((void)LearnedBalancer{}.balance(std::vector<float>{1, 2, 3}, e), doctest::Contains("arrcoc train balancer"), Error);
+  CHECK_THROWS_WITH_AS((void)LearnedBalancer{}.balance(std::vector<float>{1, 2, 3}, e),
+                       doctest::Contains("arrcoc train balancer"), Error);
   const auto l = trained(2, 1, {{0, 0}, {0, 0}, std::vector<float>(8), {0}, std::vector<float>(4), {0}, {0}});
-  CHECK_THROWS_WITH_AS((void)l.balance(std::vector<float>{1, 2, 3}, e), doctest::Contains("trained for 2 scorers, got 1"), Error);
+  CHECK_THROWS_WITH_AS((void)l.balance(std::vector<float>{1, 2, 3}, e),
+                       doctest::Contains("trained for 2 scorers, got 1"), Error);
 }

@@ -12,9 +12,17 @@ using namespace arrcoc;
 namespace {
 double correlation(const std::vector<float>& a, const std::vector<float>& b) {
   double ma = 0, mb = 0, aa = 0, bb = 0, ab = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) { ma += a[i]; mb += b[i]; }
-  ma /= double(a.size()); mb /= double(a.size());
-  for (std::size_t i = 0; i < a.size(); ++i) { aa += (a[i] - ma) * (a[i] - ma); bb += (b[i] - mb) * (b[i] - mb); ab += (a[i] - ma) * (b[i] - mb); }
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    ma += a[i];
+    mb += b[i];
+  }
+  ma /= double(a.size());
+  mb /= double(a.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    aa += (a[i] - ma) * (a[i] - ma);
+    bb += (b[i] - mb) * (b[i] - mb);
+    ab += (a[i] - ma) * (b[i] - mb);
+  }
   return ab / std::sqrt(aa * bb);
 }
 /// Three smooth hills on 16 x 16: one map each, all trustworthy.
@@ -23,7 +31,9 @@ struct Hills {
   std::vector<float> info, salience, query, maps;
   Hills() {
     e.grid = {16, 16};
-    const auto hill = [](double r, double c, double y, double x, double w) { return 1 / (1 + ((r - y) * (r - y) + (c - x) * (c - x)) / w); };
+    const auto hill = [](double r, double c, double y, double x, double w) {
+      return 1 / (1 + ((r - y) * (r - y) + (c - x) * (c - x)) / w);
+    };
     for (Index r = 0; r < 16; ++r)
       for (Index c = 0; c < 16; ++c) {
         info.push_back(float(hill(double(r), double(c), 4, 4, 20) + 0.6 * hill(double(r), double(c), 12, 12, 6)));
@@ -45,13 +55,16 @@ std::size_t blocks_touched(const std::vector<float>& r) {  // of the 4 x 4 block
 }  // namespace
 
 TEST_CASE("a 2x3 example worked by hand") {
-  // Two maps, no query: p = 0, T1 = I, T2 = (1 - x) P + x max(0, I - P). With tail 0 and ranks nearly off, both maps scale to
+  // Two maps, no query: p = 0, T1 = I, T2 = (1 - x) P + x max(0, I - P). With tail 0 and ranks nearly off, both maps
+  // scale to
   //   I = 0 .2 .4 / .6 .8 1     P = 1 .8 .6 / .4 .2 0
   // explore 0.5, knowing_share 0.5:  S = .5 I + .25 P + .25 max(0, I - P) = .25 .3 .35 / .45 .6 .75
   Evidence e;
   e.grid = {2, 3};
   const std::vector<float> maps{0, 1, 2, 3, 4, 5, 10, 8, 6, 4, 2, 0};
-  const auto b = AdaptiveTensionBalancer{{.explore = 0.5f, .knowing_share = 0.5f, .tail = 0, .rank_share = 1e-6f}}.balance(maps, e);
+  const auto b =
+      AdaptiveTensionBalancer{{.explore = 0.5f, .knowing_share = 0.5f, .tail = 0, .rank_share = 1e-6f}}.balance(maps,
+                                                                                                                e);
   const double expected[] = {.25, .3, .35, .45, .6, .75};
   for (std::size_t i = 0; i < 6; ++i) CHECK(b.relevance[i] == doctest::Approx(expected[i]).epsilon(1e-5));
   REQUIRE(b.tensions.size() == 4);
@@ -90,7 +103,10 @@ TEST_CASE("focus-diversify moves concentration and coverage") {
   const Hills h;
   const auto participation = [](const std::vector<float>& r) {  // effective number of tokens, (sum r)^2 / sum r^2
     double s = 0, q = 0;
-    for (const float v : r) { s += v; q += double(v) * v; }
+    for (const float v : r) {
+      s += v;
+      q += double(v) * v;
+    }
     return s * s / q;
   };
   double last = 0;
@@ -114,7 +130,8 @@ TEST_CASE("shallow-deep moves how many tokens pass a threshold, and no order") {
     last = passed;
     for (std::size_t i = 1; i < r.size(); ++i) CHECK((r[i] > r[i - 1]) == (plain[i] > plain[i - 1]));
   }
-  CHECK(least < std::count_if(plain.begin(), plain.end(), [](float v) { return v > 0.4f; }));
+  CHECK(least < std::count_if(
+                    plain.begin(), plain.end(), [](float v) { return v > 0.4f; }));
   CHECK(last > std::count_if(plain.begin(), plain.end(), [](float v) { return v > 0.4f; }));
 }
 
@@ -135,7 +152,8 @@ TEST_CASE("a noise map loses its say, a coherent or a peaked one keeps it") {
 
 TEST_CASE("adapt moves the settings with the picture, and is off by default") {
   const Hills h;
-  const auto fixed = AdaptiveTensionBalancer{}.balance(h.maps, h.e), adapted = AdaptiveTensionBalancer{{.adapt = 1}}.balance(h.maps, h.e);
+  const auto fixed = AdaptiveTensionBalancer{}.balance(h.maps, h.e),
+             adapted = AdaptiveTensionBalancer{{.adapt = 1}}.balance(h.maps, h.e);
   CHECK(fixed.tensions[1].value == 0.25f);
   CHECK(fixed.tensions[2].value == 0.5f);
   CHECK(adapted.tensions[2].value != 0.5f);
@@ -146,7 +164,8 @@ TEST_CASE("equals the NumPy transcription") {
   Evidence e;
   e.grid = gold.grid;
   std::vector<float> maps;
-  for (const Index c : {13, 14}) for (Index i = 0; i < e.grid.count(); ++i) maps.push_back(float(gold.at(i, c)));
+  for (const Index c : {13, 14})
+    for (Index i = 0; i < e.grid.count(); ++i) maps.push_back(float(gold.at(i, c)));
   const auto third = golden::third_map(e.grid.count());
   maps.insert(maps.end(), third.begin(), third.end());
   const auto r = AdaptiveTensionBalancer{}.balance(maps, e).relevance;
@@ -159,7 +178,8 @@ TEST_CASE("errors name the setting or the shape") {
   Evidence e;
   e.grid = {1, 2};
   const std::vector<float> two{0, 1}, three{0, 1, 2}, broken{0, std::nanf("")};
-  CHECK_THROWS_WITH_AS((void)AdaptiveTensionBalancer{{.explore = 1.5f}}.balance(two, e), doctest::Contains("explore"), Error);
+  CHECK_THROWS_WITH_AS((void)AdaptiveTensionBalancer{{.explore = 1.5f}}.balance(two, e), doctest::Contains("explore"),
+                       Error);
   CHECK_THROWS_WITH_AS((void)AdaptiveTensionBalancer{}.balance(three, e), doctest::Contains("multiple of 2"), Error);
   CHECK_THROWS_WITH_AS((void)AdaptiveTensionBalancer{}.balance(broken, e), doctest::Contains("finite"), Error);
 }

@@ -3,7 +3,9 @@
 
 using namespace arrcoc;
 
-struct Settings { float share = 0.5f; };
+struct Settings {
+  float share = 0.5f;
+};
 struct Whole {
   static constexpr std::string_view name = "whole";
   static constexpr Needs needs{Phase::pixels, Need::none};
@@ -16,19 +18,29 @@ struct Whole {
 struct Mine : Whole {};
 #elif CASE == 1
 // expect: Balancer: add `static constexpr std::string_view name
-struct Mine : Whole { void name(); };
+struct Mine : Whole {
+  void name();
+};
 #elif CASE == 2
 // expect: Balancer: add `using Config = ...;` and make S{} and S{Config} valid
-struct Mine : Whole { Mine() = default; };
+struct Mine : Whole {
+  Mine() = default;
+};
 #elif CASE == 3
 // expect: Balancer: add `static constexpr Needs needs{Phase::pixels, Need::none};`
-struct Mine : Whole { void needs(); };
+struct Mine : Whole {
+  void needs();
+};
 #elif CASE == 4
 // expect: Balancer: add `Balanced balance(std::span<const float> maps, const Evidence&) const`
-struct Mine : Whole { Balanced balance(const Evidence&) const { return {}; } };
+struct Mine : Whole {
+  Balanced balance(const Evidence&) const { return {}; }
+};
 #elif CASE == 5
 // expect: Balancer: add `Balanced balance(std::span<const float> maps, const Evidence&) const`
-struct Mine : Whole { std::vector<float> balance(std::span<const float>, const Evidence&) const { return {}; } };
+struct Mine : Whole {
+  std::vector<float> balance(std::span<const float>, const Evidence&) const { return {}; }
+};
 #endif
 
 #if CASE == 0

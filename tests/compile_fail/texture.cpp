@@ -3,7 +3,9 @@
 
 using namespace arrcoc;
 
-struct Settings { int bins = 16; };
+struct Settings {
+  int bins = 16;
+};
 struct Whole {
   static constexpr std::string_view name = "whole";
   using Config = Settings;
@@ -15,16 +17,24 @@ struct Whole {
 static_assert(check_texture<Whole>());
 #elif CASE == 1
 // expect: TextureGenerator: add `static constexpr std::string_view name
-struct Mine : Whole { void name(); };
+struct Mine : Whole {
+  void name();
+};
 #elif CASE == 2
 // expect: TextureGenerator: add `using Config = ...;` and make S{} and S{Config} valid
-struct Mine : Whole { using Config = std::string; };
+struct Mine : Whole {
+  using Config = std::string;
+};
 #elif CASE == 3
 // expect: TextureGenerator: add `Textures generate(ImageView, Grid) const`
-struct Mine : Whole { Textures generate(ImageView) const { return {}; } };
+struct Mine : Whole {
+  Textures generate(ImageView) const { return {}; }
+};
 #elif CASE == 4
 // expect: TextureGenerator: add `Textures generate(ImageView, Grid) const`
-struct Mine : Whole { std::vector<float> generate(ImageView, Grid) const { return {}; } };
+struct Mine : Whole {
+  std::vector<float> generate(ImageView, Grid) const { return {}; }
+};
 #endif
 
 #if CASE != 0

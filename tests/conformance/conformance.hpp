@@ -1,6 +1,6 @@
 #pragma once
-// One suite for all backends: every kernel of core/kernel_backend.hpp against the naive double references, at odd sizes, on views,
-// with empty rows, with each weight type, and with shapes that must throw E201.
+// One suite for all backends: every kernel of core/kernel_backend.hpp against the naive double references, at odd
+// sizes, on views, with empty rows, with each weight type, and with shapes that must throw E201.
 //
 //   #include "conformance/conformance.hpp"
 //   ARRCOC_CONFORMANCE(EigenBackend)            // one test case per group of kernels; B{} makes the backend
@@ -21,34 +21,41 @@
 namespace arrcoc::conformance {
 
 template <class B>
-B make_backend() { return B{}; }
+B make_backend() {
+  return B{};
+}
 
 inline const std::vector<Index>& odd_sizes() {
   static const std::vector<Index> sizes{1, 3, 7, 17, 33, 65, 129};
   return sizes;
 }
 
-/// Fails the running test unless every value is within the kernel's tolerance. The message names the backend, kernel and worst place.
+/// Fails the running test unless every value is within the kernel's tolerance. The message names the backend, kernel
+/// and worst place.
 template <class B>
-void expect_near(B& b, const typename B::Tensor& got, const Matrix& want, std::string_view kernel, std::string_view what = "") {
+void expect_near(B& b, const typename B::Tensor& got, const Matrix& want, std::string_view kernel,
+                 std::string_view what = "") {
   const std::string label = std::string(B::name) + "." + std::string(kernel) + " " + std::string(what);
   REQUIRE_MESSAGE((b.rows(got) == want.rows && b.cols(got) == want.cols),
-                  label << ": shape [" << b.rows(got) << ", " << b.cols(got) << "], expected [" << want.rows << ", " << want.cols << "]");
+                  label << ": shape [" << b.rows(got) << ", " << b.cols(got) << "], expected [" << want.rows << ", "
+                        << want.cols << "]");
   const Tolerance t = tolerance(B::name, kernel);
   const std::vector<float> values = b.to_host(got);
   REQUIRE(values.size() == want.values.size());
   double worst = -1, limit = 0;
   std::size_t place = 0;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const double e = std::abs(static_cast<double>(values[i]) - want.values[i]), allowed = t.absolute + t.relative * std::abs(want.values[i]);
+    const double e = std::abs(static_cast<double>(values[i]) - want.values[i]),
+                 allowed = t.absolute + t.relative * std::abs(want.values[i]);
     if (!(e <= allowed) && !(e - allowed <= worst)) {
       worst = e - allowed;
       limit = allowed;
       place = i;
     }
   }
-  CHECK_MESSAGE(worst == -1, label << ": value " << place << " is " << (values.empty() ? 0.0f : values[place]) << ", expected "
-                                   << (values.empty() ? 0.0 : want.values[place]) << " within " << limit);
+  CHECK_MESSAGE(worst == -1, label << ": value " << place << " is " << (values.empty() ? 0.0f : values[place])
+                                   << ", expected " << (values.empty() ? 0.0 : want.values[place]) << " within "
+                                   << limit);
 }
 
 /// f must throw arrcoc::Error E201.
@@ -74,7 +81,10 @@ inline HostTensor stored(Matrix& exact, DType type, std::vector<Index> shape) {
       // Cut to ten bits of mantissa: exponents here are far from the ends of f16's range, zero excepted.
       const auto u = std::bit_cast<std::uint32_t>(static_cast<float>(v));
       const int exponent = static_cast<int>((u >> 23) & 0xffu) - 127;
-      bits.push_back(static_cast<std::uint16_t>(exponent < -14 ? 0u : ((u >> 16) & 0x8000u) | (static_cast<std::uint32_t>(exponent + 15) << 10) | ((u >> 13) & 0x3ffu)));
+      bits.push_back(static_cast<std::uint16_t>(exponent < -14 ? 0u
+                                                               : ((u >> 16) & 0x8000u) |
+                                                                     (static_cast<std::uint32_t>(exponent + 15) << 10) |
+                                                                     ((u >> 13) & 0x3ffu)));
       v = static_cast<double>(f16_to_f32(bits.back()));
     }
   }
@@ -95,7 +105,8 @@ struct Bench {
   Tensor view(const Matrix& m) {
     const Matrix big = build(m.rows + 3, m.cols + 5, [&](Index i, Index j) {
       const bool inside = i >= 1 && i <= m.rows && j >= 2 && j < m.cols + 2;
-      return inside ? m.at(i - 1, j - 2) : 1e30; });
+      return inside ? m.at(i - 1, j - 2) : 1e30;
+    });
     return b.slice_cols(b.slice_rows(tensor(big), 1, 1 + m.rows), 2, 2 + m.cols);
   }
   /// f on a tensor of its own and on a view.
@@ -104,11 +115,17 @@ struct Bench {
     f(tensor(m), std::string("own memory"));
     f(view(m), std::string("view"));
   }
-  Weight matrix(Matrix& m, DType type = DType::f32) { return b.import_weight(stored(m, type, {m.rows, m.cols}), Layout::out_in); }
-  Weight vector(Matrix& m, DType type = DType::f32) { return b.import_weight(stored(m, type, {m.cols}), Layout::vector); }
+  Weight matrix(Matrix& m, DType type = DType::f32) {
+    return b.import_weight(stored(m, type, {m.rows, m.cols}), Layout::out_in);
+  }
+  Weight vector(Matrix& m, DType type = DType::f32) {
+    return b.import_weight(stored(m, type, {m.cols}), Layout::vector);
+  }
 };
 
-inline std::string size_text(Index a, Index b, Index c = 0) { return std::to_string(a) + " x " + std::to_string(b) + (c > 0 ? " x " + std::to_string(c) : ""); }
+inline std::string size_text(Index a, Index b, Index c = 0) {
+  return std::to_string(a) + " x " + std::to_string(b) + (c > 0 ? " x " + std::to_string(c) : "");
+}
 
 template <class B>
 void host_transfer() {
@@ -141,9 +158,13 @@ void linear() {
       const auto shift = s.vector(c, type);
       for (Index i = 0; i < rows; ++i)
         for (Index j = 0; j < out; ++j) want.at(i, j) += c.at(0, j);
-      s.both(x, [&](const auto& t, const std::string& what) { expect_near(s.b, s.b.linear(t, weight, shift), want, "linear", what + " " + size_text(rows, in, out)); });
+      s.both(x, [&](const auto& t, const std::string& what) {
+        expect_near(s.b, s.b.linear(t, weight, shift), want, "linear", what + " " + size_text(rows, in, out));
+      });
     } else {
-      s.both(x, [&](const auto& t, const std::string& what) { expect_near(s.b, s.b.linear(t, weight), want, "linear", what + " " + size_text(rows, in, out)); });
+      s.both(x, [&](const auto& t, const std::string& what) {
+        expect_near(s.b, s.b.linear(t, weight), want, "linear", what + " " + size_text(rows, in, out));
+      });
     }
     // The same weight stored [in, out].
     Matrix turned = reference::transposed(w);
@@ -153,7 +174,12 @@ void linear() {
   };
   for (const Index rows : odd_sizes())
     for (const Index in : {1, 7, 33, 129})
-      for (const Index out : {1, 17, 65}) compare(rows, in, out, (rows + in) % 3 == 0 ? DType::bf16 : (rows + in) % 3 == 1 ? DType::f32 : DType::f16, rows % 2 == 1);
+      for (const Index out : {1, 17, 65})
+        compare(rows, in, out,
+                (rows + in) % 3 == 0   ? DType::bf16
+                : (rows + in) % 3 == 1 ? DType::f32
+                                       : DType::f16,
+                rows % 2 == 1);
   for (const DType type : {DType::f32, DType::bf16, DType::f16})
     for (const Index rows : {1, 2, 4, 5, 29})
       for (const bool bias : {false, true}) compare(rows, 600, 47, type, bias);
@@ -174,7 +200,8 @@ void linear() {
   odd = {};
   bytes.reset();
   const Matrix x = random_matrix(3, 7, 6);
-  expect_near(s.b, s.b.linear(s.tensor(x), weight), reference::matmul(x, reference::transposed(w)), "linear", "odd address, owner released");
+  expect_near(s.b, s.b.linear(s.tensor(x), weight), reference::matmul(x, reference::transposed(w)), "linear",
+              "odd address, owner released");
 
   Matrix bias = random_matrix(1, 4, 7);
   const auto wrong = s.vector(bias);
@@ -190,11 +217,15 @@ void matmul() {
       for (const Index n : {1, 7, 65}) {
         const Matrix a = random_matrix(m, k, 8), c = random_matrix(k, n, 9), want = reference::matmul(a, c);
         expect_near(s.b, s.b.matmul(s.tensor(a), s.view(c), false), want, "matmul", size_text(m, k, n));
-        expect_near(s.b, s.b.matmul(s.view(a), s.tensor(reference::transposed(c)), true), want, "matmul", "transposed " + size_text(m, k, n));
-        expect_near(s.b, s.b.matmul(s.view(a), s.view(reference::transposed(c)), true), want, "matmul", "transposed views " + size_text(m, k, n));
+        expect_near(s.b, s.b.matmul(s.view(a), s.tensor(reference::transposed(c)), true), want, "matmul",
+                    "transposed " + size_text(m, k, n));
+        expect_near(s.b, s.b.matmul(s.view(a), s.view(reference::transposed(c)), true), want, "matmul",
+                    "transposed views " + size_text(m, k, n));
       }
-  expect_near(s.b, s.b.matmul(s.tensor(Matrix(0, 3)), s.tensor(random_matrix(3, 4, 1)), false), Matrix(0, 4), "matmul", "no rows");
-  expect_near(s.b, s.b.matmul(s.tensor(random_matrix(2, 3, 1)), s.tensor(Matrix(0, 3)), true), Matrix(2, 0), "matmul", "no columns");
+  expect_near(s.b, s.b.matmul(s.tensor(Matrix(0, 3)), s.tensor(random_matrix(3, 4, 1)), false), Matrix(0, 4), "matmul",
+              "no rows");
+  expect_near(s.b, s.b.matmul(s.tensor(random_matrix(2, 3, 1)), s.tensor(Matrix(0, 3)), true), Matrix(2, 0), "matmul",
+              "no columns");
   const auto a = s.tensor(random_matrix(2, 3, 1));
   expect_shape_error("matmul", [&] { s.b.matmul(a, a, false); });
   expect_shape_error("matmul transposed", [&] { s.b.matmul(a, s.tensor(random_matrix(3, 2, 1)), true); });
@@ -208,25 +239,36 @@ void embeddings() {
       Matrix w = random_matrix(11, d, 10);
       const auto weight = s.matrix(w, type);
       const std::vector<TokenId> ids{3, 0, 10, 3, 7};
-      expect_near(s.b, s.b.embedding(weight, ids), build(5, d, [&](Index i, Index j) { return w.at(ids[static_cast<std::size_t>(i)], j); }), "exact", "embedding");
+      expect_near(s.b, s.b.embedding(weight, ids),
+                  build(5, d, [&](Index i, Index j) { return w.at(ids[static_cast<std::size_t>(i)], j); }), "exact",
+                  "embedding");
       const std::vector<Index> bag{1, 2, 3, 4, 10, 0, 0, 5, 6, 6, 6, 7};
       const std::vector<float> share{0.25f, 0.5f, 0.125f, 0.125f, 1, 0, 0, -1, 0.1f, 0.2f, 0.3f, 0.4f};
-      expect_near(s.b, s.b.embedding_bag(weight, bag, share, 4), build(3, d, [&](Index i, Index j) {
-        double sum = 0;
-        for (Index t = 0; t < 4; ++t) {
-          const auto at = static_cast<std::size_t>(i * 4 + t);
-          sum += static_cast<double>(share[at]) * w.at(bag[at], j);
-        }
-        return sum; }), "embedding_bag");
+      expect_near(s.b, s.b.embedding_bag(weight, bag, share, 4),
+                  build(3, d,
+                        [&](Index i, Index j) {
+                          double sum = 0;
+                          for (Index t = 0; t < 4; ++t) {
+                            const auto at = static_cast<std::size_t>(i * 4 + t);
+                            sum += static_cast<double>(share[at]) * w.at(bag[at], j);
+                          }
+                          return sum;
+                        }),
+                  "embedding_bag");
       expect_near(s.b, s.b.embedding(weight, std::vector<TokenId>{}), Matrix(0, d), "exact", "embedding of nothing");
-      expect_near(s.b, s.b.embedding_bag(weight, std::vector<Index>{}, std::vector<float>{}, 4), Matrix(0, d), "embedding_bag", "of nothing");
+      expect_near(s.b, s.b.embedding_bag(weight, std::vector<Index>{}, std::vector<float>{}, 4), Matrix(0, d),
+                  "embedding_bag", "of nothing");
     }
   Matrix w = random_matrix(11, 3, 10);
   const auto weight = s.matrix(w);
   expect_shape_error("embedding", [&] { s.b.embedding(weight, std::vector<TokenId>{11}); });
   expect_shape_error("embedding", [&] { s.b.embedding(weight, std::vector<TokenId>{-1}); });
-  expect_shape_error("embedding_bag", [&] { s.b.embedding_bag(weight, std::vector<Index>{1, 2}, std::vector<float>{1}, 2); });
-  expect_shape_error("embedding_bag", [&] { s.b.embedding_bag(weight, std::vector<Index>{1, 2, 3}, std::vector<float>{1, 1, 1}, 2); });
+  expect_shape_error("embedding_bag", [&] {
+    s.b.embedding_bag(weight, std::vector<Index>{1, 2}, std::vector<float>{1}, 2);
+  });
+  expect_shape_error("embedding_bag", [&] {
+    s.b.embedding_bag(weight, std::vector<Index>{1, 2, 3}, std::vector<float>{1, 1, 1}, 2);
+  });
 }
 
 template <class B>
@@ -239,13 +281,20 @@ void norms() {
       const DType type = d % 2 == 0 ? DType::bf16 : DType::f32;
       const auto weight = s.vector(w, type), bias = s.vector(c, type);
       s.both(x, [&](const auto& t, const std::string& what) {
-        if (d > 1) expect_near(s.b, s.b.layer_norm(t, weight, bias, 1e-6f), reference::layer_norm(x, w, c, 1e-6), "layer_norm", what + " " + size_text(rows, d));
-        expect_near(s.b, s.b.rms_norm(t, weight, 1e-6f), reference::rms_norm(x, w, 1e-6), "rms_norm", what + " " + size_text(rows, d));
+        if (d > 1)
+          expect_near(s.b, s.b.layer_norm(t, weight, bias, 1e-6f), reference::layer_norm(x, w, c, 1e-6), "layer_norm",
+                      what + " " + size_text(rows, d));
+        expect_near(s.b, s.b.rms_norm(t, weight, 1e-6f), reference::rms_norm(x, w, 1e-6), "rms_norm",
+                    what + " " + size_text(rows, d));
         expect_near(s.b, s.b.softmax(t), reference::softmax(x), "softmax", what + " " + size_text(rows, d));
-        expect_near(s.b, s.b.l2_normalize(t), build(rows, d, [&](Index i, Index j) {
-          double n = 0;
-          for (Index k = 0; k < d; ++k) n += x.at(i, k) * x.at(i, k);
-          return x.at(i, j) / std::max(std::sqrt(n), 1e-12); }), "l2_normalize", what + " " + size_text(rows, d));
+        expect_near(s.b, s.b.l2_normalize(t),
+                    build(rows, d,
+                          [&](Index i, Index j) {
+                            double n = 0;
+                            for (Index k = 0; k < d; ++k) n += x.at(i, k) * x.at(i, k);
+                            return x.at(i, j) / std::max(std::sqrt(n), 1e-12);
+                          }),
+                    "l2_normalize", what + " " + size_text(rows, d));
       });
     }
   // A constant far from zero: the variance must not be a difference of two large numbers.
@@ -272,32 +321,52 @@ void pointwise() {
     for (const Index d : {1, 7, 33, 129, 1025}) {
       Matrix a = random_matrix(rows, d, 15), c = random_matrix(rows, d, 16), row = random_matrix(1, d, 17);
       for (double& v : a.values) v = static_cast<double>(static_cast<float>(v * 3));
-      const auto each = [&](auto f) { return build(rows, d, [&](Index i, Index j) { return f(a.at(i, j), c.at(i, j), row.at(0, j)); }); };
+      const auto each = [&](auto f) {
+        return build(rows, d, [&](Index i, Index j) { return f(a.at(i, j), c.at(i, j), row.at(0, j)); });
+      };
       s.both(a, [&](const auto& t, const std::string& what) {
         const std::string size = what + " " + size_text(rows, d);
-        expect_near(s.b, s.b.gelu(t, Gelu::tanh), each([](double x, double, double) { return reference::gelu(x, Gelu::tanh); }), "gelu_tanh", size);
-        expect_near(s.b, s.b.gelu(t, Gelu::erf), each([](double x, double, double) { return reference::gelu(x, Gelu::erf); }), "gelu_erf", size);
-        expect_near(s.b, s.b.silu_mul(t, s.view(c)), each([](double x, double y, double) { return reference::silu(x) * y; }), "silu_mul", size);
-        expect_near(s.b, s.b.add(t, s.view(c)), each([](double x, double y, double) { return x + y; }), "elementwise", size);
-        expect_near(s.b, s.b.mul(t, s.tensor(c)), each([](double x, double y, double) { return x * y; }), "elementwise", size);
-        expect_near(s.b, s.b.add(t, s.tensor(row)), each([](double x, double, double y) { return x + y; }), "elementwise", "row " + size);
-        expect_near(s.b, s.b.mul(t, s.view(row)), each([](double x, double, double y) { return x * y; }), "elementwise", "row " + size);
-        expect_near(s.b, s.b.scale(t, 0.3f), each([](double x, double, double) { return x * static_cast<double>(0.3f); }), "elementwise", size);
+        expect_near(s.b, s.b.gelu(t, Gelu::tanh),
+                    each([](double x, double, double) { return reference::gelu(x, Gelu::tanh); }), "gelu_tanh", size);
+        expect_near(s.b, s.b.gelu(t, Gelu::erf),
+                    each([](double x, double, double) { return reference::gelu(x, Gelu::erf); }), "gelu_erf", size);
+        expect_near(s.b, s.b.silu_mul(t, s.view(c)),
+                    each([](double x, double y, double) { return reference::silu(x) * y; }), "silu_mul", size);
+        expect_near(s.b, s.b.add(t, s.view(c)), each([](double x, double y, double) { return x + y; }), "elementwise",
+                    size);
+        expect_near(s.b, s.b.mul(t, s.tensor(c)), each([](double x, double y, double) { return x * y; }), "elementwise",
+                    size);
+        expect_near(s.b, s.b.add(t, s.tensor(row)), each([](double x, double, double y) { return x + y; }),
+                    "elementwise", "row " + size);
+        expect_near(s.b, s.b.mul(t, s.view(row)), each([](double x, double, double y) { return x * y; }), "elementwise",
+                    "row " + size);
+        expect_near(s.b, s.b.scale(t, 0.3f),
+                    each([](double x, double, double) { return x * static_cast<double>(0.3f); }), "elementwise", size);
       });
     }
   // The whole range, tails included.
-  const Matrix wide = build(1, 40001, [](Index, Index j) { return static_cast<double>(static_cast<float>(static_cast<double>(j - 20000) * 5e-4)); });
+  const Matrix wide = build(1, 40001, [](Index, Index j) {
+    return static_cast<double>(static_cast<float>(static_cast<double>(j - 20000) * 5e-4));
+  });
   for (const Gelu kind : {Gelu::tanh, Gelu::erf})
-    expect_near(s.b, s.b.gelu(s.tensor(wide), kind), build(1, 40001, [&](Index, Index j) { return reference::gelu(wide.at(0, j), kind); }), "gelu_tail");
-  const Matrix extreme = build(1, 6, [](Index, Index j) { return std::vector<double>{-200, -90, -30, 30, 90, 200}[static_cast<std::size_t>(j)]; });
+    expect_near(s.b, s.b.gelu(s.tensor(wide), kind),
+                build(1, 40001, [&](Index, Index j) { return reference::gelu(wide.at(0, j), kind); }), "gelu_tail");
+  const Matrix extreme = build(1, 6, [](Index, Index j) {
+    return std::vector<double>{-200, -90, -30, 30, 90, 200}[static_cast<std::size_t>(j)];
+  });
   const Matrix ones = build(1, 6, [](Index, Index) { return 1.0; });
-  expect_near(s.b, s.b.silu_mul(s.tensor(extreme), s.tensor(ones)), build(1, 6, [&](Index, Index j) { return reference::silu(extreme.at(0, j)); }), "silu_mul", "extremes");
+  expect_near(s.b, s.b.silu_mul(s.tensor(extreme), s.tensor(ones)),
+              build(1, 6, [&](Index, Index j) { return reference::silu(extreme.at(0, j)); }), "silu_mul", "extremes");
   // What is not a number stays that.
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  const auto bad = s.b.from_host(std::vector<float>{nan, 1}, 1, 2), good = s.b.from_host(std::vector<float>{1, 1}, 1, 2);
-  for (const auto& t : {s.b.gelu(bad, Gelu::tanh), s.b.gelu(bad, Gelu::erf), s.b.silu_mul(bad, good), s.b.add(bad, good)}) CHECK(std::isnan(s.b.to_host(t)[0]));
+  const auto bad = s.b.from_host(std::vector<float>{nan, 1}, 1, 2),
+             good = s.b.from_host(std::vector<float>{1, 1}, 1, 2);
+  for (const auto& t :
+       {s.b.gelu(bad, Gelu::tanh), s.b.gelu(bad, Gelu::erf), s.b.silu_mul(bad, good), s.b.add(bad, good)})
+    CHECK(std::isnan(s.b.to_host(t)[0]));
 
-  const auto x = s.tensor(random_matrix(3, 4, 1)), y = s.tensor(random_matrix(2, 4, 1)), z = s.tensor(random_matrix(3, 5, 1));
+  const auto x = s.tensor(random_matrix(3, 4, 1)), y = s.tensor(random_matrix(2, 4, 1)),
+             z = s.tensor(random_matrix(3, 5, 1));
   expect_shape_error("add", [&] { s.b.add(x, y); });
   expect_shape_error("add", [&] { s.b.add(x, z); });
   expect_shape_error("mul", [&] { s.b.mul(x, y); });
@@ -311,21 +380,32 @@ void reductions() {
   for (const Index rows : {1, 3, 17, 129, 1000})
     for (const Index d : {1, 7, 33, 129, 500}) {
       const Matrix x = random_matrix(rows, d, 18);
-      const auto down = [&](double scale) { return build(1, d, [&](Index, Index j) {
-        double sum = 0;
-        for (Index i = 0; i < rows; ++i) sum += x.at(i, j);
-        return sum * scale; }); };
+      const auto down = [&](double scale) {
+        return build(1, d, [&](Index, Index j) {
+          double sum = 0;
+          for (Index i = 0; i < rows; ++i) sum += x.at(i, j);
+          return sum * scale;
+        });
+      };
       s.both(x, [&](const auto& t, const std::string& what) {
         expect_near(s.b, s.b.sum_rows(t), down(1), "reduction", what);
         expect_near(s.b, s.b.mean_rows(t), down(1.0 / static_cast<double>(rows)), "reduction", what);
-        expect_near(s.b, s.b.sum_cols(t), build(rows, 1, [&](Index i, Index) {
-          double sum = 0;
-          for (Index j = 0; j < d; ++j) sum += x.at(i, j);
-          return sum; }), "reduction", what);
-        expect_near(s.b, s.b.max_cols(t), build(rows, 1, [&](Index i, Index) {
-          double top = x.at(i, 0);
-          for (Index j = 1; j < d; ++j) top = std::max(top, x.at(i, j));
-          return top; }), "exact", what);
+        expect_near(s.b, s.b.sum_cols(t),
+                    build(rows, 1,
+                          [&](Index i, Index) {
+                            double sum = 0;
+                            for (Index j = 0; j < d; ++j) sum += x.at(i, j);
+                            return sum;
+                          }),
+                    "reduction", what);
+        expect_near(s.b, s.b.max_cols(t),
+                    build(rows, 1,
+                          [&](Index i, Index) {
+                            double top = x.at(i, 0);
+                            for (Index j = 1; j < d; ++j) top = std::max(top, x.at(i, j));
+                            return top;
+                          }),
+                    "exact", what);
       });
     }
   expect_near(s.b, s.b.sum_rows(s.tensor(Matrix(0, 3))), Matrix(1, 3), "exact", "no rows");
@@ -339,18 +419,34 @@ void row_moves() {
     const Matrix x = random_matrix(9, d, 19), src = random_matrix(3, d, 20);
     const std::vector<Index> at{7, 0, 4}, twice{8, 8, 0, 3};
     s.both(x, [&](const auto& t, const std::string& what) {
-      expect_near(s.b, s.b.slice_rows(t, 2, 7), build(5, d, [&](Index i, Index j) { return x.at(i + 2, j); }), "exact", what);
+      expect_near(s.b, s.b.slice_rows(t, 2, 7), build(5, d, [&](Index i, Index j) { return x.at(i + 2, j); }), "exact",
+                  what);
       expect_near(s.b, s.b.slice_rows(t, 4, 4), Matrix(0, d), "exact", what);
-      if (d > 3) expect_near(s.b, s.b.slice_cols(t, 1, d - 1), build(9, d - 2, [&](Index i, Index j) { return x.at(i, j + 1); }), "exact", what);
-      expect_near(s.b, s.b.gather_rows(t, twice), build(4, d, [&](Index i, Index j) { return x.at(twice[static_cast<std::size_t>(i)], j); }), "exact", what);
+      if (d > 3)
+        expect_near(s.b, s.b.slice_cols(t, 1, d - 1), build(9, d - 2, [&](Index i, Index j) { return x.at(i, j + 1); }),
+                    "exact", what);
+      expect_near(s.b, s.b.gather_rows(t, twice),
+                  build(4, d, [&](Index i, Index j) { return x.at(twice[static_cast<std::size_t>(i)], j); }), "exact",
+                  what);
       expect_near(s.b, s.b.gather_rows(t, std::vector<Index>{}), Matrix(0, d), "exact", what);
       const std::vector<float> share{0.5f, -1.25f, 0.3f, 0.7f};
-      expect_near(s.b, s.b.bag_rows(t, twice, share, 2), build(2, d, [&](Index i, Index j) {
-        const auto first = static_cast<std::size_t>(2 * i);
-        return static_cast<double>(share[first]) * x.at(twice[first], j) + static_cast<double>(share[first + 1]) * x.at(twice[first + 1], j); }), "embedding_bag", "bag_rows " + what);
-      expect_near(s.b, s.b.bag_rows(t, twice, share, 1), build(4, d, [&](Index i, Index j) {
-        return static_cast<double>(static_cast<float>(x.at(twice[static_cast<std::size_t>(i)], j)) * share[static_cast<std::size_t>(i)]); }), "exact", "bag_rows of one " + what);
-      expect_near(s.b, s.b.bag_rows(t, std::vector<Index>{}, std::vector<float>{}, 3), Matrix(0, d), "exact", "bag_rows of nothing " + what);
+      expect_near(s.b, s.b.bag_rows(t, twice, share, 2),
+                  build(2, d,
+                        [&](Index i, Index j) {
+                          const auto first = static_cast<std::size_t>(2 * i);
+                          return static_cast<double>(share[first]) * x.at(twice[first], j) +
+                                 static_cast<double>(share[first + 1]) * x.at(twice[first + 1], j);
+                        }),
+                  "embedding_bag", "bag_rows " + what);
+      expect_near(s.b, s.b.bag_rows(t, twice, share, 1),
+                  build(4, d,
+                        [&](Index i, Index j) {
+                          return static_cast<double>(static_cast<float>(x.at(twice[static_cast<std::size_t>(i)], j)) *
+                                                     share[static_cast<std::size_t>(i)]);
+                        }),
+                  "exact", "bag_rows of one " + what);
+      expect_near(s.b, s.b.bag_rows(t, std::vector<Index>{}, std::vector<float>{}, 3), Matrix(0, d), "exact",
+                  "bag_rows of nothing " + what);
       const auto scattered = [&](bool add) {
         Matrix m = x;
         for (Index i = 0; i < 3; ++i)
@@ -362,16 +458,36 @@ void row_moves() {
       };
       expect_near(s.b, s.b.scatter_rows(t, at, s.view(src)), scattered(false), "exact", "scatter " + what);
       expect_near(s.b, s.b.scatter_add_rows(t, at, s.view(src)), scattered(true), "exact", "scatter_add " + what);
-      expect_near(s.b, s.b.scatter_add_rows(t, std::vector<Index>{}, s.tensor(Matrix(0, d))), x, "exact", "scatter_add nothing " + what);
+      expect_near(s.b, s.b.scatter_add_rows(t, std::vector<Index>{}, s.tensor(Matrix(0, d))), x, "exact",
+                  "scatter_add nothing " + what);
       expect_near(s.b, t, x, "exact", "untouched " + what);
-      expect_near(s.b, s.b.reshape(t, d, 9), [&] { Matrix m = x; std::swap(m.rows, m.cols); return m; }(), "exact", "reshape " + what);
-      expect_near(s.b, s.b.reshape(t, 1, 9 * d), [&] { Matrix m = x; m.rows = 1; m.cols = 9 * d; return m; }(), "exact", "reshape " + what);
-      const Matrix joined = build(15, d, [&](Index i, Index j) { return i < 9 ? x.at(i, j) : i < 12 ? src.at(i - 9, j) : src.at(i - 12, j); });
-      expect_near(s.b, s.b.concat_rows({t, s.tensor(Matrix(0, d)), s.view(src), s.tensor(src)}), joined, "exact", "concat " + what);
+      expect_near(
+          s.b, s.b.reshape(t, d, 9),
+          [&] {
+            Matrix m = x;
+            std::swap(m.rows, m.cols);
+            return m;
+          }(),
+          "exact", "reshape " + what);
+      expect_near(
+          s.b, s.b.reshape(t, 1, 9 * d),
+          [&] {
+            Matrix m = x;
+            m.rows = 1;
+            m.cols = 9 * d;
+            return m;
+          }(),
+          "exact", "reshape " + what);
+      const Matrix joined = build(15, d, [&](Index i, Index j) {
+        return i < 9 ? x.at(i, j) : i < 12 ? src.at(i - 9, j) : src.at(i - 12, j);
+      });
+      expect_near(s.b, s.b.concat_rows({t, s.tensor(Matrix(0, d)), s.view(src), s.tensor(src)}), joined, "exact",
+                  "concat " + what);
     });
     expect_near(s.b, s.b.reshape(s.tensor(Matrix(0, 4)), 0, 2), Matrix(0, 2), "exact", "reshape of nothing");
   }
-  const auto x = s.tensor(random_matrix(4, 6, 1)), src = s.tensor(random_matrix(2, 6, 1)), narrow = s.tensor(random_matrix(2, 5, 1));
+  const auto x = s.tensor(random_matrix(4, 6, 1)), src = s.tensor(random_matrix(2, 6, 1)),
+             narrow = s.tensor(random_matrix(2, 5, 1));
   expect_shape_error("slice_rows", [&] { s.b.slice_rows(x, 2, 5); });
   expect_shape_error("slice_rows", [&] { s.b.slice_rows(x, -1, 2); });
   expect_shape_error("slice_rows", [&] { s.b.slice_rows(x, 3, 2); });
@@ -398,26 +514,33 @@ void rope() {
   for (const Index rows : {0, 1, 5, 33})
     for (const Index heads : {1, 3})
       for (const Index half : {1, 5, 16, 36}) {
-        const Matrix x = random_matrix(rows, heads * half * 2, 21), cos = random_matrix(rows, half, 22), sin = random_matrix(rows, half, 23);
+        const Matrix x = random_matrix(rows, heads * half * 2, 21), cos = random_matrix(rows, half, 22),
+                     sin = random_matrix(rows, half, 23);
         s.both(x, [&](const auto& t, const std::string& what) {
-          expect_near(s.b, s.b.rope(t, heads, s.view(cos), s.tensor(sin)), reference::rope(x, heads, cos, sin), "rope", what + " " + size_text(rows, heads, half));
+          expect_near(s.b, s.b.rope(t, heads, s.view(cos), s.tensor(sin)), reference::rope(x, heads, cos, sin), "rope",
+                      what + " " + size_text(rows, heads, half));
         });
       }
-  const auto x = s.tensor(random_matrix(4, 12, 1)), angles = s.tensor(random_matrix(4, 3, 1)), few = s.tensor(random_matrix(3, 3, 1));
+  const auto x = s.tensor(random_matrix(4, 12, 1)), angles = s.tensor(random_matrix(4, 3, 1)),
+             few = s.tensor(random_matrix(3, 3, 1));
   expect_shape_error("rope", [&] { s.b.rope(x, 2, few, few); });
   expect_shape_error("rope", [&] { s.b.rope(x, 1, angles, angles); });
 }
 
 template <class B>
-void compare_attention(Bench<B>& s, Index queries, Index keys, Index d, Index dv, const AttentionSpec& spec, std::string_view kernel = "attention") {
-  const Matrix q = random_matrix(queries, spec.heads * d, 24), k = random_matrix(keys, spec.kv_heads * d, 25), v = random_matrix(keys, spec.kv_heads * dv, 26);
+void compare_attention(Bench<B>& s, Index queries, Index keys, Index d, Index dv, const AttentionSpec& spec,
+                       std::string_view kernel = "attention") {
+  const Matrix q = random_matrix(queries, spec.heads * d, 24), k = random_matrix(keys, spec.kv_heads * d, 25),
+               v = random_matrix(keys, spec.kv_heads * dv, 26);
   const auto [out, received] = reference::attention(q, k, v, spec);
-  const std::string what = size_text(queries, keys) + " heads " + std::to_string(spec.heads) + "/" + std::to_string(spec.kv_heads) + " d " + std::to_string(d) + " dv " + std::to_string(dv) +
-                           (spec.causal ? " causal +" + std::to_string(spec.causal_offset) : "") + " prefix " + std::to_string(spec.shared_prefix) + " segments " + std::to_string(spec.segments.size());
+  const std::string what = size_text(queries, keys) + " heads " + std::to_string(spec.heads) + "/" +
+                           std::to_string(spec.kv_heads) + " d " + std::to_string(d) + " dv " + std::to_string(dv) +
+                           (spec.causal ? " causal +" + std::to_string(spec.causal_offset) : "") + " prefix " +
+                           std::to_string(spec.shared_prefix) + " segments " + std::to_string(spec.segments.size());
   const auto got = s.b.attention(s.view(q), s.view(k), s.tensor(v), spec);
   expect_near(s.b, got.out, out, kernel, what);
   if (spec.want_received) {
-    Matrix per_query = received;   // sums of many probabilities: compare them per head and query
+    Matrix per_query = received;  // sums of many probabilities: compare them per head and query
     const double share = 1.0 / static_cast<double>(std::max<Index>(1, spec.heads * queries));
     for (double& r : per_query.values) r *= share;
     expect_near(s.b, s.b.scale(got.received, static_cast<float>(share)), per_query, "received", what);
@@ -453,7 +576,8 @@ void attention() {
               spec.causal_offset = cached;
               spec.want_received = received;
               spec.shared_prefix = prefix;
-              if (pieces > 0) spec.segments = pieces == 1 ? std::vector<Segment>{{prefix, keys}} : cut(prefix, keys, 3, 10);
+              if (pieces > 0)
+                spec.segments = pieces == 1 ? std::vector<Segment>{{prefix, keys}} : cut(prefix, keys, 3, 10);
               if (pieces == 0 && prefix > 0 && !causal && cached > 0) continue;
               compare_attention(s, queries, keys, 10, 10, spec);
             }
@@ -466,12 +590,16 @@ void attention() {
       spec.scale = 1.0f / std::sqrt(static_cast<float>(d));
       spec.want_received = d == 24;
       compare_attention(s, n, n, d, d, spec);
-      compare_attention(s, n, 2 * n + 1, d, d + 3, spec);   // cross attention
+      compare_attention(s, n, 2 * n + 1, d, d + 3, spec);  // cross attention
       spec.causal = true;
       compare_attention(s, n, n, d, d, spec);
       spec.causal_offset = n;
       compare_attention(s, n, 2 * n, d, d, spec);
-      compare_attention(s, 1, n + 1, d, d, [&] { AttentionSpec one = spec; one.causal_offset = n; return one; }());   // decoding
+      compare_attention(s, 1, n + 1, d, d, [&] {
+        AttentionSpec one = spec;
+        one.causal_offset = n;
+        return one;
+      }());  // decoding
     }
   // Decoding inside a segment and after a shared prefix; all group sizes.
   for (const Index group : {1, 2, 3, 4, 5, 8}) {
@@ -504,8 +632,13 @@ void attention() {
   // No queries; and what must throw.
   AttentionSpec plain;
   plain.heads = plain.kv_heads = 2;
-  expect_near(s.b, s.b.attention(s.tensor(Matrix(0, 8)), s.tensor(random_matrix(3, 8, 1)), s.tensor(random_matrix(3, 6, 1)), plain).out, Matrix(0, 6), "attention", "no queries");
-  const auto q = s.tensor(random_matrix(5, 8, 1)), k = s.tensor(random_matrix(5, 8, 2)), shorter = s.tensor(random_matrix(4, 8, 2)), wide = s.tensor(random_matrix(5, 12, 2));
+  expect_near(
+      s.b,
+      s.b.attention(s.tensor(Matrix(0, 8)), s.tensor(random_matrix(3, 8, 1)), s.tensor(random_matrix(3, 6, 1)), plain)
+          .out,
+      Matrix(0, 6), "attention", "no queries");
+  const auto q = s.tensor(random_matrix(5, 8, 1)), k = s.tensor(random_matrix(5, 8, 2)),
+             shorter = s.tensor(random_matrix(4, 8, 2)), wide = s.tensor(random_matrix(5, 12, 2));
   const auto throws = [&](const char* what, const auto& qq, const auto& kk, const auto& vv, auto change) {
     AttentionSpec bad = plain;
     change(bad);
@@ -518,7 +651,10 @@ void attention() {
   throws("segments with a hole", q, k, k, [](AttentionSpec& b) { b.segments = {{0, 2}, {3, 5}}; });
   throws("segments too short", q, k, k, [](AttentionSpec& b) { b.segments = {{0, 2}, {2, 4}}; });
   throws("segments too long", q, k, k, [](AttentionSpec& b) { b.segments = {{0, 2}, {2, 6}}; });
-  throws("segments that miss the prefix", q, k, k, [](AttentionSpec& b) { b.shared_prefix = 1; b.segments = {{0, 5}}; });
+  throws("segments that miss the prefix", q, k, k, [](AttentionSpec& b) {
+    b.shared_prefix = 1;
+    b.segments = {{0, 5}};
+  });
 }
 
 template <class B>
@@ -532,8 +668,9 @@ void caches() {
     typename B::Tensor early_keys{};
     Matrix early(0, width);
     Index seed = 30;
-    for (const Index n : {1, 0, 1, 5, 1, 1, 40, 3}) {   // far past the capacity
-      const Matrix k = random_matrix(n, width, static_cast<std::uint64_t>(seed++)), v = random_matrix(n, width, static_cast<std::uint64_t>(seed++));
+    for (const Index n : {1, 0, 1, 5, 1, 1, 40, 3}) {  // far past the capacity
+      const Matrix k = random_matrix(n, width, static_cast<std::uint64_t>(seed++)),
+                   v = random_matrix(n, width, static_cast<std::uint64_t>(seed++));
       s.b.cache_append(cache, s.view(k), s.view(v));
       for (auto [to, from] : {std::pair{&keys, &k}, {&values, &v}}) {
         to->rows += n;
@@ -549,8 +686,12 @@ void caches() {
     expect_near(s.b, early_keys, early, "exact", "keys handed out earlier");
     auto moved = std::move(cache);
     expect_near(s.b, s.b.cache_keys(moved), keys, "exact", "moved cache");
-    expect_shape_error("cache_append", [&] { s.b.cache_append(moved, s.tensor(random_matrix(1, width + 1, 1)), s.tensor(random_matrix(1, width + 1, 1))); });
-    expect_shape_error("cache_append", [&] { s.b.cache_append(moved, s.tensor(random_matrix(1, width, 1)), s.tensor(random_matrix(2, width, 1))); });
+    expect_shape_error("cache_append", [&] {
+      s.b.cache_append(moved, s.tensor(random_matrix(1, width + 1, 1)), s.tensor(random_matrix(1, width + 1, 1)));
+    });
+    expect_shape_error("cache_append", [&] {
+      s.b.cache_append(moved, s.tensor(random_matrix(1, width, 1)), s.tensor(random_matrix(2, width, 1)));
+    });
     expect_near(s.b, s.b.cache_keys(moved), keys, "exact", "after errors");
   }
 }
@@ -562,7 +703,8 @@ void pictures() {
     for (const Index padding : {0, 1, 2})
       for (const auto& [kh, kw] : {std::pair<Index, Index>{1, 1}, {3, 3}, {2, 5}})
         for (const auto& [cin, cout] : {std::pair<Index, Index>{1, 1}, {3, 17}, {7, 33}}) {
-          Conv2dSpec spec{.height = 9, .width = 13, .kernel_h = kh, .kernel_w = kw, .stride = stride, .padding = padding};
+          Conv2dSpec spec{
+              .height = 9, .width = 13, .kernel_h = kh, .kernel_w = kw, .stride = stride, .padding = padding};
           const Matrix x = random_matrix(9 * 13, cin, 40);
           Matrix w = random_matrix(cout, cin * kh * kw, 41), c = random_matrix(1, cout, 42);
           const auto weight = s.matrix(w, cin == 3 ? DType::bf16 : DType::f32), bias = s.vector(c);
@@ -574,11 +716,17 @@ void pictures() {
   const auto x = s.tensor(random_matrix(12, 3, 1));
   Matrix w = random_matrix(2, 12, 1), c = random_matrix(1, 2, 1);
   const auto weight = s.matrix(w), bias = s.vector(c);
-  expect_shape_error("conv2d picture", [&] { s.b.conv2d(x, weight, bias, {.height = 3, .width = 5, .kernel_h = 2, .kernel_w = 2}); });
-  expect_shape_error("conv2d weight", [&] { s.b.conv2d(x, weight, bias, {.height = 3, .width = 4, .kernel_h = 3, .kernel_w = 2}); });
-  expect_shape_error("conv2d window", [&] { s.b.conv2d(x, weight, bias, {.height = 3, .width = 4, .kernel_h = 2, .kernel_w = 2, .stride = 0}); });
-  expect_shape_error("avg_pool picture", [&] { s.b.avg_pool(x, {.height = 3, .width = 5, .kernel_h = 2, .kernel_w = 2}); });
-  expect_shape_error("avg_pool window", [&] { s.b.avg_pool(x, {.height = 3, .width = 4, .kernel_h = 4, .kernel_w = 2}); });
+  expect_shape_error("conv2d picture",
+                     [&] { s.b.conv2d(x, weight, bias, {.height = 3, .width = 5, .kernel_h = 2, .kernel_w = 2}); });
+  expect_shape_error("conv2d weight",
+                     [&] { s.b.conv2d(x, weight, bias, {.height = 3, .width = 4, .kernel_h = 3, .kernel_w = 2}); });
+  expect_shape_error("conv2d window", [&] {
+    s.b.conv2d(x, weight, bias, {.height = 3, .width = 4, .kernel_h = 2, .kernel_w = 2, .stride = 0});
+  });
+  expect_shape_error("avg_pool picture",
+                     [&] { s.b.avg_pool(x, {.height = 3, .width = 5, .kernel_h = 2, .kernel_w = 2}); });
+  expect_shape_error("avg_pool window",
+                     [&] { s.b.avg_pool(x, {.height = 3, .width = 4, .kernel_h = 4, .kernel_w = 2}); });
 }
 
 template <class B>
@@ -607,10 +755,10 @@ void loops() {
   CHECK(total.load() == 8 * 13);
   bool caught = false;
   try {
-    s.b.parallel_for(100, 1, [](Index begin, Index end) { require_that(37 < begin || end <= 37, Code::bad_config, "loop", "stop here"); });
-  } catch (const std::exception&) {
-    caught = true;
-  }
+    s.b.parallel_for(100, 1, [](Index begin, Index end) {
+      require_that(37 < begin || end <= 37, Code::bad_config, "loop", "stop here");
+    });
+  } catch (const std::exception&) { caught = true; }
   CHECK(caught);
   total = 0;
   s.b.parallel_for(100, 1, [&](Index begin, Index end) { total.fetch_add(end - begin); });
@@ -623,17 +771,17 @@ void loops() {
   TEST_CASE("conformance of " #B ": " #group) { arrcoc::conformance::group<B>(); }
 
 /// One test case for each group of kernels.
-#define ARRCOC_CONFORMANCE(B)                 \
-  ARRCOC_CONFORMANCE_CASE(B, host_transfer)   \
-  ARRCOC_CONFORMANCE_CASE(B, linear)          \
-  ARRCOC_CONFORMANCE_CASE(B, matmul)          \
-  ARRCOC_CONFORMANCE_CASE(B, embeddings)      \
-  ARRCOC_CONFORMANCE_CASE(B, norms)           \
-  ARRCOC_CONFORMANCE_CASE(B, pointwise)       \
-  ARRCOC_CONFORMANCE_CASE(B, reductions)      \
-  ARRCOC_CONFORMANCE_CASE(B, row_moves)       \
-  ARRCOC_CONFORMANCE_CASE(B, rope)            \
-  ARRCOC_CONFORMANCE_CASE(B, attention)       \
-  ARRCOC_CONFORMANCE_CASE(B, caches)          \
-  ARRCOC_CONFORMANCE_CASE(B, pictures)        \
+#define ARRCOC_CONFORMANCE(B)               \
+  ARRCOC_CONFORMANCE_CASE(B, host_transfer) \
+  ARRCOC_CONFORMANCE_CASE(B, linear)        \
+  ARRCOC_CONFORMANCE_CASE(B, matmul)        \
+  ARRCOC_CONFORMANCE_CASE(B, embeddings)    \
+  ARRCOC_CONFORMANCE_CASE(B, norms)         \
+  ARRCOC_CONFORMANCE_CASE(B, pointwise)     \
+  ARRCOC_CONFORMANCE_CASE(B, reductions)    \
+  ARRCOC_CONFORMANCE_CASE(B, row_moves)     \
+  ARRCOC_CONFORMANCE_CASE(B, rope)          \
+  ARRCOC_CONFORMANCE_CASE(B, attention)     \
+  ARRCOC_CONFORMANCE_CASE(B, caches)        \
+  ARRCOC_CONFORMANCE_CASE(B, pictures)      \
   ARRCOC_CONFORMANCE_CASE(B, loops)

@@ -1,5 +1,5 @@
-// The conformance suite on eigen, and what eigen alone promises: the same bits on any number of threads, rows that do not depend on
-// their neighbours, memory that is reused, weights that are not copied.
+// The conformance suite on eigen, and what eigen alone promises: the same bits on any number of threads, rows that do
+// not depend on their neighbours, memory that is reused, weights that are not copied.
 #include "arrcoc/eigen.hpp"
 
 #include "conformance/conformance.hpp"
@@ -27,12 +27,16 @@ std::vector<float> everything(EigenBackend& b) {
     bits.insert(bits.end(), v.begin(), v.end());
     return t;
   };
-  const auto tensor = [&](Index r, Index c, std::uint64_t seed) { return b.from_host(random_matrix(r, c, seed).floats(), r, c); };
+  const auto tensor = [&](Index r, Index c, std::uint64_t seed) {
+    return b.from_host(random_matrix(r, c, seed).floats(), r, c);
+  };
   const auto weight = [&](Index r, Index c, std::uint64_t seed, DType type) {
     auto m = random_matrix(r, c, seed);
     return b.import_weight(conformance::stored(m, type, {r, c}), Layout::out_in);
   };
-  const auto vector = [&](Index n, std::uint64_t seed) { return b.import_weight(host_tensor(random_matrix(1, n, seed).floats(), {n}), Layout::vector); };
+  const auto vector = [&](Index n, std::uint64_t seed) {
+    return b.import_weight(host_tensor(random_matrix(1, n, seed).floats(), {n}), Layout::vector);
+  };
   const Index rows = 901, in = 515, out = 389;
   const auto x = tensor(rows, in, 1), y = tensor(rows, in, 2);
   for (const DType type : {DType::f32, DType::bf16, DType::f16}) {
@@ -41,10 +45,12 @@ std::vector<float> everything(EigenBackend& b) {
     keep(b.linear(b.slice_rows(x, 5, 6), w));
     keep(b.linear(b.slice_rows(x, 5, 8), w));
     auto turned = random_matrix(in, out, 13);
-    keep(b.linear(b.slice_rows(x, 5, 8), b.import_weight(conformance::stored(turned, type, {in, out}), Layout::in_out), vector(out, 4)));
+    keep(b.linear(b.slice_rows(x, 5, 8), b.import_weight(conformance::stored(turned, type, {in, out}), Layout::in_out),
+                  vector(out, 4)));
   }
   keep(b.matmul(x, y, true));
-  keep(b.bag_rows(x, std::vector<Index>{900, 3, 3, 77, 1, 0}, std::vector<float>{0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f}, 3));
+  keep(b.bag_rows(x, std::vector<Index>{900, 3, 3, 77, 1, 0}, std::vector<float>{0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f},
+                  3));
   keep(b.layer_norm(x, vector(in, 5), vector(in, 6), 1e-6f));
   keep(b.rms_norm(x, vector(in, 5), 1e-6f));
   keep(b.softmax(x));
@@ -112,19 +118,21 @@ TEST_CASE("eigen: a row of a product depends on that row alone") {
     CHECK(same_bits(b.to_host(b.linear(b.slice_rows(x, i, j), w)), b.to_host(b.slice_rows(all, i, j))));
   // A few rows take the path that reads the weight once; it too has one order.
   const auto few = b.linear(b.slice_rows(x, 0, 7), w);
-  for (Index i = 0; i < 7; ++i) CHECK(same_bits(b.to_host(b.linear(b.slice_rows(x, i, i + 1), w)), b.to_host(b.slice_rows(few, i, i + 1))));
+  for (Index i = 0; i < 7; ++i)
+    CHECK(same_bits(b.to_host(b.linear(b.slice_rows(x, i, i + 1), w)), b.to_host(b.slice_rows(few, i, i + 1))));
 }
 
 TEST_CASE("eigen: products of every height, packed by several threads, are the rows' own") {
   EigenBackend alone({.threads = 1}), b({.threads = 4});
-  const Index depth = 600, columns = 70;   // three blocks of depth, a ragged panel
+  const Index depth = 600, columns = 70;  // three blocks of depth, a ragged panel
   auto m = random_matrix(columns, depth, 1), rows = random_matrix(64, depth, 2);
   const auto w = b.import_weight(conformance::stored(m, DType::f32, {columns, depth}), Layout::out_in);
   const auto x = b.from_host(rows.floats(), 64, depth);
   const auto want = alone.to_host(alone.linear(x, w));
   for (Index n = 9; n <= 64; ++n)
     for (int again = 0; again < 3; ++again)
-      CHECK(same_bits(b.to_host(b.linear(b.slice_rows(x, 0, n), w)), std::vector<float>(want.begin(), want.begin() + n * columns)));
+      CHECK(same_bits(b.to_host(b.linear(b.slice_rows(x, 0, n), w)),
+                      std::vector<float>(want.begin(), want.begin() + n * columns)));
 }
 
 TEST_CASE("eigen: pairs packed from [in, out] are those packed from [out, in]") {
@@ -133,10 +141,13 @@ TEST_CASE("eigen: pairs packed from [in, out] are those packed from [out, in]") 
     std::vector<std::uint16_t> m(static_cast<std::size_t>(out * 2 * pairs)), turned(m.size());
     for (Index i = 0; i < out; ++i)
       for (Index k = 0; k < 2 * pairs; ++k)
-        turned[static_cast<std::size_t>(k * out + i)] = m[static_cast<std::size_t>(i * 2 * pairs + k)] = static_cast<std::uint16_t>(0x3c00 + (i * 31 + k * 7) % 512);
-    const Index first = 1 < pairs ? 1 : 0, depth = pairs - first, columns = out > 8 ? out - 3 : out, column = out - columns;
+        turned[static_cast<std::size_t>(k * out + i)] = m[static_cast<std::size_t>(i * 2 * pairs + k)] =
+            static_cast<std::uint16_t>(0x3c00 + (i * 31 + k * 7) % 512);
+    const Index first = 1 < pairs ? 1 : 0, depth = pairs - first, columns = out > 8 ? out - 3 : out,
+                column = out - columns;
     std::vector<float> a(static_cast<std::size_t>(eigen::packed_size(depth, columns)), 1.0f), b(a.size(), 2.0f);
-    eigen::PackOutputs<DType::f32>{reinterpret_cast<const float*>(m.data()), pairs}(first, depth, column, columns, a.data());
+    eigen::PackOutputs<DType::f32>{reinterpret_cast<const float*>(m.data()), pairs}(first, depth, column, columns,
+                                                                                    a.data());
     eigen::PackInputPairs{turned.data(), out}(first, depth, column, columns, b.data());
     CHECK_MESSAGE(same_bits(a, b), out, " x ", pairs);
   }
@@ -165,20 +176,24 @@ TEST_CASE("eigen: bf16 products of a matrix stored the other way round are the s
     const auto x = b.from_host(random_matrix(40, in, 2).floats(), 40, in);
     CHECK_MESSAGE(same_bits(b.to_host(b.linear(x, as_released)), b.to_host(b.linear(x, w))), out, " x ", in);
     EigenBackend full({.threads = 1});
-    const auto exact = full.to_host(full.linear(full.from_host(random_matrix(40, in, 2).floats(), 40, in), full.import_weight(conformance::stored(turned, DType::bf16, {in, out}), Layout::in_out)));
-    CHECK(!same_bits(b.to_host(b.linear(x, as_released)), exact));   // the activations are rounded: it ran in bf16
+    const auto exact = full.to_host(
+        full.linear(full.from_host(random_matrix(40, in, 2).floats(), 40, in),
+                    full.import_weight(conformance::stored(turned, DType::bf16, {in, out}), Layout::in_out)));
+    CHECK(!same_bits(b.to_host(b.linear(x, as_released)), exact));  // the activations are rounded: it ran in bf16
   }
 }
 
 TEST_CASE("eigen: a segment's attention is the bits of that segment alone") {
   EigenBackend b;
-  const auto q = b.from_host(random_matrix(400, 64, 1).floats(), 400, 64), k = b.from_host(random_matrix(400, 64, 2).floats(), 400, 64);
+  const auto q = b.from_host(random_matrix(400, 64, 1).floats(), 400, 64),
+             k = b.from_host(random_matrix(400, 64, 2).floats(), 400, 64);
   AttentionSpec spec = heads_of(2, 2, 0.2f);
   spec.segments = {{0, 37}, {37, 390}, {390, 400}};
   const auto together = b.attention(q, k, k, spec).out;
   for (const Segment& s : spec.segments) {
     const auto part = [&](const EigenBackend::Tensor& t) { return b.slice_rows(t, s.begin, s.end); };
-    CHECK(same_bits(b.to_host(b.attention(part(q), part(k), part(k), heads_of(2, 2, 0.2f)).out), b.to_host(part(together))));
+    CHECK(same_bits(b.to_host(b.attention(part(q), part(k), part(k), heads_of(2, 2, 0.2f)).out),
+                    b.to_host(part(together))));
   }
 }
 
@@ -237,7 +252,7 @@ TEST_CASE("eigen: one backend serves several threads at once") {
 
 TEST_CASE("eigen: attention over 12,000 rows needs memory for rows, not for pairs") {
   EigenBackend b({.keep_bytes = std::size_t{1} << 40});
-  const Index n = 12000;   // one matrix of pairs would be 576 MB
+  const Index n = 12000;  // one matrix of pairs would be 576 MB
   const auto x = b.from_host(random_matrix(n, 16, 1).floats(), n, 16);
   AttentionSpec spec = heads_of(1, 1, 0.25f);
   spec.want_received = true;
@@ -247,7 +262,10 @@ TEST_CASE("eigen: attention over 12,000 rows needs memory for rows, not for pair
 
 TEST_CASE("eigen: exp within 1.2 ulp and 1 + erf within 2 ulp of the double functions") {
   // Lanes are filled with equal values: a value's result does not depend on its place.
-  const auto ulps = [](float got, double want) { return std::abs(static_cast<double>(got) - want) / (std::nextafter(std::abs(static_cast<float>(want)), 1e38f) - std::abs(static_cast<float>(want))); };
+  const auto ulps = [](float got, double want) {
+    return std::abs(static_cast<double>(got) - want) /
+           (std::nextafter(std::abs(static_cast<float>(want)), 1e38f) - std::abs(static_cast<float>(want)));
+  };
   double worst_exp = 0, worst_erf = 0, worst_left = 0;
   for (int i = -200000; i <= 200000; ++i) {
     const float x = static_cast<float>(i) * 4.3e-4f, z = static_cast<float>(i) * 2.1e-5f;
@@ -258,7 +276,7 @@ TEST_CASE("eigen: exp within 1.2 ulp and 1 + erf within 2 ulp of the double func
   }
   CHECK(worst_exp < 1.2);
   CHECK(worst_erf < 2.0);
-  CHECK(worst_left < 80.0);   // the left tail falls to 1e-9; 40 ulp with fused multiply-adds
+  CHECK(worst_left < 80.0);  // the left tail falls to 1e-9; 40 ulp with fused multiply-adds
   MESSAGE("exp " << worst_exp << " ulp, 1 + erf right " << worst_erf << " ulp, left " << worst_left << " ulp");
   const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
   const auto e = [](float x) { return eigen::first(eigen::exp(eigen::set(x))); };

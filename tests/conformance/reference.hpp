@@ -40,7 +40,9 @@ Matrix build(Index rows, Index cols, F f) {
 
 namespace reference {
 
-inline Matrix transposed(const Matrix& a) { return build(a.cols, a.rows, [&](Index i, Index j) { return a.at(j, i); }); }
+inline Matrix transposed(const Matrix& a) {
+  return build(a.cols, a.rows, [&](Index i, Index j) { return a.at(j, i); });
+}
 inline Matrix matmul(const Matrix& a, const Matrix& c) {
   return build(a.rows, c.cols, [&](Index i, Index j) {
     double s = 0;
@@ -53,8 +55,10 @@ inline Matrix layer_norm(const Matrix& x, const Matrix& w, const Matrix& b, doub
   for (Index i = 0; i < x.rows; ++i) {
     double mean = 0, variance = 0;
     for (Index j = 0; j < x.cols; ++j) mean += x.at(i, j) / static_cast<double>(x.cols);
-    for (Index j = 0; j < x.cols; ++j) variance += (x.at(i, j) - mean) * (x.at(i, j) - mean) / static_cast<double>(x.cols);
-    for (Index j = 0; j < x.cols; ++j) out.at(i, j) = (x.at(i, j) - mean) / std::sqrt(variance + eps) * w.at(0, j) + b.at(0, j);
+    for (Index j = 0; j < x.cols; ++j)
+      variance += (x.at(i, j) - mean) * (x.at(i, j) - mean) / static_cast<double>(x.cols);
+    for (Index j = 0; j < x.cols; ++j)
+      out.at(i, j) = (x.at(i, j) - mean) / std::sqrt(variance + eps) * w.at(0, j) + b.at(0, j);
   }
   return out;
 }
@@ -138,7 +142,8 @@ inline Matrix conv2d(const Matrix& x, const Matrix& w, const Matrix& b, const Co
     for (Index c = 0; c < x.cols; ++c)
       for (Index y = 0; y < s.kernel_h; ++y)
         for (Index z = 0; z < s.kernel_w; ++z) {
-          const Index row = i / s.out_width() * s.stride - s.padding + y, col = i % s.out_width() * s.stride - s.padding + z;
+          const Index row = i / s.out_width() * s.stride - s.padding + y,
+                      col = i % s.out_width() * s.stride - s.padding + z;
           if (row >= 0 && row < s.height && col >= 0 && col < s.width)
             sum += x.at(row * s.width + col, c) * w.at(o, (c * s.kernel_h + y) * s.kernel_w + z);
         }

@@ -1,4 +1,5 @@
-// The references that the conformance suite trusts, against PyTorch's float64 (tests/oracle/kernel_references.py writes the numbers).
+// The references that the conformance suite trusts, against PyTorch's float64 (tests/oracle/kernel_references.py writes
+// the numbers).
 #include <doctest/doctest.h>
 
 #include <fstream>
@@ -44,7 +45,8 @@ TEST_CASE("the references equal torch in float64") {
     REQUIRE(got.rows == w.rows);
     REQUIRE(got.cols == w.cols);
     double worst = 0;
-    for (std::size_t i = 0; i < w.values.size(); ++i) worst = std::max(worst, std::abs(got.values[i] - w.values[i]) / std::max(1.0, std::abs(w.values[i])));
+    for (std::size_t i = 0; i < w.values.size(); ++i)
+      worst = std::max(worst, std::abs(got.values[i] - w.values[i]) / std::max(1.0, std::abs(w.values[i])));
     CHECK_MESSAGE(worst < 1e-12, name << ": " << worst);
     ++compared;
   };
@@ -60,7 +62,8 @@ TEST_CASE("the references equal torch in float64") {
   check("rope", reference::rope(x, 2, formula(5, 3, 6), formula(5, 3, 7)));
 
   const Matrix q = formula(7, 12, 8), k = formula(11, 6, 9), v = formula(11, 4, 10);
-  const auto attend = [&](const std::string& name, bool causal, Index offset, std::vector<Segment> segments, Index prefix) {
+  const auto attend = [&](const std::string& name, bool causal, Index offset, std::vector<Segment> segments,
+                          Index prefix) {
     AttentionSpec s;
     s.heads = 4;
     s.kv_heads = 2;

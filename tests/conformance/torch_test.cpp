@@ -1,4 +1,5 @@
-// What torch alone adds to the kernel contract: gradients, device names, the library's errors, and the shapes of its own paths.
+// What torch alone adds to the kernel contract: gradients, device names, the library's errors, and the shapes of its
+// own paths.
 #include "arrcoc/torch.hpp"
 
 #include <ATen/ATen.h>
@@ -32,11 +33,14 @@ using Function = std::function<at::Tensor(TorchBackend&, const Tensors&)>;
 /// Deterministic values in (-1, 1) without a period that a shape could hide.
 at::Tensor values(Index rows, Index cols, Index seed) {
   at::Tensor t = at::empty({rows, cols}, at::kDouble);
-  for (Index i = 0; i < t.numel(); ++i) t.data_ptr<double>()[i] = std::sin(1.7 * static_cast<double>(i) + 0.31 * static_cast<double>(i * i % 89) + static_cast<double>(seed));
+  for (Index i = 0; i < t.numel(); ++i)
+    t.data_ptr<double>()[i] =
+        std::sin(1.7 * static_cast<double>(i) + 0.31 * static_cast<double>(i * i % 89) + static_cast<double>(seed));
   return t;
 }
 
-/// d sum(f * weights) / d inputs from autograd in double against central differences, and in float against the double ones.
+/// d sum(f * weights) / d inputs from autograd in double against central differences, and in float against the double
+/// ones.
 void check_gradients(const Function& f, Tensors inputs) {
   TorchBackend b({.keep_graph = true}), plain;
   for (at::Tensor& t : inputs) t.requires_grad_();
@@ -101,14 +105,16 @@ Naive naive_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor
   };
   const bool grouped = s.shared_prefix > 0 || !s.segments.empty();
   const auto qa = q.accessor<double, 2>(), ka = k.accessor<double, 2>(), va = v.accessor<double, 2>();
-  Naive n{std::vector<double>(static_cast<std::size_t>(rows * s.heads * dv)), std::vector<double>(static_cast<std::size_t>(keys))};
+  Naive n{std::vector<double>(static_cast<std::size_t>(rows * s.heads * dv)),
+          std::vector<double>(static_cast<std::size_t>(keys))};
   for (Index i = 0; i < rows; ++i)
     for (Index h = 0; h < s.heads; ++h) {
       const Index kv = h / (s.heads / s.kv_heads), at_key = i + s.causal_offset;
       std::vector<double> p(static_cast<std::size_t>(keys));
       double total = 0;
       for (Index j = 0; j < keys; ++j) {
-        const bool visible = (!s.causal || j <= at_key) && (!grouped || j < s.shared_prefix || group_of(j) == group_of(at_key));
+        const bool visible =
+            (!s.causal || j <= at_key) && (!grouped || j < s.shared_prefix || group_of(j) == group_of(at_key));
         double dot = 0;
         for (Index e = 0; e < d; ++e) dot += qa[i][h * d + e] * ka[j][kv * d + e];
         p[static_cast<std::size_t>(j)] = visible ? std::exp(static_cast<double>(s.scale) * dot) : 0;
@@ -117,7 +123,8 @@ Naive naive_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor
       for (Index j = 0; j < keys; ++j) {
         const double w = p[static_cast<std::size_t>(j)] / total;
         n.received[static_cast<std::size_t>(j)] += w;
-        for (Index e = 0; e < dv; ++e) n.out[static_cast<std::size_t>((i * s.heads + h) * dv + e)] += w * va[j][kv * dv + e];
+        for (Index e = 0; e < dv; ++e)
+          n.out[static_cast<std::size_t>((i * s.heads + h) * dv + e)] += w * va[j][kv * dv + e];
       }
     }
   return n;
@@ -127,9 +134,7 @@ template <class F>
 Error error_of(F&& f) {
   try {
     f();
-  } catch (const Error& e) {
-    return e;
-  }
+  } catch (const Error& e) { return e; }
   FAIL("expected an error");
   throw 0;
 }
@@ -137,39 +142,73 @@ Error error_of(F&& f) {
 }  // namespace
 
 TEST_CASE("torch: gradients of the pointwise kernels") {
-  check_gradients([](TorchBackend& b, const Tensors& t) { return b.rms_norm(t[0], vector_of(t[1]), 1e-6f); }, {values(5, 7, 1), values(1, 7, 2)});
-  check_gradients([](TorchBackend& b, const Tensors& t) { return b.layer_norm(t[0], vector_of(t[1]), vector_of(t[2]), 1e-6f); }, {values(5, 7, 1), values(1, 7, 2), values(1, 7, 3)});
+  check_gradients([](TorchBackend& b, const Tensors& t) { return b.rms_norm(t[0], vector_of(t[1]), 1e-6f); },
+                  {values(5, 7, 1), values(1, 7, 2)});
+  check_gradients(
+      [](TorchBackend& b, const Tensors& t) { return b.layer_norm(t[0], vector_of(t[1]), vector_of(t[2]), 1e-6f); },
+      {values(5, 7, 1), values(1, 7, 2), values(1, 7, 3)});
   check_gradients([](TorchBackend& b, const Tensors& t) { return b.gelu(t[0], Gelu::tanh); }, {values(4, 5, 1)});
   check_gradients([](TorchBackend& b, const Tensors& t) { return b.gelu(t[0], Gelu::erf); }, {values(4, 5, 1)});
-  check_gradients([](TorchBackend& b, const Tensors& t) { return b.silu_mul(t[0], t[1]); }, {values(4, 5, 1), values(4, 5, 2)});
+  check_gradients([](TorchBackend& b, const Tensors& t) { return b.silu_mul(t[0], t[1]); },
+                  {values(4, 5, 1), values(4, 5, 2)});
   check_gradients([](TorchBackend& b, const Tensors& t) { return b.softmax(t[0]); }, {values(4, 5, 1)});
   check_gradients([](TorchBackend& b, const Tensors& t) { return b.l2_normalize(t[0]); }, {values(4, 5, 1)});
-  check_gradients([](TorchBackend& b, const Tensors& t) { return b.mul(b.add(t[0], t[1]), b.scale(t[0], 0.7f)); }, {values(4, 5, 1), values(1, 5, 2)});
-  check_gradients([](TorchBackend& b, const Tensors& t) { return b.matmul(b.sum_cols(t[0]), b.mean_rows(t[0]), false); }, {values(4, 5, 1)});
-  check_gradients([](TorchBackend& b, const Tensors& t) { return b.add(b.max_cols(t[0]), b.sum_rows(b.max_cols(t[0]))); }, {values(4, 5, 1)});
+  check_gradients([](TorchBackend& b, const Tensors& t) { return b.mul(b.add(t[0], t[1]), b.scale(t[0], 0.7f)); },
+                  {values(4, 5, 1), values(1, 5, 2)});
+  check_gradients(
+      [](TorchBackend& b, const Tensors& t) { return b.matmul(b.sum_cols(t[0]), b.mean_rows(t[0]), false); },
+      {values(4, 5, 1)});
+  check_gradients(
+      [](TorchBackend& b, const Tensors& t) { return b.add(b.max_cols(t[0]), b.sum_rows(b.max_cols(t[0]))); },
+      {values(4, 5, 1)});
 }
 
 TEST_CASE("torch: gradients of linear, matmul, embedding and pictures") {
   const Function linear = [](TorchBackend& b, const Tensors& t) { return b.linear(t[0], {t[1]}, vector_of(t[2])); };
   check_gradients(linear, {values(5, 7, 1), values(3, 7, 2), values(1, 3, 3)});
-  check_gradients([](TorchBackend& b, const Tensors& t) { return b.linear(t[0], {t[1]}); }, {values(5, 7, 1), values(3, 7, 2)});
-  check_gradients([](TorchBackend& b, const Tensors& t) { return b.matmul(t[0], t[1], true); }, {values(5, 7, 1), values(3, 7, 2)});
-  check_gradients([](TorchBackend& b, const Tensors& t) { return b.embedding({t[0]}, std::vector<TokenId>{2, 0, 2, 3}); }, {values(4, 5, 1)});
-  check_gradients([](TorchBackend& b, const Tensors& t) { return b.embedding_bag({t[0]}, std::vector<Index>{2, 0, 2, 3}, std::vector<float>{0.5f, 0.25f, 1.f, 2.f}, 2); }, {values(4, 5, 1)});
+  check_gradients([](TorchBackend& b, const Tensors& t) { return b.linear(t[0], {t[1]}); },
+                  {values(5, 7, 1), values(3, 7, 2)});
+  check_gradients([](TorchBackend& b, const Tensors& t) { return b.matmul(t[0], t[1], true); },
+                  {values(5, 7, 1), values(3, 7, 2)});
+  check_gradients(
+      [](TorchBackend& b, const Tensors& t) {
+        return b.embedding({t[0]}, std::vector<TokenId>{2, 0, 2, 3});
+      },
+      {values(4, 5, 1)});
+  check_gradients(
+      [](TorchBackend& b, const Tensors& t) {
+        return b.embedding_bag({t[0]}, std::vector<Index>{2, 0, 2, 3}, std::vector<float>{0.5f, 0.25f, 1.f, 2.f}, 2);
+      },
+      {values(4, 5, 1)});
   const Conv2dSpec conv{.height = 5, .width = 4, .kernel_h = 3, .kernel_w = 2, .stride = 2, .padding = 1};
-  check_gradients([conv](TorchBackend& b, const Tensors& t) { return b.conv2d(t[0], {t[1]}, vector_of(t[2]), conv); }, {values(20, 3, 1), values(2, 18, 2), values(1, 2, 3)});
-  check_gradients([](TorchBackend& b, const Tensors& t) { return b.avg_pool(t[0], {.height = 5, .width = 4, .kernel_h = 2, .kernel_w = 2, .stride = 2}); }, {values(20, 3, 1)});
+  check_gradients([conv](TorchBackend& b, const Tensors& t) { return b.conv2d(t[0], {t[1]}, vector_of(t[2]), conv); },
+                  {values(20, 3, 1), values(2, 18, 2), values(1, 2, 3)});
+  check_gradients(
+      [](TorchBackend& b, const Tensors& t) {
+        return b.avg_pool(t[0], {.height = 5, .width = 4, .kernel_h = 2, .kernel_w = 2, .stride = 2});
+      },
+      {values(20, 3, 1)});
 }
 
 TEST_CASE("torch: gradients of row moves and rotation") {
   const std::vector<Index> idx{3, 0, 4};
   check_gradients([idx](TorchBackend& b, const Tensors& t) { return b.gather_rows(t[0], idx); }, {values(5, 4, 1)});
-  check_gradients([](TorchBackend& b, const Tensors& t) { return b.bag_rows(t[0], std::vector<Index>{2, 0, 2, 3}, std::vector<float>{0.5f, 0.25f, 1.f, 2.f}, 2); }, {values(5, 4, 1)});
-  check_gradients([idx](TorchBackend& b, const Tensors& t) { return b.scatter_rows(t[0], idx, t[1]); }, {values(5, 4, 1), values(3, 4, 2)});
-  check_gradients([idx](TorchBackend& b, const Tensors& t) { return b.scatter_add_rows(t[0], idx, t[1]); }, {values(5, 4, 1), values(3, 4, 2)});
-  const Function slices = [](TorchBackend& b, const Tensors& t) { return b.concat_rows({b.slice_rows(t[0], 1, 3), b.reshape(b.slice_cols(t[1], 1, 3), 2, 4)}); };
+  check_gradients(
+      [](TorchBackend& b, const Tensors& t) {
+        return b.bag_rows(t[0], std::vector<Index>{2, 0, 2, 3}, std::vector<float>{0.5f, 0.25f, 1.f, 2.f}, 2);
+      },
+      {values(5, 4, 1)});
+  check_gradients([idx](TorchBackend& b, const Tensors& t) { return b.scatter_rows(t[0], idx, t[1]); },
+                  {values(5, 4, 1), values(3, 4, 2)});
+  check_gradients([idx](TorchBackend& b, const Tensors& t) { return b.scatter_add_rows(t[0], idx, t[1]); },
+                  {values(5, 4, 1), values(3, 4, 2)});
+  const Function slices = [](TorchBackend& b, const Tensors& t) {
+    return b.concat_rows({b.slice_rows(t[0], 1, 3), b.reshape(b.slice_cols(t[1], 1, 3), 2, 4)});
+  };
   check_gradients(slices, {values(5, 4, 1), values(4, 5, 2)});
-  const Function rope = [](TorchBackend& b, const Tensors& t) { return b.rope(b.slice_cols(t[0], 2, 14), 2, t[1], t[2]); };
+  const Function rope = [](TorchBackend& b, const Tensors& t) {
+    return b.rope(b.slice_cols(t[0], 2, 14), 2, t[1], t[2]);
+  };
   check_gradients(rope, {values(5, 16, 1), values(5, 3, 2), values(5, 3, 3)});
 }
 
@@ -183,8 +222,14 @@ TEST_CASE("torch: gradients of attention") {
   packed.segments = {{2, 4}, {4, 7}};
   check_gradients(attend(packed), {values(7, 8, 1), values(7, 4, 2), values(7, 3, 3)});
   packed.want_received = true;
-  const Function received = [packed](TorchBackend& b, const Tensors& t) { return b.attention(t[0], t[1], t[2], packed).received; };
-  check_gradients([received](TorchBackend& b, const Tensors& t) { return b.mul(received(b, t), b.slice_rows(b.reshape(t[2], 3, 7), 0, 1)); }, {values(7, 8, 1), values(7, 4, 2), values(7, 3, 3)});
+  const Function received = [packed](TorchBackend& b, const Tensors& t) {
+    return b.attention(t[0], t[1], t[2], packed).received;
+  };
+  check_gradients(
+      [received](TorchBackend& b, const Tensors& t) {
+        return b.mul(received(b, t), b.slice_rows(b.reshape(t[2], 3, 7), 0, 1));
+      },
+      {values(7, 8, 1), values(7, 4, 2), values(7, 3, 3)});
 }
 
 TEST_CASE("torch: gradients through a cache") {
@@ -212,7 +257,8 @@ TEST_CASE("torch: no graph without keep_graph, and none where the caller forbids
 
 TEST_CASE("torch: a trainer's weights are its own copy") {
   const HostTensor host = host_tensor(std::vector<float>{1, 2, 3, 4, 5, 6}, {2, 3});
-  const auto shared = TorchBackend().import_weight(host, Layout::out_in), own = TorchBackend({.keep_graph = true}).import_weight(host, Layout::out_in);
+  const auto shared = TorchBackend().import_weight(host, Layout::out_in),
+             own = TorchBackend({.keep_graph = true}).import_weight(host, Layout::out_in);
   CHECK(shared.value.const_data_ptr() == static_cast<const void*>(host.data));
   CHECK(own.value.const_data_ptr() != static_cast<const void*>(host.data));
 }
@@ -228,25 +274,30 @@ TEST_CASE("torch: every path of attention against one value at a time") {
             const Index keys = rows + offset;
             if (grouped) {
               s.shared_prefix = std::min<Index>(2, keys);
-              s.segments = {{s.shared_prefix, s.shared_prefix + (keys - s.shared_prefix) / 3}, {s.shared_prefix + (keys - s.shared_prefix) / 3, keys}};
+              s.segments = {{s.shared_prefix, s.shared_prefix + (keys - s.shared_prefix) / 3},
+                            {s.shared_prefix + (keys - s.shared_prefix) / 3, keys}};
             }
             const at::Tensor q = values(rows, 4 * 6, 1), k = values(keys, kv * 6, 2), v = values(keys, kv * 5, 3);
             const Naive expected = naive_attention(q, k, v, s);
             for (const bool received : {false, true}) {
               s.want_received = received;
               const auto got = b.attention(q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat), s);
-              INFO("rows ", rows, " kv ", kv, " causal ", causal, " offset ", offset, " grouped ", grouped, " received ", received);
+              INFO("rows ", rows, " kv ", kv, " causal ", causal, " offset ", offset, " grouped ", grouped,
+                   " received ", received);
               const std::vector<float> out = b.to_host(got.out);
               REQUIRE(out.size() == expected.out.size());
               double worst = 0;
-              for (std::size_t i = 0; i < out.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(out[i]) - expected.out[i]));
+              for (std::size_t i = 0; i < out.size(); ++i)
+                worst = std::max(worst, std::abs(static_cast<double>(out[i]) - expected.out[i]));
               CHECK(worst < 3e-6);
               REQUIRE(got.received.defined() == received);
               if (!received) continue;
               const std::vector<float> mass = b.to_host(got.received);
               REQUIRE(mass.size() == expected.received.size());
               worst = 0;
-              for (std::size_t i = 0; i < mass.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(mass[i]) - expected.received[i]) / std::max(1.0, expected.received[i]));
+              for (std::size_t i = 0; i < mass.size(); ++i)
+                worst = std::max(worst, std::abs(static_cast<double>(mass[i]) - expected.received[i]) /
+                                            std::max(1.0, expected.received[i]));
               CHECK(worst < 3e-6);
             }
           }
@@ -255,7 +306,8 @@ TEST_CASE("torch: every path of attention against one value at a time") {
 TEST_CASE("torch: keys beyond the causal reach are never seen") {
   TorchBackend b;
   const AttentionSpec s = heads(2, 1, 0.3f, true, 2);
-  const at::Tensor q = values(3, 8, 1).to(at::kFloat), k = values(9, 4, 2).to(at::kFloat), v = values(9, 4, 3).to(at::kFloat);
+  const at::Tensor q = values(3, 8, 1).to(at::kFloat), k = values(9, 4, 2).to(at::kFloat),
+                   v = values(9, 4, 3).to(at::kFloat);
   const auto all = b.attention(q, k, v, s).out, cut = b.attention(q, k.slice(0, 0, 5), v.slice(0, 0, 5), s).out;
   CHECK((all - cut).abs().max().item<float>() < 1e-6f);
   const AttentionSpec one = heads(2, 1, 0.3f, true, 0);  // one query row, of nine keys it sees the first
@@ -283,5 +335,6 @@ TEST_CASE("torch: the library's exceptions become one sentence") {
   CHECK(std::string(mixed.what()).find('\n') == std::string::npos);
   CHECK(std::string(mixed.what()).starts_with("[torch.matmul]"));
   CHECK(error_of([&] { b.make_cache(Index{1} << 44, 8); }).code() == Code::out_of_memory);
-  CHECK(error_of([&] { b.parallel_for(100, 1, [](Index, Index) { fail(Code::bad_number, "body", "no"); }); }).code() == Code::bad_number);
+  CHECK(error_of([&] { b.parallel_for(100, 1, [](Index, Index) { fail(Code::bad_number, "body", "no"); }); }).code() ==
+        Code::bad_number);
 }

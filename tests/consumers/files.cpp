@@ -7,7 +7,5 @@
 int main() {
   try {
     (void)arrcoc::io::read_image("absent.png");
-  } catch (const arrcoc::Error& e) {
-    std::printf("E%d\n", static_cast<int>(e.code()));
-  }
+  } catch (const arrcoc::Error& e) { std::printf("E%d\n", static_cast<int>(e.code())); }
 }

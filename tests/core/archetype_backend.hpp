@@ -1,6 +1,6 @@
 #pragma once
-// ArchetypeBackend: exactly what KernelBackend asks for, with empty bodies. Generic code that compiles against it uses the contract
-// and nothing else; its types can do no more than the contract says (a Cache only moves).
+// ArchetypeBackend: exactly what KernelBackend asks for, with empty bodies. Generic code that compiles against it uses
+// the contract and nothing else; its types can do no more than the contract says (a Cache only moves).
 #include <functional>
 #include <span>
 #include <string_view>

@@ -1,4 +1,5 @@
-// The generic code asks nothing of a backend beyond the contract: it compiles against the archetype, whose bodies are empty.
+// The generic code asks nothing of a backend beyond the contract: it compiles against the archetype, whose bodies are
+// empty.
 #include <doctest/doctest.h>
 
 #include "arrcoc/injectors/gather.hpp"

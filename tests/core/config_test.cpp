@@ -19,7 +19,9 @@ struct Five {
 struct Nothing {};
 struct Ranged {
   double ratio = 0.25;
-  std::string validate() const { return ratio > 0 && ratio <= 1 ? "" : "ratio: expected a number in (0, 1], got " + std::to_string(ratio); }
+  std::string validate() const {
+    return ratio > 0 && ratio <= 1 ? "" : "ratio: expected a number in (0, 1], got " + std::to_string(ratio);
+  }
 };
 struct Throwing {
   int steps = 1;
@@ -82,18 +84,28 @@ TEST_CASE("what flatten writes, apply reads to the same bits") {
 TEST_CASE("all problems come at once") {
   Five five;
   std::vector<ConfigProblem> problems;
-  apply(five, "a", {{"a.flag", "yes"}, {"a.budget", "12x"}, {"a.exponent", "nan"}, {"a.scale", "1e999"}, {"a.small_1", "3000000000"},
-                    {"a.bugdet", "1"}, {"b.other", "1"}, {"a.rule", "kept"}}, problems);
+  apply(five, "a",
+        {{"a.flag", "yes"},
+         {"a.budget", "12x"},
+         {"a.exponent", "nan"},
+         {"a.scale", "1e999"},
+         {"a.small_1", "3000000000"},
+         {"a.bugdet", "1"},
+         {"b.other", "1"},
+         {"a.rule", "kept"}},
+        problems);
   CHECK(problems.size() == 6);
   const std::string text = message_of(problems, Code::bad_config);
-  for (const char* part : {"[config] 6 problems: ", "a.flag: expected true or false, got 'yes'", "a.budget: expected an integer, got '12x'",
-                           "a.exponent: expected a finite number, got 'nan'", "a.scale: expected a finite number, got '1e999'",
-                           "a.small_1: expected an integer from -2147483648 to 2147483647, got '3000000000'",
-                           "a.bugdet: no such setting, nearest: a.budget", "(E101)"}) {
+  for (const char* part :
+       {"[config] 6 problems: ", "a.flag: expected true or false, got 'yes'",
+        "a.budget: expected an integer, got '12x'", "a.exponent: expected a finite number, got 'nan'",
+        "a.scale: expected a finite number, got '1e999'",
+        "a.small_1: expected an integer from -2147483648 to 2147483647, got '3000000000'",
+        "a.bugdet: no such setting, nearest: a.budget", "(E101)"}) {
     CAPTURE(part);
     CHECK(text.find(part) != std::string::npos);
   }
-  CHECK(five.budget == 128);    // not half-read
+  CHECK(five.budget == 128);  // not half-read
   CHECK(five.rule == "kept");
 }
 
@@ -127,7 +139,8 @@ TEST_CASE("a longer stage name is not this prefix") {
   std::vector<ConfigProblem> problems;
   apply(five, "allocator", {{"allocator2.budget", "1"}, {"allocatorbudget", "1"}}, problems);
   CHECK(problems.empty());
-  check_prefixes({{"allocator2.budget", "1"}, {"allocator.budget", "1"}, {"scorer.x", "1"}}, {"allocator", "scorers"}, problems);
+  check_prefixes({{"allocator2.budget", "1"}, {"allocator.budget", "1"}, {"scorer.x", "1"}}, {"allocator", "scorers"},
+                 problems);
   REQUIRE(problems.size() == 2);
   CHECK(problems[0].sentence == "no such setting, nearest: allocator");
   CHECK(problems[1].sentence == "no such setting, nearest: scorers");
@@ -139,7 +152,8 @@ TEST_CASE("validate runs after the values are set, and not on half-read ones") {
   apply(ranged, "r", {{"r.ratio", "0.5"}}, problems);
   CHECK(problems.empty());
   apply(ranged, "r", {{"r.ratio", "0"}}, problems);
-  CHECK(message_of(problems, Code::bad_config) == "[config] r: ratio: expected a number in (0, 1], got 0.000000 (E101)");
+  CHECK(message_of(problems, Code::bad_config) ==
+        "[config] r: ratio: expected a number in (0, 1], got 0.000000 (E101)");
   problems.clear();
   apply(ranged, "r", {{"r.ratio", "x"}}, problems);
   CHECK(problems.size() == 1);

@@ -9,10 +9,14 @@
 using namespace arrcoc;
 
 TEST_CASE("f32 to bf16 rounds as torch does") {
-  struct { std::uint32_t f; std::uint16_t h; } const table[] = {
-      {0x3f800000u, 0x3f80}, {0x80000000u, 0x8000}, {0x00000001u, 0x0000}, {0x000116c2u, 0x0001}, {0x7f7fc99eu, 0x7f80}, {0x7f7fffffu, 0x7f80},
-      {0x477fe000u, 0x4780}, {0x3f808000u, 0x3f80}, {0x3f818000u, 0x3f82}, {0x3f808001u, 0x3f81}, {0x3f807fffu, 0x3f80}, {0x00008000u, 0x0000},
-      {0x00008001u, 0x0001}, {0x7f800000u, 0x7f80}, {0xff800000u, 0xff80}, {0x3dcccccdu, 0x3dcd}, {0xc02df84du, 0xc02e}};
+  struct {
+    std::uint32_t f;
+    std::uint16_t h;
+  } const table[] = {{0x3f800000u, 0x3f80}, {0x80000000u, 0x8000}, {0x00000001u, 0x0000}, {0x000116c2u, 0x0001},
+                     {0x7f7fc99eu, 0x7f80}, {0x7f7fffffu, 0x7f80}, {0x477fe000u, 0x4780}, {0x3f808000u, 0x3f80},
+                     {0x3f818000u, 0x3f82}, {0x3f808001u, 0x3f81}, {0x3f807fffu, 0x3f80}, {0x00008000u, 0x0000},
+                     {0x00008001u, 0x0001}, {0x7f800000u, 0x7f80}, {0xff800000u, 0xff80}, {0x3dcccccdu, 0x3dcd},
+                     {0xc02df84du, 0xc02e}};
   for (const auto& [f, h] : table) CHECK(f32_to_bf16(std::bit_cast<float>(f)) == h);
 }
 
@@ -32,13 +36,17 @@ TEST_CASE("every bf16 code survives the way through f32") {
 }
 
 TEST_CASE("f16 to f32 as NumPy does: chosen codes, and FNV-1a over all that are not NaN") {
-  struct { std::uint16_t h; std::uint32_t f; } const table[] = {
-      {0x0000, 0x00000000u}, {0x0001, 0x33800000u}, {0x03ff, 0x387fc000u}, {0x0400, 0x38800000u}, {0x3c00, 0x3f800000u}, {0x7bff, 0x477fe000u},
-      {0x7c00, 0x7f800000u}, {0xfc00, 0xff800000u}, {0x8000, 0x80000000u}, {0x8001, 0xb3800000u}, {0x3555, 0x3eaaa000u}, {0xc500, 0xc0a00000u}};
+  struct {
+    std::uint16_t h;
+    std::uint32_t f;
+  } const table[] = {{0x0000, 0x00000000u}, {0x0001, 0x33800000u}, {0x03ff, 0x387fc000u}, {0x0400, 0x38800000u},
+                     {0x3c00, 0x3f800000u}, {0x7bff, 0x477fe000u}, {0x7c00, 0x7f800000u}, {0xfc00, 0xff800000u},
+                     {0x8000, 0x80000000u}, {0x8001, 0xb3800000u}, {0x3555, 0x3eaaa000u}, {0xc500, 0xc0a00000u}};
   for (const auto& [h, f] : table) CHECK(std::bit_cast<std::uint32_t>(f16_to_f32(h)) == f);
   std::uint64_t sum = 0xcbf29ce484222325ull;
   for (std::uint32_t h = 0; h < 65536; ++h)
-    if ((h & 0x7fffu) <= 0x7c00u) sum = (sum ^ std::bit_cast<std::uint32_t>(f16_to_f32(static_cast<std::uint16_t>(h)))) * 0x100000001b3ull;
+    if ((h & 0x7fffu) <= 0x7c00u)
+      sum = (sum ^ std::bit_cast<std::uint32_t>(f16_to_f32(static_cast<std::uint16_t>(h)))) * 0x100000001b3ull;
   CHECK(sum == 0xa4d3893bfed78fedull);
 }
 
@@ -53,8 +61,10 @@ TEST_CASE("a host tensor owns its values and checks its shape") {
   CHECK(t.dim(5) == 1);
   CHECK(t.floats()[5] == 6.0f);
   CHECK(shape_text(t.shape) == "[2, 3]");
-  CHECK_THROWS_WITH_AS(host_tensor(std::vector<float>{1, 2}, {3}), "[host_tensor] shape [3] does not hold 2 values (E201)", Error);
-  CHECK_THROWS_WITH_AS(host_tensor(std::vector<std::uint16_t>{1}, {1}).floats(), "[host_tensor] expected aligned F32 values, got BF16 (E201)", Error);
+  CHECK_THROWS_WITH_AS(host_tensor(std::vector<float>{1, 2}, {3}),
+                       "[host_tensor] shape [3] does not hold 2 values (E201)", Error);
+  CHECK_THROWS_WITH_AS(host_tensor(std::vector<std::uint16_t>{1}, {1}).floats(),
+                       "[host_tensor] expected aligned F32 values, got BF16 (E201)", Error);
   CHECK_THROWS_AS(float_at(host_tensor(std::vector<std::int32_t>{1}, {1}), 0), Error);
   CHECK(HostTensor{}.empty());
 }
@@ -73,7 +83,13 @@ TEST_CASE("check_finite finds one bad value anywhere") {
       CHECK_NOTHROW(check_finite("w", host_tensor(v, {3000})));
       v[place] = bad;
       CHECK_THROWS_WITH_AS(check_finite("w", host_tensor(v, {3000})),
-                           ("[weights] w: expected finite values, got " + std::string(bad != bad ? "NaN" : bad > 0 ? "inf" : "-inf") + " at place " + std::to_string(place) + " of 3000 (E404)").c_str(), Error);
+                           ("[weights] w: expected finite values, got " +
+                            std::string(bad != bad ? "NaN"
+                                        : bad > 0  ? "inf"
+                                                   : "-inf") +
+                            " at place " + std::to_string(place) + " of 3000 (E404)")
+                               .c_str(),
+                           Error);
       std::vector<std::uint16_t> h(3000, 0x7f7f);
       CHECK_NOTHROW(check_finite("w", host_tensor(h, {3000})));
       h[place] = f32_to_bf16(bad);

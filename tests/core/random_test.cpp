@@ -9,14 +9,16 @@ using namespace arrcoc;
 
 TEST_CASE("SplitMix64 from 0 gives the published sequence") {
   std::uint64_t state = 0;
-  for (const std::uint64_t expected : {0xe220a8397b1dcdafull, 0x6e789e6aa1b965f4ull, 0x06c45d188009454full, 0xf88bb8a8724c81ecull})
+  for (const std::uint64_t expected :
+       {0xe220a8397b1dcdafull, 0x6e789e6aa1b965f4ull, 0x06c45d188009454full, 0xf88bb8a8724c81ecull})
     CHECK(split_mix64(state) == expected);
 }
 
 TEST_CASE("xoshiro256** seeded through SplitMix64(0) gives the sequence of the reference implementation") {
   Rng rng(0);
-  for (const std::uint64_t expected : {11091344671253066420ull, 13793997310169335082ull, 1900383378846508768ull, 7684712102626143532ull,
-                                       13521403990117723737ull, 18442103541295991498ull, 7788427924976520344ull, 9881088229871127103ull})
+  for (const std::uint64_t expected :
+       {11091344671253066420ull, 13793997310169335082ull, 1900383378846508768ull, 7684712102626143532ull,
+        13521403990117723737ull, 18442103541295991498ull, 7788427924976520344ull, 9881088229871127103ull})
     CHECK(rng.next() == expected);
 }
 

@@ -2,8 +2,8 @@
 // One eigen engine over the seeded demo model on disk, shared by the tests of a program.
 #include <memory>
 
-#include "arrcoc/io/model_folder.hpp"
 #include "arrcoc/engine/engine.hpp"
+#include "arrcoc/io/model_folder.hpp"
 #include "io/temporary_folder.hpp"
 
 namespace arrcoc::tests {

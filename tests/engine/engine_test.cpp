@@ -4,10 +4,10 @@
 #include <fstream>
 #include <map>
 
-#include "arrcoc/io/config_json.hpp"
 #include "arrcoc/engine/result_json.hpp"
-#include "pipeline/material.hpp"
+#include "arrcoc/io/config_json.hpp"
 #include "engine/demo_engine.hpp"
+#include "pipeline/material.hpp"
 #include "registry/errors.hpp"
 
 using namespace arrcoc;
@@ -36,7 +36,8 @@ std::map<std::string, HostTensor> dumped(AnswerRequest r, AnswerResult* result =
 }
 
 double time_of(const AnswerResult& r, std::string_view stage) {
-  for (const StageTime& t : r.times) if (t.stage == stage) return t.milliseconds;
+  for (const StageTime& t : r.times)
+    if (t.stage == stage) return t.milliseconds;
   return -1;
 }
 
@@ -54,7 +55,9 @@ TEST_CASE("stock and full give the same bits; the gather ran") {
   CHECK(full.pipeline == "none/none/flat/full/gather@0.25");
   CHECK(stock.pipeline == "stock");
   CHECK(time_of(full, "decode_image") == 1.5);
-  for (const char* stage : {"resize", "tokenize", "vision", "score", "balance", "allocate", "inject", "prefill", "decode"}) CHECK(time_of(full, stage) >= 0);
+  for (const char* stage :
+       {"resize", "tokenize", "vision", "score", "balance", "allocate", "inject", "prefill", "decode"})
+    CHECK(time_of(full, stage) >= 0);
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -80,7 +83,8 @@ TEST_CASE("memory does not grow over a hundred questions in a row") {
 
 TEST_CASE("the dump has the shapes it promises") {
   const auto d = dumped(request("default", 16));
-  const Index length = d.at("input_ids").dim(0), vocabulary = demo_engine().model().config.text.vocab_size, width = demo_engine().model().config.text.hidden_size;
+  const Index length = d.at("input_ids").dim(0), vocabulary = demo_engine().model().config.text.vocab_size,
+              width = demo_engine().model().config.text.hidden_size;
   CHECK(d.at("position_ids").shape == std::vector<Index>{3, length});
   CHECK(d.at("pixel_values").shape == std::vector<Index>{320, 1536});
   CHECK(d.at("vision").shape == std::vector<Index>{80, width});
@@ -147,7 +151,10 @@ TEST_CASE("the seed moves the random pipeline alone") {
 TEST_CASE("the text comes as it is made, and stops when the caller says so") {
   AnswerRequest r = request("full");
   std::string streamed;
-  r.on_text = [&](std::string_view piece) { streamed += piece; return true; };
+  r.on_text = [&](std::string_view piece) {
+    streamed += piece;
+    return true;
+  };
   const AnswerResult all = demo_engine().answer(r);
   CHECK(streamed == all.text);
   CHECK_FALSE(all.cancelled);

@@ -1,8 +1,8 @@
 // Many questions about one picture: each answer is the one that `answer` gives for it alone.
 #include <doctest/doctest.h>
 
-#include "pipeline/material.hpp"
 #include "engine/demo_engine.hpp"
+#include "pipeline/material.hpp"
 #include "registry/errors.hpp"
 
 using namespace arrcoc;
@@ -30,7 +30,8 @@ Ask ask(std::string prompt, std::string_view pipeline, Index budget = 0, std::ui
 }
 
 double time_of(const std::vector<StageTime>& times, std::string_view stage) {
-  for (const StageTime& t : times) if (t.stage == stage) return t.milliseconds;
+  for (const StageTime& t : times)
+    if (t.stage == stage) return t.milliseconds;
   return -1;
 }
 

@@ -1,8 +1,8 @@
 #include <doctest/doctest.h>
 
 #include "arrcoc/eigen.hpp"
-#include "arrcoc/registry/builtin.hpp"
 #include "arrcoc/engine/plugin.hpp"
+#include "arrcoc/registry/builtin.hpp"
 #include "pipeline/material.hpp"
 #include "registry/errors.hpp"
 
@@ -15,7 +15,8 @@ using B = EigenBackend;
 
 /// The modules lie beside the test program, in engine/modules.
 std::filesystem::path module(const std::string& name) {
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "registry" / "modules" / ("plugin_" + name + ".so");
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "registry" / "modules" /
+         ("plugin_" + name + ".so");
 }
 
 Registry<B> with(const std::string& name) {
@@ -38,14 +39,16 @@ Outcome run(const Registry<B>& r, const std::string& name, Settings settings = {
 TEST_CASE("a module's scorer runs in a pipeline, with its settings") {
   const Registry<B> r = with("contrast");
   const auto plain = run(r, "texture13/plugin_contrast/fixed/top_k/gather").pictures[0].maps;
-  const auto doubled = run(r, "texture13/plugin_contrast/fixed/top_k/gather", {{"scorers.plugin_contrast.gain", "2"}}).pictures[0].maps;
+  const auto doubled =
+      run(r, "texture13/plugin_contrast/fixed/top_k/gather", {{"scorers.plugin_contrast.gain", "2"}}).pictures[0].maps;
   REQUIRE(plain.size() == 6);
   for (std::size_t i = 0; i < 6; ++i) {
     CHECK(plain[i] > 0);
     CHECK(doubled[i] == 2 * plain[i]);
   }
   const auto made = r.make(parse_pipeline_name("texture13/information+plugin_contrast/fixed/top_k/gather"));
-  CHECK(std::find(made.settings.begin(), made.settings.end(), ConfigField{"scorers.plugin_contrast.gain", "float", "1"}) != made.settings.end());
+  CHECK(std::find(made.settings.begin(), made.settings.end(),
+                  ConfigField{"scorers.plugin_contrast.gain", "float", "1"}) != made.settings.end());
   CHECK(made.pipeline.needs().evidence == Need::textures);
 }
 
@@ -67,14 +70,17 @@ TEST_CASE("what a module gets wrong is an error, with its own words") {
   expect_error(Code::bad_stage_output, "without a word", [&] { run(r, name, {{"allocator.fail", "2"}}); });
   expect_error(Code::bad_stage_output, "ascending", [&] { run(r, name, {{"allocator.fail", "3"}}); });
   expect_error(Code::bad_stage_output, "expected 1..6, got 0", [&] { run(r, name, {{"allocator.fail", "4"}}); });
-  expect_error(Code::bad_config, "allocator.fail: expected a finite number", [&] { run(r, name, {{"allocator.fail", "x"}}); });
+  expect_error(Code::bad_config, "allocator.fail: expected a finite number", [&] {
+    run(r, name, {{"allocator.fail", "x"}});
+  });
   expect_error(Code::unknown_setting, "nearest: allocator.fail", [&] { run(r, name, {{"allocator.fial", "1"}}); });
 }
 
 TEST_CASE("modules that break a rule of the edge are refused") {
   expect_error(Code::bad_plugin, "ABI: expected 1, got 2", [] { with("abi"); });
   expect_error(Code::bad_plugin, "table size", [] { with("size"); });
-  expect_error(Code::bad_plugin, "build id: expected 'arrcoc-plugin 1, 64-bit', got 'arrcoc-plugin 0'", [] { with("build_id"); });
+  expect_error(Code::bad_plugin, "build id: expected 'arrcoc-plugin 1, 64-bit', got 'arrcoc-plugin 0'",
+               [] { with("build_id"); });
   expect_error(Code::bad_plugin, "arrcoc_plugin_entry", [] { with("entry"); });
   expect_error(Code::bad_plugin, "no name", [] { with("nameless"); });
   expect_error(Code::bad_plugin, "evidence", [] { with("evidence"); });

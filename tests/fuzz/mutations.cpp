@@ -1,8 +1,9 @@
 // Damaged inputs through the decoders: usage: mutations SEED COUNT [SECONDS [TARGET INDEX]]
 //
-// COUNT inputs, split evenly over safetensors files, JPEG, PNG and tokenizer.json, each a valid file made here and then changed at random.
-// A decoder may accept an input or throw arrcoc::Error; any other exception, a crash, or more than ten seconds is a finding. Build it with
-// -fsanitize=address,undefined. The last line is the verdict; TARGET INDEX runs one input again.
+// COUNT inputs, split evenly over safetensors files, JPEG, PNG and tokenizer.json, each a valid file made here and then
+// changed at random. A decoder may accept an input or throw arrcoc::Error; any other exception, a crash, or more than
+// ten seconds is a finding. Build it with -fsanitize=address,undefined. The last line is the verdict; TARGET INDEX runs
+// one input again.
 #include <cstdio>  // jpeglib.h needs it first
 
 #include <jpeglib.h>
@@ -39,15 +40,16 @@ using Bytes = std::string;
 struct Target {
   const char* name;
   std::vector<Bytes> seeds;
-  std::vector<Bytes> words;                     // spliced in
-  std::function<void(Bytes&, Rng&)> repair;     // makes checksums and lengths right again
+  std::vector<Bytes> words;                  // spliced in
+  std::function<void(Bytes&, Rng&)> repair;  // makes checksums and lengths right again
   std::function<void(const Bytes&)> decode;
-  bool text = false;                            // JSON
+  bool text = false;  // JSON
 };
 
 // ---- valid files ---------------------------------------------------------------------------------------------------
 
-Bytes jpeg(int height, int width, int components, J_COLOR_SPACE space, bool progressive, unsigned restart, int sampling) {
+Bytes jpeg(int height, int width, int components, J_COLOR_SPACE space, bool progressive, unsigned restart,
+           int sampling) {
   jpeg_compress_struct c;
   jpeg_error_mgr errors;
   c.err = jpeg_std_error(&errors);
@@ -68,7 +70,8 @@ Bytes jpeg(int height, int width, int components, J_COLOR_SPACE space, bool prog
   jpeg_write_marker(&c, JPEG_APP0 + 1, exif, sizeof exif - 1);
   std::vector<unsigned char> row(static_cast<std::size_t>(width * components));
   for (int y = 0; y < height; ++y) {
-    for (std::size_t x = 0; x < row.size(); ++x) row[x] = static_cast<unsigned char>((x * 37 + static_cast<std::size_t>(y) * 11) & 255);
+    for (std::size_t x = 0; x < row.size(); ++x)
+      row[x] = static_cast<unsigned char>((x * 37 + static_cast<std::size_t>(y) * 11) & 255);
     JSAMPROW rows = row.data();
     jpeg_write_scanlines(&c, &rows, 1);
   }
@@ -83,10 +86,14 @@ Bytes png(unsigned height, unsigned width, int depth, int colour, bool interlace
   Bytes out;
   png_structp p = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
   png_infop info = png_create_info_struct(p);
-  png_set_write_fn(p, &out, [](png_structp w, png_bytep data, png_size_t n) {
-    static_cast<Bytes*>(png_get_io_ptr(w))->append(reinterpret_cast<char*>(data), n);
-  }, nullptr);
-  png_set_IHDR(p, info, width, height, depth, colour, interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  png_set_write_fn(
+      p, &out,
+      [](png_structp w, png_bytep data, png_size_t n) {
+        static_cast<Bytes*>(png_get_io_ptr(w))->append(reinterpret_cast<char*>(data), n);
+      },
+      nullptr);
+  png_set_IHDR(p, info, width, height, depth, colour, interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
+               PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
   png_color palette[4] = {{1, 2, 3}, {200, 100, 50}, {9, 9, 9}, {255, 255, 255}};
   png_byte alpha[4] = {0, 128, 255, 255};
   png_color_16 key{};
@@ -95,7 +102,8 @@ Bytes png(unsigned height, unsigned width, int depth, int colour, bool interlace
   png_set_gAMA(p, info, 0.45455);
   png_write_info(p, info);
   std::vector<png_byte> pixels(png_get_rowbytes(p, info) * height);
-  for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<png_byte>(colour == PNG_COLOR_TYPE_PALETTE ? (depth == 8 ? i % 4 : 0x1b) : i * 31);
+  for (std::size_t i = 0; i < pixels.size(); ++i)
+    pixels[i] = static_cast<png_byte>(colour == PNG_COLOR_TYPE_PALETTE ? (depth == 8 ? i % 4 : 0x1b) : i * 31);
   std::vector<png_bytep> rows;
   for (unsigned y = 0; y < height; ++y) rows.push_back(pixels.data() + y * png_get_rowbytes(p, info));
   png_write_image(p, rows.data());
@@ -134,9 +142,21 @@ void repair_safetensors(Bytes& b, Rng& rng) {
   for (unsigned i = 0; i < 8; ++i) b[i] = static_cast<char>((std::uint64_t{end - 7} >> (8 * i)) & 255);
 }
 
-// ---- changes ---------------------------------------------------------------------------------------------------------
+// ---- changes
+// ---------------------------------------------------------------------------------------------------------
 
-const char* const numbers[] = {"0", "-1", "1", "255", "4294967295", "9223372036854775807", "18446744073709551615", "18446744073709551616", "1e999", "0.5", "-0", "1000000000"};
+const char* const numbers[] = {"0",
+                               "-1",
+                               "1",
+                               "255",
+                               "4294967295",
+                               "9223372036854775807",
+                               "18446744073709551615",
+                               "18446744073709551616",
+                               "1e999",
+                               "0.5",
+                               "-0",
+                               "1000000000"};
 
 void change(Bytes& b, const Target& target, Rng& rng) {
   const auto pick = [&](std::size_t n) { return static_cast<std::size_t>(rng.below(n)); };
@@ -164,7 +184,8 @@ void change(Bytes& b, const Target& target, Rng& rng) {
       break;
     }
     case 9:  // a big or small 16-bit length
-      if (at + 1 < b.size()) b[at] = static_cast<char>(rng.below(2) ? 0xff : 0), b[at + 1] = static_cast<char>(rng.below(256));
+      if (at + 1 < b.size())
+        b[at] = static_cast<char>(rng.below(2) ? 0xff : 0), b[at + 1] = static_cast<char>(rng.below(256));
       break;
     default: {  // one JSON string in the place of another: what is left still parses
       const auto string_at = [&](std::size_t from) {
@@ -178,7 +199,8 @@ void change(Bytes& b, const Target& target, Rng& rng) {
   }
 }
 
-// ---- decoders ---------------------------------------------------------------------------------------------------------
+// ---- decoders
+// ---------------------------------------------------------------------------------------------------------
 
 volatile unsigned sink = 0;  // what is decoded is read, so that the sanitizer sees it
 
@@ -187,19 +209,24 @@ void decode_picture(const Bytes& b) {
   options.max_pixels = 1 << 20;
   options.exif = true;
   const Image image = io::decode_image({reinterpret_cast<const std::byte*>(b.data()), b.size()}, options, "mutation");
-  if (image.height <= 0 || image.width <= 0 || image.rgb.size() != static_cast<std::size_t>(image.height * image.width * 3)) throw std::logic_error("a picture without its pixels");
+  if (image.height <= 0 || image.width <= 0 ||
+      image.rgb.size() != static_cast<std::size_t>(image.height * image.width * 3))
+    throw std::logic_error("a picture without its pixels");
   for (const auto v : image.rgb) sink = sink + v;
 }
 
 void decode_safetensors(const Bytes& b, int memory) {
-  if (::ftruncate(memory, 0) != 0 || ::pwrite(memory, b.data(), b.size(), 0) != static_cast<ssize_t>(b.size())) throw std::logic_error("no memory file");
+  if (::ftruncate(memory, 0) != 0 || ::pwrite(memory, b.data(), b.size(), 0) != static_cast<ssize_t>(b.size()))
+    throw std::logic_error("no memory file");
   const fs::path file = "/proc/self/fd/" + std::to_string(memory);
   const auto opened = io::SafetensorsFile::open(file);
-  // A read just past the end of a mapped file is no fault, so that is asked for: the tensors tile what follows the header.
+  // A read just past the end of a mapped file is no fault, so that is asked for: the tensors tile what follows the
+  // header.
   std::uint64_t header = 0, stored = 0;
   std::memcpy(&header, b.data(), 8);
   for (const auto& [name, entry] : opened.entries()) {
-    if (entry.end < entry.begin || entry.end > b.size() - 8 - header) throw std::logic_error("a tensor outside the file");
+    if (entry.end < entry.begin || entry.end > b.size() - 8 - header)
+      throw std::logic_error("a tensor outside the file");
     stored += entry.end - entry.begin;
   }
   if (stored != b.size() - 8 - header) throw std::logic_error("tensors that do not tile the file");
@@ -226,7 +253,8 @@ Bytes merging_tokenizer(const Bytes& plain, bool pairs) {
   auto j = nlohmann::ordered_json::parse(plain);
   auto& model = j["model"];
   int id = 300;
-  for (const auto& [left, right] : {std::pair("t", "'s"), std::pair("'", "s"), std::pair("u", "s"), std::pair("us", "e"), std::pair("use", "r"), std::pair("Ġ", "x")}) {
+  for (const auto& [left, right] : {std::pair("t", "'s"), std::pair("'", "s"), std::pair("u", "s"),
+                                    std::pair("us", "e"), std::pair("use", "r"), std::pair("Ġ", "x")}) {
     if (!model["vocab"].contains(right)) continue;
     model["vocab"][std::string(left) + right] = id++;
     if (pairs) model["merges"].push_back({left, right});
@@ -239,24 +267,46 @@ std::vector<Target> targets(const fs::path& folder) {
   io::write_demo_model(folder / "demo", 1);
   std::vector<Target> out;
   std::vector<Bytes> files;
-  io::write_safetensors(folder / "s", {{"a.weight", host_tensor(std::vector<float>{1, 2, 3, 4, 5, 6}, {2, 3})}, {"b", host_tensor(std::vector<std::uint16_t>{1, 2}, {2})}, {"e", host_tensor(std::vector<float>{}, {0, 3})}});
+  io::write_safetensors(folder / "s", {{"a.weight", host_tensor(std::vector<float>{1, 2, 3, 4, 5, 6}, {2, 3})},
+                                       {"b", host_tensor(std::vector<std::uint16_t>{1, 2}, {2})},
+                                       {"e", host_tensor(std::vector<float>{}, {0, 3})}});
   files.push_back(io::read_file(folder / "s"));
   io::write_safetensors(folder / "s", {{"w", host_tensor(std::vector<std::int64_t>{7}, {})}});
   files.push_back(io::read_file(folder / "s"));
   const int memory = ::memfd_create("mutation", 0);  // a file that costs no disk
-  out.push_back({"safetensors", files, {"{", "}", "[", "]", ",", "\"dtype\":\"F16\"", "\"F8_E4M3\"", "\"shape\":[0]", "\"data_offsets\":[0,8]", "\"__metadata__\":{}", "\\u0000", " "},
-                 repair_safetensors, [memory](const Bytes& b) { decode_safetensors(b, memory); }, true});
+  out.push_back({"safetensors",
+                 files,
+                 {"{", "}", "[", "]", ",", "\"dtype\":\"F16\"", "\"F8_E4M3\"", "\"shape\":[0]",
+                  "\"data_offsets\":[0,8]", "\"__metadata__\":{}", "\\u0000", " "},
+                 repair_safetensors,
+                 [memory](const Bytes& b) { decode_safetensors(b, memory); },
+                 true});
   const auto untouched = [](Bytes&, Rng&) {};
   out.push_back({"jpeg",
-                 {jpeg(17, 23, 3, JCS_RGB, false, 0, 2), jpeg(17, 23, 3, JCS_RGB, true, 0, 2), jpeg(16, 16, 1, JCS_GRAYSCALE, false, 2, 1), jpeg(9, 33, 4, JCS_CMYK, false, 0, 1), jpeg(40, 8, 3, JCS_RGB, true, 1, 1)},
-                 {"\xff\xd8", "\xff\xd9", "\xff\xda", "\xff\xc4", "\xff\xdb", "\xff\xc0", "\xff\xc2", "\xff\xe1", "\xff\xee", "\xff\xdd", "\xff\xd0", "\xff\xff"}, untouched, decode_picture});
-  out.push_back({"png",
-                 {png(11, 13, 8, PNG_COLOR_TYPE_RGB, false, false), png(11, 13, 8, PNG_COLOR_TYPE_RGBA, true, false), png(7, 9, 8, PNG_COLOR_TYPE_PALETTE, false, true), png(7, 9, 2, PNG_COLOR_TYPE_PALETTE, true, false),
-                  png(5, 17, 16, PNG_COLOR_TYPE_RGBA, false, false), png(5, 17, 1, PNG_COLOR_TYPE_GRAY, false, true), png(5, 5, 16, PNG_COLOR_TYPE_GRAY, true, true), png(6, 6, 8, PNG_COLOR_TYPE_GRAY_ALPHA, false, false)},
-                 {"IHDR", "PLTE", "IDAT", "IEND", "tRNS", "gAMA", "iCCP", "eXIf", "acTL", "\xff\xff\xff\xff"}, repair_png, decode_picture});
+                 {jpeg(17, 23, 3, JCS_RGB, false, 0, 2), jpeg(17, 23, 3, JCS_RGB, true, 0, 2),
+                  jpeg(16, 16, 1, JCS_GRAYSCALE, false, 2, 1), jpeg(9, 33, 4, JCS_CMYK, false, 0, 1),
+                  jpeg(40, 8, 3, JCS_RGB, true, 1, 1)},
+                 {"\xff\xd8", "\xff\xd9", "\xff\xda", "\xff\xc4", "\xff\xdb", "\xff\xc0", "\xff\xc2", "\xff\xe1",
+                  "\xff\xee", "\xff\xdd", "\xff\xd0", "\xff\xff"},
+                 untouched,
+                 decode_picture});
+  out.push_back(
+      {"png",
+       {png(11, 13, 8, PNG_COLOR_TYPE_RGB, false, false), png(11, 13, 8, PNG_COLOR_TYPE_RGBA, true, false),
+        png(7, 9, 8, PNG_COLOR_TYPE_PALETTE, false, true), png(7, 9, 2, PNG_COLOR_TYPE_PALETTE, true, false),
+        png(5, 17, 16, PNG_COLOR_TYPE_RGBA, false, false), png(5, 17, 1, PNG_COLOR_TYPE_GRAY, false, true),
+        png(5, 5, 16, PNG_COLOR_TYPE_GRAY, true, true), png(6, 6, 8, PNG_COLOR_TYPE_GRAY_ALPHA, false, false)},
+       {"IHDR", "PLTE", "IDAT", "IEND", "tRNS", "gAMA", "iCCP", "eXIf", "acTL", "\xff\xff\xff\xff"},
+       repair_png,
+       decode_picture});
   const Bytes plain = io::read_file(folder / "demo" / "tokenizer.json");
-  out.push_back({"tokenizer", {plain, merging_tokenizer(plain, false), merging_tokenizer(plain, true)},
-                 {"{", "}", "[", "]", ",", "null", "\"a b\"", "\"merges\":", "\"type\":\"BPE\"", "\"NFC\"", "(", "(?=", "*", "+", "\\\\p{L}", "{1000}", "\"content\":\"\"", "\"special\":true", "\"\\ud800\""}, untouched, decode_tokenizer, true});
+  out.push_back({"tokenizer",
+                 {plain, merging_tokenizer(plain, false), merging_tokenizer(plain, true)},
+                 {"{", "}", "[", "]", ",", "null", "\"a b\"", "\"merges\":", "\"type\":\"BPE\"", "\"NFC\"", "(",
+                  "(?=", "*", "+", "\\\\p{L}", "{1000}", "\"content\":\"\"", "\"special\":true", "\"\\ud800\""},
+                 untouched,
+                 decode_tokenizer,
+                 true});
   return out;
 }
 
@@ -277,7 +327,9 @@ int main(int count, char** words) {
   if (::mkdtemp(name.data()) == nullptr) return 2;
   const fs::path folder = name;
   const auto all = targets(folder);
-  const auto clock = [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
+  const auto clock = [] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  };
   const double start = clock();
   std::uint64_t findings = 0, done = 0;
   std::string summary;
@@ -297,7 +349,8 @@ int main(int count, char** words) {
     std::uint64_t accepted = 0, refused = 0;
     for (std::uint64_t i = 0; i < share && clock() < until; ++i) {
       if (count == 6 && (words[4] != std::string(target.name) || i != std::strtoull(words[5], nullptr, 10))) continue;
-      std::snprintf(current, sizeof current, "%s %llu of seed %llu", target.name, static_cast<unsigned long long>(i), static_cast<unsigned long long>(seed));
+      std::snprintf(current, sizeof current, "%s %llu of seed %llu", target.name, static_cast<unsigned long long>(i),
+                    static_cast<unsigned long long>(seed));
       Rng rng(derive_seed(seed, std::string(target.name) + std::to_string(i)));
       Bytes input = target.seeds[static_cast<std::size_t>(rng.below(target.seeds.size()))];
       for (std::uint64_t n = rng.below(2) ? 1 : 1 + rng.below(4); n > 0; --n) change(input, target, rng);
@@ -306,9 +359,7 @@ int main(int count, char** words) {
       try {
         target.decode(input);
         ++accepted;
-      } catch (const Error&) {
-        ++refused;
-      } catch (const std::exception& e) {
+      } catch (const Error&) { ++refused; } catch (const std::exception& e) {
         ++findings;
         std::cout << current << ": " << e.what() << "\n";
       }
@@ -318,10 +369,12 @@ int main(int count, char** words) {
       }
     }
     done += accepted + refused;
-    summary += std::string(summary.empty() ? "" : ", ") + target.name + " " + std::to_string(refused) + " refused " + std::to_string(accepted) + " accepted";
+    summary += std::string(summary.empty() ? "" : ", ") + target.name + " " + std::to_string(refused) + " refused " +
+               std::to_string(accepted) + " accepted";
   }
   std::error_code ignored;
   fs::remove_all(folder, ignored);
-  std::cout << "mutations: seed " << seed << ", " << done << " inputs (" << summary << "), " << findings << " findings\n";
+  std::cout << "mutations: seed " << seed << ", " << done << " inputs (" << summary << "), " << findings
+            << " findings\n";
   return findings == 0 ? 0 : 1;
 }

@@ -25,12 +25,12 @@ template <class F>
 Code code_of(F&& f) {
   try {
     f();
-  } catch (const Error& e) {
-    return e.code();
-  }
+  } catch (const Error& e) { return e.code(); }
   return Code{0};
 }
-void put(const std::filesystem::path& file, const std::string& words) { std::ofstream(file, std::ios::binary) << words; }
+void put(const std::filesystem::path& file, const std::string& words) {
+  std::ofstream(file, std::ios::binary) << words;
+}
 
 std::string question_text(const Prompt& p, const io::Tokenizer& t) {
   std::vector<TokenId> ids;
@@ -41,39 +41,49 @@ std::string question_text(const Prompt& p, const io::Tokenizer& t) {
 }  // namespace
 
 TEST_CASE("Instruct: the documented renderings") {
-  const auto render = [](const std::vector<Message>& m, bool generate = true) { return io::render_chat(m, ChatTemplate::instruct, generate); };
+  const auto render = [](const std::vector<Message>& m, bool generate = true) {
+    return io::render_chat(m, ChatTemplate::instruct, generate);
+  };
   CHECK(render({user({picture(), text("Describe this image.")})}) ==
         "<|im_start|>user\n" + triple + "Describe this image.<|im_end|>\n<|im_start|>assistant\n");
   CHECK(render({user("a")}, false) == "<|im_start|>user\na<|im_end|>\n");
   CHECK(render({system_turn("S"), user("a"), assistant("b"), user({text("c"), picture(), text(" d"), picture()})}) ==
-        "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\nb<|im_end|>\n<|im_start|>user\nc" + triple + " d" + triple +
-            "<|im_end|>\n<|im_start|>assistant\n");
-  CHECK(render({user("a"), system_turn("late"), user("b")}, false) == "<|im_start|>user\na<|im_end|>\n<|im_start|>user\nb<|im_end|>\n");
+        "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\nb<|im_end|>\n<|im_"
+        "start|>user\nc" +
+            triple + " d" + triple + "<|im_end|>\n<|im_start|>assistant\n");
+  CHECK(render({user("a"), system_turn("late"), user("b")}, false) ==
+        "<|im_start|>user\na<|im_end|>\n<|im_start|>user\nb<|im_end|>\n");
   CHECK(render({user("a"), assistant("<think>\nx\n</think>\n\nb")}, false) ==
         "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n<think>\nx\n</think>\n\nb<|im_end|>\n");
   CHECK(render({user(std::vector<ContentPart>{})}, false) == "<|im_start|>user\n<|im_end|>\n");
 }
 
 TEST_CASE("Thinking: which thoughts stay") {
-  const auto render = [](const std::vector<Message>& m, bool generate = false) { return io::render_chat(m, ChatTemplate::thinking, generate); };
+  const auto render = [](const std::vector<Message>& m, bool generate = false) {
+    return io::render_chat(m, ChatTemplate::thinking, generate);
+  };
   const std::string start = "<|im_start|>", end = "<|im_end|>\n", a = start + "user\na" + end;
   CHECK(render({user("a")}, true) == a + start + "assistant\n<think>\n");
   CHECK(render({user("a"), system_turn("late")}) == a + start + "system\nlate" + end);
   // the answer to the last question keeps its thought, or gets an empty one
-  CHECK(render({user("a"), assistant("<think>\nx\n</think>\n\nb")}) == a + start + "assistant\n<think>\nx\n</think>\n\nb" + end);
+  CHECK(render({user("a"), assistant("<think>\nx\n</think>\n\nb")}) ==
+        a + start + "assistant\n<think>\nx\n</think>\n\nb" + end);
   CHECK(render({user("a"), assistant("b")}) == a + start + "assistant\n<think>\n\n</think>\n\nb" + end);
   // earlier ones lose it
   CHECK(render({user("a"), assistant("<think>\nx\n</think>\n\nb"), user("a")}) == a + start + "assistant\nb" + end + a);
   // not the last message: only a turn that has a thought shows one
-  CHECK(render({user("a"), assistant("b"), assistant("c")}) == a + start + "assistant\nb" + end + start + "assistant\n<think>\n\n</think>\n\nc" + end);
+  CHECK(render({user("a"), assistant("b"), assistant("c")}) ==
+        a + start + "assistant\nb" + end + start + "assistant\n<think>\n\n</think>\n\nc" + end);
   CHECK(render({user("a"), assistant("x</think>b"), assistant("c")}) ==
         a + start + "assistant\n<think>\nx\n</think>\n\nb" + end + start + "assistant\n<think>\n\n</think>\n\nc" + end);
   // a tool's answer is no question
   const std::string tool = "<tool_response>\n7\n</tool_response>";
   CHECK(render({user("a"), assistant("x</think>b"), user(tool), assistant("c")}) ==
-        a + start + "assistant\n<think>\nx\n</think>\n\nb" + end + start + "user\n" + tool + end + start + "assistant\n<think>\n\n</think>\n\nc" + end);
+        a + start + "assistant\n<think>\nx\n</think>\n\nb" + end + start + "user\n" + tool + end + start +
+            "assistant\n<think>\n\n</think>\n\nc" + end);
   // first </think> ends the thought, the last one begins the content, the last <think> before it begins the thought
-  CHECK(render({user("a"), assistant("0<think>1<think>\n\n2\n\n</think>3</think>\n\n4")}) == a + start + "assistant\n<think>\n2\n</think>\n\n4" + end);
+  CHECK(render({user("a"), assistant("0<think>1<think>\n\n2\n\n</think>3</think>\n\n4")}) ==
+        a + start + "assistant\n<think>\n2\n</think>\n\n4" + end);
 }
 
 TEST_CASE("conversations that cannot be rendered") {
@@ -88,7 +98,8 @@ TEST_CASE("conversations that cannot be rendered") {
 TEST_CASE("templates are known by what they print, wherever they lie") {
   TemporaryFolder folder;
   const auto recognise = [&](const char* choice = "auto") { return io::recognise_chat_template(folder.path, choice); };
-  const std::string instruct(io::builtin_chat_template(ChatTemplate::instruct)), thinking(io::builtin_chat_template(ChatTemplate::thinking));
+  const std::string instruct(io::builtin_chat_template(ChatTemplate::instruct)),
+      thinking(io::builtin_chat_template(ChatTemplate::thinking));
   CHECK(recognise() == ChatTemplate::instruct);  // none at all
   put(folder.path / "tokenizer_config.json", Json{{"chat_template", thinking}}.dump());
   CHECK(recognise() == ChatTemplate::thinking);
@@ -97,7 +108,8 @@ TEST_CASE("templates are known by what they print, wherever they lie") {
   put(folder.path / "chat_template.jinja", thinking);
   CHECK(recognise() == ChatTemplate::thinking);
 
-  for (const std::string& unknown : {std::string("{{ messages }}"), std::string(), instruct + "x", thinking.substr(1)}) {
+  for (const std::string& unknown :
+       {std::string("{{ messages }}"), std::string(), instruct + "x", thinking.substr(1)}) {
     put(folder.path / "chat_template.jinja", unknown);
     CHECK_THROWS_WITH_AS(recognise(), doctest::Contains("--chat-template builtin"), Error);
     CHECK(code_of([&] { recognise(); }) == Code::bad_template);
@@ -108,7 +120,8 @@ TEST_CASE("templates are known by what they print, wherever they lie") {
   CHECK(code_of([&] { recognise("mine"); }) == Code::bad_config);
 
   std::filesystem::remove(folder.path / "chat_template.jinja");
-  for (const char* broken : {"{", "[]", R"({"chat_template": 3})", R"({"chat_template": [{"name": "other", "template": "x"}]})"}) {
+  for (const char* broken :
+       {"{", "[]", R"({"chat_template": 3})", R"({"chat_template": [{"name": "other", "template": "x"}]})"}) {
     put(folder.path / "chat_template.json", broken);
     CHECK(code_of([&] { recognise(); }) == Code::bad_template);
   }
@@ -147,17 +160,20 @@ TEST_CASE("prompts: ids, spans and the question's columns") {
 
   const Prompt plain = io::build_prompt(messages, grids, t, config, ChatTemplate::instruct, false);
   CHECK(question_text(plain, t) == "And  here<|im_end|>?");
-  CHECK(std::count(plain.ids.begin(), plain.ids.end(), t.id_of("<|im_end|>")) == std::count(p.ids.begin(), p.ids.end(), t.id_of("<|im_end|>")) - 1);
+  CHECK(std::count(plain.ids.begin(), plain.ids.end(), t.id_of("<|im_end|>")) ==
+        std::count(p.ids.begin(), p.ids.end(), t.id_of("<|im_end|>")) - 1);
   CHECK(t.decode(plain.ids) == t.decode(p.ids));
 
   // NFC moves marks after the template's line end: they stay the user's.
-  CHECK(question_text(io::build_prompt({user("\u0301\u0323x")}, {}, t, config, ChatTemplate::instruct), t) == "\u0323\u0301x");
+  CHECK(question_text(io::build_prompt({user("\u0301\u0323x")}, {}, t, config, ChatTemplate::instruct), t) ==
+        "\u0323\u0301x");
   CHECK(io::build_prompt({system_turn("only")}, {}, t, config, ChatTemplate::instruct).question.empty());
 }
 
 TEST_CASE("placeholders and pictures must agree") {
   const io::Tokenizer& t = golden_tokenizer();
-  const auto code = [&](std::vector<Message> messages, std::vector<Grid> grids, bool special = true, ModelConfig config = {}) {
+  const auto code = [&](std::vector<Message> messages, std::vector<Grid> grids, bool special = true,
+                        ModelConfig config = {}) {
     return code_of([&] { io::build_prompt(messages, grids, t, config, ChatTemplate::instruct, special); });
   };
   CHECK(code({user({picture(), text("x")})}, {{1, 1}}) == Code{0});
@@ -190,16 +206,20 @@ TEST_CASE("Qwen's vocabulary: whole prompts") {
   config.image_token = 151655;
   config.video_token = 151656;
   using Ids = std::vector<TokenId>;
-  const auto prompt = [&](std::vector<ContentPart> parts, std::vector<Grid> grids) { return io::build_prompt({user(std::move(parts))}, grids, *qwen, config, ChatTemplate::instruct); };
+  const auto prompt = [&](std::vector<ContentPart> parts, std::vector<Grid> grids) {
+    return io::build_prompt({user(std::move(parts))}, grids, *qwen, config, ChatTemplate::instruct);
+  };
   CHECK(prompt({text("hello")}, {}).ids == Ids{151644, 872, 198, 14990, 151645, 198, 151644, 77091, 198});
   const Prompt one = prompt({picture(), text("Describe this image.")}, {{2, 3}});
-  CHECK(one.ids == Ids{151644, 872, 198, 151652, 151655, 151655, 151655, 151655, 151655, 151655, 151653, 74785, 419, 2168, 13, 151645, 198, 151644, 77091, 198});
+  CHECK(one.ids == Ids{151644, 872,   198, 151652, 151655, 151655, 151655, 151655, 151655, 151655,
+                       151653, 74785, 419, 2168,   13,     151645, 198,    151644, 77091,  198});
   CHECK(one.spans == std::vector<VisionSpan>{{4, {2, 3}, 0}});
   CHECK(one.question == std::vector<Index>{11, 12, 13, 14});
   // "\n\n" is one token that begins in the template: the template's.
   CHECK(question_text(prompt({text("\nhello\n")}, {}), *qwen) == "hello\n");
   const Prompt two = prompt({picture(), picture(), text("Hi")}, {{2, 3}, {3, 1}});
-  CHECK(two.ids == Ids{151644, 872, 198, 151652, 151655, 151655, 151655, 151655, 151655, 151655, 151653, 151652, 151655, 151655, 151655, 151653, 13048, 151645, 198, 151644, 77091, 198});
+  CHECK(two.ids == Ids{151644, 872,    198,    151652, 151655, 151655, 151655, 151655, 151655, 151655, 151653,
+                       151652, 151655, 151655, 151655, 151653, 13048,  151645, 198,    151644, 77091,  198});
   CHECK(two.spans == std::vector<VisionSpan>{{4, {2, 3}, 0}, {12, {3, 1}, 1}});
   CHECK(two.question == std::vector<Index>{16});
 }

@@ -30,7 +30,8 @@ TEST_CASE("settings are nested by path, in the order given") {
   auto fields = flatten(Five{}, "scorers.contrast");
   fields.push_back({"seed", "int", "7"});
   CHECK(settings_to_json(fields, -1) ==
-        "{\"scorers\":{\"contrast\":{\"flag\":true,\"budget\":128,\"exponent\":0.1,\"scale\":1e+300,\"rule\":\"a \\\"b\\\" \xc3\xa9\"}},\"seed\":7}");
+        "{\"scorers\":{\"contrast\":{\"flag\":true,\"budget\":128,\"exponent\":0.1,\"scale\":1e+300,\"rule\":\"a "
+        "\\\"b\\\" \xc3\xa9\"}},\"seed\":7}");
   CHECK(settings_to_json({}, -1) == "{}");
 }
 
@@ -47,11 +48,18 @@ TEST_CASE("a result file is a valid config: what was written comes back to the s
 }
 
 TEST_CASE("a config that is not settings is refused") {
-  const struct { const char *json, *message; } table[] = {
-      {"", "JSON: "}, {"{", "JSON: "}, {"[]", "expected an object, got []"}, {"3", "expected an object, got 3"},
-      {"{\"a\":[1]}", "a: expected a string, a number, true, false or an object, got [1]"},
-      {"{\"a\":{\"b\":null}}", "a.b: expected"}, {"{\"a.b\":1}", "expected keys without dots, got 'a.b' in ''"},
-      {"{\"a\":{\"\":1}}", "expected keys without dots, got '' in 'a'"}, {"{\"a\":1,\"a\":2}", "duplicate key 'a'"}, {"{\"a\":1e999}", "JSON: "}};
+  const struct {
+    const char *json, *message;
+  } table[] = {{"", "JSON: "},
+               {"{", "JSON: "},
+               {"[]", "expected an object, got []"},
+               {"3", "expected an object, got 3"},
+               {"{\"a\":[1]}", "a: expected a string, a number, true, false or an object, got [1]"},
+               {"{\"a\":{\"b\":null}}", "a.b: expected"},
+               {"{\"a.b\":1}", "expected keys without dots, got 'a.b' in ''"},
+               {"{\"a\":{\"\":1}}", "expected keys without dots, got '' in 'a'"},
+               {"{\"a\":1,\"a\":2}", "duplicate key 'a'"},
+               {"{\"a\":1e999}", "JSON: "}};
   for (const auto& row : table) {
     CAPTURE(row.json);
     const std::string text = error_of(row.json);
@@ -71,7 +79,8 @@ TEST_CASE("paths that collide, repeat or have empty parts cannot be written") {
 }
 
 TEST_CASE("integers keep all their digits, numbers keep their bits") {
-  const Settings s = settings_from_json(R"({"i":9223372036854775807,"u":18446744073709551615,"d":0.1,"n":-0.0,"b":false,"s":"1"})", "f");
+  const Settings s = settings_from_json(
+      R"({"i":9223372036854775807,"u":18446744073709551615,"d":0.1,"n":-0.0,"b":false,"s":"1"})", "f");
   CHECK(s.at("i") == "9223372036854775807");
   CHECK(s.at("u") == "18446744073709551615");
   CHECK(s.at("d") == "0.1");

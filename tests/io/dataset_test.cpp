@@ -37,15 +37,19 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 
 /// A good line; `change` goes in front of its end.
 std::string line(const std::string& id, const std::string& change = "") {
-  return R"({"id":")" + id + R"(","images":["images/a.png"],"question":"Q?","answers":["A"],"boxes":[[0,0,10,20.5]],"scenario":"form","split":"test")" + change + "}\n";
+  return R"({"id":")" + id +
+         R"(","images":["images/a.png"],"question":"Q?","answers":["A"],"boxes":[[0,0,10,20.5]],"scenario":"form","split":"test")" +
+         change + "}\n";
 }
 
 }  // namespace
 
 TEST_CASE("a line becomes a sample; keys that nobody knows are left alone") {
   const Data d;
-  d.write(line("x", R"(,"metric":"relaxed","difficulty":4,"kind":"plain","expected_tokens":[1,2],"note":{"a":[1]})") + "\r\n" +
-          R"({"id":"y","images":["images/a.png","images/b.jpg"],"question":"","answers":[],"metric":"none","boxes":[[1,2,3,4],[5,6,7,8]],"box_images":[1,0]})");
+  d.write(
+      line("x", R"(,"metric":"relaxed","difficulty":4,"kind":"plain","expected_tokens":[1,2],"note":{"a":[1]})") +
+      "\r\n" +
+      R"({"id":"y","images":["images/a.png","images/b.jpg"],"question":"","answers":[],"metric":"none","boxes":[[1,2,3,4],[5,6,7,8]],"box_images":[1,0]})");
   for (const auto& given : {d.path, d.path / "questions.jsonl"}) {
     const auto samples = io::read_questions(given);
     REQUIRE(samples.size() == 2);
@@ -66,7 +70,9 @@ TEST_CASE("a line becomes a sample; keys that nobody knows are left alone") {
 
 TEST_CASE("scenario, split and limit") {
   const Data d;
-  const auto with = [](std::string text, const std::string& from, const std::string& to) { return text.replace(text.find(from), from.size(), to); };
+  const auto with = [](std::string text, const std::string& from, const std::string& to) {
+    return text.replace(text.find(from), from.size(), to);
+  };
   d.write(line("a") + with(line("b"), "form", "receipt") + with(line("c"), "test", "dev") + line("d"));
   const auto ids = [&](const io::DatasetChoice& choice) {
     std::string out;
@@ -80,7 +86,8 @@ TEST_CASE("scenario, split and limit") {
   const std::string all = line("a") + with(with(line("b"), "form", "receipt"), "test", "dev");
   CHECK(has(d.refusal(all, Code::unknown_strategy, {{"tiger"}, "", 0}), "'tiger'; expected one of form, receipt"));
   CHECK(has(d.refusal(all, Code::bad_text, {{}, "train", 0}), "split 'train' is empty; expected one of dev, test"));
-  CHECK(has(d.refusal(all, Code::bad_text, {{"form"}, "dev", 0}), "no question of the chosen scenarios is in split 'dev'"));
+  CHECK(has(d.refusal(all, Code::bad_text, {{"form"}, "dev", 0}),
+            "no question of the chosen scenarios is in split 'dev'"));
 }
 
 TEST_CASE("what is wrong names the line") {
@@ -95,14 +102,21 @@ TEST_CASE("what is wrong names the line") {
   CHECK(has(second("{\"id\":\"\xff\"}"), "UTF-8"));
   CHECK(has(second(line("good")), "id 'good' stands in line 1 already"));
   CHECK(has(second(R"({"id":"b","question":"Q","answers":["A"]})"), "images: expected at least one picture"));
-  CHECK(has(second(R"({"id":"b","images":["images/a.png"],"answers":["A"]})"), "question: expected a string, got none"));
-  CHECK(has(second(R"({"images":["images/a.png"],"question":"Q","answers":["A"]})"), "id: expected a string, got none"));
+  CHECK(
+      has(second(R"({"id":"b","images":["images/a.png"],"answers":["A"]})"), "question: expected a string, got none"));
+  CHECK(
+      has(second(R"({"images":["images/a.png"],"question":"Q","answers":["A"]})"), "id: expected a string, got none"));
   CHECK(has(second(R"({"id":"","images":["images/a.png"],"question":"Q","answers":["A"]})"), "id: expected a name"));
-  CHECK(has(second(R"({"id":"b","images":["images/a.png"],"question":"Q","answers":[]})"), "answers: expected at least one"));
-  CHECK(has(second(R"({"id":"b","images":["images/a.png"],"question":"Q","answers":"A"})"), "answers: expected a list"));
-  CHECK(has(second(R"({"id":"b","images":["images/a.png"],"question":"Q","answers":[1]})"), "answers: expected a string, got 1"));
-  CHECK(has(second(R"({"id":"b","images":["images/none.png"],"question":"Q","answers":["A"]})", Code::file_missing), "no such picture"));
-  CHECK(has(second(R"({"id":"b","images":["images"],"question":"Q","answers":["A"]})", Code::file_missing), "no such picture"));
+  CHECK(has(second(R"({"id":"b","images":["images/a.png"],"question":"Q","answers":[]})"),
+            "answers: expected at least one"));
+  CHECK(
+      has(second(R"({"id":"b","images":["images/a.png"],"question":"Q","answers":"A"})"), "answers: expected a list"));
+  CHECK(has(second(R"({"id":"b","images":["images/a.png"],"question":"Q","answers":[1]})"),
+            "answers: expected a string, got 1"));
+  CHECK(has(second(R"({"id":"b","images":["images/none.png"],"question":"Q","answers":["A"]})", Code::file_missing),
+            "no such picture"));
+  CHECK(has(second(R"({"id":"b","images":["images"],"question":"Q","answers":["A"]})", Code::file_missing),
+            "no such picture"));
   for (const char* bad : {"[1,2,3]", "[1,2,3,\"4\"]", "7", "[1,2,3,null]"}) {
     std::string text = line("b");
     CHECK(has(second(text.replace(text.find("[0,0,10,20.5]"), 13, bad)), "boxes: expected [row0, col0, row1, col1]"));

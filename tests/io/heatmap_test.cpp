@@ -47,26 +47,29 @@ bool orange(const Image& image, Index r, Index c) {
 TEST_CASE("sizes: the long side between 512 and 1600 px, a strip below") {
   const std::vector<float> one{1};
   const std::vector<Index> kept{0};
-  for (const auto& [h, w, width] : {std::array<Index, 3>{64, 32, 256}, {600, 800, 800}, {1000, 3200, 1600}, {4, 512, 512}}) {
+  for (const auto& [h, w, width] :
+       {std::array<Index, 3>{64, 32, 256}, {600, 800, 800}, {1000, 3200, 1600}, {4, 512, 512}}) {
     const Image map = io::render_heatmap(page(h, w).view(), {1, 1}, one, kept);
     CHECK(map.width == width);
     CHECK(map.height > h * width / w);
     CHECK(map.height < h * width / w + 60);
   }
-  CHECK(io::render_heatmap(page(900, 3).view(), {1, 1}, one, kept).width == 3);  // too narrow for a legend, still a picture
+  CHECK(io::render_heatmap(page(900, 3).view(), {1, 1}, one, kept).width ==
+        3);  // too narrow for a legend, still a picture
 }
 
 TEST_CASE("kept cells stay readable in colour, dropped cells turn grey and dark, the border is drawn") {
   const std::vector<float> relevance{0, 1, 2, 3};
   const std::vector<Index> kept{1, 2};
   const Image map = io::render_heatmap(page(512, 512).view(), {2, 2}, relevance, kept);
-  const Look dropped = look(map, 20, 20, 230, 230), alive = look(map, 20, 280, 230, 490), other = look(map, 280, 20, 490, 230);
+  const Look dropped = look(map, 20, 20, 230, 230), alive = look(map, 20, 280, 230, 490),
+             other = look(map, 280, 20, 490, 230);
   for (const Look& l : {alive, other}) {
-    CHECK(l.brightest - l.darkest > 300);                           // ink against paper
+    CHECK(l.brightest - l.darkest > 300);  // ink against paper
     CHECK(l.brightest > dropped.brightest + 120);
     CHECK(l.colour > dropped.colour + 20);
   }
-  CHECK(dropped.brightest - dropped.darkest > 100);                 // still to be guessed
+  CHECK(dropped.brightest - dropped.darkest > 100);  // still to be guessed
   CHECK(orange(map, 100, 256));
   CHECK(orange(map, 100, 511));
   CHECK_FALSE(orange(map, 100, 255));
@@ -84,7 +87,10 @@ TEST_CASE("more relevance is nearer to yellow, one outlier does not flatten the 
   }
   relevance[255] = 1e9f;
   const Image map = io::render_heatmap(white.view(), {16, 16}, relevance, kept);
-  const auto red_minus_blue = [&](Index cell) { const auto* p = map.view().row(cell / 16 * 32 + 16) + (cell % 16 * 32 + 16) * 3; return int{p[0]} - int{p[2]}; };
+  const auto red_minus_blue = [&](Index cell) {
+    const auto* p = map.view().row(cell / 16 * 32 + 16) + (cell % 16 * 32 + 16) * 3;
+    return int{p[0]} - int{p[2]};
+  };
   CHECK(red_minus_blue(240) > red_minus_blue(180) + 10);
   CHECK(red_minus_blue(180) > red_minus_blue(60) + 10);
   std::fill(relevance.begin(), relevance.end(), 0.25f);
@@ -95,7 +101,9 @@ TEST_CASE("wrong sizes and numbers are refused") {
   const Image image = page(64, 64);
   const std::vector<float> four{1, 2, 3, 4};
   const auto code_of = [&](ImageView picture, Grid grid, std::vector<float> v, std::vector<Index> kept) {
-    try { io::render_heatmap(picture, grid, v, kept); } catch (const Error& e) { return e.code(); }
+    try {
+      io::render_heatmap(picture, grid, v, kept);
+    } catch (const Error& e) { return e.code(); }
     return Code::bad_usage;
   };
   CHECK(code_of(image.view(), {3, 2}, four, {0}) == Code::shape_mismatch);

@@ -1,4 +1,5 @@
-// Pictures against values stored from Pillow 13, torch and transformers 5.23 (tests/oracle/images.py --goldens), and broken files.
+// Pictures against values stored from Pillow 13, torch and transformers 5.23 (tests/oracle/images.py --goldens), and
+// broken files.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -22,23 +23,29 @@ int distance(const Image& got, const std::string& stored) {
   const HostTensor want = io::read_npy(pictures / stored);
   if (want.dtype != DType::u8 || want.shape != std::vector<Index>{got.height, got.width, 3}) return 256;
   int largest = 0;
-  for (std::size_t i = 0; i < got.rgb.size(); ++i) largest = std::max(largest, std::abs(int{got.rgb[i]} - std::to_integer<int>(want.data[i])));
+  for (std::size_t i = 0; i < got.rgb.size(); ++i)
+    largest = std::max(largest, std::abs(int{got.rgb[i]} - std::to_integer<int>(want.data[i])));
   return largest;
 }
 
-Image decode(std::string_view bytes, io::DecodeOptions options = {}) { return io::decode_image(std::as_bytes(std::span(bytes)), options, "picture"); }
+Image decode(std::string_view bytes, io::DecodeOptions options = {}) {
+  return io::decode_image(std::as_bytes(std::span(bytes)), options, "picture");
+}
 
 void refuse(std::string_view bytes, const char* why) {
   CHECK_THROWS_WITH_AS(decode(bytes), doctest::Contains(why), Error);
-  try { decode(bytes); } catch (const Error& e) { CHECK(e.code() == Code::bad_image); }
+  try {
+    decode(bytes);
+  } catch (const Error& e) { CHECK(e.code() == Code::bad_image); }
 }
 
 }  // namespace
 
 TEST_CASE("every kind becomes what Pillow and transformers make of it") {
-  for (const char* name : {"rgb.png", "rgba.png", "la.png", "palette2_alphas.png", "palette4_trns.png", "grey_key.png", "grey2_key170.png", "grey16.png", "rgba16.png",
-                           "interlaced_rgba.png", "q75_2.jpg", "progressive.jpg", "grey.jpg", "cmyk.jpg", "ycck.jpg", "lossy.webp", "alpha_lossy.webp", "alpha.webp",
-                           "animated.webp"}) {
+  for (const char* name :
+       {"rgb.png", "rgba.png", "la.png", "palette2_alphas.png", "palette4_trns.png", "grey_key.png", "grey2_key170.png",
+        "grey16.png", "rgba16.png", "interlaced_rgba.png", "q75_2.jpg", "progressive.jpg", "grey.jpg", "cmyk.jpg",
+        "ycck.jpg", "lossy.webp", "alpha_lossy.webp", "alpha.webp", "animated.webp"}) {
     CAPTURE(name);
     const std::string file = name;
     const int allowed = file.ends_with(".jpg") ? 1 : 0;
@@ -61,18 +68,22 @@ TEST_CASE("resize equals torch and both Pillows") {
   const Image noise = io::read_image(pictures / "noise.png");
   for (const auto& [h, w] : {std::pair<Index, Index>{9, 12}, {40, 64}, {22, 33}, {23, 90}}) {
     const std::string size = std::to_string(h) + "x" + std::to_string(w) + ".npy";
-    CHECK(distance(qwen3vl::resize_bicubic(noise.view(), h, w, qwen3vl::Resize::torchvision), "noise.torchvision." + size) == 0);
+    CHECK(distance(qwen3vl::resize_bicubic(noise.view(), h, w, qwen3vl::Resize::torchvision),
+                   "noise.torchvision." + size) == 0);
     CHECK(distance(qwen3vl::resize_bicubic(noise.view(), h, w, qwen3vl::Resize::pillow), "noise.pillow." + size) == 0);
-    CHECK(distance(qwen3vl::resize_bicubic(noise.view(), h, w, qwen3vl::Resize::pillow13), "noise.pillow13." + size) == 0);
+    CHECK(distance(qwen3vl::resize_bicubic(noise.view(), h, w, qwen3vl::Resize::pillow13), "noise.pillow13." + size) ==
+          0);
   }
 }
 
 TEST_CASE("cut files are refused at every length, trailing bytes are not") {
-  for (const char* name : {"rgb.png", "interlaced_rgba.png", "palette2_alphas.png", "q75_2.jpg", "progressive.jpg", "cmyk.jpg", "lossy.webp", "alpha.webp", "animated.webp"}) {
+  for (const char* name : {"rgb.png", "interlaced_rgba.png", "palette2_alphas.png", "q75_2.jpg", "progressive.jpg",
+                           "cmyk.jpg", "lossy.webp", "alpha.webp", "animated.webp"}) {
     CAPTURE(name);
     const std::string bytes = io::read_file(pictures / name);
     // The last bytes of a PNG close the file and hold no pixels.
-    const std::size_t needed = std::string_view(name).ends_with(".png") ? bytes.rfind("IEND") - 4 - 4 - 6 : bytes.size() - 2;
+    const std::size_t needed =
+        std::string_view(name).ends_with(".png") ? bytes.rfind("IEND") - 4 - 4 - 6 : bytes.size() - 2;
     for (std::size_t n = 0; n < needed; n += 1 + n / 16) {
       CAPTURE(n);
       CHECK_THROWS_AS(decode(std::string_view(bytes).substr(0, n)), Error);
@@ -106,7 +117,12 @@ TEST_CASE("what is no picture, and headers that lie") {
 
 TEST_CASE("the file itself") {
   const test::TemporaryFolder folder;
-  const auto code_of = [](auto&& f) { try { f(); } catch (const Error& e) { return e.code(); } return Code::bad_usage; };
+  const auto code_of = [](auto&& f) {
+    try {
+      f();
+    } catch (const Error& e) { return e.code(); }
+    return Code::bad_usage;
+  };
   CHECK(code_of([&] { io::read_image(folder.path / "absent.png"); }) == Code::file_missing);
   CHECK(code_of([&] { io::read_image(folder.path); }) == Code::file_unreadable);
   CHECK(code_of([&] { io::write_png(folder.path / "no" / "where.png", Image(2, 2).view()); }) == Code::bad_output);

@@ -28,8 +28,26 @@ TEST_CASE("a line holds one JSON string") {
 }
 
 TEST_CASE("anything else is refused, naming the file and the line") {
-  for (const std::string& line : std::initializer_list<std::string>{R"("\ud83d")", R"("\ude42")", R"("\ud83d\u0041")", R"("a\ud83dx")", R"("\ud83d\ud83d")", "\"\xFF\"", "\"\xED\xA0\x80\"",
-                                 "\"\xC3\"", "", "  ", "7", "null", "[\"a\"]", "{\"a\":1}", "\"a\" \"b\"", "\"a", "a", R"("\x41")", "\"a\tb\"", "\xEF\xBB\xBF\"a\""}) {
+  for (const std::string& line : std::initializer_list<std::string>{R"("\ud83d")",
+                                                                    R"("\ude42")",
+                                                                    R"("\ud83d\u0041")",
+                                                                    R"("a\ud83dx")",
+                                                                    R"("\ud83d\ud83d")",
+                                                                    "\"\xFF\"",
+                                                                    "\"\xED\xA0\x80\"",
+                                                                    "\"\xC3\"",
+                                                                    "",
+                                                                    "  ",
+                                                                    "7",
+                                                                    "null",
+                                                                    "[\"a\"]",
+                                                                    "{\"a\":1}",
+                                                                    "\"a\" \"b\"",
+                                                                    "\"a",
+                                                                    "a",
+                                                                    R"("\x41")",
+                                                                    "\"a\tb\"",
+                                                                    "\xEF\xBB\xBF\"a\""}) {
     INFO(line);
     const std::string message = refusal(line);
     CHECK(message.find("line 17") != std::string::npos);
@@ -45,7 +63,8 @@ TEST_CASE("ids as a line, and back") {
   CHECK(io::ids_line({7}) == "[7]");
   CHECK(io::ids_line({1, 151655, 0}) == "[1, 151655, 0]");
   CHECK(io::parse_ids_line("[1, 151655, 0]", 1, "x") == std::vector<TokenId>{1, 151655, 0});
-  for (const char* line : {"", "7", "[1.5]", "[-1]", "[\"1\"]", "[4294967296]", "[1,]", "[[1]]"}) CHECK_THROWS_AS(io::parse_ids_line(line, 1, "x"), Error);
+  for (const char* line : {"", "7", "[1.5]", "[-1]", "[\"1\"]", "[4294967296]", "[1,]", "[[1]]"})
+    CHECK_THROWS_AS(io::parse_ids_line(line, 1, "x"), Error);
   CHECK(io::string_line("a\"\n\u00e9") == "\"a\\\"\\n\u00e9\"");
   CHECK_THROWS_AS(io::string_line("\xFF"), Error);
 }

@@ -64,8 +64,11 @@ TEST_CASE("the demo model's config is read as written") {
 }
 
 TEST_CASE("every field that is wrong is refused by name") {
-  const struct { const char *file, *pointer, *value, *message; } table[] = {
-      {config, "/model_type", "\"qwen2_vl\"", "config.json.model_type: expected \"qwen3_vl\" or \"qwen3_vl_moe\", got \"qwen2_vl\""},
+  const struct {
+    const char *file, *pointer, *value, *message;
+  } table[] = {
+      {config, "/model_type", "\"qwen2_vl\"",
+       "config.json.model_type: expected \"qwen3_vl\" or \"qwen3_vl_moe\", got \"qwen2_vl\""},
       {config, "/model_type", "", "got none"},
       {config, "/model_type", "7", "got none"},
       {config, "/text_config", "", "config.json.text_config: expected, got none"},
@@ -77,11 +80,13 @@ TEST_CASE("every field that is wrong is refused by name") {
       {config, "/text_config/vocab_size", "1e18", "vocab_size: expected an integer"},
       {config, "/text_config/vocab_size", "18446744073709551615", "vocab_size: expected an integer"},
       {config, "/text_config/vocab_size", "268", "image_token_id: expected an integer from 0 to 267, got 268"},
-      {config, "/text_config/hidden_size", "\"128\"", "text_config.hidden_size: expected an integer from 1 to 131072, got \"128\""},
+      {config, "/text_config/hidden_size", "\"128\"",
+       "text_config.hidden_size: expected an integer from 1 to 131072, got \"128\""},
       {config, "/text_config/hidden_size", "-128", "text_config.hidden_size: expected an integer"},
       {config, "/text_config/hidden_size", "128.0", "text_config.hidden_size: expected an integer"},
       {config, "/text_config/num_hidden_layers", "1000000", "num_hidden_layers: expected an integer from 1 to 4096"},
-      {config, "/text_config/num_attention_heads", "3", "num_attention_heads: expected a multiple of num_key_value_heads (2), got 3"},
+      {config, "/text_config/num_attention_heads", "3",
+       "num_attention_heads: expected a multiple of num_key_value_heads (2), got 3"},
       {config, "/text_config/head_dim", "", "head_dim: expected, got none"},
       {config, "/text_config/head_dim", "31", "head_dim: expected a multiple of 2"},
       {config, "/text_config/head_dim", "64", "mrope_section: expected a sum of head_dim / 2 = 32.0, got 16"},
@@ -95,31 +100,40 @@ TEST_CASE("every field that is wrong is refused by name") {
       {config, "/text_config/rope_theta", "0", "rope_theta: expected a number from 1.0"},
       {config, "/text_config/rope_theta", "1", "rope_theta: expected more than 1"},
       {config, "/text_config/rope_scaling", "", "mrope_section: expected a sum of head_dim / 2 = 16.0, got 64"},
-      {config, "/text_config/rope_scaling/mrope_section", "[8,8]", "mrope_section: expected a list of 3 integers, got [8,8]"},
+      {config, "/text_config/rope_scaling/mrope_section", "[8,8]",
+       "mrope_section: expected a list of 3 integers, got [8,8]"},
       {config, "/text_config/rope_scaling/mrope_section", "[8,4,4,0]", "mrope_section: expected a list of 3 integers"},
       {config, "/text_config/rope_scaling/mrope_section", "[6,5,6]", "got 17"},
       {config, "/text_config/rope_scaling/mrope_section", "[20,-2,-2]", "mrope_section[1]: expected an integer from 0"},
-      {config, "/text_config/rope_scaling/rope_type", "\"linear\"", "rope_type: expected \"default\" or \"yarn\", got \"linear\""},
+      {config, "/text_config/rope_scaling/rope_type", "\"linear\"",
+       "rope_type: expected \"default\" or \"yarn\", got \"linear\""},
       {config, "/text_config/rope_scaling/rope_type", "\"yarn\"", "rope_scaling.factor: expected, got none"},
-      {config, "/text_config/rope_scaling/partial_rotary_factor", "0.5", "partial_rotary_factor: expected 1.0, got 0.5"},
+      {config, "/text_config/rope_scaling/partial_rotary_factor", "0.5",
+       "partial_rotary_factor: expected 1.0, got 0.5"},
       {config, "/text_config/max_position_embeddings", "0", "max_position_embeddings: expected an integer from 1"},
       {config, "/vision_config/depth", "2", "deepstack_visual_indexes[2]: expected an integer from 0 to 1, got 2"},
-      {config, "/vision_config/deepstack_visual_indexes", "[2,1,0]", "deepstack_visual_indexes: expected ascending distinct blocks, got [2,1,0]"},
+      {config, "/vision_config/deepstack_visual_indexes", "[2,1,0]",
+       "deepstack_visual_indexes: expected ascending distinct blocks, got [2,1,0]"},
       {config, "/vision_config/deepstack_visual_indexes", "[1,1]", "expected ascending distinct blocks"},
       {config, "/vision_config/deepstack_visual_indexes", "", "deepstack_visual_indexes: expected, got none"},
-      {config, "/vision_config/deepstack_visual_indexes", "\"all\"", "deepstack_visual_indexes: expected a list of integers"},
-      {config, "/vision_config/num_heads", "5", "vision_config.hidden_size: expected a multiple of num_heads (5), got 64"},
+      {config, "/vision_config/deepstack_visual_indexes", "\"all\"",
+       "deepstack_visual_indexes: expected a list of integers"},
+      {config, "/vision_config/num_heads", "5",
+       "vision_config.hidden_size: expected a multiple of num_heads (5), got 64"},
       {config, "/vision_config/num_heads", "32", "hidden_size: expected a multiple of 4 for each head, got 2"},
-      {config, "/vision_config/num_position_embeddings", "575", "num_position_embeddings: expected a perfect square, got 575"},
+      {config, "/vision_config/num_position_embeddings", "575",
+       "num_position_embeddings: expected a perfect square, got 575"},
       {config, "/vision_config/out_hidden_size", "64", "out_hidden_size: expected the text hidden_size (128), got 64"},
       {config, "/vision_config/hidden_act", "\"gelu\"", "vision_config.hidden_act: expected \"gelu_pytorch_tanh\""},
       {config, "/vision_config/in_channels", "4", "in_channels: expected an integer from 3 to 3, got 4"},
-      {config, "/vision_config/patch_size", "14", "preprocessor_config.json.patch_size: expected 14 as vision_config.patch_size says, got 16"},
+      {config, "/vision_config/patch_size", "14",
+       "preprocessor_config.json.patch_size: expected 14 as vision_config.patch_size says, got 16"},
       {config, "/vision_config/spatial_merge_size", "0", "spatial_merge_size: expected an integer from 1"},
       {config, "/image_token_id", "", "config.json.image_token_id: expected, got none"},
       {config, "/vision_end_token_id", "-1", "vision_end_token_id: expected an integer from 0 to 287, got -1"},
       {pictures, "/size", "", "preprocessor_config.json.size.shortest_edge: expected, got none"},
-      {pictures, "/size/longest_edge", "1000", "size: expected shortest_edge <= longest_edge (pixel counts), got 65536 and 1000"},
+      {pictures, "/size/longest_edge", "1000",
+       "size: expected shortest_edge <= longest_edge (pixel counts), got 65536 and 1000"},
       {pictures, "/size/longest_edge", "99999999999", "longest_edge: expected an integer from 1 to 4294967296"},
       {pictures, "/min_pixels", "\"x\"", "preprocessor_config.json.min_pixels: expected an integer"},
       {pictures, "/patch_size", "", "preprocessor_config.json.patch_size: expected, got none"},
@@ -160,7 +174,8 @@ TEST_CASE("all problems of a folder are reported at once") {
   m.set(generation, "/top_k", "null");  // null is absent
   m.set(generation, "/top_p", "2");
   const std::string text = config_error(m);
-  for (const char* part : {"text_config.head_dim", "vision_config.depth", "image_std", "top_p"}) CHECK_MESSAGE(has(text, part), text);
+  for (const char* part : {"text_config.head_dim", "vision_config.depth", "image_std", "top_p"})
+    CHECK_MESSAGE(has(text, part), text);
   CHECK(!has(text, "top_k"));
   CHECK(has(text, "problems: "));
 }

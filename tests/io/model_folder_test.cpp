@@ -61,7 +61,8 @@ TEST_CASE("the demo model opens, and its weights are finite and reproducible") {
 TEST_CASE("the demo model is not written over something") {
   const Model m;
   CHECK(has(message_of(Code::bad_output, [&] { write_demo_model(m.dir, 1); }), "expected a new or empty folder"));
-  CHECK(has(message_of(Code::bad_output, [&] { write_demo_model(m.dir / config, 1); }), "expected a new or empty folder"));
+  CHECK(has(message_of(Code::bad_output, [&] { write_demo_model(m.dir / config, 1); }),
+            "expected a new or empty folder"));
   CHECK(has(message_of(Code::bad_output, [&] { write_demo_model(m.dir / "no" / "parent", 1); }), "parent folder"));
   fs::create_directory(m.path / "empty");
   write_demo_model(m.path / "empty", 1);
@@ -73,7 +74,8 @@ TEST_CASE("the identity follows the weight file") {
   const auto identity = [&] { return open_model(m.dir, {}).identity; };
   const std::string before = identity();
   CHECK(identity() == before);
-  fs::last_write_time(m.dir / "model.safetensors", fs::last_write_time(m.dir / "model.safetensors") + std::chrono::seconds(1));
+  fs::last_write_time(m.dir / "model.safetensors",
+                      fs::last_write_time(m.dir / "model.safetensors") + std::chrono::seconds(1));
   CHECK(identity() != before);
 }
 
@@ -99,14 +101,16 @@ TEST_CASE("weights that are missing or misshapen are all named") {
   };
   tensors.erase("model.visual.blocks.3.norm2.bias");
   tensors["model.language_model.norm.weight"] = host_tensor(std::vector<float>(64, 1.0f), {64});
-  tensors["model.language_model.layers.0.self_attn.k_norm.weight"] = host_tensor(std::vector<std::int32_t>(32, 1), {32});
+  tensors["model.language_model.layers.0.self_attn.k_norm.weight"] =
+      host_tensor(std::vector<std::int32_t>(32, 1), {32});
   std::string text = open();
   CHECK(has(text, "model.visual.blocks.3.norm2.bias: expected [64], got none"));
   CHECK(has(text, "model.language_model.norm.weight: expected [128], got [64]"));
   CHECK(has(text, "layers.0.self_attn.k_norm.weight: expected F32, BF16 or F16, got I32"));
   tensors.erase("lm_head.weight");
   CHECK(has(open(), "lm_head.weight: expected [288, 128], got none (tie_word_embeddings is false)"));
-  for (auto it = tensors.begin(); it != tensors.end();) it = it->first.find("visual") != std::string::npos ? tensors.erase(it) : std::next(it);
+  for (auto it = tensors.begin(); it != tensors.end();)
+    it = it->first.find("visual") != std::string::npos ? tensors.erase(it) : std::next(it);
   CHECK(has(open(), "; and "));
 }
 
@@ -117,7 +121,8 @@ TEST_CASE("a tied model needs no head, and one that is there is still checked") 
   tensors["lm_head.weight"] = host_tensor(std::vector<float>(2, 0.0f), {2, 1});
   write_safetensors(m.path / "changed", tensors);
   fs::rename(m.path / "changed", m.dir / "model.safetensors");
-  CHECK(has(message_of(Code::bad_weight, [&] { open_model(m.dir, {}); }), "lm_head.weight: expected [288, 128], got [2, 1]"));
+  CHECK(has(message_of(Code::bad_weight, [&] { open_model(m.dir, {}); }),
+            "lm_head.weight: expected [288, 128], got [2, 1]"));
   tensors.erase("lm_head.weight");
   write_safetensors(m.path / "changed", tensors);
   fs::rename(m.path / "changed", m.dir / "model.safetensors");
@@ -126,12 +131,20 @@ TEST_CASE("a tied model needs no head, and one that is there is still checked") 
 
 TEST_CASE("experts may lie in either layout") {
   ModelConfig c;
-  c.text.vocab_size = 8; c.text.hidden_size = 4; c.text.layers = 1; c.text.heads = c.text.kv_heads = 1; c.text.head_dim = 2;
-  c.text.experts = 3; c.text.experts_per_token = 1; c.text.expert_intermediate_size = 5; c.text.tie_word_embeddings = true;
+  c.text.vocab_size = 8;
+  c.text.hidden_size = 4;
+  c.text.layers = 1;
+  c.text.heads = c.text.kv_heads = 1;
+  c.text.head_dim = 2;
+  c.text.experts = 3;
+  c.text.experts_per_token = 1;
+  c.text.expert_intermediate_size = 5;
+  c.text.tie_word_embeddings = true;
   for (const std::size_t layout : {0, 1}) {
     std::map<std::string, HostTensor> stored;
     for (const auto& e : expected_weights(c))
-      if (e.required) stored[e.name] = HostTensor{DType::bf16, e.shapes[std::min(layout, e.shapes.size() - 1)], nullptr, nullptr};
+      if (e.required)
+        stored[e.name] = HostTensor{DType::bf16, e.shapes[std::min(layout, e.shapes.size() - 1)], nullptr, nullptr};
     const WeightLookup lookup = [&](std::string_view name) {
       const auto it = stored.find(std::string(name));
       return it == stored.end() ? std::nullopt : std::optional(it->second);
@@ -146,8 +159,17 @@ TEST_CASE("experts may lie in either layout") {
 
 TEST_CASE("only sparse layers need experts") {
   ModelConfig c;
-  c.text.vocab_size = 8; c.text.hidden_size = 4; c.text.layers = 4; c.text.heads = c.text.kv_heads = 1; c.text.head_dim = 2; c.text.intermediate_size = 7;
-  c.text.experts = 3; c.text.experts_per_token = 1; c.text.expert_intermediate_size = 5; c.text.sparse_step = 2; c.text.dense_layers = {3};
+  c.text.vocab_size = 8;
+  c.text.hidden_size = 4;
+  c.text.layers = 4;
+  c.text.heads = c.text.kv_heads = 1;
+  c.text.head_dim = 2;
+  c.text.intermediate_size = 7;
+  c.text.experts = 3;
+  c.text.experts_per_token = 1;
+  c.text.expert_intermediate_size = 5;
+  c.text.sparse_step = 2;
+  c.text.dense_layers = {3};
   std::vector<std::string> sparse, dense;
   for (const auto& e : expected_weights(c)) {
     if (has(e.name, "experts.down_proj")) sparse.push_back(e.name);
@@ -155,7 +177,8 @@ TEST_CASE("only sparse layers need experts") {
   }
   const std::string p = "model.language_model.layers.";
   CHECK(sparse == std::vector<std::string>{p + "1.mlp.experts.down_proj"});
-  CHECK(dense == std::vector<std::string>{p + "0.mlp.down_proj.weight", p + "2.mlp.down_proj.weight", p + "3.mlp.down_proj.weight"});
+  CHECK(dense == std::vector<std::string>{p + "0.mlp.down_proj.weight", p + "2.mlp.down_proj.weight",
+                                          p + "3.mlp.down_proj.weight"});
 }
 
 TEST_CASE("shards are found through the index") {
@@ -168,7 +191,8 @@ TEST_CASE("shards are found through the index") {
     half[i % 2][name] = t;
     map[name] = "model-0000" + std::to_string(i++ % 2 + 1) + "-of-00002.safetensors";
   }
-  for (std::size_t k = 0; k < 2; ++k) write_safetensors(m.dir / ("model-0000" + std::to_string(k + 1) + "-of-00002.safetensors"), half[k]);
+  for (std::size_t k = 0; k < 2; ++k)
+    write_safetensors(m.dir / ("model-0000" + std::to_string(k + 1) + "-of-00002.safetensors"), half[k]);
   fs::remove(m.dir / "model.safetensors");
   const char* index = "model.safetensors.index.json";
   const auto error = [&](Code code) { return message_of(code, [&] { open_model(m.dir, {}); }); };
@@ -184,7 +208,8 @@ TEST_CASE("shards are found through the index") {
   Json bad = map;
   bad["model.visual.extra"] = "model-00001-of-00002.safetensors";
   m.put(index, {{"weight_map", bad}});
-  CHECK(has(error(Code::bad_weight), "1 tensors named here are not in their files: 'model.visual.extra' in model-00001-of-00002.safetensors"));
+  CHECK(has(error(Code::bad_weight),
+            "1 tensors named here are not in their files: 'model.visual.extra' in model-00001-of-00002.safetensors"));
   bad = map;
   bad.erase("lm_head.weight");
   m.put(index, {{"weight_map", bad}});
@@ -193,7 +218,8 @@ TEST_CASE("shards are found through the index") {
     bad = map;
     bad["lm_head.weight"] = outside;
     m.put(index, {{"weight_map", bad}});
-    CHECK(has(error(Code::bad_safetensors), "weight_map['lm_head.weight']: expected the name of a file in this folder"));
+    CHECK(
+        has(error(Code::bad_safetensors), "weight_map['lm_head.weight']: expected the name of a file in this folder"));
   }
   for (const char* wrong : {"{}", "[]", "{\"weight_map\":[]}", "{\"weight_map\":{}}", "{"}) {
     std::ofstream(m.dir / index) << wrong;
@@ -207,8 +233,11 @@ TEST_CASE("shards are found through the index") {
 TEST_CASE("org/name is looked up in the Hub cache") {
   const Model m;
   const fs::path hub = m.path / "hub", repo = hub / "models--Org--Small-1.5";
-  const auto error = [&](const std::string& name, const fs::path& cache) { return message_of(Code::file_missing, [&] { open_model(name, cache); }); };
-  CHECK(has(error("Org/Small-1.5", hub), "no such folder, and no such model in the Hub cache (" + hub.string() + "); get it with: hf download Org/Small-1.5"));
+  const auto error = [&](const std::string& name, const fs::path& cache) {
+    return message_of(Code::file_missing, [&] { open_model(name, cache); });
+  };
+  CHECK(has(error("Org/Small-1.5", hub), "no such folder, and no such model in the Hub cache (" + hub.string() +
+                                             "); get it with: hf download Org/Small-1.5"));
   CHECK(has(error("Org/Small-1.5", {}), "get it with: hf download Org/Small-1.5"));
   CHECK(has(error("nowhere", hub), "[nowhere] no such folder"));
   CHECK(has(error("a/b/c", hub), "no such folder"));
@@ -228,5 +257,6 @@ TEST_CASE("org/name is looked up in the Hub cache") {
 TEST_CASE("the config's special ids must be the tokenizer's") {
   const Model m;
   m.set(config, "/image_token_id", "5");
-  CHECK(has(message_of(Code::bad_model_config, [&] { open_model(m.dir, {}); }), "config.json.image_token_id: expected 268, the tokenizer's <|image_pad|>, got 5"));
+  CHECK(has(message_of(Code::bad_model_config, [&] { open_model(m.dir, {}); }),
+            "config.json.image_token_id: expected 268, the tokenizer's <|image_pad|>, got 5"));
 }

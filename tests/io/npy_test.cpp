@@ -57,13 +57,19 @@ TEST_CASE("npy: lying files are refused") {
 TEST_CASE("npy: halves and doubles become floats, scalars and format 2 are read") {
   const test::TemporaryFolder folder;
   const auto file = folder.path / "c.npy";
-  const auto read = [&](const std::string& bytes) { io::write_file(file, bytes); return io::read_npy(file); };
-  const HostTensor half = read(npy("{'descr': '<f2', 'fortran_order': False, 'shape': (2, 1), }", std::string("\x00\x3c\x00\xc1", 4)));
+  const auto read = [&](const std::string& bytes) {
+    io::write_file(file, bytes);
+    return io::read_npy(file);
+  };
+  const HostTensor half =
+      read(npy("{'descr': '<f2', 'fortran_order': False, 'shape': (2, 1), }", std::string("\x00\x3c\x00\xc1", 4)));
   CHECK(half.dtype == DType::f32);
   CHECK(half.shape == std::vector<Index>{2, 1});
   CHECK(to_floats(half) == std::vector<float>{1.0f, -2.5f});
   const double values[] = {0.1, -3e7};
-  CHECK(to_floats(read(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }", std::string(reinterpret_cast<const char*>(values), 16)))) == std::vector<float>{0.1f, -3e7f});
+  CHECK(to_floats(read(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }",
+                           std::string(reinterpret_cast<const char*>(values), 16)))) ==
+        std::vector<float>{0.1f, -3e7f});
   CHECK(read(npy("{'descr': '|u1', 'fortran_order': False, 'shape': (), }", "A")).count() == 1);
   CHECK(read(npy("{'descr': '|u1', 'fortran_order': False, 'shape': (0, 4), }", "")).shape == std::vector<Index>{0, 4});
   std::string two = npy("{'descr': '<i4', 'fortran_order': False, 'shape': (1,), }", std::string("\x05\0\0\0", 4));

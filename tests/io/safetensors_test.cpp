@@ -55,7 +55,8 @@ TEST_CASE("a header that tiles its data is read") {
 
 TEST_CASE("malformed headers are refused, and the message says why") {
   const std::string deep = R"({"a":)" + std::string(100, '[') + std::string(100, ']') + "}";
-  const std::string ranks = R"({"a":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1],"data_offsets":[0,1]}})";
+  const std::string ranks =
+      R"({"a":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1],"data_offsets":[0,1]}})";
   const std::string two_to_63 = R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})";
   const Bad table[] = {
       {"", 0, "expected JSON that starts with '{'"},
@@ -69,9 +70,11 @@ TEST_CASE("malformed headers are refused, and the message says why") {
       {"{\"\xff\":1}", 0, "JSON: parse error"},
       {R"({"a":{"dtype":"U8","shape":[1e999],"data_offsets":[0,1]}})", 1, "JSON: number overflow"},
       {deep.c_str(), 0, "at most 64 levels"},
-      {R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1, "duplicate key 'a'"},
+      {R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
+       1, "duplicate key 'a'"},
       {R"({"a":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1, "duplicate key 'dtype'"},
-      {R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\u0061":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1, "duplicate key 'a'"},
+      {R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\u0061":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
+       1, "duplicate key 'a'"},
       {R"({"__metadata__":[]})", 0, "__metadata__: expected an object, got []"},
       {R"({"__metadata__":{"format":1}})", 0, "__metadata__.format: expected a string, got 1"},
       {R"({"a":3})", 0, "tensor 'a': expected an object, got 3"},
@@ -81,7 +84,8 @@ TEST_CASE("malformed headers are refused, and the message says why") {
       {R"({"a":{"dtype":"X7","shape":[1],"data_offsets":[0,1]}})", 1, "unknown dtype \"X7\""},
       {R"({"a":{"dtype":"f32","shape":[1],"data_offsets":[0,4]}})", 4, "unknown dtype \"f32\""},
       {R"({"a":{"dtype":7,"shape":[1],"data_offsets":[0,1]}})", 1, "unknown dtype 7"},
-      {R"({"a":{"dtype":"U8","shape":1,"data_offsets":[0,1]}})", 1, "shape: expected a list of at most 32 sizes, got 1"},
+      {R"({"a":{"dtype":"U8","shape":1,"data_offsets":[0,1]}})", 1,
+       "shape: expected a list of at most 32 sizes, got 1"},
       {ranks.c_str(), 1, "shape: expected a list of at most 32 sizes"},
       {R"({"a":{"dtype":"U8","shape":[-1],"data_offsets":[0,1]}})", 1, "shape: expected a whole number, got -1"},
       {R"({"a":{"dtype":"U8","shape":[1.0],"data_offsets":[0,1]}})", 1, "shape: expected a whole number, got 1.0"},
@@ -97,22 +101,31 @@ TEST_CASE("malformed headers are refused, and the message says why") {
       {R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[-1,0]}})", 1, "data_offsets: expected a whole number, got -1"},
       {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 4, "F32 [2]: expected 8 bytes, got 4"},
       {R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})", 3, "ends at byte 4; expected at most 3"},
-      {R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})", 5, "expected 4 bytes of data, as the header says, got 5"},
-      {R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[1,5]}})", 5, "tensor 'a' leaves a hole: expected to begin at byte 0, got 1"},
-      {R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}})", 5, "tensor 'b' leaves a hole: expected to begin at byte 2, got 3"},
-      {R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[3],"data_offsets":[2,5]}})", 5, "tensor 'b' overlaps another: expected to begin at byte 3, got 2"},
-      {R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", 2, "overlaps another"},
-      {R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"z":{"dtype":"U8","shape":[0],"data_offsets":[2,2]}})", 4, "overlaps another"},
+      {R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})", 5,
+       "expected 4 bytes of data, as the header says, got 5"},
+      {R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[1,5]}})", 5,
+       "tensor 'a' leaves a hole: expected to begin at byte 0, got 1"},
+      {R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}})",
+       5, "tensor 'b' leaves a hole: expected to begin at byte 2, got 3"},
+      {R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[3],"data_offsets":[2,5]}})",
+       5, "tensor 'b' overlaps another: expected to begin at byte 3, got 2"},
+      {R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})",
+       2, "overlaps another"},
+      {R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"z":{"dtype":"U8","shape":[0],"data_offsets":[2,2]}})",
+       4, "overlaps another"},
       {"{}", 1, "expected 0 bytes of data"},
   };
   for (const Bad& bad : table) {
     CAPTURE(bad.header);
-    const std::string text = message_of(Code::bad_safetensors, [&] { parse_safetensors_header(bad.header, bad.data, "h"); });
+    const std::string text =
+        message_of(Code::bad_safetensors, [&] { parse_safetensors_header(bad.header, bad.data, "h"); });
     CHECK_MESSAGE(text.find(bad.message) != std::string::npos, text);
     CHECK(text.substr(0, 4) == "[h] ");
     CHECK(text.find("(E403)") != std::string::npos);
   }
-  CHECK(message_of(Code::bad_safetensors, [&] { parse_safetensors_header(std::string("{}\0x", 4), 0, "h"); }).find("NUL") != std::string::npos);
+  CHECK(message_of(Code::bad_safetensors, [&] {
+          parse_safetensors_header(std::string("{}\0x", 4), 0, "h");
+        }).find("NUL") != std::string::npos);
 }
 
 TEST_CASE("files that lie about their header are refused") {
@@ -125,7 +138,8 @@ TEST_CASE("files that lie about their header are refused") {
   CHECK(open("").find("expected at least 10 bytes, got 0") != std::string::npos);
   CHECK(open(std::string(8, '\0')).find("expected at least 10 bytes, got 8") != std::string::npos);
   CHECK(open(std::string(16, '\0')).find("starts with '{'") != std::string::npos);
-  CHECK(open(std::string(16, '\xff')).find("header length: expected at most 8 bytes, got 18446744073709551615") != std::string::npos);
+  CHECK(open(std::string(16, '\xff')).find("header length: expected at most 8 bytes, got 18446744073709551615") !=
+        std::string::npos);
   std::string one_more = file_bytes("{}", "");
   one_more[0] = 3;
   CHECK(open(one_more).find("header length: expected at most 2 bytes, got 3") != std::string::npos);
@@ -143,13 +157,18 @@ TEST_CASE("a header of more than 100 MB is refused before it is read") {
   std::memcpy(start.data(), &length, 8);
   std::ofstream(file, std::ios::binary) << start << "{";
   std::filesystem::resize_file(file, 8 + length);  // sparse
-  CHECK(message_of(Code::bad_safetensors, [&] { SafetensorsFile::open(file); }).find("expected at most 100000000 bytes, got 100000001") != std::string::npos);
+  CHECK(message_of(Code::bad_safetensors, [&] {
+          SafetensorsFile::open(file);
+        }).find("expected at most 100000000 bytes, got 100000001") != std::string::npos);
 }
 
 TEST_CASE("what is no file is refused") {
   const test::TemporaryFolder folder;
-  CHECK(message_of(Code::file_missing, [&] { SafetensorsFile::open(folder.path / "none"); }).find("no such file") != std::string::npos);
-  CHECK(message_of(Code::file_unreadable, [&] { SafetensorsFile::open(folder.path); }).find("expected a regular file") != std::string::npos);
+  CHECK(message_of(Code::file_missing, [&] { SafetensorsFile::open(folder.path / "none"); }).find("no such file") !=
+        std::string::npos);
+  CHECK(message_of(Code::file_unreadable, [&] {
+          SafetensorsFile::open(folder.path);
+        }).find("expected a regular file") != std::string::npos);
 }
 
 TEST_CASE("values outlive the file object, and misaligned ones are readable") {
@@ -159,7 +178,8 @@ TEST_CASE("values outlive the file object, and misaligned ones are readable") {
   std::string data(1, '\7');
   data.append(reinterpret_cast<const char*>(values), sizeof values);
   std::ofstream(file, std::ios::binary) << file_bytes(
-      R"({"u":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"f":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}})", data);
+      R"({"u":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"f":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}})",
+      data);
   HostTensor f, u;
   {
     const auto opened = SafetensorsFile::open(file);
@@ -179,10 +199,13 @@ TEST_CASE("known dtypes that cannot be weights are listed, but not readable") {
   const test::TemporaryFolder folder;
   const auto file = folder.path / "x.safetensors";
   std::ofstream(file, std::ios::binary) << file_bytes(
-      R"({"q":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]},"d":{"dtype":"F64","shape":[1],"data_offsets":[2,10]}})", "0123456789");
+      R"({"q":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]},"d":{"dtype":"F64","shape":[1],"data_offsets":[2,10]}})",
+      "0123456789");
   const auto opened = SafetensorsFile::open(file);
   CHECK(opened.entries().size() == 2);
-  CHECK(message_of(Code::bad_weight, [&] { opened.tensor("q"); }).find("tensor 'q': expected F32, F16, BF16, I32, I64 or U8, got F8_E4M3 (quantised") != std::string::npos);
+  CHECK(message_of(Code::bad_weight, [&] {
+          opened.tensor("q");
+        }).find("tensor 'q': expected F32, F16, BF16, I32, I64 or U8, got F8_E4M3 (quantised") != std::string::npos);
   CHECK(message_of(Code::bad_weight, [&] { opened.tensor("d"); }).find("got F64 (E404)") != std::string::npos);
 }
 
@@ -225,8 +248,14 @@ TEST_CASE("the bytes written are those the format describes") {
 TEST_CASE("names that cannot be stored are refused") {
   const test::TemporaryFolder folder;
   const auto t = host_tensor(std::vector<float>{1.0f}, {1});
-  CHECK(message_of(Code::bad_safetensors, [&] { write_safetensors(folder.path / "x", {{"__metadata__", t}}); }) != "no error");
-  CHECK(message_of(Code::bad_safetensors, [&] { write_safetensors(folder.path / "x", {{"\xff", t}}); }).find("not UTF-8") != std::string::npos);
-  CHECK(message_of(Code::bad_safetensors, [&] { write_safetensors(folder.path / "x", {{"e", HostTensor{DType::f32, {2}, nullptr, nullptr}}}); }).find("has no data") != std::string::npos);
+  CHECK(message_of(Code::bad_safetensors, [&] {
+          write_safetensors(folder.path / "x", {{"__metadata__", t}});
+        }) != "no error");
+  CHECK(message_of(Code::bad_safetensors, [&] {
+          write_safetensors(folder.path / "x", {{"\xff", t}});
+        }).find("not UTF-8") != std::string::npos);
+  CHECK(message_of(Code::bad_safetensors, [&] {
+          write_safetensors(folder.path / "x", {{"e", HostTensor{DType::f32, {2}, nullptr, nullptr}}});
+        }).find("has no data") != std::string::npos);
   CHECK(std::filesystem::is_empty(folder.path));
 }

@@ -1,8 +1,8 @@
 #pragma once
 // A folder that is gone when the test is over.
+#include <unistd.h>
 #include <filesystem>
 #include <string>
-#include <unistd.h>
 
 namespace arrcoc::test {
 

@@ -24,7 +24,9 @@ inline std::string slurp(const std::filesystem::path& file) {
   return out.str();
 }
 
-inline std::filesystem::path golden_folder() { return std::filesystem::path(ARRCOC_TESTS_DIR) / "golden" / "tokenizer"; }
+inline std::filesystem::path golden_folder() {
+  return std::filesystem::path(ARRCOC_TESTS_DIR) / "golden" / "tokenizer";
+}
 inline Json golden_json() { return Json::parse(slurp(golden_folder() / "tokenizer.json")); }
 inline const io::Tokenizer& golden_tokenizer() {
   static const io::Tokenizer tokenizer = io::Tokenizer::from_folder(golden_folder());
@@ -34,7 +36,8 @@ inline const io::Tokenizer& golden_tokenizer() {
 /// ../shared/data, or where ARRCOC_SHARED points; empty if the ranks are not there.
 inline std::filesystem::path qwen_ranks() {
   const char* shared = std::getenv("ARRCOC_SHARED");
-  const std::filesystem::path data = shared != nullptr ? shared : std::filesystem::path(ARRCOC_TESTS_DIR) / ".." / ".." / "shared" / "data";
+  const std::filesystem::path data =
+      shared != nullptr ? shared : std::filesystem::path(ARRCOC_TESTS_DIR) / ".." / ".." / "shared" / "data";
   const std::filesystem::path file = data / "tokenizer" / "qwen.tiktoken";
   return std::filesystem::exists(file) ? file : std::filesystem::path();
 }
@@ -45,7 +48,8 @@ inline std::string unbase64(const std::string& text) {
   unsigned bits = 0, count = 0;
   for (const char c : text) {
     if (c == '=') break;
-    const unsigned value = static_cast<unsigned>(std::string("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/").find(c));
+    const unsigned value =
+        static_cast<unsigned>(std::string("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/").find(c));
     bits = bits << 6 | value;
     if ((count += 6) >= 8) out += static_cast<char>(bits >> (count -= 8) & 0xFF);
   }

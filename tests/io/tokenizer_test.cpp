@@ -56,7 +56,9 @@ void check_golden(const Tokenizer& tokenizer) {
 
 }  // namespace
 
-TEST_CASE("the small vocabulary: ids and places are those of Hugging Face tokenizers") { check_golden(golden_tokenizer()); }
+TEST_CASE("the small vocabulary: ids and places are those of Hugging Face tokenizers") {
+  check_golden(golden_tokenizer());
+}
 
 TEST_CASE("merges as strings, and as vocab.json with merges.txt, give the same tokenizer") {
   Json json = golden_json();
@@ -69,9 +71,12 @@ TEST_CASE("merges as strings, and as vocab.json with merges.txt, give the same t
   check_golden(Tokenizer::from_json(json.dump(), "strings"));
 
   Json reordered = Json::parse(json.dump());
-  const std::string late = "{\"added_tokens\":" + reordered["added_tokens"].dump() + ",\"model\":{\"merges\":" + reordered["model"]["merges"].dump() +
-                           ",\"vocab\":" + reordered["model"]["vocab"].dump() + "},\"normalizer\":{\"type\":\"NFC\"},\"pre_tokenizer\":" +
-                           reordered["pre_tokenizer"].dump() + ",\"decoder\":{\"type\":\"ByteLevel\"}}";
+  const std::string late =
+      "{\"added_tokens\":" + reordered["added_tokens"].dump() +
+      ",\"model\":{\"merges\":" + reordered["model"]["merges"].dump() +
+      ",\"vocab\":" + reordered["model"]["vocab"].dump() +
+      "},\"normalizer\":{\"type\":\"NFC\"},\"pre_tokenizer\":" + reordered["pre_tokenizer"].dump() +
+      ",\"decoder\":{\"type\":\"ByteLevel\"}}";
   check_golden(Tokenizer::from_json(late, "merges first"));
 
   TemporaryFolder folder;
@@ -83,7 +88,8 @@ TEST_CASE("merges as strings, and as vocab.json with merges.txt, give the same t
     token.erase("id");
     decoder[id] = token;
   }
-  put(folder.path / "tokenizer_config.json", Json{{"tokenizer_class", "Qwen2Tokenizer"}, {"added_tokens_decoder", decoder}}.dump());
+  put(folder.path / "tokenizer_config.json",
+      Json{{"tokenizer_class", "Qwen2Tokenizer"}, {"added_tokens_decoder", decoder}}.dump());
   check_golden(Tokenizer::from_folder(folder.path));
   put(folder.path / "tokenizer_config.json", Json{{"tokenizer_class", "LlamaTokenizer"}}.dump());
   CHECK_THROWS_WITH_AS(Tokenizer::from_folder(folder.path), doctest::Contains("LlamaTokenizer"), Error);
@@ -120,13 +126,31 @@ TEST_CASE("Qwen's vocabulary: the published vectors") {
     return;
   }
   using Ids = std::vector<TokenId>;
-  const std::pair<std::string, Ids> vectors[] = {
-      {"Hello world", {9707, 1879}}, {" Hello world", {21927, 1879}}, {"\n", {198}}, {"\n\n", {271}}, {"user", {872}}, {"assistant", {77091}},
-      {"system", {8948}}, {"Describe this image.", {74785, 419, 2168, 13}}, {"123", {16, 17, 18}}, {"a  b", {64, 220, 293}}, {"x \n y", {87, 715, 379}},
-      {"a\r\n\r\nb", {64, 871, 65}}, {"it's IT'S", {275, 594, 8700, 13272}}, {"e\u0301", {963}}, {"\u00e9", {963}}, {"\u212b", {144044}},
-      {"\u65e5\u672c\u8a9e", {101059, 102819}}, {"\U0001F642", {145080}}, {"< think>", {27, 1744, 29}}, {"</think>\n\n", {151668, 271}},
-      {"<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\n", {151644, 872, 198, 14990, 151645, 198, 151644, 77091, 198}},
-      {"<|endoftext|>", {151643}}, {"<|image_pad|>", {151655}}, {"<|vision_start|>", {151652}}};
+  const std::pair<std::string, Ids> vectors[] = {{"Hello world", {9707, 1879}},
+                                                 {" Hello world", {21927, 1879}},
+                                                 {"\n", {198}},
+                                                 {"\n\n", {271}},
+                                                 {"user", {872}},
+                                                 {"assistant", {77091}},
+                                                 {"system", {8948}},
+                                                 {"Describe this image.", {74785, 419, 2168, 13}},
+                                                 {"123", {16, 17, 18}},
+                                                 {"a  b", {64, 220, 293}},
+                                                 {"x \n y", {87, 715, 379}},
+                                                 {"a\r\n\r\nb", {64, 871, 65}},
+                                                 {"it's IT'S", {275, 594, 8700, 13272}},
+                                                 {"e\u0301", {963}},
+                                                 {"\u00e9", {963}},
+                                                 {"\u212b", {144044}},
+                                                 {"\u65e5\u672c\u8a9e", {101059, 102819}},
+                                                 {"\U0001F642", {145080}},
+                                                 {"< think>", {27, 1744, 29}},
+                                                 {"</think>\n\n", {151668, 271}},
+                                                 {"<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\n",
+                                                  {151644, 872, 198, 14990, 151645, 198, 151644, 77091, 198}},
+                                                 {"<|endoftext|>", {151643}},
+                                                 {"<|image_pad|>", {151655}},
+                                                 {"<|vision_start|>", {151652}}};
   for (const auto& vector : vectors) {
     INFO(vector.first);
     CHECK(qwen->encode(vector.first) == vector.second);
@@ -142,8 +166,15 @@ TEST_CASE("a million bytes of anything take under a second") {
   while (marks.size() < million) marks += "\u0301\u0323";
   std::string almost;
   while (almost.size() < million) almost += "<|im_";
-  const std::string inputs[] = {std::string(million, 'a'), std::string(million, ' '), std::string(million, ' ') + "x", std::string(million, '\n'),
-                                std::string(million, '='), std::string(million, '<'), std::string(million, '7'), marks, almost};
+  const std::string inputs[] = {std::string(million, 'a'),
+                                std::string(million, ' '),
+                                std::string(million, ' ') + "x",
+                                std::string(million, '\n'),
+                                std::string(million, '='),
+                                std::string(million, '<'),
+                                std::string(million, '7'),
+                                marks,
+                                almost};
   for (const std::string& text : inputs) {
     INFO("starts with ", text.substr(0, 5));
     const std::clock_t begin = std::clock();
@@ -155,10 +186,19 @@ TEST_CASE("a million bytes of anything take under a second") {
 
 TEST_CASE("decode replaces ill-formed bytes as Python's errors='replace' does") {
   const std::string r = "\uFFFD";
-  const std::pair<std::string, std::string> vectors[] = {
-      {"\xF0\x9F\x99", r}, {"\xF0\x9F\x99\x82", "\U0001F642"}, {"\xE2\x28\xA1", r + "(" + r}, {"\xED\xA0\x80", r + r + r}, {"\xC0\xAF", r + r},
-      {"\xF4\x90\x80\x80", r + r + r + r}, {"\xF1\x80\x80\x41", r + "A"}, {"\xE0\x80\xAF", r + r + r}, {"\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41", r + r + r + r + "A"},
-      {"\xFF\xFE", r + r}, {"a\x80z", "a" + r + "z"}, {"\xC3", r}, {"\xC3\xC3\xA9", r + "\u00e9"}};
+  const std::pair<std::string, std::string> vectors[] = {{"\xF0\x9F\x99", r},
+                                                         {"\xF0\x9F\x99\x82", "\U0001F642"},
+                                                         {"\xE2\x28\xA1", r + "(" + r},
+                                                         {"\xED\xA0\x80", r + r + r},
+                                                         {"\xC0\xAF", r + r},
+                                                         {"\xF4\x90\x80\x80", r + r + r + r},
+                                                         {"\xF1\x80\x80\x41", r + "A"},
+                                                         {"\xE0\x80\xAF", r + r + r},
+                                                         {"\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41", r + r + r + r + "A"},
+                                                         {"\xFF\xFE", r + r},
+                                                         {"a\x80z", "a" + r + "z"},
+                                                         {"\xC3", r},
+                                                         {"\xC3\xC3\xA9", r + "\u00e9"}};
   for (const auto& [bytes, text] : vectors) {
     const std::vector<TokenId> ids = byte_ids(golden_tokenizer(), bytes);
     CHECK(golden_tokenizer().decode(ids) == text);
@@ -172,7 +212,9 @@ TEST_CASE("decode replaces ill-formed bytes as Python's errors='replace' does") 
 
 TEST_CASE("a stream never shows part of a character, and shows it as soon as it is whole") {
   io::StreamDecoder stream(golden_tokenizer());
-  const std::vector<TokenId> ids = byte_ids(golden_tokenizer(), "a\xF0\x9F\x99\x82" "b");
+  const std::vector<TokenId> ids = byte_ids(golden_tokenizer(),
+                                            "a\xF0\x9F\x99\x82"
+                                            "b");
   std::vector<std::string> shown;
   for (const TokenId id : ids) shown.push_back(stream.push(id));
   CHECK(shown == std::vector<std::string>{"a", "", "", "", "\U0001F642", "b"});
@@ -187,7 +229,8 @@ TEST_CASE("a stream never shows part of a character, and shows it as soon as it 
   std::mt19937 random(5);
   for (int round = 0; round < 500; ++round) {
     std::vector<TokenId> any;
-    for (int i = 0; i < 12; ++i) any.push_back(static_cast<TokenId>(random() % static_cast<unsigned>(golden_tokenizer().size())));
+    for (int i = 0; i < 12; ++i)
+      any.push_back(static_cast<TokenId>(random() % static_cast<unsigned>(golden_tokenizer().size())));
     io::StreamDecoder all(golden_tokenizer(), false);
     std::string text;
     for (const TokenId id : any) text += all.push(id);
@@ -218,7 +261,8 @@ TEST_CASE("special tokens: by content, skipped on request, plain on request") {
   const io::TextRange touching{5, 6};  // a token that a plain range cuts is none
   CHECK(t.encode_at("<|im_end|>", std::span(&touching, 1)).size() > 1);
 
-  for (const TokenId id : {-1, static_cast<int>(t.size()), 2147483647}) CHECK_THROWS_WITH_AS(t.decode({id}), doctest::Contains(std::to_string(id).c_str()), Error);
+  for (const TokenId id : {-1, static_cast<int>(t.size()), 2147483647})
+    CHECK_THROWS_WITH_AS(t.decode({id}), doctest::Contains(std::to_string(id).c_str()), Error);
 }
 
 TEST_CASE("added tokens: the longest at the leftmost place; normalised ones are found after NFC") {
@@ -257,12 +301,14 @@ TEST_CASE("white space, letters and numbers are those of Unicode 16, whatever PC
     bool together;
   };
   const Case cases[] = {
-      {"!", "\u180e", true},                                                      // no space since Unicode 6.3
-      {"!", "\u0085", false}, {"!", "\u2003", false}, {"!", "\u200b", true},       // NEL and EM SPACE are, ZERO WIDTH SPACE is not
-      {"x", "\U0002EBF0", true}, {"x", "\U000323AF", true},                        // ideographs of Unicode 15.1 and 15
-      {"x", "\U00016D42", true}, {"x", "\uA7DA", true}, {"x", "\U0001E030", true},  // letters of Unicode 16, 16, 15
-      {"!", "\U00011F50", false}, {"!", "\U00016D70", false},                      // digits of Unicode 15 and 16
-      {"!", "\U000323B0", true},                                                   // a letter since Unicode 17: not yet
+      {"!", "\u180e", true},  // no space since Unicode 6.3
+      {"!", "\u0085", false},     {"!", "\u2003", false},
+      {"!", "\u200b", true},                                  // NEL and EM SPACE are, ZERO WIDTH SPACE is not
+      {"x", "\U0002EBF0", true},  {"x", "\U000323AF", true},  // ideographs of Unicode 15.1 and 15
+      {"x", "\U00016D42", true},  {"x", "\uA7DA", true},
+      {"x", "\U0001E030", true},                               // letters of Unicode 16, 16, 15
+      {"!", "\U00011F50", false}, {"!", "\U00016D70", false},  // digits of Unicode 15 and 16
+      {"!", "\U000323B0", true},                               // a letter since Unicode 17: not yet
   };
   for (const Case& c : cases) merge(c.left, c.character);
   const Tokenizer t = Tokenizer::from_json(json.dump(), "pieces");
@@ -307,7 +353,9 @@ TEST_CASE("components we do not know are refused by name") {
       {with("/pre_tokenizer/pretokenizers/1/add_prefix_space", true), "add_prefix_space"},
       {with("/pre_tokenizer/pretokenizers", Json::array({good["pre_tokenizer"]["pretokenizers"][0]})), "no ByteLevel"},
       {with("/post_processor", {{"type", "BertProcessing"}}), "BertProcessing"},
-      {with("/post_processor", {{"type", "TemplateProcessing"}, {"single", {{{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}}}}}), "adds tokens"},
+      {with("/post_processor",
+            {{"type", "TemplateProcessing"}, {"single", {{{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}}}}}),
+       "adds tokens"},
       {with("/decoder", {{"type", "WordPiece"}}), "WordPiece"},
       {with("/decoder", nullptr), "no decoder"},
       {with("/model/type", "Unigram"), "Unigram"},
@@ -322,7 +370,8 @@ TEST_CASE("components we do not know are refused by name") {
     CHECK_MESSAGE(message.find(wrong.second) != std::string::npos, message, " should name ", wrong.second);
   }
   CHECK(refusal(with("/post_processor", {{"type", "ByteLevel"}, {"trim_offsets", false}})) == "accepted");
-  CHECK(refusal(with("/post_processor", {{"type", "TemplateProcessing"}, {"single", {{{"Sequence", {{"id", "A"}, {"type_id", 0}}}}}}})) == "accepted");
+  CHECK(refusal(with("/post_processor", {{"type", "TemplateProcessing"},
+                                         {"single", {{{"Sequence", {{"id", "A"}, {"type_id", 0}}}}}}})) == "accepted");
   CHECK(refusal(with("/normalizer", nullptr)) == "accepted");
 }
 
@@ -352,7 +401,10 @@ TEST_CASE("malformed files are refused with a reason") {
   check_refused(R"({"model":{"type":"BPE","vocab":[["a",0]],"merges":[]}})", "no vocab");
   check_refused(R"({"model":{"type":"BPE","vocab":{"a":0}}})", "no merges");
   check_refused(R"({"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"model":{}})", "duplicate key");
-  check_refused(changed([](Json& j) { j["model"]["merges"].push_back({"a", "\u0100\u0101"}); }), "not in the vocabulary");
+  check_refused(changed([](Json& j) {
+                  j["model"]["merges"].push_back({"a", "\u0100\u0101"});
+                }),
+                "not in the vocabulary");
   check_refused(changed([](Json& j) { j["model"]["merges"].push_back({"~", "~"}); }), "\"~~\"");
   check_refused(changed([](Json& j) { j["model"]["merges"].push_back(j["model"]["merges"][0]); }), "listed twice");
   check_refused(changed([](Json& j) { j["model"]["merges"].push_back({"a"}); }), "two parts");
@@ -366,8 +418,10 @@ TEST_CASE("malformed files are refused with a reason") {
   check_refused(changed([](Json& j) { j["added_tokens"][1]["id"] = -5; }), "out of range");
   check_refused(changed([](Json& j) { j["added_tokens"][1]["id"] = 5'000'000'000; }), "out of range");
   check_refused(changed([](Json& j) { j["added_tokens"][1]["id"] = 3; }), "belongs to two tokens");
-  check_refused(changed([](Json& j) { j["added_tokens"][1]["id"] = j["added_tokens"][0]["id"]; }), "belongs to two tokens");
-  check_refused(changed([](Json& j) { j["added_tokens"][1]["content"] = j["added_tokens"][0]["content"]; }), "listed twice");
+  check_refused(changed([](Json& j) { j["added_tokens"][1]["id"] = j["added_tokens"][0]["id"]; }),
+                "belongs to two tokens");
+  check_refused(changed([](Json& j) { j["added_tokens"][1]["content"] = j["added_tokens"][0]["content"]; }),
+                "listed twice");
   check_refused(changed([](Json& j) { j["added_tokens"][1]["content"] = ""; }), "empty");
   check_refused(changed([](Json& j) { j["added_tokens"][1].erase("content"); }), "no content");
   check_refused(changed([](Json& j) { j["added_tokens"] = 3; }), "must be a list");

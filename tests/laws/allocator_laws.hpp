@@ -5,7 +5,8 @@
 //   ranks       provenance ranks are 0..K-1, each once; among the scored ones the value never rises with the rank
 //   same        same score bytes, same generator state: same allocation, whatever was allocated before
 //   ties        among equal scores the smaller index is kept (tokens kept for their score)
-//   provenance  a token kept for its score is dropped when its score becomes the lowest; one kept for another cause stays
+//   provenance  a token kept for its score is dropped when its score becomes the lowest; one kept for another cause
+//   stays
 #include <algorithm>
 
 #include "laws/material.hpp"
@@ -36,7 +37,9 @@ Broken broken_allocator_laws(const A& model = A{}) {
           note(broken, a.clamped == (tokens > n), "spend");
         }
         bool listed = a.grid == grid;
-        try { check_allocation(a, "laws"); } catch (const Error&) { listed = false; }
+        try {
+          check_allocation(a, "laws");
+        } catch (const Error&) { listed = false; }
         note(broken, listed, "ascending");
         if (!listed) continue;
         std::vector<const Provenance*> by_rank(std::size_t(k), nullptr);
@@ -47,7 +50,8 @@ Broken broken_allocator_laws(const A& model = A{}) {
             if (ranked) by_rank[std::size_t(p.rank)] = &p;
           }
           for (std::size_t i = 1; ranked && i < by_rank.size(); ++i)
-            if (by_rank[i - 1]->cause == Cause::score && by_rank[i]->cause == Cause::score) ranked = by_rank[i - 1]->value >= by_rank[i]->value;
+            if (by_rank[i - 1]->cause == Cause::score && by_rank[i]->cause == Cause::score)
+              ranked = by_rank[i - 1]->value >= by_rank[i]->value;
           note(broken, ranked, "ranks");
         }
         Rng again(1), other(2);

@@ -1,5 +1,5 @@
-// The host plane's promise to the last bit: the same bytes from every compiler, optimisation level and machine (with -ffp-contract=off).
-// The numbers were taken from GCC 12 at -O0 for plain x86-64.
+// The host plane's promise to the last bit: the same bytes from every compiler, optimisation level and machine (with
+// -ffp-contract=off). The numbers were taken from GCC 12 at -O0 for plain x86-64.
 #include <doctest/doctest.h>
 
 #include <cstring>
@@ -24,12 +24,14 @@ static std::uint64_t hash_of(const std::vector<T>& v) {
 
 TEST_CASE("textures, scores, relevance and allocation have known bytes") {
   const laws::Case c({437, 611, {14, 19}}, 7);
-  const auto info = InformationScorer{}.score(c.evidence), salience = PerspectivalScorer{}.score(c.evidence), contrast = ContrastScorer{}.score(c.evidence);
+  const auto info = InformationScorer{}.score(c.evidence), salience = PerspectivalScorer{}.score(c.evidence),
+             contrast = ContrastScorer{}.score(c.evidence);
   auto maps = info;
   maps.insert(maps.end(), salience.begin(), salience.end());
   const auto third = laws::scores(c.evidence.grid.count(), 3, false);
   maps.insert(maps.end(), third.begin(), third.end());
-  const auto tension = AdaptiveTensionBalancer{{.diversify = 0.8f, .deep = 0.7f, .adapt = 0.5f}}.balance(maps, c.evidence).relevance;
+  const auto tension =
+      AdaptiveTensionBalancer{{.diversify = 0.8f, .deep = 0.7f, .adapt = 0.5f}}.balance(maps, c.evidence).relevance;
   Rng rng(1);
   CHECK(hash_of(c.image.rgb) == 16348675899346483131ull);
   CHECK(hash_of(c.textures.values) == 12454590166188248230ull);

@@ -6,8 +6,8 @@
 #include "arrcoc/allocators/control/grid2d.hpp"
 #include "arrcoc/allocators/control/oracle.hpp"
 #include "arrcoc/allocators/control/random.hpp"
-#include "arrcoc/allocators/select/top_k.hpp"
 #include "arrcoc/allocators/control/uniform.hpp"
+#include "arrcoc/allocators/select/top_k.hpp"
 #include "arrcoc/balancers/fixed.hpp"
 #include "arrcoc/balancers/learned.hpp"
 #include "arrcoc/balancers/tension.hpp"
@@ -17,9 +17,9 @@
 #include "arrcoc/scorers/pixels/softmax_channel_entropy.hpp"
 #include "laws/allocator_laws.hpp"
 #include "laws/balancer_laws.hpp"
+#include "laws/mutants.hpp"
 #include "laws/scorer_laws.hpp"
 #include "laws/texture_laws.hpp"
-#include "laws/mutants.hpp"
 
 namespace doctest {
 template <>
@@ -35,11 +35,16 @@ struct StringMaker<laws::Broken> {
 using namespace arrcoc;
 using laws::Broken;
 
-TEST_CASE_TEMPLATE("a texture generator keeps its laws", T, Texture13) { CHECK(laws::broken_texture_laws<T>() == Broken{}); }
-TEST_CASE_TEMPLATE("a scorer keeps its laws", S, InformationScorer, PerspectivalScorer, ContrastScorer, SoftmaxChannelEntropyScorer) {
+TEST_CASE_TEMPLATE("a texture generator keeps its laws", T, Texture13) {
+  CHECK(laws::broken_texture_laws<T>() == Broken{});
+}
+TEST_CASE_TEMPLATE("a scorer keeps its laws", S, InformationScorer, PerspectivalScorer, ContrastScorer,
+                   SoftmaxChannelEntropyScorer) {
   CHECK(laws::broken_scorer_laws<S>() == Broken{});
 }
-TEST_CASE_TEMPLATE("a balancer keeps its laws", L, AdaptiveTensionBalancer, FixedWeightsBalancer) { CHECK(laws::broken_balancer_laws<L>() == Broken{}); }
+TEST_CASE_TEMPLATE("a balancer keeps its laws", L, AdaptiveTensionBalancer, FixedWeightsBalancer) {
+  CHECK(laws::broken_balancer_laws<L>() == Broken{});
+}
 TEST_CASE("the learned balancer keeps its laws whatever it has learnt, for as many maps as it was trained for") {
   for (const Index m : {1, 2, 3, 4})
     for (const double scale : {0.1, 1.0, 3.0}) {
@@ -61,21 +66,28 @@ TEST_CASE("the tension balancer keeps its laws for other settings") {
   for (const float explore : {0.f, 0.9f})
     for (const float diversify : {0.f, 0.5f})
       for (const float deep : {0.3f, 0.5f, 0.8f})
-        CHECK(laws::broken_balancer_laws(AdaptiveTensionBalancer{{.explore = explore, .diversify = diversify, .deep = deep}}) == Broken{});
+        CHECK(laws::broken_balancer_laws(
+                  AdaptiveTensionBalancer{{.explore = explore, .diversify = diversify, .deep = deep}}) == Broken{});
 }
-TEST_CASE_TEMPLATE("an allocator keeps its laws", A, TopKAllocator, RandomAllocator, UniformAllocator, Grid2dAllocator, CentreAllocator, OracleAllocator, FullAllocator) {
+TEST_CASE_TEMPLATE("an allocator keeps its laws", A, TopKAllocator, RandomAllocator, UniformAllocator, Grid2dAllocator,
+                   CentreAllocator, OracleAllocator, FullAllocator) {
   CHECK(laws::broken_allocator_laws<A>() == Broken{});
 }
 
-TEST_CASE_TEMPLATE("each texture mutant breaks one law", T, mutants::RaggedTexture, mutants::NanTexture, mutants::RunningTexture, mutants::CopyTexture, mutants::BorderTexture, mutants::SkippingTexture) {
+TEST_CASE_TEMPLATE("each texture mutant breaks one law", T, mutants::RaggedTexture, mutants::NanTexture,
+                   mutants::RunningTexture, mutants::CopyTexture, mutants::BorderTexture, mutants::SkippingTexture) {
   CHECK(laws::broken_texture_laws<T>() == Broken{T::breaks});
 }
-TEST_CASE_TEMPLATE("each scorer mutant breaks one law", S, mutants::ShortScorer, mutants::NanScorer, mutants::BatchScorer, mutants::PlaceScorer) {
+TEST_CASE_TEMPLATE("each scorer mutant breaks one law", S, mutants::ShortScorer, mutants::NanScorer,
+                   mutants::BatchScorer, mutants::PlaceScorer) {
   CHECK(laws::broken_scorer_laws<S>() == Broken{S::breaks});
 }
-TEST_CASE_TEMPLATE("each balancer mutant breaks one law", L, mutants::WeightlessBalancer, mutants::NanBalancer, mutants::RunningBalancer, mutants::OpponentBalancer, mutants::RawSumBalancer) {
+TEST_CASE_TEMPLATE("each balancer mutant breaks one law", L, mutants::WeightlessBalancer, mutants::NanBalancer,
+                   mutants::RunningBalancer, mutants::OpponentBalancer, mutants::RawSumBalancer) {
   CHECK(laws::broken_balancer_laws<L>() == Broken{L::breaks});
 }
-TEST_CASE_TEMPLATE("each allocator mutant breaks one law", A, mutants::GreedyAllocator, mutants::UnsortedAllocator, mutants::RanklessAllocator, mutants::MemoryAllocator, mutants::LastTieAllocator, mutants::LyingAllocator) {
+TEST_CASE_TEMPLATE("each allocator mutant breaks one law", A, mutants::GreedyAllocator, mutants::UnsortedAllocator,
+                   mutants::RanklessAllocator, mutants::MemoryAllocator, mutants::LastTieAllocator,
+                   mutants::LyingAllocator) {
   CHECK(laws::broken_allocator_laws<A>() == Broken{A::breaks});
 }

@@ -10,7 +10,8 @@
 namespace laws {
 using namespace arrcoc;
 
-/// A coloured page: shaded ground, text-like strokes, a coloured disc, grain in one corner. Every pixel depends on its place and seed.
+/// A coloured page: shaded ground, text-like strokes, a coloured disc, grain in one corner. Every pixel depends on its
+/// place and seed.
 inline Image page(Index height, Index width, std::uint64_t seed) {
   Image im(height, width);
   Rng rng(seed);
@@ -18,18 +19,36 @@ inline Image page(Index height, Index width, std::uint64_t seed) {
   for (Index y = 0; y < height; ++y)
     for (Index x = 0; x < width; ++x) {
       int r = 235 - static_cast<int>(30 * y / height), g = 230, b = 215 - static_cast<int>(20 * x / width);
-      const bool line = (y / 7) % 3 == 1 && y > height / 5 && y < height * 3 / 4, inked = ((x * 7 + (y / 3) * 5 + shift) / 3) % 4 < 2 && x > width / 10 && x < width * 2 / 3;
-      if (line && inked) { r = 30; g = 25; b = 60; }
+      const bool line = (y / 7) % 3 == 1 && y > height / 5 && y < height * 3 / 4,
+                 inked = ((x * 7 + (y / 3) * 5 + shift) / 3) % 4 < 2 && x > width / 10 && x < width * 2 / 3;
+      if (line && inked) {
+        r = 30;
+        g = 25;
+        b = 60;
+      }
       const Index dy = y - height / 3, dx = x - width * 5 / 6;
-      if (dy * dy + dx * dx < height * height / 60) { r = 200; g = 40; b = 30; }
-      if (y > height * 4 / 5) { r -= static_cast<int>(rng.below(90)); g -= static_cast<int>(rng.below(90)); b -= static_cast<int>(rng.below(90)); }
+      if (dy * dy + dx * dx < height * height / 60) {
+        r = 200;
+        g = 40;
+        b = 30;
+      }
+      if (y > height * 4 / 5) {
+        r -= static_cast<int>(rng.below(90));
+        g -= static_cast<int>(rng.below(90));
+        b -= static_cast<int>(rng.below(90));
+      }
       std::uint8_t* p = im.row(y) + 3 * x;
-      p[0] = static_cast<std::uint8_t>(r); p[1] = static_cast<std::uint8_t>(g); p[2] = static_cast<std::uint8_t>(b);
+      p[0] = static_cast<std::uint8_t>(r);
+      p[1] = static_cast<std::uint8_t>(g);
+      p[2] = static_cast<std::uint8_t>(b);
     }
   return im;
 }
 
-struct Shape { Index height, width; Grid grid; };
+struct Shape {
+  Index height, width;
+  Grid grid;
+};
 /// Square, wide, fractional borders, fewer pixels than cells.
 inline const std::vector<Shape>& shapes() {
   static const std::vector<Shape> all{{256, 256, {8, 8}}, {190, 501, {6, 16}}, {333, 77, {10, 2}}, {130, 140, {4, 4}}};
@@ -49,7 +68,8 @@ struct Case {
   Image image;
   Textures textures;
   Evidence evidence;
-  Case(const Shape& s, std::uint64_t seed) : image(page(s.height, s.width, seed)), textures(Texture13{}.generate(image.view(), s.grid)) {
+  Case(const Shape& s, std::uint64_t seed)
+      : image(page(s.height, s.width, seed)), textures(Texture13{}.generate(image.view(), s.grid)) {
     evidence.grid = s.grid;
     evidence.rgb = image.view();
     evidence.textures = &textures;
@@ -61,12 +81,14 @@ struct Case {
 using Broken = std::vector<std::string>;  // names of the laws that do not hold
 inline void note(Broken& b, bool holds, const char* law) {
   if (holds) return;
-  for (const auto& x : b) if (x == law) return;
+  for (const auto& x : b)
+    if (x == law) return;
   b.emplace_back(law);
 }
 template <class V>
 bool finite(const V& v) {
-  for (const float x : v) if (!std::isfinite(x)) return false;
+  for (const float x : v)
+    if (!std::isfinite(x)) return false;
   return true;
 }
 

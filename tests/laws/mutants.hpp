@@ -18,13 +18,18 @@ struct TextureBase {
 };
 struct RaggedTexture : TextureBase {  // two channels of one name
   static constexpr const char* breaks = "shape";
-  Textures generate(ImageView v, Grid g) const { auto t = Texture13{}.generate(v, g); t.channels[4] = "row"; return t; }
+  Textures generate(ImageView v, Grid g) const {
+    auto t = Texture13{}.generate(v, g);
+    t.channels[4] = "row";
+    return t;
+  }
 };
 struct NanTexture : TextureBase {
   static constexpr const char* breaks = "finite";
   Textures generate(ImageView v, Grid g) const {
     auto t = Texture13{}.generate(v, g);
-    for (Index i = 0; i < g.count(); ++i) t.values[std::size_t(i * 13 + 7)] = std::numeric_limits<float>::infinity() * (t.at(i, 7) > 2 ? 0.f : 1.f);
+    for (Index i = 0; i < g.count(); ++i)
+      t.values[std::size_t(i * 13 + 7)] = std::numeric_limits<float>::infinity() * (t.at(i, 7) > 2 ? 0.f : 1.f);
     return t;
   }
 };
@@ -51,7 +56,8 @@ struct BorderTexture : TextureBase {  // a bilinear look at the cell's middle in
   Textures generate(ImageView v, Grid g) const {
     auto t = Texture13{}.generate(v, g);
     for (Index i = 0; i < g.count(); ++i) {
-      const Index y = (2 * (i / g.cols) + 1) * v.height / (2 * g.rows), x = (2 * (i % g.cols) + 1) * v.width / (2 * g.cols);
+      const Index y = (2 * (i / g.cols) + 1) * v.height / (2 * g.rows),
+                  x = (2 * (i % g.cols) + 1) * v.width / (2 * g.cols);
       t.values[std::size_t(i * 13)] = v.row(y)[3 * x] / 255.f;
     }
     return t;
@@ -64,7 +70,9 @@ struct SkippingTexture : TextureBase {  // does not look at every third row, but
     std::copy(v.rgb, v.rgb + im.rgb.size(), im.rgb.begin());
     for (auto& p : im.rgb) p = static_cast<std::uint8_t>(p & 0x7f);
     auto t = Texture13{}.generate(im.view(), g);
-    t.channels[0] = "a"; t.channels[1] = "b"; t.channels[2] = "c";
+    t.channels[0] = "a";
+    t.channels[1] = "b";
+    t.channels[2] = "c";
     return t;
   }
 };
@@ -79,7 +87,11 @@ struct ScorerBase {
 };
 struct ShortScorer : ScorerBase {
   static constexpr const char* breaks = "count";
-  std::vector<float> score(const Evidence& e) const { auto s = InformationScorer{}.score(e); s.pop_back(); return s; }
+  std::vector<float> score(const Evidence& e) const {
+    auto s = InformationScorer{}.score(e);
+    s.pop_back();
+    return s;
+  }
 };
 struct NanScorer : ScorerBase {  // min-max without a floor: 0 / 0 on a blank picture
   static constexpr const char* breaks = "finite";
@@ -120,7 +132,11 @@ struct BalancerBase {
 };
 struct WeightlessBalancer : BalancerBase {
   static constexpr const char* breaks = "count";
-  Balanced balance(std::span<const float> m, const Evidence& e) const { auto b = FixedWeightsBalancer{}.balance(m, e); b.weights[0] += 1; return b; }
+  Balanced balance(std::span<const float> m, const Evidence& e) const {
+    auto b = FixedWeightsBalancer{}.balance(m, e);
+    b.weights[0] += 1;
+    return b;
+  }
 };
 struct NanBalancer : BalancerBase {  // range without a floor
   static constexpr const char* breaks = "finite";

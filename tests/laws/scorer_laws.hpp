@@ -39,11 +39,13 @@ Broken broken_scorer_laws(const S& model = S{}) {
       rng.shuffle(to);
       Textures moved = here.textures;
       for (Index i = 0; i < n; ++i)
-        for (Index c = 0; c < width; ++c) moved.values[std::size_t(to[std::size_t(i)] * width + c)] = here.textures.at(i, c);
+        for (Index c = 0; c < width; ++c)
+          moved.values[std::size_t(to[std::size_t(i)] * width + c)] = here.textures.at(i, c);
       Evidence e = here.evidence;
       e.textures = &moved;
       const auto permuted = model.score(e);
-      for (Index i = 0; i < n; ++i) note(broken, permuted[std::size_t(to[std::size_t(i)])] == s[std::size_t(i)], "order");
+      for (Index i = 0; i < n; ++i)
+        note(broken, permuted[std::size_t(to[std::size_t(i)])] == s[std::size_t(i)], "order");
     }
   }
   return broken;

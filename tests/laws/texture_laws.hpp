@@ -14,11 +14,17 @@ namespace laws {
 inline double correlation(const Textures& t, Index a, Index b) {
   double ma = 0, mb = 0, aa = 0, bb = 0, ab = 0;
   const Index n = t.grid.count();
-  for (Index i = 0; i < n; ++i) { ma += t.at(i, a); mb += t.at(i, b); }
-  ma /= double(n); mb /= double(n);
+  for (Index i = 0; i < n; ++i) {
+    ma += t.at(i, a);
+    mb += t.at(i, b);
+  }
+  ma /= double(n);
+  mb /= double(n);
   for (Index i = 0; i < n; ++i) {
     const double x = t.at(i, a) - ma, y = t.at(i, b) - mb;
-    aa += x * x; bb += y * y; ab += x * y;
+    aa += x * x;
+    bb += y * y;
+    ab += x * y;
   }
   return aa < 1e-12 || bb < 1e-12 ? 0 : ab / std::sqrt(aa * bb);
 }
@@ -30,7 +36,8 @@ Broken broken_texture_laws(const T& model = T{}) {
     const Image im = page(s.height, s.width, 3), other = page(s.height, s.width, 4);
     const Textures t = model.generate(im.view(), s.grid);
     const std::set<std::string> names(t.channels.begin(), t.channels.end());
-    const bool shaped = t.grid == s.grid && names.size() == t.channels.size() && static_cast<Index>(t.values.size()) == s.grid.count() * t.channel_count();
+    const bool shaped = t.grid == s.grid && names.size() == t.channels.size() &&
+                        static_cast<Index>(t.values.size()) == s.grid.count() * t.channel_count();
     note(broken, shaped, "shape");
     if (!shaped) continue;
     note(broken, finite(t.values), "finite");
@@ -55,7 +62,8 @@ Broken broken_texture_laws(const T& model = T{}) {
           sum[i] += im.view().row(y)[3 * x + offset];
           count[i] += 1;
         }
-      for (Index i = 0; i < s.grid.count(); ++i) note(broken, std::abs(sum[std::size_t(i)] / count[std::size_t(i)] / 255 - t.at(i, channel)) < 1e-6, "box");
+      for (Index i = 0; i < s.grid.count(); ++i)
+        note(broken, std::abs(sum[std::size_t(i)] / count[std::size_t(i)] / 255 - t.at(i, channel)) < 1e-6, "box");
     }
     Rng rng(9);
     for (int k = 0; k < 40; ++k) {

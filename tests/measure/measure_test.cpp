@@ -1,5 +1,5 @@
-// Answers, intervals and token figures against numbers from elsewhere: NumPy's roots of the interval's equation, Python's
-// exact binomials, counting by hand on small grids.
+// Answers, intervals and token figures against numbers from elsewhere: NumPy's roots of the interval's equation,
+// Python's exact binomials, counting by hand on small grids.
 #include <doctest/doctest.h>
 
 #include "arrcoc/measure/answers.hpp"
@@ -52,10 +52,11 @@ TEST_CASE("Wilson's interval: both shares at which the score test reaches z (Num
 TEST_CASE("effective n: the design effect of pictures, by hand") {
   const auto near = [](double x) { return doctest::Approx(x).epsilon(1e-12); };
   const auto n = [](const std::vector<PictureScores>& pictures) { return spread_of(pictures).effective_n; };
-  CHECK(n({{1}, {0}, {1}, {1}}) == near(4));        // one question a picture: all count
-  CHECK(n({{1, 1}, {0, 0}, {1, 1}}) == near(6 / 2.5));  // answers that go together: 3/2 (4/9 + 16/9 + 4/9) / 36 over (4/3 / 5) / 6
-  CHECK(n({{1, 0}, {0, 1}, {1, 0}}) == near(6));    // and that do not: never more than there are
-  CHECK(n({{1, 1, 1}, {1, 1}}) == near(2));         // nothing differs: the pictures
+  CHECK(n({{1}, {0}, {1}, {1}}) == near(4));  // one question a picture: all count
+  CHECK(n({{1, 1}, {0, 0}, {1, 1}}) ==
+        near(6 / 2.5));  // answers that go together: 3/2 (4/9 + 16/9 + 4/9) / 36 over (4/3 / 5) / 6
+  CHECK(n({{1, 0}, {0, 1}, {1, 0}}) == near(6));  // and that do not: never more than there are
+  CHECK(n({{1, 1, 1}, {1, 1}}) == near(2));       // nothing differs: the pictures
   CHECK(n({{1, 0, 1}}) == near(1));
   CHECK(n({}) == 0);
 }
@@ -85,14 +86,14 @@ TEST_CASE("paired difference: exact McNemar p of Python's binomials, Bonett and 
 
 TEST_CASE("questions of one picture flip their signs together") {
   const auto p = [](const std::vector<Index>& totals) { return sign_flip_p(totals); };
-  CHECK(p({3, 1}) == doctest::Approx(0.5));           // |+-3 +-1| >= 4: two of four
+  CHECK(p({3, 1}) == doctest::Approx(0.5));  // |+-3 +-1| >= 4: two of four
   CHECK(p({3, -1}) == doctest::Approx(1));
   CHECK(p({2, 2, 2}) == doctest::Approx(0.25));
   CHECK(p({1, 1, 1, 1, 1, 1}) == doctest::Approx(2.0 / 64));
   CHECK(p({0, 0}) == 1);
   const Paired together = paired_difference(std::vector<PictureScores>{{1, 1, 1}, {1, 1, 1}, {0}, {0}});
   CHECK(together.only_first == 6);
-  CHECK(together.p_value == doctest::Approx(0.5));    // two pictures can say no more
+  CHECK(together.p_value == doctest::Approx(0.5));  // two pictures can say no more
   CHECK(together.interval.low < 0);
   // Beyond what is counted out: the normal tail, near the exact one.
   const std::vector<Index> many(exact_signs, 1);
@@ -121,7 +122,9 @@ TEST_CASE("covered shares: a union, cut at cells, in native pixels") {
 TEST_CASE("ink: what differs from the cell's median by more than 12 levels") {
   Image image(4, 8);
   for (auto& v : image.rgb) v = 200;
-  const auto set = [&](Index y, Index x, std::uint8_t v) { for (int c = 0; c < 3; ++c) image.row(y)[3 * x + c] = v; };
+  const auto set = [&](Index y, Index x, std::uint8_t v) {
+    for (int c = 0; c < 3; ++c) image.row(y)[3 * x + c] = v;
+  };
   set(1, 1, 100);  // 100 - 12
   set(2, 2, 190);  // within 12
   set(3, 3, 255);  // 55 - 12
@@ -182,7 +185,8 @@ TEST_CASE("a flat map tells nothing: kept tokens count instead") {
   CHECK(*f.auc == doctest::Approx((3 + 0.5) / 4));
   CHECK(*f.mass_in_box == doctest::Approx(0.5));
   CHECK(*f.iou20 == 1);
-  const TokenFigures all = token_figures(keep_everything({1, 5}), flat, std::vector<Box>{{0, 10, 10, 20}}, {}, 10, 50, 1);
+  const TokenFigures all =
+      token_figures(keep_everything({1, 5}), flat, std::vector<Box>{{0, 10, 10, 20}}, {}, 10, 50, 1);
   CHECK(*all.auc == doctest::Approx(0.5));
   CHECK(!all.iou20);
   CHECK(!token_figures(a, flat, std::vector<Box>{{0, 0, 10, 50}}, {}, 10, 50, 1).auc);  // every token is under the box

@@ -1,4 +1,5 @@
-// Keep-all equals the stock model bit for bit, through the same path; pruning one picture leaves everything else as it was.
+// Keep-all equals the stock model bit for bit, through the same path; pruning one picture leaves everything else as it
+// was.
 #include <doctest/doctest.h>
 
 #include "arrcoc/allocators/control/full.hpp"
@@ -10,8 +11,8 @@
 #include "arrcoc/balancers/tension.hpp"
 #include "arrcoc/eigen.hpp"
 #include "arrcoc/injectors/gather.hpp"
-#include "arrcoc/scorers/pixels/information.hpp"
 #include "arrcoc/scorers/features/participatory.hpp"
+#include "arrcoc/scorers/pixels/information.hpp"
 #include "arrcoc/texture/texture13.hpp"
 #include "pipeline/material.hpp"
 
@@ -66,7 +67,8 @@ TEST_CASE("keep-all is the stock model bit for bit, whichever allocator keeps al
     equals_stock(With<RandomAllocator>{}, 6, both);
     equals_stock(With<Grid2dAllocator>{}, 6, both);
     equals_stock(With<OracleAllocator>{}, 6, both);
-    equals_stock(With<TopKAllocator, AdaptiveTensionBalancer, ScorerSet<InformationScorer, ParticipatoryScorer>>{}, 6, both);
+    equals_stock(With<TopKAllocator, AdaptiveTensionBalancer, ScorerSet<InformationScorer, ParticipatoryScorer>>{}, 6,
+                 both);
   }
 }
 
@@ -145,6 +147,7 @@ TEST_CASE("a budget of the whole prompt is split by largest remainder") {
 TEST_CASE("host scorers see vision, query and DeepStack when they ask for them") {
   TinyModel<B> tiny;
   const TwoPictures t(false);
-  const auto out = With<TopKAllocator, FlatBalancer, ScorerSet<Reader>>{}.run(tiny.backend, tiny.model, t.pictures, t.prompt, TinyModel<B>::options(2));
+  const auto out = With<TopKAllocator, FlatBalancer, ScorerSet<Reader>>{}.run(tiny.backend, tiny.model, t.pictures,
+                                                                              t.prompt, TinyModel<B>::options(2));
   CHECK(std::abs(out.pictures[0].maps[0] + 1.934466f) < 1e-5f);  // transformers' own merger row 0
 }

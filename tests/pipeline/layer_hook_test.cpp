@@ -23,15 +23,16 @@ struct DropBefore {
     if (it == dropped.end()) return std::nullopt;
     qwen3vl::RowEdit edit;
     for (std::size_t i = 0; i < view.columns.size(); ++i)
-      if (std::find(it->second.begin(), it->second.end(), view.columns[i]) == it->second.end()) edit.keep.push_back(static_cast<Index>(i));
+      if (std::find(it->second.begin(), it->second.end(), view.columns[i]) == it->second.end())
+        edit.keep.push_back(static_cast<Index>(i));
     return edit;
   }
 };
 
 qwen3vl::Generated run(TinyModel<B>& tiny, const TwoPictures& t, DropBefore hook) {
   const auto encoded = tiny.model.encode(tiny.backend, t.pixels(), t.prompt);
-  return qwen3vl::generate(tiny.backend, tiny.model.text(), qwen3vl::stock_input(tiny.backend, t.prompt, encoded), t.prompt.ids,
-                           TinyModel<B>::options().generate, nullptr, std::move(hook));
+  return qwen3vl::generate(tiny.backend, tiny.model.text(), qwen3vl::stock_input(tiny.backend, t.prompt, encoded),
+                           t.prompt.ids, TinyModel<B>::options().generate, nullptr, std::move(hook));
 }
 
 }  // namespace
@@ -65,7 +66,8 @@ TEST_CASE("dropping before layer 0 is what the gather injector does, bit for bit
   keep(a[0], {1, 4, 5});
   keep(a[1], {0});
   auto in = GatherInjector{}.inject(tiny.backend, std::span<const Allocation>(a), encoded, t.prompt, nullptr);
-  const auto gathered = qwen3vl::generate(tiny.backend, tiny.model.text(), std::move(in), t.prompt.ids, TinyModel<B>::options().generate);
+  const auto gathered =
+      qwen3vl::generate(tiny.backend, tiny.model.text(), std::move(in), t.prompt.ids, TinyModel<B>::options().generate);
   CHECK(same_bits(hooked.logits, gathered.logits));
   CHECK(hooked.cached == gathered.cached);
 }

@@ -71,7 +71,8 @@ struct TinyModel {
   }
   qwen3vl::Generated stock(const TwoPictures& t) {
     const auto encoded = model.encode(backend, t.pixels(), t.prompt);
-    return qwen3vl::generate(backend, model.text(), qwen3vl::stock_input(backend, t.prompt, encoded), t.prompt.ids, options().generate);
+    return qwen3vl::generate(backend, model.text(), qwen3vl::stock_input(backend, t.prompt, encoded), t.prompt.ids,
+                             options().generate);
   }
 };
 

@@ -50,12 +50,14 @@ TEST_CASE("a prefix run once: every question's logits, positions and lengths are
       const Prompt prompt = long_prompt(question == 11 ? 30 : 19, question);
       const auto encoded = tiny.model.encode(tiny.backend, t.pixels(), prompt);
       const auto realized = pipeline.allocate(tiny.backend, t.pictures, prompt, encoded, TinyModel<B>::options(kept));
-      const auto input = pipeline.injector.inject(tiny.backend, std::span(&realized[0].allocation, 1), encoded, prompt, nullptr);
+      const auto input =
+          pipeline.injector.inject(tiny.backend, std::span(&realized[0].allocation, 1), encoded, prompt, nullptr);
       const auto rows = static_cast<Index>(input.columns.size()), cut = 19 + kept;
       REQUIRE(input.columns[static_cast<std::size_t>(cut)] == 25);  // the first column behind the picture
       const auto whole = qwen3vl::generate(tiny.backend, tiny.model.text(), input, prompt.ids, options);
       if (begun.layers.empty()) tiny.model.text().prefill(tiny.backend, rows_of(tiny.backend, input, 0, cut), begun, 0);
-      const auto parts = qwen3vl::generate_from(tiny.backend, tiny.model.text(), begun, rows_of(tiny.backend, input, cut, rows), prompt.ids, options);
+      const auto parts = qwen3vl::generate_from(tiny.backend, tiny.model.text(), begun,
+                                                rows_of(tiny.backend, input, cut, rows), prompt.ids, options);
       CHECK(same_bits(parts.logits, whole.logits));
       CHECK(parts.tokens == whole.tokens);
       CHECK(parts.cached == whole.cached);

@@ -88,11 +88,13 @@ TEST_CASE("experts are read when rows go to them, and no others") {
     return with(formula_weights(c), first + "experts.down_proj", host_tensor(std::move(v), t.shape));
   };
   CHECK(message_of(spoilt(0.5f)) == "no error");
-  CHECK(has(message_of(spoilt(std::numeric_limits<float>::infinity())), "layers.0.mlp.experts.down_proj[3]: expected finite values, got inf at place 191 of 192"));
+  CHECK(has(message_of(spoilt(std::numeric_limits<float>::infinity())),
+            "layers.0.mlp.experts.down_proj[3]: expected finite values, got inf at place 191 of 192"));
 }
 
 TEST_CASE("experts in rows block by block give what they give together") {
-  // 128 MiB of expert outputs at a time: with 16 columns and k = 2, a block holds 2^20 rows; one row more makes two blocks.
+  // 128 MiB of expert outputs at a time: with 16 columns and k = 2, a block holds 2^20 rows; one row more makes two
+  // blocks.
   EigenBackend b({.threads = 1});
   ModelConfig c = tiny_moe_config();
   c.text.expert_intermediate_size = 1;
@@ -102,10 +104,12 @@ TEST_CASE("experts in rows block by block give what they give together") {
   const qwen3vl::Experts<EigenBackend> experts(reader, first, c.text);
   const Index rows = (Index{1} << 20) + 1;
   std::vector<float> x(static_cast<std::size_t>(rows * 16), 0.25f);
-  for (Index j = 0; j < 16; ++j) x[static_cast<std::size_t>((rows - 1) * 16 + j)] = x[static_cast<std::size_t>(j)] = static_cast<float>(j) - 7.5f;
+  for (Index j = 0; j < 16; ++j)
+    x[static_cast<std::size_t>((rows - 1) * 16 + j)] = x[static_cast<std::size_t>(j)] = static_cast<float>(j) - 7.5f;
   const auto out = experts.run(b, b.from_host(x, rows, 16));
   REQUIRE(b.rows(out) == rows);
-  const auto head = b.to_host(b.slice_rows(out, 0, 1)), tail = b.to_host(b.slice_rows(out, rows - 1, rows)), middle = b.to_host(b.slice_rows(out, 5, 6));
+  const auto head = b.to_host(b.slice_rows(out, 0, 1)), tail = b.to_host(b.slice_rows(out, rows - 1, rows)),
+             middle = b.to_host(b.slice_rows(out, 5, 6));
   for (std::size_t j = 0; j < 16; ++j) CHECK(std::abs(head[j] - tail[j]) < 1e-5f);
   CHECK(head != middle);
 }
@@ -127,8 +131,10 @@ TEST_CASE("experts give the same bits on any number of threads, and a row alone 
     if (want.empty()) want = got;
     CHECK(std::memcmp(got.data(), want.data(), want.size() * sizeof(float)) == 0);
     for (const Index row : {0, 77, 299}) {
-      const auto alone = b.to_host(experts.run(b, b.from_host(std::span(x).subspan(static_cast<std::size_t>(row * 72), 72), 1, 72)));
-      for (std::size_t j = 0; j < 72; ++j) CHECK(std::abs(alone[j] - want[static_cast<std::size_t>(row) * 72 + j]) < 1e-5f);
+      const auto alone =
+          b.to_host(experts.run(b, b.from_host(std::span(x).subspan(static_cast<std::size_t>(row * 72), 72), 1, 72)));
+      for (std::size_t j = 0; j < 72; ++j)
+        CHECK(std::abs(alone[j] - want[static_cast<std::size_t>(row) * 72 + j]) < 1e-5f);
     }
   }
 }
@@ -141,10 +147,14 @@ TEST_CASE("experts that do not fit are named with both layouts") {
     return host_tensor(std::vector<float>(static_cast<std::size_t>(t.count())), shape);
   };
   const WeightLookup good = formula_weights(c);
-  CHECK(has(message_of(with(good, first + "experts.gate_up_proj", shaped({4, 16, 25}))), "mlp.experts.gate_up_proj: expected [4, 16, 24] or [4, 24, 16], got [4, 16, 25]"));
-  CHECK(has(message_of(with(good, first + "experts.down_proj", shaped({3, 12, 16}))), "mlp.experts.down_proj: expected [4, 12, 16] or [4, 16, 12], got [3, 12, 16]"));
-  CHECK(has(message_of(with(good, first + "gate.weight", shaped({5, 16}))), "mlp.gate.weight: expected [4, 16], got [5, 16]"));
-  CHECK(has(message_of(with(good, first + "experts.gate_up_proj", std::nullopt)), "mlp.experts.gate_up_proj: expected in the checkpoint, got none"));
+  CHECK(has(message_of(with(good, first + "experts.gate_up_proj", shaped({4, 16, 25}))),
+            "mlp.experts.gate_up_proj: expected [4, 16, 24] or [4, 24, 16], got [4, 16, 25]"));
+  CHECK(has(message_of(with(good, first + "experts.down_proj", shaped({3, 12, 16}))),
+            "mlp.experts.down_proj: expected [4, 12, 16] or [4, 16, 12], got [3, 12, 16]"));
+  CHECK(has(message_of(with(good, first + "gate.weight", shaped({5, 16}))),
+            "mlp.gate.weight: expected [4, 16], got [5, 16]"));
+  CHECK(has(message_of(with(good, first + "experts.gate_up_proj", std::nullopt)),
+            "mlp.experts.gate_up_proj: expected in the checkpoint, got none"));
 }
 
 TEST_CASE("a square tensor of experts lies as its neighbour does") {

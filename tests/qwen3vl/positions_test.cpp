@@ -13,7 +13,9 @@ Prompt spans(Index length, std::vector<VisionSpan> s) {
   p.spans = std::move(s);
   return p;
 }
-void check_near(float got, double expected, double tolerance = 1.01e-6) { CHECK(std::abs(static_cast<double>(got) - expected) <= tolerance); }
+void check_near(float got, double expected, double tolerance = 1.01e-6) {
+  CHECK(std::abs(static_cast<double>(got) - expected) <= tolerance);
+}
 }  // namespace
 
 TEST_CASE("a picture between text: 4 text, 2x3 image, 3 text") {
@@ -70,7 +72,10 @@ TEST_CASE("vision rotary of patch (3, 5), head size 64") {
   const RotaryTable t = vision_rotary({{1, 4, 6}}, c);
   // merge-block order: block (1, 2), place (1, 1) is the last of 24
   const auto at = [&](std::size_t i) { return std::pair(t.cos[23 * 32 + i], t.sin[23 * 32 + i]); };
-  const auto check = [&](std::size_t i, double cos, double sin) { check_near(at(i).first, cos); check_near(at(i).second, sin); };
+  const auto check = [&](std::size_t i, double cos, double sin) {
+    check_near(at(i).first, cos);
+    check_near(at(i).second, sin);
+  };
   check(0, -0.989992, 0.141120);
   check(1, -0.115966, 0.993253);
   check(15, 1, 0.000533);

@@ -46,7 +46,8 @@ TEST_CASE("bicubic row vectors, all three kinds") {
   for (const Resize kind : {Resize::torchvision, Resize::pillow, Resize::pillow13}) {
     CHECK(red(resize_bicubic(row.view(), 1, 4, kind)) == std::vector<int>{116, 95, 96, 124});
     CHECK(red(resize_bicubic(row.view(), 1, 7, kind)) == std::vector<int>{91, 127, 125, 43, 109, 151, 89});
-    CHECK(red(resize_bicubic(row.view(), 1, 16, kind)) == std::vector<int>{0, 113, 253, 77, 56, 198, 90, 2, 73, 116, 126, 69, 120, 255, 111, 0});
+    CHECK(red(resize_bicubic(row.view(), 1, 16, kind)) ==
+          std::vector<int>{0, 113, 253, 77, 56, 198, 90, 2, 73, 116, 126, 69, 120, 255, 111, 0});
   }
 }
 
@@ -54,18 +55,22 @@ TEST_CASE("integer taps of the torchvision kind") {
   const auto taps = [](Index in, Index out) { return detail::resize_taps(in, out, Resize::torchvision); };
   const auto a = taps(10, 4), b = taps(10, 7), c = taps(10, 16);
   CHECK(a.precision == 16);
-  CHECK(std::vector<std::int32_t>(a.weights.begin(), a.weights.begin() + 6) == std::vector<std::int32_t>{23056, 27608, 15903, 1937, -2078, -891});
+  CHECK(std::vector<std::int32_t>(a.weights.begin(), a.weights.begin() + 6) ==
+        std::vector<std::int32_t>{23056, 27608, 15903, 1937, -2078, -891});
   CHECK(b.precision == 15);
-  CHECK(std::vector<std::int32_t>(b.weights.begin(), b.weights.begin() + 4) == std::vector<std::int32_t>{22684, 11794, -1681, -28});
+  CHECK(std::vector<std::int32_t>(b.weights.begin(), b.weights.begin() + 4) ==
+        std::vector<std::int32_t>{22684, 11794, -1681, -28});
   CHECK(c.precision == 14);
   CHECK(std::vector<std::int32_t>(c.weights.begin(), c.weights.begin() + 2) == std::vector<std::int32_t>{17563, -1179});
 }
 
 TEST_CASE("pass order: width first, and Pillow 13's height first") {
   const Image in = grey(4, 4, {0, 255, 0, 255, 255, 255, 0, 0, 0, 0, 255, 255, 255, 0, 255, 0});
-  const std::vector<int> width_first{78, 179, 244, 11, 76, 177, 128, 128, 128, 128, 128, 128, 177, 76, 11, 244, 179, 78};
+  const std::vector<int> width_first{78,  179, 244, 11,  76, 177, 128, 128, 128,
+                                     128, 128, 128, 177, 76, 11,  244, 179, 78};
   CHECK(red(resize_bicubic(in.view(), 3, 6, Resize::pillow)) == width_first);
-  CHECK(red(resize_bicubic(in.view(), 3, 6, Resize::pillow13)) == std::vector<int>{66, 176, 233, 22, 79, 189, 128, 128, 128, 128, 128, 128, 189, 79, 22, 233, 176, 66});
+  CHECK(red(resize_bicubic(in.view(), 3, 6, Resize::pillow13)) ==
+        std::vector<int>{66, 176, 233, 22, 79, 189, 128, 128, 128, 128, 128, 128, 189, 79, 22, 233, 176, 66});
   CHECK(resize_bicubic(in.view(), 4, 4) == in);
 }
 
@@ -77,16 +82,17 @@ TEST_CASE("patchify: merge-block order, channel slowest, still pictures fill bot
   Image in(8, 8);  // 4x4 patches: the first value of each patch names it
   for (Index r = 0; r < 8; ++r)
     for (Index c = 0; c < 8; ++c)
-      for (Index k = 0; k < 3; ++k) in.row(r)[c * 3 + k] = static_cast<std::uint8_t>((r / 2 * 4 + c / 2) * 8 + k + (r % 2) * 4);
+      for (Index k = 0; k < 3; ++k)
+        in.row(r)[c * 3 + k] = static_cast<std::uint8_t>((r / 2 * 4 + c / 2) * 8 + k + (r % 2) * 4);
   const auto rows = patchify(in.view(), v, {});
   REQUIRE(rows.size() == 16 * 24);
   const auto code = [&](std::size_t i) { return static_cast<int>(std::lround(rows[i] * 127.5f + 127.5f)); };
   const std::vector<int> raster{0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15};
   for (std::size_t p = 0; p < 16; ++p) {
-    CHECK(code(p * 24) == raster[p] * 8);           // channel 0, frame 0
-    CHECK(code(p * 24 + 2) == raster[p] * 8 + 4);   // next row of the patch
-    CHECK(code(p * 24 + 4) == raster[p] * 8);       // frame 1
-    CHECK(code(p * 24 + 8) == raster[p] * 8 + 1);   // channel 1
+    CHECK(code(p * 24) == raster[p] * 8);          // channel 0, frame 0
+    CHECK(code(p * 24 + 2) == raster[p] * 8 + 4);  // next row of the patch
+    CHECK(code(p * 24 + 4) == raster[p] * 8);      // frame 1
+    CHECK(code(p * 24 + 8) == raster[p] * 8 + 1);  // channel 1
   }
   Image codes(2 * 2 * 2, 4);
   std::fill(codes.rgb.begin(), codes.rgb.end(), std::uint8_t{181});
@@ -102,5 +108,6 @@ TEST_CASE("patch rows and the tower agree on the order") {
   CHECK(merged_grid(704, 1280, v) == Grid{22, 40});
   std::vector<Index> order;
   for_each_patch({1, 4, 6}, 2, [&](Index r, Index c) { order.push_back(r * 6 + c); });
-  CHECK(order == std::vector<Index>{0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11, 12, 13, 18, 19, 14, 15, 20, 21, 16, 17, 22, 23});
+  CHECK(order ==
+        std::vector<Index>{0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11, 12, 13, 18, 19, 14, 15, 20, 21, 16, 17, 22, 23});
 }

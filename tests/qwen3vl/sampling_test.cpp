@@ -41,7 +41,8 @@ TEST_CASE("greedy takes the smaller id of a tie; sampling repeats with its seed;
   Rng rng(7), again(7);
   CHECK(choose_token({1, 5, 5, 0}, {}, {}, rng) == 1);
   SamplingConfig c{.sample = true, .temperature = 2.0f};
-  for (int i = 0; i < 20; ++i) CHECK(choose_token({1, 2, 3, 4}, {}, c, rng) == choose_token({1, 2, 3, 4}, {}, c, again));
+  for (int i = 0; i < 20; ++i)
+    CHECK(choose_token({1, 2, 3, 4}, {}, c, rng) == choose_token({1, 2, 3, 4}, {}, c, again));
   CHECK_THROWS_AS(choose_token({1, std::numeric_limits<float>::quiet_NaN()}, {}, {}, rng), Error);
 }
 

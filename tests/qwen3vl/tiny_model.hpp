@@ -1,6 +1,6 @@
 #pragma once
-// A tiny Qwen3-VL whose weights are a formula of their name's place and their index, so that Hugging Face's numbers for it can be
-// stated in a table (computed once with transformers 5.23 in float32 on the CPU; 4.57.6 gives the same).
+// A tiny Qwen3-VL whose weights are a formula of their name's place and their index, so that Hugging Face's numbers for
+// it can be stated in a table (computed once with transformers 5.23 in float32 on the CPU; 4.57.6 gives the same).
 #include <algorithm>
 #include <map>
 #include <string>
@@ -16,8 +16,17 @@ inline float formula(Index k, Index i, float scale) {
 
 inline ModelConfig tiny_config() {
   ModelConfig c;
-  c.text = {.vocab_size = 32, .hidden_size = 16, .layers = 3, .heads = 4, .kv_heads = 2, .head_dim = 16, .intermediate_size = 24,
-            .rms_norm_eps = 1e-6f, .rope_theta = 100, .mrope_section = {4, 2, 2}, .max_positions = 1024};
+  c.text = {.vocab_size = 32,
+            .hidden_size = 16,
+            .layers = 3,
+            .heads = 4,
+            .kv_heads = 2,
+            .head_dim = 16,
+            .intermediate_size = 24,
+            .rms_norm_eps = 1e-6f,
+            .rope_theta = 100,
+            .mrope_section = {4, 2, 2},
+            .max_positions = 1024};
   c.vision.depth = 2;
   c.vision.hidden_size = 16;
   c.vision.heads = 2;
@@ -95,7 +104,8 @@ inline std::map<std::string, std::vector<Index>> tensor_shapes(const ModelConfig
     s[p + "linear_fc2.bias"] = {v.out_hidden_size};
   };
   merger("model.visual.merger.", d);
-  for (std::size_t n = 0; n < v.deepstack_taps.size(); ++n) merger("model.visual.deepstack_merger_list." + std::to_string(n) + ".", w);
+  for (std::size_t n = 0; n < v.deepstack_taps.size(); ++n)
+    merger("model.visual.deepstack_merger_list." + std::to_string(n) + ".", w);
   return s;
 }
 
@@ -125,7 +135,8 @@ inline WeightLookup formula_weights(const ModelConfig& c, ExpertLayout layout = 
     HostTensor shaped;
     shaped.shape = shape;
     std::vector<float> values;
-    for (Index i = 0; i < shaped.count(); ++i) values.push_back(formula(k, i, 512.f) + (is_norm_weight(name) ? 1.f : 0.f));
+    for (Index i = 0; i < shaped.count(); ++i)
+      values.push_back(formula(k, i, 512.f) + (is_norm_weight(name) ? 1.f : 0.f));
     HostTensor t = host_tensor(std::move(values), shape);
     (*all)[name] = layout == ExpertLayout::resaved && name.find(".experts.") != std::string::npos ? turned(t) : t;
     ++k;

@@ -25,7 +25,9 @@ struct NanScorer {
   static constexpr Needs needs{Phase::pixels, Need::none};
   struct Config {};
   Config config{};
-  std::vector<float> score(const Evidence& e) const { return std::vector<float>(static_cast<std::size_t>(e.grid.count()), std::nanf("")); }
+  std::vector<float> score(const Evidence& e) const {
+    return std::vector<float>(static_cast<std::size_t>(e.grid.count()), std::nanf(""));
+  }
 };
 }  // namespace
 
@@ -47,5 +49,6 @@ TEST_CASE("E203 a stage breaks its law: scores that are not finite") {
   Picture picture;
   picture.native = image.view();
   picture.grid = {2, 2};
-  CHECK(code_of([&] { (void)made.pipeline.realize(b, picture, {}, Budget{.tokens = 2}, 0); }) == Code::bad_stage_output);
+  CHECK(code_of([&] { (void)made.pipeline.realize(b, picture, {}, Budget{.tokens = 2}, 0); }) ==
+        Code::bad_stage_output);
 }

@@ -47,9 +47,7 @@ template <class F>
 int code_of(F&& f) {
   try {
     f();
-  } catch (const Error& e) {
-    return static_cast<int>(e.code());
-  }
+  } catch (const Error& e) { return static_cast<int>(e.code()); }
   return 0;
 }
 
@@ -96,7 +94,8 @@ TEST_CASE("JSONL, TSV and COCO parse back and agree") {
     CHECK(fields[2] == q.at("question").get<std::string>());
     CHECK(json::parse(fields[7]) == q.at("boxes"));
     const std::string first = q.at("images")[0].get<std::string>(), bytes = base64(io::read_file(out / first));
-    if (first != shown) CHECK((q.at("images").size() == 1 ? fields[1] == bytes : fields[1].starts_with("['" + bytes + "',")));
+    if (first != shown)
+      CHECK((q.at("images").size() == 1 ? fields[1] == bytes : fields[1].starts_with("['" + bytes + "',")));
     else CHECK(fields[1].size() < 65);  // names the row that holds the picture
     if (first == shown) CHECK(fields_of(table[static_cast<std::size_t>(std::stol(fields[1]))])[1].size() > 65);
     shown = first;
@@ -125,7 +124,8 @@ TEST_CASE("threads do not change a byte, and pictures on disk are the pictures d
   three.threads = 3;
   write_dataset(one, atlas);
   write_dataset(three, atlas);
-  for (const char* name : {"questions.jsonl", "questions.tsv", "boxes.json", "dataset.json"}) CHECK_MESSAGE(io::read_file(one.out / name) == io::read_file(three.out / name), name);
+  for (const char* name : {"questions.jsonl", "questions.tsv", "boxes.json", "dataset.json"})
+    CHECK_MESSAGE(io::read_file(one.out / name) == io::read_file(three.out / name), name);
   SceneParams p;
   p.scenario = one.scenarios[17 % one.scenarios.size()];
   p.seed = 17;
@@ -155,7 +155,9 @@ TEST_CASE("folders appear whole or not at all") {
   const TemporaryFolder folder;
   GlyphAtlas atlas;
   const auto out = folder.path / "set";
-  const auto left = [&] { return std::distance(std::filesystem::directory_iterator(folder.path), std::filesystem::directory_iterator{}); };
+  const auto left = [&] {
+    return std::distance(std::filesystem::directory_iterator(folder.path), std::filesystem::directory_iterator{});
+  };
   DatasetOptions o = options(out, "shapes", 20);
   o.stop = [n = 0]() mutable { return ++n > 5; };
   CHECK(write_dataset(o, atlas).stopped);

@@ -33,10 +33,17 @@ SceneParams params(std::string_view scenario, std::uint64_t seed, Index height =
 std::uint64_t layout_hash(const Scene& s) {
   std::uint64_t h = 0xcbf29ce484222325ull;
   const auto byte = [&](unsigned char c) { h = (h ^ c) * 0x100000001b3ull; };
-  const auto text = [&](std::string_view t) { for (const char c : t) byte(static_cast<unsigned char>(c)); byte(0); };
-  const auto box = [&](const Box& b) { for (const double v : {b.row0, b.col0, b.row1, b.col1}) text(std::to_string(static_cast<long>(std::lround(v * 16)))); };
+  const auto text = [&](std::string_view t) {
+    for (const char c : t) byte(static_cast<unsigned char>(c));
+    byte(0);
+  };
+  const auto box = [&](const Box& b) {
+    for (const double v : {b.row0, b.col0, b.row1, b.col1})
+      text(std::to_string(static_cast<long>(std::lround(v * 16))));
+  };
   for (const Mark& m : s.marks) text(m.what), box(m.box);
-  for (const Frame& f : s.frames) for (const Mark& m : f.marks) text(m.what), box(m.box);
+  for (const Frame& f : s.frames)
+    for (const Mark& m : f.marks) text(m.what), box(m.box);
   for (const Question& q : s.questions) {
     text(q.question), text(q.metric), text(q.kind);
     for (const auto& a : q.answers) text(a);
@@ -55,7 +62,8 @@ double misfit(const Image& image, const Mark& m, const Mask& mask, Color paper, 
       const Index a = mask.alpha[static_cast<std::size_t>(r * mask.width + c)];
       for (Index k = 0; k < 3; ++k) {
         const auto at = static_cast<std::size_t>(k);
-        sum += std::abs(static_cast<double>(image.view().row(row)[col * 3 + k]) - (paper[at] * (255.0 - static_cast<double>(a)) + ink[at] * static_cast<double>(a)) / 255.0);
+        sum += std::abs(static_cast<double>(image.view().row(row)[col * 3 + k]) -
+                        (paper[at] * (255.0 - static_cast<double>(a)) + ink[at] * static_cast<double>(a)) / 255.0);
       }
     }
   return sum / static_cast<double>(mask.height * mask.width);
@@ -66,9 +74,11 @@ Color pixel(const Image& image, Index row, Index col) {
   return {p[0], p[1], p[2]};
 }
 
-/// Reads one character cell by trying every glyph of that cell width, in both weights; ink = the pixel farthest from the paper.
+/// Reads one character cell by trying every glyph of that cell width, in both weights; ink = the pixel farthest from
+/// the paper.
 char read_cell(const Image& image, const Mark& m, Index font, Index size) {
-  const auto r0 = static_cast<Index>(m.box.row0), c0 = static_cast<Index>(m.box.col0), r1 = static_cast<Index>(m.box.row1), c1 = static_cast<Index>(m.box.col1);
+  const auto r0 = static_cast<Index>(m.box.row0), c0 = static_cast<Index>(m.box.col0),
+             r1 = static_cast<Index>(m.box.row1), c1 = static_cast<Index>(m.box.col1);
   const Color paper = pixel(image, r0, c0);
   char best = '?';
   double least = 1e18;
@@ -81,7 +91,8 @@ char read_cell(const Image& image, const Mark& m, Index font, Index size) {
       if (a == 0) continue;
       const Color under = pixel(image, r0 + top / mask.width, c0 + top % mask.width);
       Color ink{};
-      for (std::size_t k = 0; k < 3; ++k) ink[k] = static_cast<std::uint8_t>(std::clamp(paper[k] + (under[k] - paper[k]) / a, 0.0, 255.0));
+      for (std::size_t k = 0; k < 3; ++k)
+        ink[k] = static_cast<std::uint8_t>(std::clamp(paper[k] + (under[k] - paper[k]) / a, 0.0, 255.0));
       double contrast = 0;
       for (std::size_t k = 0; k < 3; ++k) contrast += std::abs(ink[k] - paper[k]);
       if (contrast < 6) continue;
@@ -111,7 +122,8 @@ TEST_CASE("layouts, boxes, questions and answers are the stored ones") {
 
 TEST_CASE("the same seed draws the same picture, another seed another") {
   for (const ScenarioInfo& s : scenarios()) {
-    const Scene a = make_scene(params(s.name, 7), atlas()), b = make_scene(params(s.name, 7), atlas()), c = make_scene(params(s.name, 8), atlas());
+    const Scene a = make_scene(params(s.name, 7), atlas()), b = make_scene(params(s.name, 7), atlas()),
+                c = make_scene(params(s.name, 8), atlas());
     CHECK_MESSAGE(a.image == b.image, s.name);
     CHECK_MESSAGE(!(a.image == c.image), s.name);
   }
@@ -128,7 +140,10 @@ TEST_CASE("every box lies inside the picture and has an area; every question but
         CAPTURE(h);
         CAPTURE(w);
         CAPTURE(seed);
-        const auto inside = [&](const Box& b) { return b.row0 >= 0 && b.col0 >= 0 && b.row0 < b.row1 && b.col0 < b.col1 && b.row1 <= static_cast<double>(h) && b.col1 <= static_cast<double>(w); };
+        const auto inside = [&](const Box& b) {
+          return b.row0 >= 0 && b.col0 >= 0 && b.row0 < b.row1 && b.col0 < b.col1 && b.row1 <= static_cast<double>(h) &&
+                 b.col1 <= static_cast<double>(w);
+        };
         for (const Mark& m : scene.marks) REQUIRE(inside(m.box));
         for (const Question& q : scene.questions) {
           for (const Box& b : q.boxes) REQUIRE(inside(b));
@@ -143,7 +158,8 @@ TEST_CASE("every box lies inside the picture and has an area; every question but
 
 TEST_CASE("answers in text can be read from the picture with the atlas") {
   Index answers = 0, characters = 0, wrong = 0;
-  for (const std::string_view name : {"receipt", "form", "formula", "sheet", "ledger", "tiger", "panorama", "clock", "billboard", "eight_queries", "noise_text_blank", "adversarial", "video"})
+  for (const std::string_view name : {"receipt", "form", "formula", "sheet", "ledger", "tiger", "panorama", "clock",
+                                      "billboard", "eight_queries", "noise_text_blank", "adversarial", "video"})
     for (std::uint64_t seed = 0; seed < 6; ++seed) {
       SceneParams p = params(name, seed);
       p.font = static_cast<Index>(seed % 6);
@@ -154,7 +170,8 @@ TEST_CASE("answers in text can be read from the picture with the atlas") {
         if (!q.frames.empty() && q.frames[0] != 0) continue;  // not on the first frame
         for (const Box& b : q.boxes)
           for (const Mark& m : s.marks)
-            if (m.what.size() == 1 && m.box.row0 >= b.row0 && m.box.row1 <= b.row1 && m.box.col0 >= b.col0 && m.box.col1 <= b.col1)
+            if (m.what.size() == 1 && m.box.row0 >= b.row0 && m.box.row1 <= b.row1 && m.box.col0 >= b.col0 &&
+                m.box.col1 <= b.col1)
               read += read_cell(s.image, m, p.font, static_cast<Index>(m.box.row1 - m.box.row0 + 1) * 4 / 5);
         std::string answer = q.answers[0];
         std::erase(answer, ' ');
@@ -167,7 +184,8 @@ TEST_CASE("answers in text can be read from the picture with the atlas") {
           const auto same = [](char c) { return c == 'I' || c == '|' ? 'l' : c; };  // drawn alike in some faces
           if (same(read[i]) != same(answer[i])) {
             ++wrong;
-            CHECK_MESSAGE(false, name << " seed " << seed << ": " << q.question << " expected " << answer << ", read " << read);
+            CHECK_MESSAGE(
+                false, name << " seed " << seed << ": " << q.question << " expected " << answer << ", read " << read);
             break;
           }
         }
@@ -193,7 +211,8 @@ TEST_CASE("parameters do what they say") {
   };
   const auto worst = [&](const Scene& s) {
     int most = 0;
-    for (std::size_t i = 0; i < s.image.rgb.size(); ++i) most = std::max(most, std::abs(int{s.image.rgb[i]} - int{plain.image.rgb[i]}));
+    for (std::size_t i = 0; i < s.image.rgb.size(); ++i)
+      most = std::max(most, std::abs(int{s.image.rgb[i]} - int{plain.image.rgb[i]}));
     return most;
   };
   SUBCASE("noise stays within its amplitude and fills it") {
@@ -202,26 +221,35 @@ TEST_CASE("parameters do what they say") {
     CHECK(layout_hash(s) == layout_hash(plain));
   }
   SUBCASE("blur lowers the contrast and keeps the boxes") {
-    const auto steps = [](const Image& i) { double d = 0; for (std::size_t k = 3; k < i.rgb.size(); ++k) d += std::abs(int{i.rgb[k]} - int{i.rgb[k - 3]}); return d; };
+    const auto steps = [](const Image& i) {
+      double d = 0;
+      for (std::size_t k = 3; k < i.rgb.size(); ++k) d += std::abs(int{i.rgb[k]} - int{i.rgb[k - 3]});
+      return d;
+    };
     const Scene s = draw([](SceneParams& p) { p.blur = 2; });
     CHECK(steps(s.image) < 0.7 * steps(plain.image));
     CHECK(layout_hash(s) == layout_hash(plain));
   }
   SUBCASE("JPEG blocks: worse with less quality, nearly nothing at 100") {
-    const double q100 = distance(draw([](SceneParams& p) { p.jpeg_quality = 100; })), q75 = distance(draw([](SceneParams& p) { p.jpeg_quality = 75; })),
-                 q10 = distance(draw([](SceneParams& p) { p.jpeg_quality = 10; }));
+    const double q100 = distance(draw([](SceneParams&p) { p.jpeg_quality = 100; })),
+                 q75 = distance(draw([](SceneParams&p) { p.jpeg_quality = 75; })),
+                 q10 = distance(draw([](SceneParams&p) { p.jpeg_quality = 10; }));
     CHECK(q100 < 1);
     CHECK(q100 < q75);
     CHECK(q75 < q10);
   }
   SUBCASE("rotation moves the boxes with the ink") {
-    const Scene s = draw([](SceneParams& p) { p.rotation = 80; p.polarity = 0; });
+    const Scene s = draw([](SceneParams& p) {
+      p.rotation = 80;
+      p.polarity = 0;
+    });
     CHECK(layout_hash(s) != layout_hash(plain));
     for (const Question& q : s.questions)
       for (const Box& b : q.boxes) {
         int darkest = 255;
         for (auto r = static_cast<Index>(b.row0); r < static_cast<Index>(b.row1); ++r)
-          for (auto c = static_cast<Index>(b.col0); c < static_cast<Index>(b.col1); ++c) darkest = std::min(darkest, int{pixel(s.image, r, c)[0]});
+          for (auto c = static_cast<Index>(b.col0); c < static_cast<Index>(b.col1); ++c)
+            darkest = std::min(darkest, int{pixel(s.image, r, c)[0]});
         CHECK(darkest < 150);
       }
   }
@@ -244,14 +272,21 @@ TEST_CASE("parameters do what they say") {
       }
   }
   SUBCASE("polarity") {
-    const auto mean = [](const Image& i) { double m = 0; for (const auto v : i.rgb) m += v; return m / static_cast<double>(i.rgb.size()); };
+    const auto mean = [](const Image& i) {
+      double m = 0;
+      for (const auto v : i.rgb) m += v;
+      return m / static_cast<double>(i.rgb.size());
+    };
     CHECK(mean(draw([](SceneParams& p) { p.polarity = 0; }).image) > 180);
     CHECK(mean(draw([](SceneParams& p) { p.polarity = 1; }).image) < 90);
   }
   SUBCASE("cells across the shorter side, none below 32 px") {
     for (const auto& [cells, side] : {std::pair<Index, Index>{4, 64}, {8, 32}, {64, 32}})
       for (const char* scenario : {"popout", "popout_absence"}) {
-        const Scene s = draw([&, c = cells](SceneParams& p) { p.scenario = scenario; p.cells = c; });
+        const Scene s = draw([&, c = cells](SceneParams& p) {
+          p.scenario = scenario;
+          p.cells = c;
+        });
         const Index lattice = 256 / side, odd = s.scenario == "popout" ? 0 : 1;
         CHECK(static_cast<Index>(s.marks.size()) == lattice * lattice - odd);
         for (const Mark& m : s.marks) {
@@ -264,7 +299,11 @@ TEST_CASE("parameters do what they say") {
     CHECK(layout_hash(draw([](SceneParams& p) { p.cells = 4; })) == layout_hash(plain));  // a receipt has none
   }
   SUBCASE("font scale scales the cells") {
-    const Scene s = draw([](SceneParams& p) { p.glyph = 14; p.font_scale = 50; }), t = draw([](SceneParams& p) { p.glyph = 14; });
+    const Scene s = draw([](SceneParams&p) {
+      p.glyph = 14;
+      p.font_scale = 50;
+    }),
+                t = draw([](SceneParams&p) { p.glyph = 14; });
     CHECK(s.marks[0].box.row1 - s.marks[0].box.row0 == 8);
     CHECK(t.marks[0].box.row1 - t.marks[0].box.row0 == 17);
   }
@@ -275,13 +314,22 @@ TEST_CASE("parameters do what they say") {
     for (const Question& q : s.questions)
       for (const Box& b : q.boxes)
         for (auto r = static_cast<Index>(b.row0); r < static_cast<Index>(b.row1); ++r)
-          for (auto c = static_cast<Index>(b.col0); c < static_cast<Index>(b.col1); ++c) REQUIRE(pixel(s.image, r, c) == pixel(plain.image, r, c));
+          for (auto c = static_cast<Index>(b.col0); c < static_cast<Index>(b.col1); ++c)
+            REQUIRE(pixel(s.image, r, c) == pixel(plain.image, r, c));
   }
   SUBCASE("difficulty sets the lines and the noise") {
-    const Scene easy = draw([](SceneParams& p) { p.difficulty = 1; }), hard = draw([](SceneParams& p) { p.difficulty = 6; });
+    const Scene easy = draw([](SceneParams&p) { p.difficulty = 1; }),
+                hard = draw([](SceneParams&p) { p.difficulty = 6; });
     CHECK(easy.difficulty == 1);
     CHECK(hard.difficulty > 4);
-    CHECK(make_scene([] { auto p = params("camouflage", 1); p.difficulty = 10; return p; }(), atlas()).difficulty == 3 * 255 / 100);
+    CHECK(make_scene(
+              [] {
+                auto p = params("camouflage", 1);
+                p.difficulty = 10;
+                return p;
+              }(),
+              atlas())
+              .difficulty == 3 * 255 / 100);
   }
 }
 
@@ -293,7 +341,8 @@ TEST_CASE("splits cannot meet") {
   CHECK(split_of(6'000'000) == Split::test);
   std::set<std::uint64_t> seen;  // no layout of one split comes again in another
   for (const std::uint64_t base : {0ull, 5'000'000ull, 6'000'000ull})
-    for (std::uint64_t i = 0; i < 50; ++i) CHECK(seen.insert(layout_hash(make_scene(params("receipt", base + i), atlas()))).second);
+    for (std::uint64_t i = 0; i < 50; ++i)
+      CHECK(seen.insert(layout_hash(make_scene(params("receipt", base + i), atlas()))).second);
 }
 
 TEST_CASE("what is out of range is refused in a sentence") {
@@ -302,9 +351,7 @@ TEST_CASE("what is out of range is refused in a sentence") {
     set(p);
     try {
       make_scene(p, atlas());
-    } catch (const Error& e) {
-      return static_cast<int>(e.code());
-    }
+    } catch (const Error& e) { return static_cast<int>(e.code()); }
     return 0;
   };
   CHECK(code([](SceneParams&) {}) == 0);
@@ -315,7 +362,10 @@ TEST_CASE("what is out of range is refused in a sentence") {
   CHECK(code([](SceneParams& p) { p.difficulty = 11; }) == 101);
   CHECK(code([](SceneParams& p) { p.jpeg_quality = 101; }) == 101);
   CHECK(code([](SceneParams& p) { p.rotation = 900; }) == 101);
-  CHECK(code([](SceneParams& p) { p.scenario = "video"; p.frames = 1; }) == 101);
+  CHECK(code([](SceneParams& p) {
+          p.scenario = "video";
+          p.frames = 1;
+        }) == 101);
 }
 
 TEST_CASE("an odd item is odd, and alone") {
@@ -323,10 +373,12 @@ TEST_CASE("an odd item is odd, and alone") {
     const Scene s = make_scene(params("popout_absence", seed), atlas());
     const Box hole = s.questions[0].boxes[0];
     CHECK(s.marks.size() == 63);
-    for (const Mark& m : s.marks) CHECK((m.box.row1 <= hole.row0 || hole.row1 <= m.box.row0 || m.box.col1 <= hole.col0 || hole.col1 <= m.box.col0));
+    for (const Mark& m : s.marks)
+      CHECK((m.box.row1 <= hole.row0 || hole.row1 <= m.box.row0 || m.box.col1 <= hole.col0 || hole.col1 <= m.box.col0));
     const Scene c = make_scene(params("popout_clutter", seed), atlas());
     const std::string question = c.questions[0].question, color = question.substr(15, question.size() - 16);
-    CHECK(std::count_if(c.marks.begin(), c.marks.end(), [&](const Mark& m) { return m.what.starts_with(color + " "); }) == 1);
+    CHECK(std::count_if(c.marks.begin(), c.marks.end(),
+                        [&](const Mark& m) { return m.what.starts_with(color + " "); }) == 1);
     const Scene k = make_scene(params("mosaic", seed), atlas());
     CHECK(std::count_if(k.marks.begin(), k.marks.end(), [](const Mark& m) { return m.what == "key"; }) == 1);
   }
@@ -342,7 +394,8 @@ TEST_CASE("a video has its cut, its caption and its car where it says") {
   CHECK(s.questions[2].frames == std::vector<Index>{30, 31, 32, 33, 34, 35});
   const auto change = [&](std::size_t a, std::size_t b) {
     double sum = 0;
-    for (std::size_t i = 0; i < s.image.rgb.size(); ++i) sum += std::abs(int{s.frames[a].image.rgb[i]} - int{s.frames[b].image.rgb[i]});
+    for (std::size_t i = 0; i < s.image.rgb.size(); ++i)
+      sum += std::abs(int{s.frames[a].image.rgb[i]} - int{s.frames[b].image.rgb[i]});
     return sum;
   };
   for (std::size_t f = 1; f < 60; ++f) CHECK((f == 31 || change(f, f - 1) < change(31, 30)));

@@ -18,7 +18,8 @@ static Scene page(int paper, int ink, int grain = 0) {
     std::uint64_t state = std::uint64_t(y * 4099 + x);
     const int noise = int(split_mix64(state) >> 56);
     if (x >= 256) return Colour{noise, noise, noise};
-    const int v = std::clamp((x < 128 && scenes::inked(y, x) ? ink : paper) + (grain ? noise % (2 * grain + 1) - grain : 0), 0, 255);
+    const int v = std::clamp(
+        (x < 128 && scenes::inked(y, x) ? ink : paper) + (grain ? noise % (2 * grain + 1) - grain : 0), 0, 255);
     return Colour{v, v, v};
   });
 }
@@ -56,7 +57,8 @@ TEST_CASE("text above blank in both polarities, at high and low contrast, on gra
       const Scene s = page(paper, ink, grain);
       const auto v = InformationScorer{}.score(s.evidence);
       INFO("paper ", paper, " ink ", ink, " grain ", grain);
-      const double text = median_of(v, 0, 3), blank = max_of(v, 5, 7), noise = median_of(v, 9, 12);  // columns 4, 7, 8 touch a border
+      const double text = median_of(v, 0, 3), blank = max_of(v, 5, 7),
+                   noise = median_of(v, 9, 12);  // columns 4, 7, 8 touch a border
       CHECK(text > 2 * blank + 0.05);
       if (std::abs(paper - ink) > 100) CHECK(noise < text);
     }
@@ -117,5 +119,6 @@ TEST_CASE("errors name what is missing") {
   Textures t{{1, 1}, {"red"}, {0}};
   e.textures = &t;
   CHECK_THROWS_WITH_AS((void)InformationScorer{}.score(e), doctest::Contains("edge_entropy"), Error);
-  CHECK_THROWS_WITH_AS((void)InformationScorer{{.contrast_knee = 0}}.score(e), doctest::Contains("contrast_knee"), Error);
+  CHECK_THROWS_WITH_AS((void)InformationScorer{{.contrast_knee = 0}}.score(e), doctest::Contains("contrast_knee"),
+                       Error);
 }

@@ -1,12 +1,15 @@
 #pragma once
-// Small pictures for the scorers: text of either polarity, blank ground, grain, noise, odd ones out. Cells of 32 pixels.
+// Small pictures for the scorers: text of either polarity, blank ground, grain, noise, odd ones out. Cells of 32
+// pixels.
 #include <functional>
 
 #include "arrcoc/texture/texture13.hpp"
 
 namespace scenes {
 using namespace arrcoc;
-struct Colour { int r, g, b; };
+struct Colour {
+  int r, g, b;
+};
 
 /// paint(y, x) -> Colour
 inline Image draw(Grid grid, const std::function<Colour(Index, Index)>& paint) {
@@ -15,7 +18,9 @@ inline Image draw(Grid grid, const std::function<Colour(Index, Index)>& paint) {
     for (Index x = 0; x < im.width; ++x) {
       const Colour c = paint(y, x);
       std::uint8_t* p = im.row(y) + 3 * x;
-      p[0] = std::uint8_t(c.r); p[1] = std::uint8_t(c.g); p[2] = std::uint8_t(c.b);
+      p[0] = std::uint8_t(c.r);
+      p[1] = std::uint8_t(c.g);
+      p[2] = std::uint8_t(c.b);
     }
   return im;
 }
@@ -33,7 +38,8 @@ struct Scene {
   Image image;
   Textures textures;
   Evidence evidence;
-  Scene(Grid grid, const std::function<Colour(Index, Index)>& paint) : image(draw(grid, paint)), textures(Texture13{}.generate(image.view(), grid)) {
+  Scene(Grid grid, const std::function<Colour(Index, Index)>& paint)
+      : image(draw(grid, paint)), textures(Texture13{}.generate(image.view(), grid)) {
     evidence.grid = grid;
     evidence.rgb = image.view();
     evidence.textures = &textures;

@@ -12,8 +12,8 @@ using namespace arrcoc;
 struct Table {
   Index height = 0, width = 0;
   Grid grid;
-  Index columns = 0;             // 13 channels, information, perspectival, fixed, tension
-  std::vector<double> values;    // [N, columns]
+  Index columns = 0;           // 13 channels, information, perspectival, fixed, tension
+  std::vector<double> values;  // [N, columns]
   double at(Index token, Index column) const { return values[std::size_t(token * columns + column)]; }
 };
 
@@ -31,10 +31,20 @@ inline Image picture(Index height, Index width) {
     for (Index x = 0; x < width; ++x) {
       const Index noise = (x * 7919 + y * 104729 + x * y * 31) % 61;
       Index r = 230 - y / 3 - noise * (y > 110), g = 225 - x / 8 - noise * (x > 150), b = 210 - (x + y) / 10;
-      if ((y / 4) % 3 == 1 && ((x * 5 + (y / 2) * 3) / 3) % 4 < 2 && x > 20 && x < 120 && y < 90) { r = 20; g = 30; b = 70; }
-      if ((y - 60) * (y - 60) + (x - 165) * (x - 165) < 500) { r = 210; g = 60; b = 40; }
+      if ((y / 4) % 3 == 1 && ((x * 5 + (y / 2) * 3) / 3) % 4 < 2 && x > 20 && x < 120 && y < 90) {
+        r = 20;
+        g = 30;
+        b = 70;
+      }
+      if ((y - 60) * (y - 60) + (x - 165) * (x - 165) < 500) {
+        r = 210;
+        g = 60;
+        b = 40;
+      }
       std::uint8_t* p = im.row(y) + 3 * x;
-      p[0] = std::uint8_t(r); p[1] = std::uint8_t(g); p[2] = std::uint8_t(b);
+      p[0] = std::uint8_t(r);
+      p[1] = std::uint8_t(g);
+      p[2] = std::uint8_t(b);
     }
   return im;
 }

@@ -12,7 +12,8 @@
 using namespace arrcoc;
 
 TEST_CASE("a 2x3 grid worked by hand") {
-  // 4 x 6 pixels, cells of 2 x 2. Left column of cells black, middle grey 100, right white; the lower right cell pure red.
+  // 4 x 6 pixels, cells of 2 x 2. Left column of cells black, middle grey 100, right white; the lower right cell pure
+  // red.
   Image im(4, 6);
   for (Index y = 0; y < 4; ++y)
     for (Index x = 0; x < 6; ++x)
@@ -24,7 +25,8 @@ TEST_CASE("a 2x3 grid worked by hand") {
   CHECK(t.at(5, t.channel("blue")) == 0.f);
   CHECK(t.at(4, t.channel("row")) == 0.75f);
   CHECK(t.at(2, t.channel("col")) == doctest::Approx(5 / 6.0));
-  // Cell 0: its columns are x = 0 (gradient 0) and x = 1, where 0 | 100: gx = 4 * 100. Mean 200 of 1020. Nothing vertical.
+  // Cell 0: its columns are x = 0 (gradient 0) and x = 1, where 0 | 100: gx = 4 * 100. Mean 200 of 1020. Nothing
+  // vertical.
   CHECK(t.at(0, t.channel("edge_x")) == doctest::Approx(200 / 1020.0));
   CHECK(t.at(0, t.channel("edge_y")) == 0.f);
   // Edge strengths there: 0 and 400 >> 3 = 50: flat and strong, half each: one bit of log2 3.
@@ -47,7 +49,9 @@ TEST_CASE("equals the NumPy transcription") {
 }
 
 TEST_CASE("equals plain loops over the pixels for square, wide, ragged and tiny pictures") {
-  for (const laws::Shape& s : {laws::Shape{256, 256, {8, 8}}, laws::Shape{75, 501, {3, 16}}, laws::Shape{333, 77, {10, 2}}, laws::Shape{200, 33, {1, 1}}, laws::Shape{5, 7, {8, 8}}, laws::Shape{1, 1, {1, 1}}, laws::Shape{700, 40, {2, 1}}}) {
+  for (const laws::Shape& s : {laws::Shape{256, 256, {8, 8}}, laws::Shape{75, 501, {3, 16}},
+                               laws::Shape{333, 77, {10, 2}}, laws::Shape{200, 33, {1, 1}}, laws::Shape{5, 7, {8, 8}},
+                               laws::Shape{1, 1, {1, 1}}, laws::Shape{700, 40, {2, 1}}}) {
     const Image im = laws::page(s.height, s.width, 2);
     const Textures t = Texture13{}.generate(im.view(), s.grid);
     const auto expected = naive::texture12(im.view(), s.grid);
@@ -65,7 +69,10 @@ TEST_CASE("the parallel runner changes nothing") {
   Texture13 threaded;
   threaded.parallel_for = [](Index n, const std::function<void(Index)>& body) {
     std::vector<std::jthread> pool;
-    for (Index k = 0; k < 3; ++k) pool.emplace_back([&, k] { for (Index i = n - 1 - k; i >= 0; i -= 3) body(i); });
+    for (Index k = 0; k < 3; ++k)
+      pool.emplace_back([&, k] {
+        for (Index i = n - 1 - k; i >= 0; i -= 3) body(i);
+      });
   };
   CHECK(threaded.generate(im.view(), {16, 9}).values == Texture13{}.generate(im.view(), {16, 9}).values);
 }
@@ -84,13 +91,15 @@ TEST_CASE("a blank picture is finite and has no edges") {
   const Image im(64, 96);
   const Textures t = Texture13{}.generate(im.view(), {2, 3});
   for (Index i = 0; i < 6; ++i)
-    for (const char* channel : {"red", "edge_x", "coherence", "colour_contrast", "intensity_contrast", "orientation_contrast", "cluster_distance", "edge_entropy"})
+    for (const char* channel : {"red", "edge_x", "coherence", "colour_contrast", "intensity_contrast",
+                                "orientation_contrast", "cluster_distance", "edge_entropy"})
       CHECK(t.at(i, t.channel(channel)) == 0.f);
 }
 
 TEST_CASE("cluster distance worked by hand") {
-  // One feature: 0 0 1 10, k = 2. The mean is 2.75; nearest is 1, farthest from it 10. Members {0 0 1} and {10}: centres 1/3 and 10,
-  // shares 3/4 and 1/4. Distance of 0: 3/4 * 1/3 + 1/4 * 10 = 2.75; of 1: 3/4 * 2/3 + 1/4 * 9 = 2.75; of 10: 3/4 * 29/3 = 7.25.
+  // One feature: 0 0 1 10, k = 2. The mean is 2.75; nearest is 1, farthest from it 10. Members {0 0 1} and {10}:
+  // centres 1/3 and 10, shares 3/4 and 1/4. Distance of 0: 3/4 * 1/3 + 1/4 * 10 = 2.75; of 1: 3/4 * 2/3 + 1/4 * 9
+  // = 2.75; of 10: 3/4 * 29/3 = 7.25.
   std::array<std::vector<float>, texture::cluster_dims> features;
   for (auto& f : features) f.assign(4, 0.f);
   features[2] = {0, 0, 1, 10};
@@ -112,5 +121,6 @@ TEST_CASE("errors name what is wrong") {
   const Image im(32, 32);
   CHECK_THROWS_WITH_AS((void)Texture13{}.generate(im.view(), {0, 3}), doctest::Contains("got 0 x 3"), Error);
   CHECK_THROWS_WITH_AS((void)Texture13{}.generate({}, {1, 1}), doctest::Contains("empty"), Error);
-  CHECK_THROWS_WITH_AS((void)Texture13{{.clusters = 0}}.generate(im.view(), {1, 1}), doctest::Contains("clusters"), Error);
+  CHECK_THROWS_WITH_AS((void)Texture13{{.clusters = 0}}.generate(im.view(), {1, 1}), doctest::Contains("clusters"),
+                       Error);
 }

@@ -1,7 +1,8 @@
 // Picture preparation as the library does it, for comparison with other programs.
-//   decode_image white|drop|exif [resize HxW torchvision|pillow|pillow13] IN OUT   ->   "HEIGHT WIDTH" on stdout, RGB bytes in OUT
-//   decode_image patches PATCH TEMPORAL MERGE MIN MAX MEAN STD IN OUT.npy          ->   smart resize (torchvision), patchify
-//   decode_image sizes < lines of "H W FACTOR MIN MAX"                             ->   "H W", or "error", a line each
+//   decode_image white|drop|exif [resize HxW torchvision|pillow|pillow13] IN OUT   ->   "HEIGHT WIDTH" on stdout, RGB
+//   bytes in OUT decode_image patches PATCH TEMPORAL MERGE MIN MAX MEAN STD IN OUT.npy          ->   smart resize
+//   (torchvision), patchify decode_image sizes < lines of "H W FACTOR MIN MAX"                             ->   "H W",
+//   or "error", a line each
 #include <cstdio>
 #include <iostream>
 #include <string>
@@ -27,7 +28,9 @@ void decode(const std::vector<std::string>& a) {
   if (a.size() == 6) {
     const auto x = a[2].find('x');
     image = qwen3vl::resize_bicubic(image.view(), std::stol(a[2].substr(0, x)), std::stol(a[2].substr(x + 1)),
-                                    a[3] == "pillow" ? qwen3vl::Resize::pillow : a[3] == "pillow13" ? qwen3vl::Resize::pillow13 : qwen3vl::Resize::torchvision);
+                                    a[3] == "pillow"     ? qwen3vl::Resize::pillow
+                                    : a[3] == "pillow13" ? qwen3vl::Resize::pillow13
+                                                         : qwen3vl::Resize::torchvision);
   }
   io::write_file(a.back(), std::string_view(reinterpret_cast<const char*>(image.rgb.data()), image.rgb.size()));
   std::printf("%ld %ld\n", static_cast<long>(image.height), static_cast<long>(image.width));
@@ -46,10 +49,12 @@ void patches(const std::vector<std::string>& a) {
     c.std_dev[k] = std::stod(a[7]) + 0.01 * static_cast<double>(k);
   }
   const Image image = io::read_image(a[8]);
-  const auto size = qwen3vl::smart_resize(image.height, image.width, v.patch_size * v.spatial_merge_size, c.min_pixels, c.max_pixels);
+  const auto size =
+      qwen3vl::smart_resize(image.height, image.width, v.patch_size * v.spatial_merge_size, c.min_pixels, c.max_pixels);
   const auto rows = qwen3vl::patchify(qwen3vl::resize_bicubic(image.view(), size.height, size.width).view(), v, c);
   const Grid grid = qwen3vl::merged_grid(size.height, size.width, v);
-  io::write_npy(a[9], host_tensor(rows, {grid.count() * v.spatial_merge_size * v.spatial_merge_size, v.patch_values()}));
+  io::write_npy(a[9],
+                host_tensor(rows, {grid.count() * v.spatial_merge_size * v.spatial_merge_size, v.patch_values()}));
 }
 
 void sizes() {
@@ -57,9 +62,7 @@ void sizes() {
     try {
       const auto s = qwen3vl::smart_resize(h, w, factor, least, most);
       std::printf("%ld %ld\n", static_cast<long>(s.height), static_cast<long>(s.width));
-    } catch (const Error&) {
-      std::puts("error");
-    }
+    } catch (const Error&) { std::puts("error"); }
   }
 }
 

@@ -21,15 +21,19 @@ std::string list(const std::vector<T>& v) {
 void show(const ModelConfig& c) {
   const TextConfig& t = c.text;
   std::cout << std::boolalpha;
-  std::cout << "vocab_size " << t.vocab_size << "\nhidden_size " << t.hidden_size << "\nnum_hidden_layers " << t.layers << "\nnum_attention_heads " << t.heads
-            << "\nnum_key_value_heads " << t.kv_heads << "\nhead_dim " << t.head_dim << "\nintermediate_size " << t.intermediate_size << "\nrope_theta "
-            << t.rope_theta << "\nmrope_section " << list(t.mrope_section) << "\nmax_position_embeddings " << t.max_positions << "\ntie " << t.tie_word_embeddings << "\n";
+  std::cout << "vocab_size " << t.vocab_size << "\nhidden_size " << t.hidden_size << "\nnum_hidden_layers " << t.layers
+            << "\nnum_attention_heads " << t.heads << "\nnum_key_value_heads " << t.kv_heads << "\nhead_dim "
+            << t.head_dim << "\nintermediate_size " << t.intermediate_size << "\nrope_theta " << t.rope_theta
+            << "\nmrope_section " << list(t.mrope_section) << "\nmax_position_embeddings " << t.max_positions
+            << "\ntie " << t.tie_word_embeddings << "\n";
   const VisionConfig& v = c.vision;
-  std::cout << "vision.depth " << v.depth << "\nvision.hidden_size " << v.hidden_size << "\nvision.num_heads " << v.heads << "\nvision.intermediate_size "
-            << v.intermediate_size << "\nvision.out_hidden_size " << v.out_hidden_size << "\nvision.patch_size " << v.patch_size
-            << "\nvision.num_position_embeddings " << v.position_embeddings << "\nvision.deepstack_visual_indexes " << list(v.deepstack_taps)
-            << "\nimage_token_id " << c.image_token << "\nmin_pixels " << c.preprocess.min_pixels << "\nmax_pixels " << c.preprocess.max_pixels
-            << "\neos_token_id " << list(c.generation.stop_ids) << "\ndo_sample " << c.generation.sample << "\ntop_k " << c.generation.top_k << "\n";
+  std::cout << "vision.depth " << v.depth << "\nvision.hidden_size " << v.hidden_size << "\nvision.num_heads "
+            << v.heads << "\nvision.intermediate_size " << v.intermediate_size << "\nvision.out_hidden_size "
+            << v.out_hidden_size << "\nvision.patch_size " << v.patch_size << "\nvision.num_position_embeddings "
+            << v.position_embeddings << "\nvision.deepstack_visual_indexes " << list(v.deepstack_taps)
+            << "\nimage_token_id " << c.image_token << "\nmin_pixels " << c.preprocess.min_pixels << "\nmax_pixels "
+            << c.preprocess.max_pixels << "\neos_token_id " << list(c.generation.stop_ids) << "\ndo_sample "
+            << c.generation.sample << "\ntop_k " << c.generation.top_k << "\n";
 }
 
 int run(int count, char** words) {
@@ -42,7 +46,8 @@ int run(int count, char** words) {
     const auto t = io::open_model(words[2], {}).weights(words[3]);
     require_that(t.has_value(), Code::bad_weight, words[3], "no such tensor");
     const auto values = to_floats(*t);
-    std::cout.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(values.size() * sizeof(float)));
+    std::cout.write(reinterpret_cast<const char*>(values.data()),
+                    static_cast<std::streamsize>(values.size() * sizeof(float)));
   } else {
     std::cerr << "usage: model_folder demo OUT SEED | config DIR | open DIR TENSOR\n";
     return 2;

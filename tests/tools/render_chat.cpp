@@ -1,8 +1,8 @@
 // For the oracle scripts: renders conversations, prints our Jinja texts, recognises folders.
-//   render_chat render instruct|thinking < lines > lines      {"messages": [...], "add_generation_prompt": bool} in, a JSON string out
-//   render_chat template instruct|thinking                    our Jinja text
-//   render_chat recognise FOLDER [auto|builtin]               instruct or thinking
-//   render_chat prompt FOLDER instruct|thinking [plain] < lines   {"messages", "grids": [[rows, cols]]} in, {"ids", "spans", "question"} out
+//   render_chat render instruct|thinking < lines > lines      {"messages": [...], "add_generation_prompt": bool} in, a
+//   JSON string out render_chat template instruct|thinking                    our Jinja text render_chat recognise
+//   FOLDER [auto|builtin]               instruct or thinking render_chat prompt FOLDER instruct|thinking [plain] <
+//   lines   {"messages", "grids": [[rows, cols]]} in, {"ids", "spans", "question"} out
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -20,7 +20,8 @@ std::vector<io::Message> messages_of(const Json& list) {
     io::Message message{m.at("role"), {}};
     for (const Json& part : m.at("content")) {
       const bool image = part.at("type") == "image";
-      message.content.push_back({image ? io::ContentPart::Kind::image : io::ContentPart::Kind::text, image ? "" : part.at("text").get<std::string>()});
+      message.content.push_back({image ? io::ContentPart::Kind::image : io::ContentPart::Kind::text,
+                                 image ? "" : part.at("text").get<std::string>()});
     }
     messages.push_back(std::move(message));
   }
@@ -28,7 +29,8 @@ std::vector<io::Message> messages_of(const Json& list) {
 }
 
 io::ChatTemplate chat_of(const std::string& name) {
-  require_that(name == "instruct" || name == "thinking", Code::bad_usage, "render_chat", "expected instruct or thinking");
+  require_that(name == "instruct" || name == "thinking", Code::bad_usage, "render_chat",
+               "expected instruct or thinking");
   return name == "thinking" ? io::ChatTemplate::thinking : io::ChatTemplate::instruct;
 }
 
@@ -36,14 +38,16 @@ io::ChatTemplate chat_of(const std::string& name) {
 
 int main(int argc, char** argv) try {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  require_that(arguments.size() >= 2, Code::bad_usage, "render_chat", "expected render, template, recognise or prompt, and its argument");
+  require_that(arguments.size() >= 2, Code::bad_usage, "render_chat",
+               "expected render, template, recognise or prompt, and its argument");
   const std::string verb = arguments[0];
   if (verb == "template") {
     std::cout << io::builtin_chat_template(chat_of(arguments[1]));
     return 0;
   }
   if (verb == "recognise") {
-    const io::ChatTemplate chat = io::recognise_chat_template(arguments[1], arguments.size() > 2 ? arguments[2] : "auto");
+    const io::ChatTemplate chat =
+        io::recognise_chat_template(arguments[1], arguments.size() > 2 ? arguments[2] : "auto");
     std::cout << (chat == io::ChatTemplate::thinking ? "thinking\n" : "instruct\n");
     return 0;
   }

@@ -30,9 +30,7 @@ int run(int count, char** words) {
       try {
         const auto file = io::SafetensorsFile::open(path);
         std::cout << "ok\n";
-      } catch (const Error& e) {
-        std::cout << e.what() << "\n";
-      }
+      } catch (const Error& e) { std::cout << e.what() << "\n"; }
     }
     return 0;
   }

@@ -1,7 +1,7 @@
 // For the oracle scripts: runs the tokenizer over JSON lines.
 //   tokenize_lines encode|plain|decode|stream FOLDER|tokenizer.json < lines > lines
-// encode: a JSON string a line in, a list of ids a line out (plain: added tokens stay text); decode, stream: the way back.
-// The last line on stderr is "load_ms run_ms", of processor time: other work on the machine must not fail a test.
+// encode: a JSON string a line in, a list of ids a line out (plain: added tokens stay text); decode, stream: the way
+// back. The last line on stderr is "load_ms run_ms", of processor time: other work on the machine must not fail a test.
 #include <ctime>
 #include <filesystem>
 #include <iostream>
@@ -21,8 +21,9 @@ int main(int argc, char** argv) try {
   const std::string verb = argv[1];
   const std::filesystem::path path = argv[2];
   const auto begin = std::clock();
-  const io::Tokenizer tokenizer =
-      std::filesystem::is_directory(path) ? io::Tokenizer::from_folder(path) : io::Tokenizer::from_json(io::read_file(path), path.string());
+  const io::Tokenizer tokenizer = std::filesystem::is_directory(path)
+                                      ? io::Tokenizer::from_folder(path)
+                                      : io::Tokenizer::from_json(io::read_file(path), path.string());
   const auto loaded = std::clock();
   std::clock_t busy = 0;
   std::string line, out;

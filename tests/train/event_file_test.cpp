@@ -74,15 +74,26 @@ TEST_CASE("records and events, byte for byte") {
   }
   REQUIRE(events.size() == 2);
   // wall_time (1, fixed64) 1.5; file_version (3, bytes) "brain.Event:2"
-  CHECK(hex(events[0]) == "09000000000000f83f" "1a0d" + hex("brain.Event:2"));
+  CHECK(hex(events[0]) ==
+        "09000000000000f83f"
+        "1a0d" +
+            hex("brain.Event:2"));
   // wall_time 2.0; step (2, varint) 300; summary (5){value (1){tag (1) "train/loss", simple_value (2, fixed32) 0.25}}
-  CHECK(hex(events[1]) == "090000000000000040" "10ac02" "2a13" "0a11" "0a0a" + hex("train/loss") + "150000803e");
+  CHECK(hex(events[1]) ==
+        "090000000000000040"
+        "10ac02"
+        "2a13"
+        "0a11"
+        "0a0a" +
+            hex("train/loss") + "150000803e");
 }
 
 TEST_CASE("a resumed run says so") {
   test::TemporaryFolder t;
   const std::string s = io::read_file(EventFile(t.path, "arrcoc", 1.0, 7).path());
-  CHECK(hex(s).find("1007" "3a02" "0801") != std::string::npos);  // step 7, session_log (7){status (1) START}
+  CHECK(hex(s).find("1007"
+                    "3a02"
+                    "0801") != std::string::npos);  // step 7, session_log (7){status (1) START}
 }
 
 TEST_CASE("a folder that is not there") { CHECK_THROWS_AS(EventFile("/nonexistent/arrcoc", "a", 1, 0), Error); }

@@ -39,11 +39,16 @@ TEST_CASE("drills ask for what is drawn after a word, if the word stands once") 
   for (const auto& d : drills) {
     asked[d.question] = d.answers.front();
     CHECK(d.answers.front().size() <= 24);
-    CHECK(d.boxes.size() == 1 + 1 + static_cast<std::size_t>(std::count(d.answers.front().begin(), d.answers.front().end(), ' ')));
+    CHECK(d.boxes.size() ==
+          1 + 1 + static_cast<std::size_t>(std::count(d.answers.front().begin(), d.answers.front().end(), ' ')));
   }
-  const std::map<std::string, std::string> expected{{"Read on from 1.50.", "pear tea and a longer"}, {"Read on from pear.", "tea and a longer line"},
-                                                    {"Read on from and.", "a longer line here end"}, {"Read on from a.", "longer line here end"},
-                                                    {"Read on from longer.", "line here end"}, {"Read on from line.", "here end"}, {"Read on from here.", "end"}};
+  const std::map<std::string, std::string> expected{{"Read on from 1.50.", "pear tea and a longer"},
+                                                    {"Read on from pear.", "tea and a longer line"},
+                                                    {"Read on from and.", "a longer line here end"},
+                                                    {"Read on from a.", "longer line here end"},
+                                                    {"Read on from longer.", "line here end"},
+                                                    {"Read on from line.", "here end"},
+                                                    {"Read on from here.", "end"}};
   CHECK(asked == expected);
   CHECK(reading_drills(scenes::Scene{}).empty());
 }
@@ -61,7 +66,8 @@ TEST_CASE("a question points at its words and at its answer, where the labels ha
           std::string text = Vocabulary::decode({q.ids.begin(), q.ids.begin() + p.row + 1});
           const auto label = e.labels[static_cast<std::size_t>(p.token * reading_slots + p.cell)];
           const char last = text.back();
-          ends += label == reading_class(std::string(1, last)) || label == reading_class(std::string(1, static_cast<char>(std::toupper(last)))) ||
+          ends += label == reading_class(std::string(1, last)) ||
+                  label == reading_class(std::string(1, static_cast<char>(std::toupper(last)))) ||
                   label == reading_class(":");  // "Name:" ends in its colon
           CHECK(q.question.starts_with(text));
           ++words;
@@ -86,15 +92,16 @@ TEST_CASE("a question points at its words and at its answer, where the labels ha
 TEST_CASE("words and answers, by hand: the last character of a word, the first of each token of the answer") {
   scenes::Scene s;
   s.image = Image(64, 256);
-  write(s, "tea  12", 0, 0);        // centres at row 8, columns 5, 15, 25, 55, 65
+  write(s, "tea  12", 0, 0);  // centres at row 8, columns 5, 15, 25, 55, 65
   write(s, "jam  34", 40, 0);
-  s.questions.push_back({.question = "How much was the jam?", .answers = {"34"}, .boxes = {{40, 0, 56, 30}, {40, 50, 56, 70}}});
+  s.questions.push_back(
+      {.question = "How much was the jam?", .answers = {"34"}, .boxes = {{40, 0, 56, 30}, {40, 50, 56, 70}}});
   const Example e = make_example(s, small_config(), 1, 1);
   REQUIRE(e.questions.size() == 1);
   const AskedQuestion& q = e.questions[0];
   REQUIRE(q.words.size() == 1);
   CHECK(Vocabulary::decode({q.ids.begin(), q.ids.begin() + q.words[0].row + 1}) == "How much was the jam");
-  CHECK(q.words[0].token == 8);     // row 48, column 25: the second row of tokens
+  CHECK(q.words[0].token == 8);  // row 48, column 25: the second row of tokens
   CHECK(q.words[0].cell == 16 * reading_rows / 32 * reading_cols + 25 * reading_cols / 32);
   REQUIRE(q.answers.size() == 2);
   CHECK(q.answers[0].row == q.answer_begin - 1);

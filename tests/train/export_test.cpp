@@ -26,7 +26,8 @@ using Tensors = std::map<std::string, HostTensor, std::less<>>;
 
 Tensors initial_state() {
   Tensors all;
-  for (const auto& [name, shape] : tensor_list(small_config())) all[name] = host_tensor(initial_values(name, shape, 5), shape);
+  for (const auto& [name, shape] : tensor_list(small_config()))
+    all[name] = host_tensor(initial_values(name, shape, 5), shape);
   all["step"] = host_tensor(std::vector<std::int64_t>{41}, {1});
   all["reading_head.bias"] = host_tensor(std::vector<float>(7), {7});  // thrown away
   return all;
@@ -45,9 +46,7 @@ struct Made {
 Code code_of(const Tensors& state) {
   try {
     const Made m(state);
-  } catch (const Error& e) {
-    return e.code();
-  }
+  } catch (const Error& e) { return e.code(); }
   return Code{};
 }
 
@@ -79,7 +78,7 @@ TEST_CASE("an exported state opens as a model of the trained shape") {
   CHECK(f.config.text.mrope_section == c.text.mrope_section);
   CHECK(f.config.vision.deepstack_taps == c.vision.deepstack_taps);
   CHECK(f.config.vision.position_embeddings == c.vision.position_embeddings);
-  CHECK(f.config.preprocess.min_pixels == 256 * 256);   // a picture of 256x256 keeps its size
+  CHECK(f.config.preprocess.min_pixels == 256 * 256);  // a picture of 256x256 keeps its size
   CHECK(f.config.preprocess.max_pixels == 2048 * 2048);
   CHECK(f.config.preprocess.mean == std::vector<double>{0.5, 0.5, 0.5});
   CHECK(f.config.image_token == c.image_token);
@@ -103,8 +102,13 @@ TEST_CASE("the prompt that is trained is the prompt that is asked") {
   const Made m(initial_state());
   const io::ModelFolder f = io::open_model(m.folder.string(), {});
   CHECK(f.tokenizer->size() == Vocabulary::size);
-  const std::vector<std::string> questions{"What is the total?", "Which shape is left of the table?", "How much does the shop say? user assistant shapes shape",
-                                           "x", " is is  the the\n\n page", "Read: 12.50 $ #&*", "What colour is the car or the cars under here?"};
+  const std::vector<std::string> questions{"What is the total?",
+                                           "Which shape is left of the table?",
+                                           "How much does the shop say? user assistant shapes shape",
+                                           "x",
+                                           " is is  the the\n\n page",
+                                           "Read: 12.50 $ #&*",
+                                           "What colour is the car or the cars under here?"};
   for (const auto& q : questions)
     for (const Grid grid : {Grid{8, 8}, Grid{1, 3}}) CHECK(rendered(f, q, grid) == trained(q, grid));
   Rng rng(3);
@@ -125,7 +129,8 @@ TEST_CASE("the prompt that is trained is the prompt that is asked") {
 }
 
 TEST_CASE("ids of prompts as transformers made them") {
-  std::ifstream golden(fs::path(ARRCOC_TESTS_DIR) / "golden" / "train" / "prompt_ids.txt");  // question TAB rows TAB cols TAB ids
+  std::ifstream golden(fs::path(ARRCOC_TESTS_DIR) / "golden" / "train" /
+                       "prompt_ids.txt");  // question TAB rows TAB cols TAB ids
   int lines = 0;
   for (std::string line; std::getline(golden, line); ++lines) {
     std::vector<std::string> part(1);
@@ -135,7 +140,8 @@ TEST_CASE("ids of prompts as transformers made them") {
     }
     REQUIRE(part.size() == 4);
     std::string ids;
-    for (const TokenId id : trained(part[0], {std::stol(part[1]), std::stol(part[2])})) ids += (ids.empty() ? "" : " ") + std::to_string(id);
+    for (const TokenId id : trained(part[0], {std::stol(part[1]), std::stol(part[2])}))
+      ids += (ids.empty() ? "" : " ") + std::to_string(id);
     CHECK(ids == part[3]);
   }
   CHECK(lines >= 10);
@@ -164,7 +170,7 @@ TEST_CASE("a state that is no state of the small model is refused") {
   CHECK(code_of(nan) == Code::bad_number);
 
   const Made m(initial_state());
-  CHECK_THROWS_AS(export_model(m.temporary.path / "state.safetensors", m.folder), Error);   // it exists
+  CHECK_THROWS_AS(export_model(m.temporary.path / "state.safetensors", m.folder), Error);  // it exists
   CHECK_THROWS_AS(export_model(m.temporary.path / "absent", m.temporary.path / "x"), Error);
   CHECK_FALSE(fs::exists(m.temporary.path / "x"));
 }

@@ -19,9 +19,7 @@ std::string message(const std::string& json) {
   io::write_file(t.path / "r.json", json);
   try {
     read_recipe(t.path / "r.json");
-  } catch (const Error& e) {
-    return e.what();
-  }
+  } catch (const Error& e) { return e.what(); }
   return {};
 }
 bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
@@ -54,7 +52,8 @@ TEST_CASE("the recipes that ship can be read, and read back as they were") {
   CHECK(count >= 4);
   const Recipe r = read_recipe(folder / "reading.json");
   CHECK(r.config.stage == "reading");
-  CHECK(r.scenarios == Shares{{"page", 70}, {"shapes", 10}, {"popout", 6}, {"receipt", 6}, {"tiger", 8}});  // the defaults are gone
+  CHECK(r.scenarios ==
+        Shares{{"page", 70}, {"shapes", 10}, {"popout", 6}, {"receipt", 6}, {"tiger", 8}});  // the defaults are gone
 }
 
 TEST_CASE("what is wrong in a recipe is named") {
@@ -124,7 +123,8 @@ TEST_CASE("draws follow their shares") {
   std::set<Index> in_documents, in_pictures;
   for (std::uint64_t i = 0; i < 200; ++i) {
     const scenes::SceneParams p = scene_of(r, training_seed(r, i));
-    (p.scenario == "receipt" || p.scenario == "form" || p.scenario == "formula" ? in_documents : in_pictures).insert(p.lines);
+    (p.scenario == "receipt" || p.scenario == "form" || p.scenario == "formula" ? in_documents : in_pictures)
+        .insert(p.lines);
   }
   CHECK(in_documents == std::set<Index>{4, 5});
   CHECK(in_pictures == std::set<Index>{2, 3, 4, 5});
@@ -138,7 +138,8 @@ TEST_CASE("drops keep what they say") {
   Rng rng(4);
   const auto boxed = tokens_in_boxes(e);
   std::vector<Index> in;
-  for (Index t = 0; t < 24; ++t) if (boxed[static_cast<std::size_t>(t)]) in.push_back(t);
+  for (Index t = 0; t < 24; ++t)
+    if (boxed[static_cast<std::size_t>(t)]) in.push_back(t);
   CHECK(in == std::vector<Index>{7, 8});
   CHECK(kept_tokens("none", e, 4, rng).empty());
   for (const char* kind : {"random", "grid", "boxes"})
@@ -148,16 +149,17 @@ TEST_CASE("drops keep what they say") {
       CHECK(static_cast<Index>(kept.size()) == (kind == std::string("boxes") ? std::max<Index>(want, 2) : want));
       CHECK(std::is_sorted(kept.begin(), kept.end()));
       CHECK(std::set<Index>(kept.begin(), kept.end()).size() == kept.size());
-      if (kind == std::string("boxes")) for (const Index t : in) CHECK(std::find(kept.begin(), kept.end(), t) != kept.end());
+      if (kind == std::string("boxes"))
+        for (const Index t : in) CHECK(std::find(kept.begin(), kept.end(), t) != kept.end());
     }
   CHECK(kept_tokens("random", e, 4, rng) != kept_tokens("random", e, 4, rng));
   CHECK_THROWS_AS(kept_tokens("some", e, 4, rng), Error);
 }
 
 TEST_CASE("boxes: whole questions while there is room; a question is answerable when all it needs is kept") {
-  Example e = example();                                     // tokens 7 and 8
+  Example e = example();  // tokens 7 and 8
   AskedQuestion wide, none;
-  wide.boxes = {{100, 0, 120, 192}, {70, 170, 90, 190}};     // 18 to 23, and 17
+  wide.boxes = {{100, 0, 120, 192}, {70, 170, 90, 190}};  // 18 to 23, and 17
   e.questions.push_back(wide);
   e.questions.push_back(none);
   CHECK(answerable(e, wide, {}));
@@ -168,14 +170,14 @@ TEST_CASE("boxes: whole questions while there is room; a question is answerable 
   Rng rng(5);
   std::set<bool> first, second;
   for (int i = 0; i < 30; ++i) {
-    const auto kept = kept_tokens("boxes", e, 3, rng);       // 8 of 24: one of the two
+    const auto kept = kept_tokens("boxes", e, 3, rng);  // 8 of 24: one of the two
     CHECK((kept.size() == 8 || (kept.size() == 7 && answerable(e, wide, kept))));
     CHECK((answerable(e, e.questions[0], kept) || answerable(e, wide, kept)));
     first.insert(answerable(e, e.questions[0], kept));
     second.insert(answerable(e, wide, kept));
-    const auto half = kept_tokens("boxes", e, 2, rng);       // 12: both
+    const auto half = kept_tokens("boxes", e, 2, rng);  // 12: both
     CHECK((half.size() == 12 && answerable(e, e.questions[0], half) && answerable(e, wide, half)));
-    const auto least = kept_tokens("boxes", e, 24, rng);     // 1: one question all the same
+    const auto least = kept_tokens("boxes", e, 24, rng);  // 1: one question all the same
     CHECK(answerable(e, wide, least) != answerable(e, e.questions[0], least));
   }
   CHECK((first.size() == 2 && second.size() == 2));
@@ -201,7 +203,8 @@ TEST_CASE("depth drops: boxes keep every level, the others lose the first taps f
   CHECK(std::abs(seen[0b110] - 60) < 25);
   CHECK(std::abs(seen[0b100] - 80) < 25);
   std::set<int> any;
-  for (int i = 0; i < 20; ++i) for (const auto m : kept_levels("random", e, {}, 3, rng)) any.insert(m);
+  for (int i = 0; i < 20; ++i)
+    for (const auto m : kept_levels("random", e, {}, 3, rng)) any.insert(m);
   CHECK(any.size() == 8);
 }
 
@@ -211,7 +214,8 @@ TEST_CASE("depth curriculum: no level, then one more after the other, over whate
   c.levels_from = 2000;
   c.levels_all = 5000;
   std::vector<Index> seen;
-  for (const Index step : {0, 1999, 2000, 2999, 3000, 3999, 4000, 4999, 5000, 90000}) seen.push_back(levels_at(c, step, 3));
+  for (const Index step : {0, 1999, 2000, 2999, 3000, 3999, 4000, 4999, 5000, 90000})
+    seen.push_back(levels_at(c, step, 3));
   CHECK(seen == std::vector<Index>{0, 0, 1, 1, 2, 2, 3, 3, 3, 3});
   c.levels_all = 2000;
   CHECK(levels_at(c, 1999, 3) == 0);
@@ -232,7 +236,8 @@ TEST_CASE("depth curriculum: no level, then one more after the other, over whate
 
 TEST_CASE("alarms: a loss that falls apart, a gradient that is gone") {
   Watch good;
-  for (const double loss : {5.0, 4.0, 4.5, 3.0, 3.3, 6.4, 3.1, 6.4, 6.4, 3.0}) CHECK_FALSE(good.add(loss, 1));  // below 2 * best + 0.5
+  for (const double loss : {5.0, 4.0, 4.5, 3.0, 3.3, 6.4, 3.1, 6.4, 6.4, 3.0})
+    CHECK_FALSE(good.add(loss, 1));  // below 2 * best + 0.5
   Watch bad;
   CHECK_FALSE(bad.add(1.0, 1));
   CHECK_FALSE(bad.suspicious());

@@ -16,9 +16,12 @@ struct Fixture {
     for (auto& [name, shape] : tensor_list(small_config())) m[name] = shape;
     return m;
   }()};
-  qwen3vl::Model<GatedBackend> model{b, small_config(), [this](std::string_view name) -> std::optional<HostTensor> {
-    const auto it = shapes.find(std::string(name));
-    return it == shapes.end() ? std::nullopt : std::optional(host_tensor(initial_values(it->first, it->second, 3), it->second)); }};
+  qwen3vl::Model<GatedBackend> model{
+      b, small_config(), [this](std::string_view name) -> std::optional<HostTensor> {
+        const auto it = shapes.find(std::string(name));
+        return it == shapes.end() ? std::nullopt
+                                  : std::optional(host_tensor(initial_values(it->first, it->second, 3), it->second));
+      }};
   Example e = [] {
     Example x;
     Rng rng(7);
@@ -26,7 +29,8 @@ struct Fixture {
     x.image_height = 64;
     x.image_width = 96;
     x.pixels.patches = {1, 4, 6};
-    for (Index i = 0; i < 24 * small_config().vision.patch_values(); ++i) x.pixels.rows.push_back(static_cast<float>(2 * rng.uniform() - 1));
+    for (Index i = 0; i < 24 * small_config().vision.patch_values(); ++i)
+      x.pixels.rows.push_back(static_cast<float>(2 * rng.uniform() - 1));
     x.labels.assign(static_cast<std::size_t>(6 * reading_slots), 0);
     AskedQuestion q;
     q.ids = Vocabulary::encode("What is the total?<|im_end|>\n<|im_start|>assistant\n");
@@ -37,7 +41,9 @@ struct Fixture {
   }();
   qwen3vl::VisionOut<GatedBackend> seen = model.encode_images(b, {e.pixels});
   double loss(const std::vector<float>& gates) {
-    return gated_answer_loss(b, model.text(), e.questions[0], e.grid, seen.tokens, seen.deepstack, at::tensor(gates, at::kFloat)).item<double>();
+    return gated_answer_loss(b, model.text(), e.questions[0], e.grid, seen.tokens, seen.deepstack,
+                             at::tensor(gates, at::kFloat))
+        .item<double>();
   }
 };
 }  // namespace

@@ -1,4 +1,5 @@
-// The gradient of every recipe, in double precision on six tokens, against finite differences or an enumeration of every outcome.
+// The gradient of every recipe, in double precision on six tokens, against finite differences or an enumeration of
+// every outcome.
 #include <algorithm>
 #include <map>
 
@@ -121,9 +122,11 @@ TEST_CASE("straight-through: the loss of the hard choice, the slope of the sigmo
       kept_want[i] = hard[i] * slope[i] * d / soft(scores[i]);
     }
     CHECK(size(want) > 0.1);
-    CHECK(worst(gradient([&](const at::Tensor& s) { return r.estimate(s, kept, task, rng).surrogate; }, scores), want) < 1e-7);
+    CHECK(worst(gradient([&](const at::Tensor& s) { return r.estimate(s, kept, task, rng).surrogate; }, scores), want) <
+          1e-7);
     const StraightThroughGradient only{temperature, true};
-    CHECK(worst(gradient([&](const at::Tensor& s) { return only.estimate(s, kept, task, rng).surrogate; }, scores), kept_want) < 1e-7);
+    CHECK(worst(gradient([&](const at::Tensor& s) { return only.estimate(s, kept, task, rng).surrogate; }, scores),
+                kept_want) < 1e-7);
   }
 }
 
@@ -140,21 +143,32 @@ TEST_CASE("Gumbel top-k: subsets are drawn as Plackett-Luce says") {
   CHECK(chi < 43.8);  // 19 degrees of freedom, 0.1 %
 }
 
-TEST_CASE("Gumbel top-k: the relaxation sums to K, becomes the hard choice when cold, and its gradient is that of finite differences") {
+TEST_CASE(
+    "Gumbel top-k: the relaxation sums to K, becomes the hard choice when cold, and its gradient is that of finite "
+    "differences") {
   Rng rng(6);
   const at::Tensor noise = gumbel(plain(scores), rng);
   const Vector soft = values(GumbelTopKGradient::relaxed(plain(scores) + noise, kept, 0.7));
   double sum = 0;
   for (const double g : soft) sum += g;
   CHECK(sum == doctest::Approx(3).epsilon(1e-12));
-  CHECK(worst(values(GumbelTopKGradient::relaxed(plain(scores) + noise, kept, 0.001)), values(top_gates(plain(scores) + noise, kept))) < 1e-6);
+  CHECK(worst(values(GumbelTopKGradient::relaxed(plain(scores) + noise, kept, 0.001)),
+              values(top_gates(plain(scores) + noise, kept))) < 1e-6);
   for (const double temperature : {1.0, 0.4}) {
-    const auto soft_loss = [&](const Vector& s) { return task(GumbelTopKGradient::relaxed(plain(s) + noise, kept, temperature)).item<double>(); };
+    const auto soft_loss = [&](const Vector& s) {
+      return task(GumbelTopKGradient::relaxed(plain(s) + noise, kept, temperature)).item<double>();
+    };
     const Vector want = differences(soft_loss, scores);
     CHECK(size(want) > 0.05);
     // The recipe draws its own noise: the same generator state gives the same.
     const GumbelTopKGradient r{temperature, 1, false};
-    CHECK(worst(gradient([&](const at::Tensor& s) { Rng again(6); return r.estimate(s, kept, task, again).surrogate; }, scores), want) < 1e-6);
+    CHECK(worst(gradient(
+                    [&](const at::Tensor& s) {
+                      Rng again(6);
+                      return r.estimate(s, kept, task, again).surrogate;
+                    },
+                    scores),
+                want) < 1e-6);
     const GumbelTopKGradient forward_hard{temperature, 1, true};
     Rng again(6);
     const Estimate e = forward_hard.estimate(leaf(scores), kept, task, again);
@@ -167,7 +181,13 @@ TEST_CASE("Gumbel top-k: the relaxation sums to K, becomes the hard choice when 
       for (std::size_t i = 0; i < 6; ++i) v += slope[i] * g[i];
       return v;
     };
-    CHECK(worst(gradient([&](const at::Tensor& s) { Rng same(6); return forward_hard.estimate(s, kept, task, same).surrogate; }, scores), differences(linear, scores)) < 1e-6);
+    CHECK(worst(gradient(
+                    [&](const at::Tensor& s) {
+                      Rng same(6);
+                      return forward_hard.estimate(s, kept, task, same).surrogate;
+                    },
+                    scores),
+                differences(linear, scores)) < 1e-6);
   }
 }
 
@@ -176,7 +196,8 @@ TEST_CASE("perturbed top-k: two tokens have a closed form") {
   const Vector s{0.4, 0.1};
   const PerturbedTopKGradient r{0.6, 60000};
   Rng rng(2);
-  const double d = 0.3 / (0.6 * std::numbers::sqrt2), phi = 0.5 * std::erfc(-d / std::numbers::sqrt2), density = std::exp(-d * d / 2) / std::sqrt(2 * std::numbers::pi);
+  const double d = 0.3 / (0.6 * std::numbers::sqrt2), phi = 0.5 * std::erfc(-d / std::numbers::sqrt2),
+               density = std::exp(-d * d / 2) / std::sqrt(2 * std::numbers::pi);
   const at::Tensor x = leaf(s), g = r.gates(x, 1, rng);
   CHECK(values(g)[0] == doctest::Approx(phi).epsilon(0.01));
   g[0].backward();
@@ -265,10 +286,12 @@ TEST_CASE("losses on the map: values by hand, gradients by differences") {
     }
   }
   CHECK(BceMapLoss{}.loss(plain(scores), t).item<double>() == doctest::Approx(bce).epsilon(1e-12));
-  CHECK(SoftIouMapLoss{}.loss(plain(scores), t).item<double>() == doctest::Approx(1 - both / (p + in - both)).epsilon(1e-12));
+  CHECK(SoftIouMapLoss{}.loss(plain(scores), t).item<double>() ==
+        doctest::Approx(1 - both / (p + in - both)).epsilon(1e-12));
   CHECK(RankingMapLoss{}.loss(plain(scores), t).item<double>() == doctest::Approx(rank / pairs).epsilon(1e-12));
   const auto same = [&](const auto& loss) {
-    const Vector want = differences([&](const Vector& s) { return loss.loss(plain(s), t).template item<double>(); }, scores);
+    const Vector want =
+        differences([&](const Vector& s) { return loss.loss(plain(s), t).template item<double>(); }, scores);
     CHECK(size(want) > 1e-3);
     CHECK(worst(gradient([&](const at::Tensor& s) { return loss.loss(s, t); }, scores), want) < 1e-8);
   };
@@ -279,11 +302,14 @@ TEST_CASE("losses on the map: values by hand, gradients by differences") {
   same(DistillationMapLoss{0.7});
   // Distillation is lowest where the scores are the log of the mass.
   const at::Tensor mass = plain({0.1, 0.2, 0.05, 0.3, 0.25, 0.1});
-  CHECK(size(gradient([&](const at::Tensor& s) { return DistillationMapLoss{}.loss(s, mass); }, values(mass.log()))) < 1e-9);
-  CHECK(CoherenceLoss{}.loss(plain({1, 0.5, 0.2}), plain({0.5, 1, 0.1})).item<double>() == doctest::Approx((0.5 + 0.2 * 0.1) / 3));
+  CHECK(size(gradient([&](const at::Tensor& s) { return DistillationMapLoss{}.loss(s, mass); }, values(mass.log()))) <
+        1e-9);
+  CHECK(CoherenceLoss{}.loss(plain({1, 0.5, 0.2}), plain({0.5, 1, 0.1})).item<double>() ==
+        doctest::Approx((0.5 + 0.2 * 0.1) / 3));
 }
 
-TEST_CASE("binary gates: open as often as the logits say, and the gradient at the hard gates is that of the relaxation") {
+TEST_CASE(
+    "binary gates: open as often as the logits say, and the gradient at the hard gates is that of the relaxation") {
   Rng rng(8);
   const at::Tensor z = plain(scores);
   constexpr int n = 20000;
@@ -305,6 +331,12 @@ TEST_CASE("binary gates: open as often as the logits say, and the gradient at th
     };
     const Vector want = differences(linear, scores);
     CHECK(size(want) > 0.01);
-    CHECK(worst(gradient([&](const at::Tensor& s) { Rng again(9); return task(r.gates(s, again)); }, scores), want) < 1e-6);
+    CHECK(worst(gradient(
+                    [&](const at::Tensor& s) {
+                      Rng again(9);
+                      return task(r.gates(s, again));
+                    },
+                    scores),
+                want) < 1e-6);
   }
 }

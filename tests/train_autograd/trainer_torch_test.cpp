@@ -28,10 +28,12 @@ Example example(Index rows, Index cols, std::uint64_t seed, int questions) {
   e.pixels.rows.resize(static_cast<std::size_t>(e.pixels.patches.count() * c.vision.patch_values()));
   for (float& x : e.pixels.rows) x = static_cast<float>(2 * rng.uniform() - 1);
   e.labels.assign(static_cast<std::size_t>(e.grid.count() * reading_slots), 0);
-  for (int i = 0; i < 30; ++i) e.labels[rng.below(e.labels.size())] = 1 + static_cast<std::int64_t>(rng.below(reading_classes - 1));
+  for (int i = 0; i < 30; ++i)
+    e.labels[rng.below(e.labels.size())] = 1 + static_cast<std::int64_t>(rng.below(reading_classes - 1));
   for (int q = 0; q < questions; ++q) {
     AskedQuestion a;
-    a.ids = Vocabulary::encode(std::string(q == 0 ? "What is the total?" : "How many shapes?") + "<|im_end|>\n<|im_start|>assistant\n");
+    a.ids = Vocabulary::encode(std::string(q == 0 ? "What is the total?" : "How many shapes?") +
+                               "<|im_end|>\n<|im_start|>assistant\n");
     a.answer_begin = static_cast<Index>(a.ids.size());
     for (const TokenId id : Vocabulary::encode(q == 0 ? "12.50<|im_end|>" : "7<|im_end|>")) a.ids.push_back(id);
     e.questions.push_back(a);
@@ -68,8 +70,13 @@ TEST_CASE("several questions in one packed pass are as if each were asked alone"
   Example first = both, second = both;
   first.questions.resize(1);
   second.questions.erase(second.questions.begin());
-  const double n1 = static_cast<double>(targets(first.questions[0])), n2 = static_cast<double>(targets(second.questions[0])), n3 = static_cast<double>(targets(other.questions[0]));
-  const double apart = (t.evaluate({{first}, {}}, true).answer_loss * n1 + t.evaluate({{second}, {}}, true).answer_loss * n2 + t.evaluate({{other}, {}}, true).answer_loss * n3) / (n1 + n2 + n3);
+  const double n1 = static_cast<double>(targets(first.questions[0])),
+               n2 = static_cast<double>(targets(second.questions[0])),
+               n3 = static_cast<double>(targets(other.questions[0]));
+  const double apart =
+      (t.evaluate({{first}, {}}, true).answer_loss * n1 + t.evaluate({{second}, {}}, true).answer_loss * n2 +
+       t.evaluate({{other}, {}}, true).answer_loss * n3) /
+      (n1 + n2 + n3);
   CHECK(t.evaluate({{both, other}, {}}, true).answer_loss == doctest::Approx(apart).epsilon(1e-5));
 }
 
@@ -83,7 +90,10 @@ TEST_CASE("the training pass is the pass of pruned inference: kept tokens, posit
   for (auto& [name, shape] : tensor_list(small_config())) shapes[name] = shape;
   const qwen3vl::Model<TorchBackend> model(b, small_config(), [&](std::string_view name) -> std::optional<HostTensor> {
     const auto it = shapes.find(std::string(name));
-    return it == shapes.end() ? std::nullopt : std::optional(host_tensor(initial_values(it->first, it->second, plain.seed), it->second)); });
+    return it == shapes.end()
+               ? std::nullopt
+               : std::optional(host_tensor(initial_values(it->first, it->second, plain.seed), it->second));
+  });
   Prompt prompt;
   prompt.ids = prefix_ids(e.grid.count());
   for (const TokenId id : e.questions[0].ids) prompt.ids.push_back(id);
@@ -96,8 +106,11 @@ TEST_CASE("the training pass is the pass of pruned inference: kept tokens, posit
   a.why.resize(a.kept.size());
   const auto loss_of = [&](const Allocation& allocation) {
     qwen3vl::KvCache<TorchBackend> state;
-    const auto logits = b.to_host(model.text().logits(b, model.text().prefill(b, GatherInjector{}.inject(b, std::span(&allocation, 1), encoded, prompt, nullptr), state, 0)));
-    const auto width = static_cast<std::size_t>(Vocabulary::size), rows = logits.size() / width, asked = e.questions[0].ids.size();
+    const auto logits = b.to_host(model.text().logits(
+        b, model.text().prefill(b, GatherInjector{}.inject(b, std::span(&allocation, 1), encoded, prompt, nullptr),
+                                state, 0)));
+    const auto width = static_cast<std::size_t>(Vocabulary::size), rows = logits.size() / width,
+               asked = e.questions[0].ids.size();
     double sum = 0;
     for (std::size_t i = static_cast<std::size_t>(e.questions[0].answer_begin); i < asked; ++i) {
       const float* row = logits.data() + (rows - asked + i - 1) * width;
@@ -124,16 +137,20 @@ TEST_CASE("one AdamW step, by its formula; the average follows") {
   const Example e = example(2, 3, 5, 1);
   t.step({{{e}, {}}}, c);
   const State after(t);
-  for (const std::string name : {"model.visual.merger.linear_fc1.weight", "model.language_model.norm.weight", "model.visual.patch_embed.proj.bias"}) {
+  for (const std::string name : {"model.visual.merger.linear_fc1.weight", "model.language_model.norm.weight",
+                                 "model.visual.patch_embed.proj.bias"}) {
     const bool matrix = name.find("fc1.weight") != std::string::npos;
-    const auto &w0 = before.tensors.at(name), &w1 = after.tensors.at(name), &m = after.tensors.at("moment." + name), &s = after.tensors.at("square." + name), &a = after.tensors.at("average." + name);
+    const auto &w0 = before.tensors.at(name), &w1 = after.tensors.at(name), &m = after.tensors.at("moment." + name),
+               &s = after.tensors.at("square." + name), &a = after.tensors.at("average." + name);
     double worst = 0, worst_average = 0, worst_square = 0;
     for (std::size_t i = 0; i < w0.size(); ++i) {
       const double g = m[i] / 0.1;  // the first moment is (1 - 0.9) g
       worst_square = std::max(worst_square, std::abs(s[i] - 0.02 * g * g) / (1e-12 + 0.02 * g * g));
-      const double want = w0[i] * (1 - (matrix ? c.learning_rate * c.weight_decay : 0)) - c.learning_rate * g / (std::abs(g) + 1e-8);
+      const double want =
+          w0[i] * (1 - (matrix ? c.learning_rate * c.weight_decay : 0)) - c.learning_rate * g / (std::abs(g) + 1e-8);
       worst = std::max(worst, std::abs(w1[i] - want));
-      worst_average = std::max(worst_average, std::abs(a[i] - (w0[i] + (w1[i] - w0[i]) * (1 - 2.0 / 11))));  // decay min(0.999, 2 / 11)
+      worst_average = std::max(
+          worst_average, std::abs(a[i] - (w0[i] + (w1[i] - w0[i]) * (1 - 2.0 / 11))));  // decay min(0.999, 2 / 11)
     }
     CHECK(worst < 2e-6);
     CHECK(worst_average < 1e-6);
@@ -157,7 +174,8 @@ TEST_CASE("passes side by side leave the bytes of one after the other") {
   Trainer::Options beside = plain;
   beside.workers = 2;
   Trainer a(small_config(), plain), b(small_config(), beside);
-  const std::vector<Batch> passes{{{example(2, 3, 5, 2)}, {}}, {{example(3, 3, 6, 1)}, {}}, {{example(2, 2, 7, 2)}, {}}};
+  const std::vector<Batch> passes{
+      {{example(2, 3, 5, 2)}, {}}, {{example(3, 3, 6, 1)}, {}}, {{example(2, 2, 7, 2)}, {}}};
   for (int i = 0; i < 2; ++i) {
     const StepResult one = a.step(passes, config()), two = b.step(passes, config());
     CHECK(one.gradient_norm == two.gradient_norm);
@@ -167,7 +185,14 @@ TEST_CASE("passes side by side leave the bytes of one after the other") {
   // What stops one pass stops the step, whoever ran it.
   const auto before = State(b).tensors;
   for (const Index bad : {0, 1, 2})
-    CHECK_THROWS_AS(b.step(3, [&](Index pass) -> Batch { return pass == bad ? throw std::runtime_error("no picture") : passes[static_cast<std::size_t>(pass)]; }, config()), std::runtime_error);
+    CHECK_THROWS_AS(b.step(
+                        3,
+                        [&](Index pass) -> Batch {
+                          return pass == bad ? throw std::runtime_error("no picture")
+                                             : passes[static_cast<std::size_t>(pass)];
+                        },
+                        config()),
+                    std::runtime_error);
   CHECK(State(b).tensors == before);
   CHECK(b.steps_done() == 2);
   a.step(passes, config());
@@ -215,7 +240,8 @@ TEST_CASE("heads_only: what the model keeps stays, bit by bit, and the heads tha
   for (int i = 0; i < 3; ++i) t.step({{{e}, {}}}, c);
   const State after(t);
   for (const auto& [name, values] : before.tensors) {
-    const bool of_a_head = name.find("reading_head.") != std::string::npos || name.find("pointing_head.") != std::string::npos;
+    const bool of_a_head =
+        name.find("reading_head.") != std::string::npos || name.find("pointing_head.") != std::string::npos;
     CHECK_MESSAGE((after.tensors.at(name) != values) == of_a_head, name);
   }
   CHECK(t.evaluate({{e}, {}}, true).reading_loss < at_first);
@@ -273,15 +299,20 @@ TEST_CASE("the pointing loss, by its formula: what two heads do not give to the 
     return at::tensor(v, at::kFloat).view({n, m});
   };
   const Looked looked{random(rows, 4 * d), random(rows, 2 * d), 4, 2, 0.7};
-  const at::Tensor hidden = random(rows, width), cell = random(reading_slots, width), bias = random(1, reading_slots).flatten();
+  const at::Tensor hidden = random(rows, width), cell = random(reading_slots, width),
+                   bias = random(1, reading_slots).flatten();
   const float no = -std::numeric_limits<float>::infinity();
-  const std::vector<float> mask{0, no, no, no, no, 0, 0, no, no, no, 0, 0, 0, no, no, 0, 0, 0, 0, no, 0, 0, 0, 0, 0,
-                                0, no, no, no, no, 0, 0, no, no, no, 0, 0, 0, no, no, no, no, no, 0, no, no, no, no, no, 0};
-  const PackedLayout layout{at::tensor(std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 0, 0}, at::kLong).view({2, 5}), at::tensor(mask, at::kFloat).view({2, 1, 5, 5}),
+  const std::vector<float> mask{0,  no, no, no, no, 0,  0,  no, no, no, 0,  0,  0,  no, no, 0,  0,
+                                0,  0,  no, 0,  0,  0,  0,  0,  0,  no, no, no, no, 0,  0,  no, no,
+                                no, 0,  0,  0,  no, no, no, no, no, 0,  no, no, no, no, no, 0};
+  const PackedLayout layout{at::tensor(std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 0, 0}, at::kLong).view({2, 5}),
+                            at::tensor(mask, at::kFloat).view({2, 1, 5, 5}),
                             at::tensor(std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7}, at::kLong)};
   const PointingTargets t{{3, 4, 7}, {1, 2, 5}, {3, 0, 23}};
   const Pointed got = point_loss(layout, looked, hidden, cell, bias, t);
-  const auto at2 = [](const at::Tensor& x, Index i, Index j) { return static_cast<double>(x.index({i, j}).item<float>()); };
+  const auto at2 = [](const at::Tensor& x, Index i, Index j) {
+    return static_cast<double>(x.index({i, j}).item<float>());
+  };
   const auto cross_entropy = [](const std::vector<double>& scores, std::size_t target) {
     double sum = 0;
     for (const double s : scores) sum += std::exp(s);
@@ -300,15 +331,18 @@ TEST_CASE("the pointing loss, by its formula: what two heads do not give to the 
       }
       const auto target = static_cast<std::size_t>(t.keys[p] - first);
       want += cross_entropy(scores, target) / 2 / 3;
-      right += h == 0 && std::max_element(scores.begin(), scores.end()) - scores.begin() == static_cast<std::ptrdiff_t>(target);
+      right += h == 0 &&
+               std::max_element(scores.begin(), scores.end()) - scores.begin() == static_cast<std::ptrdiff_t>(target);
     }
     double mean = 0, square = 0;
     for (Index i = 0; i < width; ++i) mean += at2(hidden, row, i) / static_cast<double>(width);
-    for (Index i = 0; i < width; ++i) square += (at2(hidden, row, i) - mean) * (at2(hidden, row, i) - mean) / static_cast<double>(width);
+    for (Index i = 0; i < width; ++i)
+      square += (at2(hidden, row, i) - mean) * (at2(hidden, row, i) - mean) / static_cast<double>(width);
     std::vector<double> cells;
     for (Index c = 0; c < reading_slots; ++c) {
       double dot = static_cast<double>(bias.index({c}).item<float>());
-      for (Index i = 0; i < width; ++i) dot += at2(cell, c, i) * (at2(hidden, row, i) - mean) / std::sqrt(square + 1e-5);
+      for (Index i = 0; i < width; ++i)
+        dot += at2(cell, c, i) * (at2(hidden, row, i) - mean) / std::sqrt(square + 1e-5);
       cells.push_back(dot);
     }
     want += cross_entropy(cells, static_cast<std::size_t>(t.cells[p])) / 3;
@@ -338,7 +372,8 @@ TEST_CASE("pointing: dropped tokens are not asked for, it is learned, and no mod
   CHECK(t.evaluate({{e}, {}}, true).answer_loss == without.evaluate({{e}, {}}, true).answer_loss);
   // A second picture in the pack changes nothing for the first.
   Example silent = example(3, 4, 9, 1);
-  CHECK(t.evaluate({{silent, e}, {}}, true).pointing_loss == doctest::Approx(t.evaluate({{e}, {}}, true).pointing_loss).epsilon(1e-5));
+  CHECK(t.evaluate({{silent, e}, {}}, true).pointing_loss ==
+        doctest::Approx(t.evaluate({{e}, {}}, true).pointing_loss).epsilon(1e-5));
   const double before = t.evaluate({{e}, {}}, true).pointing_loss;
   StepResult last;
   for (int i = 0; i < 40; ++i) last = t.step({{{e}, {}}}, c);

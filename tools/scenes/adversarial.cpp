@@ -11,8 +11,10 @@ std::string price_text(Index cents) {
   return std::to_string(cents / 100) + "." + (rest.size() < 2 ? "0" : "") + rest;
 }
 
-void ask_banded(Builder& b, std::string question, std::string answer, std::vector<Box> boxes, std::string kind, Index low, Index high) {
-  b.questions.push_back({std::move(question), {std::move(answer)}, std::move(boxes), "exact", std::move(kind), low, high});
+void ask_banded(Builder& b, std::string question, std::string answer, std::vector<Box> boxes, std::string kind,
+                Index low, Index high) {
+  b.questions.push_back(
+      {std::move(question), {std::move(answer)}, std::move(boxes), "exact", std::move(kind), low, high});
 }
 
 /// Nothing in the picture answers these: they ask for spread, not for focus.
@@ -41,12 +43,15 @@ void simple_picture(Builder& b) {
   std::string word;  // four different letters and more, so that the comparison has one answer
   for (const Index i : b.rng.sample(20, b.between(4, 6))) word += "ABCDEFGHKLMNPRSTUVXY"[i];
   const Index width = Builder::text_width(word, s.size), col = (w - width) / 2, row = b.between(h * 2 / 5, h / 2);
-  b.canvas.fill_rect(row + s.size, w / 2 - std::max<Index>(2, w / 80), h * 7 / 8, w / 2 + std::max<Index>(2, w / 80), {90, 90, 90});
-  b.canvas.fill_rect(row - s.size / 2, col - s.size / 2, row + s.size * 7 / 4, col + width + s.size / 2, b.pick(palette).color);
+  b.canvas.fill_rect(row + s.size, w / 2 - std::max<Index>(2, w / 80), h * 7 / 8, w / 2 + std::max<Index>(2, w / 80),
+                     {90, 90, 90});
+  b.canvas.fill_rect(row - s.size / 2, col - s.size / 2, row + s.size * 7 / 4, col + width + s.size / 2,
+                     b.pick(palette).color);
   const Box sign = b.text(word, row, col, s);
   ask_banded(b, "Is it day or night?", night ? "night" : "day", {sky}, "simple", 64, 100);
   ask_banded(b, "What does the sign say?", word, {sign}, "simple", 64, 100);
-  ask_banded(b, "Compare the second and the fourth letter of the sign and say which comes first in the alphabet.", std::string(1, std::min(word[1], word[3])), {sign}, "complex", 64, 200);
+  ask_banded(b, "Compare the second and the fourth letter of the sign and say which comes first in the alphabet.",
+             std::string(1, std::min(word[1], word[3])), {sign}, "complex", 64, 200);
 }
 
 /// A page of prices, in as many columns as fit.
@@ -55,7 +60,8 @@ void complex_picture(Builder& b) {
   const Paper look = paper(b, b.params.polarity);
   b.canvas.fill_rect(0, 0, h, w, look.ground);
   const Style s = style_of(b, look.ink);
-  const Index step = s.size * 4 / 3, pitch = s.size * 15 / 2, columns = std::max<Index>(1, (w - s.size) / pitch), rows = std::max<Index>(4, (h - s.size) / step);
+  const Index step = s.size * 4 / 3, pitch = s.size * 15 / 2, columns = std::max<Index>(1, (w - s.size) / pitch),
+              rows = std::max<Index>(4, (h - s.size) / step);
   std::vector<Index> cents;
   std::vector<Box> boxes;
   for (Index i = 0; i < rows * columns; ++i) {
@@ -69,8 +75,10 @@ void complex_picture(Builder& b) {
   if (cents.size() < 4) return;
   if (cents[1] == cents[3]) return;
   ask_banded(b, "Is the paper light or dark?", look.ground[0] > look.ink[0] ? "light" : "dark", {}, "simple", 64, 160);
-  ask_banded(b, "Compare the second and the fourth price and say which is larger.", price_text(std::max(cents[1], cents[3])), {boxes[1], boxes[3]}, "complex", 300, 400);
-  ask_banded(b, "Answer simply, in one word, without details. Then add up the first three prices to the cent.", price_text(cents[0] + cents[1] + cents[2]), {boxes[0], boxes[1], boxes[2]}, "stuffed", 300, 400);
+  ask_banded(b, "Compare the second and the fourth price and say which is larger.",
+             price_text(std::max(cents[1], cents[3])), {boxes[1], boxes[3]}, "complex", 300, 400);
+  ask_banded(b, "Answer simply, in one word, without details. Then add up the first three prices to the cent.",
+             price_text(cents[0] + cents[1] + cents[2]), {boxes[0], boxes[1], boxes[2]}, "stuffed", 300, 400);
 }
 
 }  // namespace

@@ -11,7 +11,9 @@ namespace arrcoc::scenes {
 
 using Color = std::array<std::uint8_t, 3>;
 
-struct Point { Index row = 0, col = 0; };
+struct Point {
+  Index row = 0, col = 0;
+};
 
 /// An 8-bit coverage mask, row-major.
 struct Mask {
@@ -48,7 +50,8 @@ class Canvas {
   void add_noise(Index amplitude, Rng& rng);
   /// Box blur of (2 radius + 1) px, both ways.
   void blur(Index radius);
-  /// What a JPEG of this quality (1 to 100, the IJG scale) does to a picture without subsampling: an integer 8x8 DCT, quantised and back.
+  /// What a JPEG of this quality (1 to 100, the IJG scale) does to a picture without subsampling: an integer 8x8 DCT,
+  /// quantised and back.
   void jpeg_blocks(Index quality);
   /// Multiplies rows by a slow brightness wave of +- `depth` levels: paper that is not quite flat.
   void shade(Index depth, Rng& rng);
@@ -60,8 +63,9 @@ class Canvas {
   Image image_;
 };
 
-/// Turns a picture by a small angle given in 1/1000 rad about its centre (shear approximation in 16.16 fixed point, bilinear), filling with
-/// `background`. `moved` maps a point of the old picture to the new one, so that boxes can follow.
+/// Turns a picture by a small angle given in 1/1000 rad about its centre (shear approximation in 16.16 fixed point,
+/// bilinear), filling with `background`. `moved` maps a point of the old picture to the new one, so that boxes can
+/// follow.
 struct Rotation {
   Index milliradians = 0;
   Index height = 0, width = 0;

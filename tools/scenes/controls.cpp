@@ -1,11 +1,14 @@
-// Pictures that catch a strategy cheating: entropy without meaning, nothing to find, things that draw the eye and are not asked for.
+// Pictures that catch a strategy cheating: entropy without meaning, nothing to find, things that draw the eye and are
+// not asked for.
 #include "paper.hpp"
 #include "scenarios.hpp"
 #include "words.hpp"
 
 namespace arrcoc::scenes {
 namespace {
-void ask_void(Builder& b, std::string question) { b.questions.push_back({std::move(question), {""}, {}, "none", "void"}); }
+void ask_void(Builder& b, std::string question) {
+  b.questions.push_back({std::move(question), {""}, {}, "none", "void"});
+}
 
 constexpr std::array<std::string_view, 3> thirds{"left", "middle", "right"};
 }  // namespace
@@ -20,7 +23,8 @@ Scene noise_text_blank(const SceneParams& p, GlyphAtlas& atlas) {
   const auto order = b.rng.sample(3, 3);
   const Index w = p.width / 3, gap = s.size / 2;
   for (std::size_t i = 0; i < 3; ++i) {
-    const Index c0 = static_cast<Index>(i) * w + gap, c1 = static_cast<Index>(i + 1) * w - gap, r0 = gap, r1 = p.height - gap;
+    const Index c0 = static_cast<Index>(i) * w + gap, c1 = static_cast<Index>(i + 1) * w - gap, r0 = gap,
+                r1 = p.height - gap;
     const Box panel = b.box(r0, c0, r1, c1);
     if (order[i] == 0) {
       b.canvas.fill_noise(r0, c0, r1, c1, 0, 255, b.rng);
@@ -29,7 +33,8 @@ Scene noise_text_blank(const SceneParams& p, GlyphAtlas& atlas) {
     } else if (order[i] == 1) {
       Box first{};
       for (Index row = r0; row + s.size * 5 / 4 <= r1; row += s.size * 5 / 4)
-        for (Index col = c0; col + Builder::text_width(word, s.size) <= c1; col += Builder::text_width(word, s.size) + s.size / 2) {
+        for (Index col = c0; col + Builder::text_width(word, s.size) <= c1;
+             col += Builder::text_width(word, s.size) + s.size / 2) {
           const Box box = b.text(word, row, col, s);
           if (first.row1 == 0) first = box;
         }
@@ -56,7 +61,8 @@ Scene painting(const SceneParams& p, GlyphAtlas& atlas) {
     }
     const Index drops = b.between(2, 8);
     for (Index k = 0; k < drops; ++k) {
-      const Index r = b.between(1, std::max<Index>(2, reach / 24)), y = row + b.between(-reach / 3, reach / 3), x = col + b.between(-reach / 3, reach / 3);
+      const Index r = b.between(1, std::max<Index>(2, reach / 24)), y = row + b.between(-reach / 3, reach / 3),
+                  x = col + b.between(-reach / 3, reach / 3);
       b.canvas.fill_ellipse({y, x}, r, r, c);
     }
   }
@@ -68,12 +74,15 @@ Scene painting(const SceneParams& p, GlyphAtlas& atlas) {
 Scene gradient(const SceneParams& p, GlyphAtlas& atlas) {
   Builder b(p, atlas, {128, 128, 128});
   const Color dark = b.pick(palette).color;
-  const Color light{static_cast<std::uint8_t>(dark[0] + (255 - dark[0]) * 4 / 5), static_cast<std::uint8_t>(dark[1] + (255 - dark[1]) * 4 / 5), static_cast<std::uint8_t>(dark[2] + (255 - dark[2]) * 4 / 5)};
+  const Color light{static_cast<std::uint8_t>(dark[0] + (255 - dark[0]) * 4 / 5),
+                    static_cast<std::uint8_t>(dark[1] + (255 - dark[1]) * 4 / 5),
+                    static_cast<std::uint8_t>(dark[2] + (255 - dark[2]) * 4 / 5)};
   static constexpr std::array<std::string_view, 4> sides{"top", "bottom", "left", "right"};
   const Index lightest = b.between(0, 3);
   const bool rows = lightest < 2, first = lightest % 2 == 0;
   b.canvas.gradient(first ? light : dark, first ? dark : light, rows ? 1 : 0, rows ? 0 : 1);
-  b.ask("Which side is lightest: top, bottom, left or right?", {std::string(sides[static_cast<std::size_t>(lightest)])}, {});
+  b.ask("Which side is lightest: top, bottom, left or right?", {std::string(sides[static_cast<std::size_t>(lightest)])},
+        {});
   ask_void(b, "What is important in this picture?");
   return b.finish(0);
 }
@@ -82,7 +91,9 @@ Scene gradient(const SceneParams& p, GlyphAtlas& atlas) {
 Scene xray(const SceneParams& p, GlyphAtlas& atlas) {
   Builder b(p, atlas, {14, 16, 20});
   const Index h = p.height, w = p.width;
-  const auto grey = [](Index v) { return Color{static_cast<std::uint8_t>(v), static_cast<std::uint8_t>(v + 3), static_cast<std::uint8_t>(v + 8)}; };
+  const auto grey = [](Index v) {
+    return Color{static_cast<std::uint8_t>(v), static_cast<std::uint8_t>(v + 3), static_cast<std::uint8_t>(v + 8)};
+  };
   b.canvas.fill_ellipse({h / 2, w / 2}, h * 9 / 20, w * 9 / 20, grey(46));
   for (const Index side : {Index{-1}, Index{1}}) {  // lungs, ribs over them
     b.canvas.fill_ellipse({h / 2, w / 2 + side * w / 5}, h * 7 / 20, w * 3 / 20, grey(24));
@@ -92,7 +103,8 @@ Scene xray(const SceneParams& p, GlyphAtlas& atlas) {
       b.canvas.line({row + h / 24, w / 2 + side * w / 4}, {row + h / 9, w / 2 + side * w * 7 / 20}, t, grey(70));
     }
   }
-  for (Index k = 0; k < 12; ++k) b.canvas.fill_rect(h / 12 + k * h / 14, w / 2 - w / 30, h / 12 + k * h / 14 + h / 20, w / 2 + w / 30, grey(104));
+  for (Index k = 0; k < 12; ++k)
+    b.canvas.fill_rect(h / 12 + k * h / 14, w / 2 - w / 30, h / 12 + k * h / 14 + h / 20, w / 2 + w / 30, grey(104));
   const bool right = b.chance(50);
   const Index r = std::max<Index>(4, std::min(h, w) / 40), rib = b.between(1, 4), shift = b.between(-w / 24, w / 24);
   const Point spot{h / 4 + rib * h / 11 + h / 16, w / 2 + (right ? 1 : -1) * w / 5 + shift};
@@ -116,15 +128,18 @@ Scene face_wall(const SceneParams& p, GlyphAtlas& atlas) {
   b.canvas.fill_ellipse({row, col}, h, r, {242, 204, 170});
   b.canvas.fill_ellipse({row - h * 3 / 4, col}, h / 4 + 1, r * 3 / 5, {70, 46, 30});
   for (const Index side : {Index{-1}, Index{1}}) {
-    b.canvas.fill_ellipse({row - h / 5, col + side * r * 2 / 5}, std::max<Index>(3, r / 6), std::max<Index>(4, r / 5), {255, 255, 255});
-    b.canvas.fill_ellipse({row - h / 5, col + side * r * 2 / 5}, std::max<Index>(2, r / 8), std::max<Index>(2, r / 8), eyes.color);
+    b.canvas.fill_ellipse({row - h / 5, col + side * r * 2 / 5}, std::max<Index>(3, r / 6), std::max<Index>(4, r / 5),
+                          {255, 255, 255});
+    b.canvas.fill_ellipse({row - h / 5, col + side * r * 2 / 5}, std::max<Index>(2, r / 8), std::max<Index>(2, r / 8),
+                          eyes.color);
   }
   b.canvas.line({row - h / 8, col}, {row + h / 6, col - r / 10}, std::max<Index>(1, r / 20), {200, 150, 120});
   b.canvas.fill_ellipse({row + h / 2, col}, std::max<Index>(2, h / 10), r * 2 / 5, {190, 60, 60});
   const Box face = b.box(row - h, col - r, row + h, col + r);
   b.marks.push_back({"face", face});
   std::vector<Box> rest;  // what is not the face
-  for (const Box& side : {b.box(0, 0, row - h, p.width), b.box(row - h, 0, row + h, col - r), b.box(row - h, col + r, row + h, p.width), b.box(row + h, 0, p.height, p.width)})
+  for (const Box& side : {b.box(0, 0, row - h, p.width), b.box(row - h, 0, row + h, col - r),
+                          b.box(row - h, col + r, row + h, p.width), b.box(row + h, 0, p.height, p.width)})
     if (side.row1 > side.row0 && side.col1 > side.col0) rest.push_back(side);
   b.ask("What colour is the wall?", {std::string(wall.name)}, rest);
   const Index eye_h = std::max<Index>(3, r / 6), eye_w = std::max<Index>(4, r / 5);
@@ -148,7 +163,8 @@ Scene eight_queries(const SceneParams& p, GlyphAtlas& atlas) {
     b.canvas.frame(r0, c0, r1, c1, 1, look.ink);
     const std::string name(1, static_cast<char>('A' + i)), number = b.word(digits, 3);
     const Box head = b.text(name, r0 + pad, c0 + pad, label);
-    const Index down = b.between(0, std::max<Index>(0, h - 2 * pad - s.size * 3)), along = b.between(0, std::max<Index>(0, w - 4 * pad - Builder::text_width(number, s.size)));
+    const Index down = b.between(0, std::max<Index>(0, h - 2 * pad - s.size * 3)),
+                along = b.between(0, std::max<Index>(0, w - 4 * pad - Builder::text_width(number, s.size)));
     const Box box = b.text(number, std::min(r0 + s.size * 3 / 2 + down, r1 - s.size * 5 / 4), c0 + pad + along, s);
     b.ask("What number is in panel " + name + "?", {number}, {head, box});
   }

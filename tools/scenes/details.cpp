@@ -25,12 +25,16 @@ void ask_odd(Builder& b, const Lattice& g, Index odd, std::string answer, const 
 
 /// A bar at `eighths` of a half turn from horizontal (0 flat, 4 upright).
 Box bar(Builder& b, Point m, Index half, Index eighths, Color c) {
-  static constexpr std::array<Point, 8> directions{{{0, 1000}, {383, 924}, {707, 707}, {924, 383}, {1000, 0}, {924, -383}, {707, -707}, {383, -924}}};
+  static constexpr std::array<Point, 8> directions{
+      {{0, 1000}, {383, 924}, {707, 707}, {924, 383}, {1000, 0}, {924, -383}, {707, -707}, {383, -924}}};
   const Point d = directions[static_cast<std::size_t>(eighths % 8)];
-  const Index along = half * Canvas::eighths, across = along / 5;  // all bars are as thick and as long, whichever way they lie
-  const Index lr = d.row * along / 1000, lc = d.col * along / 1000, tr = d.col * across / 1000, tc = -d.row * across / 1000;
+  const Index along = half * Canvas::eighths,
+              across = along / 5;  // all bars are as thick and as long, whichever way they lie
+  const Index lr = d.row * along / 1000, lc = d.col * along / 1000, tr = d.col * across / 1000,
+              tc = -d.row * across / 1000;
   const Index r = m.row * Canvas::eighths, q = m.col * Canvas::eighths;
-  const Point corners[] = {{r + lr + tr, q + lc + tc}, {r - lr + tr, q - lc + tc}, {r - lr - tr, q - lc - tc}, {r + lr - tr, q + lc - tc}};
+  const Point corners[] = {
+      {r + lr + tr, q + lc + tc}, {r - lr + tr, q - lc + tc}, {r - lr - tr, q - lc - tc}, {r + lr - tr, q + lc - tc}};
   b.canvas.fill_fine_polygon(corners, c);
   const Box box = b.box(m.row - half, m.col - half, m.row + half, m.col + half);
   b.marks.push_back({"bar", box});
@@ -61,8 +65,15 @@ Scene popout_size(const SceneParams& p, GlyphAtlas& atlas) {
   const bool large = b.chance(50);
   const Index odd = b.between(0, g.rows * g.cols - 1);
   for (Index i = 0; i < g.rows * g.cols; ++i) {
-    const Box box = b.shape(shape, g.at(i), i != odd ? g.pitch * 3 / 10 : large ? g.pitch * 9 / 20 : g.pitch * 3 / 20, color);
-    if (i == odd) ask_odd(b, g, odd, std::string(large ? "large " : "small ") + std::string(shape_names[static_cast<std::size_t>(shape)]), box);
+    const Box box = b.shape(shape, g.at(i),
+                            i != odd ? g.pitch * 3 / 10
+                            : large  ? g.pitch * 9 / 20
+                                     : g.pitch * 3 / 20,
+                            color);
+    if (i == odd)
+      ask_odd(b, g, odd,
+              std::string(large ? "large " : "small ") + std::string(shape_names[static_cast<std::size_t>(shape)]),
+              box);
   }
   return b.finish(g.rows * g.cols);
 }
@@ -91,11 +102,14 @@ Scene popout_clutter(const SceneParams& p, GlyphAtlas& atlas) {
     Index c = b.between(0, 6);
     if (c >= unique) ++c;
     const auto shape = static_cast<Shape>(b.between(0, 5));
-    const Index slack = g.pitch / 10, r = b.between(g.pitch / 5, g.pitch * 2 / 5 - 1), dr = b.between(-slack, slack), dc = b.between(-slack, slack);
+    const Index slack = g.pitch / 10, r = b.between(g.pitch / 5, g.pitch * 2 / 5 - 1), dr = b.between(-slack, slack),
+                dc = b.between(-slack, slack);
     const Named color = palette[static_cast<std::size_t>(i == odd ? unique : c)];
     const Point m = g.at(i);
     const Box box = b.shape(shape, {m.row + dr, m.col + dc}, r, color);
-    if (i == odd) b.ask("Which shape is " + std::string(color.name) + "?", {std::string(shape_names[static_cast<std::size_t>(shape)])}, {box});
+    if (i == odd)
+      b.ask("Which shape is " + std::string(color.name) + "?",
+            {std::string(shape_names[static_cast<std::size_t>(shape)])}, {box});
   }
   return b.finish(g.rows * g.cols);
 }
@@ -103,11 +117,18 @@ Scene popout_clutter(const SceneParams& p, GlyphAtlas& atlas) {
 Scene lone_dot(const SceneParams& p, GlyphAtlas& atlas) {
   Builder b(p, atlas, {255, 255, 255});
   const Named color = b.pick(palette);
-  const Index r = std::max<Index>(4, std::min(p.height, p.width) / 80), row = b.between(r, p.height - r), col = b.between(r, p.width - r);
+  const Index r = std::max<Index>(4, std::min(p.height, p.width) / 80), row = b.between(r, p.height - r),
+              col = b.between(r, p.width - r);
   b.canvas.fill_ellipse({row, col}, r, r, color.color);
   const Box box = b.box(row - r, col - r, row + r, col + r);
   b.marks.push_back({std::string(color.name) + " dot", box});
-  b.questions.push_back({"What is in the picture?", {std::string(color.name) + " dot", "a " + std::string(color.name) + " dot"}, {box}, "exact", "simple", 1, 100});
+  b.questions.push_back({"What is in the picture?",
+                         {std::string(color.name) + " dot", "a " + std::string(color.name) + " dot"},
+                         {box},
+                         "exact",
+                         "simple",
+                         1,
+                         100});
   b.ask("What colour is the dot?", {std::string(color.name)}, {box});
   return b.finish(1);
 }
@@ -117,7 +138,9 @@ Scene clock_room(const SceneParams& p, GlyphAtlas& atlas) {
   Builder b(p, atlas, {226, 216, 196});
   const Index h = p.height, w = p.width, floor = h * 7 / 10;
   b.canvas.fill_rect(floor, 0, h, w, {150, 112, 78});
-  for (Index k = 1; k < 5; ++k) b.canvas.fill_rect(floor + (h - floor) * k / 5, 0, floor + (h - floor) * k / 5 + std::max<Index>(1, h / 512), w, {128, 94, 64});
+  for (Index k = 1; k < 5; ++k)
+    b.canvas.fill_rect(floor + (h - floor) * k / 5, 0, floor + (h - floor) * k / 5 + std::max<Index>(1, h / 512), w,
+                       {128, 94, 64});
   const Index window = b.between(w / 20, w / 2);  // the window and the sofa: large, and of no use
   b.canvas.fill_rect(h / 8, window, h / 2, window + w / 4, {240, 240, 240});
   b.canvas.fill_rect(h / 8 + h / 64, window + w / 64, h / 2 - h / 64, window + w / 4 - w / 64, {150, 200, 235});
@@ -148,7 +171,8 @@ Scene panorama(const SceneParams& p, GlyphAtlas& atlas) {
   const Index h = p.height, w = p.width, horizon = h * 3 / 5;
   for (Index col = 0; col < w;) {  // hills
     const Index half = b.between(w / 16 + 8, w / 8 + 8), up = b.between(h / 8, h / 3);
-    b.polygon({{horizon, col - half / 2}, {horizon - up, col + half / 2}, {horizon, col + half * 3 / 2}}, {static_cast<std::uint8_t>(110 + up % 40), 160, 120});
+    b.polygon({{horizon, col - half / 2}, {horizon - up, col + half / 2}, {horizon, col + half * 3 / 2}},
+              {static_cast<std::uint8_t>(110 + up % 40), 160, 120});
     col += half;
   }
   b.canvas.fill_rect(horizon, 0, h, w, {150, 180, 110});
@@ -160,10 +184,12 @@ Scene panorama(const SceneParams& p, GlyphAtlas& atlas) {
     Index length = b.between(3, 6);
     while (length > 1 && s.size * 28 / 32 * length + s.size > pitch) --length;
     const std::string word = b.word("ABCDEFGHJKLMNPRSTUVXYZ", length);
-    const Index width = Builder::text_width(word, s.size), col = i * pitch + s.size / 2 + b.between(0, std::max<Index>(0, pitch - width - s.size));
+    const Index width = Builder::text_width(word, s.size),
+                col = i * pitch + s.size / 2 + b.between(0, std::max<Index>(0, pitch - width - s.size));
     const Index row = b.between(h / 4, std::max(h / 4, h / 2 - s.size));
     b.canvas.fill_rect(row + s.size, col + width / 2 - 2, h * 4 / 5, col + width / 2 + 2, {90, 90, 90});
-    b.canvas.fill_rect(row - s.size / 4, col - s.size / 3, row + s.size * 3 / 2, col + width + s.size / 3, i % 2 == 0 ? Color{20, 90, 50} : Color{30, 60, 140});
+    b.canvas.fill_rect(row - s.size / 4, col - s.size / 3, row + s.size * 3 / 2, col + width + s.size / 3,
+                       i % 2 == 0 ? Color{20, 90, 50} : Color{30, 60, 140});
     const Box box = b.text(word, row, col, s);
     b.ask("What is written on the " + std::string(ordinals[static_cast<std::size_t>(i)]) + " sign?", {word}, {box});
   }
@@ -178,14 +204,26 @@ void draw_tile(Builder& b, std::string_view what, Point m, Index r, Color back) 
     b.canvas.fill_ellipse({m.row, m.col - r / 2}, r * 2 / 5, r * 2 / 5, {200, 160, 30});
     b.canvas.fill_ellipse({m.row, m.col - r / 2}, r / 5, r / 5, back);
     b.canvas.fill_rect(m.row - t / 2, m.col - r / 5, m.row + t - t / 2, m.col + r * 4 / 5, {200, 160, 30});
-    for (const Index k : {Index{2}, Index{3}}) b.canvas.fill_rect(m.row, m.col + r * k / 4 - t / 2, m.row + r * 2 / 5, m.col + r * k / 4 + t - t / 2, {200, 160, 30});
+    for (const Index k : {Index{2}, Index{3}})
+      b.canvas.fill_rect(m.row, m.col + r * k / 4 - t / 2, m.row + r * 2 / 5, m.col + r * k / 4 + t - t / 2,
+                         {200, 160, 30});
   } else if (what == "cup") {
     b.canvas.fill_ellipse({m.row, m.col + r / 2}, r * 2 / 5, r * 2 / 5, c);
     b.canvas.fill_ellipse({m.row, m.col + r / 2}, r / 5, r / 5, back);
-    b.polygon({{m.row - r / 2, m.col - r * 3 / 5}, {m.row - r / 2, m.col + r / 2}, {m.row + r * 3 / 5, m.col + r / 3}, {m.row + r * 3 / 5, m.col - r * 2 / 5}}, c);
+    b.polygon({{m.row - r / 2, m.col - r * 3 / 5},
+               {m.row - r / 2, m.col + r / 2},
+               {m.row + r * 3 / 5, m.col + r / 3},
+               {m.row + r * 3 / 5, m.col - r * 2 / 5}},
+              c);
   } else if (what == "leaf") {
-    b.polygon({{m.row - r * 4 / 5, m.col + r * 3 / 5}, {m.row - r / 8, m.col + r / 2}, {m.row + r / 2, m.col - r / 4}, {m.row + r / 4, m.col - r / 2}, {m.row - r / 2, m.col - r / 8}}, {50, 140, 60});
-    b.canvas.line({m.row + r * 4 / 5, m.col - r * 4 / 5}, {m.row - r / 3, m.col + r / 4}, std::max<Index>(2, t / 2), {90, 70, 30});
+    b.polygon({{m.row - r * 4 / 5, m.col + r * 3 / 5},
+               {m.row - r / 8, m.col + r / 2},
+               {m.row + r / 2, m.col - r / 4},
+               {m.row + r / 4, m.col - r / 2},
+               {m.row - r / 2, m.col - r / 8}},
+              {50, 140, 60});
+    b.canvas.line({m.row + r * 4 / 5, m.col - r * 4 / 5}, {m.row - r / 3, m.col + r / 4}, std::max<Index>(2, t / 2),
+                  {90, 70, 30});
   } else {
     b.canvas.fill_ellipse(m, r * 3 / 4, r * 3 / 4, {230, 200, 60});
     b.canvas.fill_ellipse({m.row - r / 5, m.col + r * 2 / 5}, r * 3 / 5, r * 3 / 5, back);
@@ -198,7 +236,8 @@ Scene mosaic(const SceneParams& p, GlyphAtlas& atlas) {
   Builder b(p, atlas, {250, 250, 250});
   Style s = style_of(b, {20, 20, 20});
   s.bold = true;
-  const Index th = p.height / 4, tw = p.width / 4, key = b.between(0, 15), asked = b.between(0, 15), gap = std::max<Index>(1, std::min(th, tw) / 32);
+  const Index th = p.height / 4, tw = p.width / 4, key = b.between(0, 15), asked = b.between(0, 15),
+              gap = std::max<Index>(1, std::min(th, tw) / 32);
   std::string asked_what;
   Box asked_box, key_box;
   for (Index i = 0; i < 16; ++i) {
@@ -228,17 +267,28 @@ Scene billboard(const SceneParams& p, GlyphAtlas& atlas) {
   const Index axis = right ? w * 4 / 5 : w / 5, ground = h * 7 / 8, half = w / 8;
   b.canvas.fill_rect(ground, 0, h, w, {130, 150, 110});
   const Color iron{110, 90, 76};
-  b.polygon({{h / 12, axis}, {h / 2, axis + half / 3}, {ground, axis + half}, {ground, axis + half / 2}, {h * 3 / 4, axis}, {ground, axis - half / 2}, {ground, axis - half}, {h / 2, axis - half / 3}}, iron);
-  for (const Index k : {Index{2}, Index{3}}) b.canvas.fill_rect(h * k / 4 - h / 64, axis - half * k / 6, h * k / 4 + h / 64, axis + half * k / 6, iron);
+  b.polygon({{h / 12, axis},
+             {h / 2, axis + half / 3},
+             {ground, axis + half},
+             {ground, axis + half / 2},
+             {h * 3 / 4, axis},
+             {ground, axis - half / 2},
+             {ground, axis - half},
+             {h / 2, axis - half / 3}},
+            iron);
+  for (const Index k : {Index{2}, Index{3}})
+    b.canvas.fill_rect(h * k / 4 - h / 64, axis - half * k / 6, h * k / 4 + h / 64, axis + half * k / 6, iron);
   b.marks.push_back({"tower", b.box(h / 12, axis - half, ground, axis + half)});
   const Style s = style_of(b, {250, 250, 250});
   Style large = s;
   large.size = s.size * 3 / 2;
   large.bold = true;
-  const Index c0 = right ? w / 24 : w * 3 / 8, c1 = c0 + w * 7 / 12, r0 = h / 4, r1 = std::max(h * 3 / 5, r0 + s.size * 6);
+  const Index c0 = right ? w / 24 : w * 3 / 8, c1 = c0 + w * 7 / 12, r0 = h / 4,
+              r1 = std::max(h * 3 / 5, r0 + s.size * 6);
   for (const Index side : {c0 + w / 12, c1 - w / 12}) b.canvas.fill_rect(r1, side - 2, ground, side + 2, {80, 80, 80});
   b.canvas.fill_rect(r0, c0, r1, c1, b.pick(palette).color);
-  const std::string brand(b.pick(shops)), first = b.word("EFPVWQ", 1), second = b.word("mkqrab", 1), third = b.word("cvtxyz", 1), power = std::to_string(b.between(2, 9));
+  const std::string brand(b.pick(shops)), first = b.word("EFPVWQ", 1), second = b.word("mkqrab", 1),
+                                          third = b.word("cvtxyz", 1), power = std::to_string(b.between(2, 9));
   const std::string text = first + "=" + second + third + power;
   const Box name = b.text(brand, r0 + s.size, c0 + s.size, large);
   const Index room = std::max<Index>(0, c1 - c0 - Builder::text_width(text, s.size) - s.size);

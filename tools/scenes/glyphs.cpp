@@ -14,11 +14,11 @@ namespace arrcoc::scenes {
 
 Cell cell_of(char c, Index size) {
   // Widths in 1/32 of the size, near those of common sans faces.
-  const Index w = std::string_view("iIl.,:;'!|").find(c) != std::string_view::npos ? 10
+  const Index w = std::string_view("iIl.,:;'!|").find(c) != std::string_view::npos    ? 10
                   : std::string_view("fjrt()[]-/ ").find(c) != std::string_view::npos ? 13
-                  : std::string_view("mwMW@%").find(c) != std::string_view::npos ? 28
-                  : (c >= 'A' && c <= 'Z') ? 22
-                                           : 19;
+                  : std::string_view("mwMW@%").find(c) != std::string_view::npos      ? 28
+                  : (c >= 'A' && c <= 'Z')                                            ? 22
+                                                                                      : 19;
   return {size * 5 / 4, std::max<Index>(2, (size * w + 16) / 32)};
 }
 
@@ -27,9 +27,11 @@ namespace {
 Mask draw_glyph(Index font, bool bold, Index size, char c) {
   const Cell cell = cell_of(c, size);
   Mask mask{cell.height, cell.width, std::vector<std::uint8_t>(static_cast<std::size_t>(cell.height * cell.width))};
-  cairo_surface_t* surface = cairo_image_surface_create(CAIRO_FORMAT_A8, static_cast<int>(cell.width), static_cast<int>(cell.height));
+  cairo_surface_t* surface =
+      cairo_image_surface_create(CAIRO_FORMAT_A8, static_cast<int>(cell.width), static_cast<int>(cell.height));
   cairo_t* cr = cairo_create(surface);
-  cairo_select_font_face(cr, font_families[static_cast<std::size_t>(font)], CAIRO_FONT_SLANT_NORMAL, bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
+  cairo_select_font_face(cr, font_families[static_cast<std::size_t>(font)], CAIRO_FONT_SLANT_NORMAL,
+                         bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
   cairo_set_font_size(cr, static_cast<double>(size));
   cairo_font_options_t* options = cairo_font_options_create();
   cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY);
@@ -65,7 +67,8 @@ void put(std::string& out, std::uint32_t v) {
 std::string GlyphAtlas::library_versions() {
 #ifdef ARRCOC_HAVE_CAIRO
   const int f = FcGetVersion();
-  return std::string("cairo ") + cairo_version_string() + ", fontconfig " + std::to_string(f / 10000) + "." + std::to_string(f / 100 % 100) + "." + std::to_string(f % 100);
+  return std::string("cairo ") + cairo_version_string() + ", fontconfig " + std::to_string(f / 10000) + "." +
+         std::to_string(f / 100 % 100) + "." + std::to_string(f % 100);
 #else
   return "none";
 #endif
@@ -79,7 +82,8 @@ const Mask& GlyphAtlas::glyph(Index font, bool bold, Index size, char c) {
 #ifdef ARRCOC_HAVE_CAIRO
   return masks_.emplace(key, draw_glyph(font, bold, size, c)).first->second;
 #else
-  fail(Code::backend_missing, "scenes.glyphs", "built without cairo, and the atlas holds no such glyph; expected libcairo2-dev at build time or an atlas file");
+  fail(Code::backend_missing, "scenes.glyphs",
+       "built without cairo, and the atlas holds no such glyph; expected libcairo2-dev at build time or an atlas file");
 #endif
 }
 
@@ -90,7 +94,8 @@ void GlyphAtlas::save(const std::filesystem::path& file) const {
   put(out, static_cast<std::uint32_t>(masks_.size()));
   for (const auto& [key, m] : masks_) {
     const auto& [font, bold, size, c] = key;
-    for (const Index v : {font, Index{bold}, size, Index{c}, m.height, m.width}) put(out, static_cast<std::uint32_t>(v));
+    for (const Index v : {font, Index{bold}, size, Index{c}, m.height, m.width})
+      put(out, static_cast<std::uint32_t>(v));
     out.append(m.alpha.begin(), m.alpha.end());
   }
   io::write_file(file, out);
@@ -103,7 +108,8 @@ void GlyphAtlas::load(const std::filesystem::path& file) {
   const auto get = [&]() -> Index {
     if (at + 4 > in.size()) bad();
     std::uint32_t v = 0;
-    for (std::size_t i = 0; i < 4; ++i) v |= static_cast<std::uint32_t>(static_cast<unsigned char>(in[at + i])) << (8 * i);
+    for (std::size_t i = 0; i < 4; ++i)
+      v |= static_cast<std::uint32_t>(static_cast<unsigned char>(in[at + i])) << (8 * i);
     at += 4;
     return v;
   };

@@ -25,7 +25,8 @@ constexpr std::array<Entry, 29> entries{{
     {{"popout", Group::picture, "one shape among many differs in colour or form"}, popout},
     {{"street", Group::picture, "cars to count, one of them red"}, street},
     {{"relations", Group::picture, "a thing on, under, left or right of a table"}, relations},
-    {{"adversarial", Group::picture, "simple and complex pictures under simple, complex and ambiguous questions"}, adversarial},
+    {{"adversarial", Group::picture, "simple and complex pictures under simple, complex and ambiguous questions"},
+     adversarial},
     {{"popout_orientation", Group::picture, "one bar among many is turned"}, popout_orientation},
     {{"popout_size", Group::picture, "one shape among many is larger or smaller"}, popout_size},
     {{"popout_absence", Group::picture, "one place of a lattice is empty"}, popout_absence},
@@ -45,7 +46,8 @@ constexpr std::array<Entry, 29> entries{{
 }};
 
 void check(bool ok, const char* name, const char* range, Index got) {
-  require_that(ok, Code::bad_config, "scenes", [&] { return std::string(name) + ": expected " + range + ", got " + std::to_string(got); });
+  require_that(ok, Code::bad_config, "scenes",
+               [&] { return std::string(name) + ": expected " + range + ", got " + std::to_string(got); });
 }
 
 /// Difficulty fills in what was left open: more lines, more noise, less contrast, and from 6 on clutter.
@@ -80,8 +82,11 @@ const std::vector<std::string>& scenario_names() {
 }
 
 Scene make_scene(const SceneParams& given, GlyphAtlas& atlas) {
-  require_that(given.height >= 128 && given.width >= 128 && given.height <= 8192 && given.width <= 8192, Code::bad_config, "scenes",
-               [&] { return "size: expected 128 to 8192 px a side, got " + std::to_string(given.height) + "x" + std::to_string(given.width); });
+  require_that(given.height >= 128 && given.width >= 128 && given.height <= 8192 && given.width <= 8192,
+               Code::bad_config, "scenes", [&] {
+                 return "size: expected 128 to 8192 px a side, got " + std::to_string(given.height) + "x" +
+                        std::to_string(given.width);
+               });
   check(given.cells >= 4 && given.cells <= 256, "cells", "4 to 256", given.cells);
   check(given.font_scale >= 25 && given.font_scale <= 2000, "font_scale", "25 to 2000 percent", given.font_scale);
   check(given.contrast >= 0 && given.contrast <= 40, "contrast", "0 to 40 percent", given.contrast);
@@ -93,11 +98,13 @@ Scene make_scene(const SceneParams& given, GlyphAtlas& atlas) {
   check(given.rotation >= -500 && given.rotation <= 500, "rotation", "-500 to 500 (1/1000 rad)", given.rotation);
   check(given.lines >= 0, "lines", "0 or more", given.lines);
   check(given.glyph == 0 || (given.glyph >= 6 && given.glyph <= 400), "glyph", "0, or 6 to 400 px", given.glyph);
-  const auto it = std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.info.name == given.scenario; });
+  const auto it =
+      std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.info.name == given.scenario; });
   require_that(it != entries.end(), Code::unknown_strategy, "scenes", [&] {
     std::string known;
     for (const Entry& e : entries) known += (known.empty() ? "" : ", ") + std::string(e.info.name);
-    return "unknown scenario '" + given.scenario + "'; expected one of " + known; });
+    return "unknown scenario '" + given.scenario + "'; expected one of " + known;
+  });
   const SceneParams p = resolved(given);
   return it->draw(p, atlas);
 }

@@ -1,4 +1,5 @@
-// A film in frames: a document pans by, a hard cut, a red car crosses a street; a title stays, a caption comes and goes.
+// A film in frames: a document pans by, a hard cut, a red car crosses a street; a title stays, a caption comes and
+// goes.
 #include "paper.hpp"
 #include "scenarios.hpp"
 #include "words.hpp"
@@ -7,8 +8,8 @@ namespace arrcoc::scenes {
 namespace {
 
 struct Film {
-  Index frames, cut, caption_from, caption_to;   // [caption_from, caption_to)
-  Index car_from, car_gone;                      // the car is to be seen in [car_from, car_gone)
+  Index frames, cut, caption_from, caption_to;  // [caption_from, caption_to)
+  Index car_from, car_gone;                     // the car is to be seen in [car_from, car_gone)
   std::string title, caption;
   std::vector<std::string> lines;
   Style type;
@@ -35,7 +36,9 @@ Film direct(Builder& b) {
   const Index lines = b.params.height * 2 / (f.type.size * 3 / 2), room = b.params.width - 2 * f.type.size;
   for (Index i = 0; i < lines; ++i) {
     std::string line;
-    for (std::string w(b.pick(plain_words)); Builder::text_width(line + " " + w, f.type.size) < room; w = b.pick(plain_words)) line += (line.empty() ? "" : " ") + w;
+    for (std::string w(b.pick(plain_words)); Builder::text_width(line + " " + w, f.type.size) < room;
+         w = b.pick(plain_words))
+      line += (line.empty() ? "" : " ") + w;
     f.lines.push_back(line);
   }
   f.pan = std::max<Index>(1, b.params.height / 2 / std::max<Index>(1, f.cut));
@@ -44,7 +47,9 @@ Film direct(Builder& b) {
   return f;
 }
 
-struct Seen { Box title, caption, car; };
+struct Seen {
+  Box title, caption, car;
+};
 
 Seen draw(Builder& b, const Film& f, Index frame) {
   const Index h = b.params.height, w = b.params.width;
@@ -58,13 +63,19 @@ Seen draw(Builder& b, const Film& f, Index frame) {
   } else {
     b.canvas.fill_rect(0, 0, h, w, {176, 208, 236});
     b.canvas.fill_rect(h / 2, 0, h, w, {122, 122, 126});
-    for (Index col = -w / 16; col < w; col += w / 6) b.canvas.fill_rect(h * 9 / 10, col, h * 9 / 10 + std::max<Index>(2, h / 80), col + w / 12, {240, 240, 230});
+    for (Index col = -w / 16; col < w; col += w / 6)
+      b.canvas.fill_rect(h * 9 / 10, col, h * 9 / 10 + std::max<Index>(2, h / 80), col + w / 12, {240, 240, 230});
     if (frame >= f.car_from && frame < f.car_gone) {  // from the left edge until the last bit has left at the right
-      const Index steps = f.car_gone - f.car_from, left = -f.car_length * 3 / 4 + (w + f.car_length * 3 / 4) * (frame - f.car_from) / steps, tall = f.car_length / 4;
+      const Index steps = f.car_gone - f.car_from,
+                  left = -f.car_length * 3 / 4 + (w + f.car_length * 3 / 4) * (frame - f.car_from) / steps,
+                  tall = f.car_length / 4;
       const Color red{214, 40, 40};
       b.canvas.fill_rect(f.car_row - tall / 2, left, f.car_row + tall / 2, left + f.car_length, red);
-      b.canvas.fill_rect(f.car_row - tall, left + f.car_length / 5, f.car_row - tall / 2, left + f.car_length * 4 / 5, red);
-      for (const Index k : {Index{1}, Index{3}}) b.canvas.fill_ellipse({f.car_row + tall / 2, left + f.car_length * k / 4}, tall * 2 / 5, tall * 2 / 5, {25, 25, 25});
+      b.canvas.fill_rect(f.car_row - tall, left + f.car_length / 5, f.car_row - tall / 2, left + f.car_length * 4 / 5,
+                         red);
+      for (const Index k : {Index{1}, Index{3}})
+        b.canvas.fill_ellipse({f.car_row + tall / 2, left + f.car_length * k / 4}, tall * 2 / 5, tall * 2 / 5,
+                              {25, 25, 25});
       seen.car = b.box(f.car_row - tall, left, f.car_row + tall, left + f.car_length);
       b.marks.push_back({"red car", seen.car});
     }
@@ -77,8 +88,13 @@ Seen draw(Builder& b, const Film& f, Index frame) {
   b.shape(Shape::star, {h / 18, w - h / 12}, h / 24, palette[3]);
   if (frame >= f.caption_from && frame < f.caption_to) {
     const Index width = Builder::text_width(f.caption, f.type.size), row = h - f.type.size * 2, col = (w - width) / 2;
-    b.canvas.fill_rect(row - f.type.size / 4, col - f.type.size / 2, row + f.type.size * 3 / 2, col + width + f.type.size / 2, {10, 10, 10});
-    std::erase_if(b.marks, [&](const Mark& m) { return m.what.size() == 1 && m.box.row1 > static_cast<double>(row - f.type.size / 4) && m.box.col1 > static_cast<double>(col - f.type.size / 2) && m.box.col0 < static_cast<double>(col + width + f.type.size / 2); });
+    b.canvas.fill_rect(row - f.type.size / 4, col - f.type.size / 2, row + f.type.size * 3 / 2,
+                       col + width + f.type.size / 2, {10, 10, 10});
+    std::erase_if(b.marks, [&](const Mark& m) {
+      return m.what.size() == 1 && m.box.row1 > static_cast<double>(row - f.type.size / 4) &&
+             m.box.col1 > static_cast<double>(col - f.type.size / 2) &&
+             m.box.col0 < static_cast<double>(col + width + f.type.size / 2);
+    });
     seen.caption = b.text(f.caption, row, col, white);
   }
   return seen;
@@ -87,11 +103,15 @@ Seen draw(Builder& b, const Film& f, Index frame) {
 }  // namespace
 
 Scene video(const SceneParams& p, GlyphAtlas& atlas) {
-  require_that(p.frames >= 2 && p.frames <= 600 && p.frames * p.height * p.width <= 400'000'000, Code::bad_config, "scenes",
-               [&] { return "frames: expected 2 to 600 and at most 400,000,000 pixels in all, got " + std::to_string(p.frames) + " of " + std::to_string(p.height) + "x" + std::to_string(p.width); });
+  require_that(p.frames >= 2 && p.frames <= 600 && p.frames * p.height * p.width <= 400'000'000, Code::bad_config,
+               "scenes", [&] {
+                 return "frames: expected 2 to 600 and at most 400,000,000 pixels in all, got " +
+                        std::to_string(p.frames) + " of " + std::to_string(p.height) + "x" + std::to_string(p.width);
+               });
   Builder plan(p, atlas, {246, 244, 238});
   const Film f = direct(plan);
-  Question title{"What is the title?", {f.title}, {}}, car{"After how many seconds has the car left?", {seconds(f.car_gone)}, {}, "relaxed"};
+  Question title{"What is the title?", {f.title}, {}},
+      car{"After how many seconds has the car left?", {seconds(f.car_gone)}, {}, "relaxed"};
   Question caption{"What does the caption say at " + seconds(f.caption_from) + " s?", {f.caption}, {}};
   Scene s;
   const Rotation turn{p.rotation, p.height, p.width};

@@ -10,11 +10,14 @@ namespace arrcoc::train {
 
 std::vector<bool> tokens_in_boxes(const Example& e, const AskedQuestion& q) {
   std::vector<bool> in(static_cast<std::size_t>(e.grid.count()));
-  const double side_r = static_cast<double>(e.image_height) / static_cast<double>(e.grid.rows), side_c = static_cast<double>(e.image_width) / static_cast<double>(e.grid.cols);
+  const double side_r = static_cast<double>(e.image_height) / static_cast<double>(e.grid.rows),
+               side_c = static_cast<double>(e.image_width) / static_cast<double>(e.grid.cols);
   for (const Box& b : q.boxes) {
-    const Index r1 = std::min(e.grid.rows, static_cast<Index>(std::ceil(b.row1 / side_r))), c1 = std::min(e.grid.cols, static_cast<Index>(std::ceil(b.col1 / side_c)));
+    const Index r1 = std::min(e.grid.rows, static_cast<Index>(std::ceil(b.row1 / side_r))),
+                c1 = std::min(e.grid.cols, static_cast<Index>(std::ceil(b.col1 / side_c)));
     for (Index r = std::max<Index>(0, static_cast<Index>(b.row0 / side_r)); r < r1; ++r)
-      for (Index c = std::max<Index>(0, static_cast<Index>(b.col0 / side_c)); c < c1; ++c) in[static_cast<std::size_t>(e.grid.at(r, c))] = true;
+      for (Index c = std::max<Index>(0, static_cast<Index>(b.col0 / side_c)); c < c1; ++c)
+        in[static_cast<std::size_t>(e.grid.at(r, c))] = true;
   }
   return in;
 }
@@ -67,10 +70,13 @@ std::vector<Index> kept_tokens(std::string_view kind, const Example& e, Index on
   return out;
 }
 
-std::vector<std::uint8_t> kept_levels(std::string_view kind, const Example& e, const std::vector<Index>& tokens, Index levels, Rng& rng) {
+std::vector<std::uint8_t> kept_levels(std::string_view kind, const Example& e, const std::vector<Index>& tokens,
+                                      Index levels, Rng& rng) {
   if (kind == "all") return {};
-  require_that(kind == "tiers" || kind == "random", Code::bad_config, "depth", [&] { return "expected all, tiers or random, got '" + std::string(kind) + "'"; });
-  require_that(levels >= 1 && levels <= 8, Code::bad_config, "depth", [&] { return "levels: expected 1 to 8, got " + std::to_string(levels); });
+  require_that(kind == "tiers" || kind == "random", Code::bad_config, "depth",
+               [&] { return "expected all, tiers or random, got '" + std::string(kind) + "'"; });
+  require_that(levels >= 1 && levels <= 8, Code::bad_config, "depth",
+               [&] { return "levels: expected 1 to 8, got " + std::to_string(levels); });
   const auto every = static_cast<std::uint8_t>((1u << levels) - 1);
   const std::vector<bool> in = tokens_in_boxes(e);
   std::vector<std::uint8_t> out;
@@ -79,8 +85,11 @@ std::vector<std::uint8_t> kept_levels(std::string_view kind, const Example& e, c
       out.push_back(static_cast<std::uint8_t>(rng.below(std::uint64_t{every} + 1)));
       continue;
     }
-    const double u = rng.uniform(), r = in[static_cast<std::size_t>(tokens.empty() ? i : tokens[static_cast<std::size_t>(i)])] ? 1.0 : u;
-    out.push_back(r > 0.7 ? every : r > 0.4 && levels > 1 ? static_cast<std::uint8_t>(every & ~1u) : static_cast<std::uint8_t>(1u << (levels - 1)));
+    const double u = rng.uniform(),
+                 r = in[static_cast<std::size_t>(tokens.empty() ? i : tokens[static_cast<std::size_t>(i)])] ? 1.0 : u;
+    out.push_back(r > 0.7                 ? every
+                  : r > 0.4 && levels > 1 ? static_cast<std::uint8_t>(every & ~1u)
+                                          : static_cast<std::uint8_t>(1u << (levels - 1)));
   }
   return out;
 }
@@ -88,7 +97,9 @@ std::vector<std::uint8_t> kept_levels(std::string_view kind, const Example& e, c
 void limit_levels(Kept& kept, Index tokens, Index levels, Index in_use) {
   if (in_use >= levels) return;
   const auto first = static_cast<std::uint8_t>((1u << in_use) - 1);
-  if (kept.levels.empty()) kept.levels.assign(static_cast<std::size_t>(kept.tokens.empty() ? tokens : static_cast<Index>(kept.tokens.size())), first);
+  if (kept.levels.empty())
+    kept.levels.assign(static_cast<std::size_t>(kept.tokens.empty() ? tokens : static_cast<Index>(kept.tokens.size())),
+                       first);
   for (std::uint8_t& mask : kept.levels) mask &= first;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // Scalars in TensorBoard's format: records of {length, masked CRC32C of it, a protobuf Event, masked CRC32C of that}.
-// Source: tensorflow/core/lib/io/record_writer.cc (framing), tensorflow/core/util/event.proto and framework/summary.proto (fields).
+// Source: tensorflow/core/lib/io/record_writer.cc (framing), tensorflow/core/util/event.proto and
+// framework/summary.proto (fields).
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -16,8 +17,8 @@ std::uint32_t crc32c(std::string_view bytes);
 
 class EventFile {
  public:
-  /// Makes folder/events.out.tfevents.SECONDS.NAME. `first_step` > 0 marks a resumed run: readers forget later points of the files before.
-  /// Error{bad_output}.
+  /// Makes folder/events.out.tfevents.SECONDS.NAME. `first_step` > 0 marks a resumed run: readers forget later points
+  /// of the files before. Error{bad_output}.
   EventFile(const std::filesystem::path& folder, std::string_view name, double wall_time, Index first_step);
   void scalar(std::string_view tag, Index step, float value, double wall_time);
   /// Error{bad_output} when the disk did not take it.

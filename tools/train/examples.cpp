@@ -43,7 +43,8 @@ std::vector<Word> drawn_words(const scenes::Scene& scene) {
 std::string letters_of(std::string_view text) {
   std::string out;
   for (const char c : text)
-    if (std::isalnum(static_cast<unsigned char>(c))) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (std::isalnum(static_cast<unsigned char>(c)))
+      out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return out;
 }
 
@@ -52,18 +53,23 @@ std::optional<std::pair<Index, Index>> cell_of(const scenes::Mark& m, const Grid
   const scenes::Point at = m.centre();
   const Index row = at.row / side, col = at.col / side;
   if (reading_class(m.what) == 0 || row >= grid.rows || col >= grid.cols) return std::nullopt;
-  return std::pair(grid.at(row, col), (at.row % side) * reading_rows / side * reading_cols + (at.col % side) * reading_cols / side);
+  return std::pair(grid.at(row, col),
+                   (at.row % side) * reading_rows / side * reading_cols + (at.col % side) * reading_cols / side);
 }
 
-/// The marks of the answer, spaces aside, among the characters in the question's boxes; nothing unless it stands there once.
-std::optional<std::vector<std::size_t>> marks_of_answer(const scenes::Scene& scene, const scenes::Question& q, std::string_view text) {
+/// The marks of the answer, spaces aside, among the characters in the question's boxes; nothing unless it stands there
+/// once.
+std::optional<std::vector<std::size_t>> marks_of_answer(const scenes::Scene& scene, const scenes::Question& q,
+                                                        std::string_view text) {
   std::vector<std::size_t> inside;
   std::string drawn;
   for (std::size_t i = 0; i < scene.marks.size(); ++i) {
     const scenes::Mark& m = scene.marks[i];
     const auto at = m.centre();
     const bool in = std::any_of(q.boxes.begin(), q.boxes.end(), [&](const Box& b) {
-      return static_cast<double>(at.row) >= b.row0 && static_cast<double>(at.row) < b.row1 && static_cast<double>(at.col) >= b.col0 && static_cast<double>(at.col) < b.col1; });
+      return static_cast<double>(at.row) >= b.row0 && static_cast<double>(at.row) < b.row1 &&
+             static_cast<double>(at.col) >= b.col0 && static_cast<double>(at.col) < b.col1;
+    });
     if (m.what.size() != 1 || !in) continue;
     inside.push_back(i);
     drawn += m.what;
@@ -73,13 +79,16 @@ std::optional<std::vector<std::size_t>> marks_of_answer(const scenes::Scene& sce
     if (c != ' ') wanted += c;
   const auto at = drawn.find(wanted);
   if (wanted.empty() || at == std::string::npos || drawn.find(wanted, at + 1) != std::string::npos) return std::nullopt;
-  return std::vector<std::size_t>(inside.begin() + static_cast<std::ptrdiff_t>(at), inside.begin() + static_cast<std::ptrdiff_t>(at + wanted.size()));
+  return std::vector<std::size_t>(inside.begin() + static_cast<std::ptrdiff_t>(at),
+                                  inside.begin() + static_cast<std::ptrdiff_t>(at + wanted.size()));
 }
 
 /// Fills in where the words and the answer of a question are drawn.
-void point(const scenes::Scene& scene, const std::vector<Word>& drawn, const scenes::Question& q, const Grid& grid, Index side, AskedQuestion& a) {
+void point(const scenes::Scene& scene, const std::vector<Word>& drawn, const scenes::Question& q, const Grid& grid,
+           Index side, AskedQuestion& a) {
   const auto add = [&](std::vector<Pointing>& to, std::size_t row, std::size_t mark) {
-    if (const auto cell = cell_of(scene.marks[mark], grid, side)) to.push_back({static_cast<Index>(row), cell->first, cell->second});
+    if (const auto cell = cell_of(scene.marks[mark], grid, side))
+      to.push_back({static_cast<Index>(row), cell->first, cell->second});
   };
   std::vector<std::size_t> ends;  // of each token in the text
   std::string text;
@@ -91,14 +100,17 @@ void point(const scenes::Scene& scene, const std::vector<Word>& drawn, const sce
     int times = 0;
     for (const Word& w : drawn)
       if (word.size() >= shortest_word && letters_of(w.text) == word) found = &w, ++times;
-    if (times == 1) add(a.words, static_cast<std::size_t>(std::lower_bound(ends.begin(), ends.end(), end) - ends.begin()), found->last);
+    if (times == 1)
+      add(a.words, static_cast<std::size_t>(std::lower_bound(ends.begin(), ends.end(), end) - ends.begin()),
+          found->last);
     begin = end + 1;
   }
   const auto marks = marks_of_answer(scene, q, a.answer);
   std::size_t next = 0;
   for (auto i = static_cast<std::size_t>(a.answer_begin); marks && i + 1 < a.ids.size(); ++i) {
     const std::string token = Vocabulary::decode({a.ids[i]});
-    const auto characters = static_cast<std::size_t>(std::count_if(token.begin(), token.end(), [](char c) { return c != ' '; }));
+    const auto characters =
+        static_cast<std::size_t>(std::count_if(token.begin(), token.end(), [](char c) { return c != ' '; }));
     if (characters > 0) add(a.answers, i - 1, (*marks)[next]);
     next += characters;
   }
@@ -131,7 +143,8 @@ std::vector<scenes::Question> reading_drills(const scenes::Scene& scene) {
     q.question = "Read on from " + words[i].text + ".";
     q.boxes = {words[i].box};
     std::string answer;
-    for (std::size_t k = i + 1; k < words.size() && (answer.empty() || answer.size() + 1 + words[k].text.size() <= drill_characters); ++k) {
+    for (std::size_t k = i + 1;
+         k < words.size() && (answer.empty() || answer.size() + 1 + words[k].text.size() <= drill_characters); ++k) {
       answer += (answer.empty() ? "" : " ") + words[k].text;
       q.boxes.push_back(words[k].box);
     }
@@ -148,10 +161,13 @@ std::vector<TokenId> prefix_ids(Index tokens) {
   return ids;
 }
 
-Example make_example(const scenes::Scene& scene, const ModelConfig& config, Index max_questions, std::uint64_t seed, Index max_drills) {
+Example make_example(const scenes::Scene& scene, const ModelConfig& config, Index max_questions, std::uint64_t seed,
+                     Index max_drills) {
   const VisionConfig& v = config.vision;
-  const Index side = v.patch_size * v.spatial_merge_size, p = v.patch_size, h = scene.image.height, w = scene.image.width;
-  require_that(h % side == 0 && w % side == 0, Code::bad_config, "train", "picture sides must be multiples of the token size");
+  const Index side = v.patch_size * v.spatial_merge_size, p = v.patch_size, h = scene.image.height,
+              w = scene.image.width;
+  require_that(h % side == 0 && w % side == 0, Code::bad_config, "train",
+               "picture sides must be multiples of the token size");
   Example e;
   e.image_height = h;
   e.image_width = w;
@@ -163,11 +179,16 @@ Example make_example(const scenes::Scene& scene, const ModelConfig& config, Inde
       for (Index t = 0; t < v.temporal_patch_size; ++t)
         for (Index y = 0; y < p; ++y)
           for (Index x = 0; x < p; ++x)
-            e.pixels.rows.push_back((static_cast<float>(scene.image.rgb[static_cast<std::size_t>(((row * p + y) * w + col * p + x) * 3 + c)]) - 127.5f) / 127.5f);
+            e.pixels.rows.push_back(
+                (static_cast<float>(
+                     scene.image.rgb[static_cast<std::size_t>(((row * p + y) * w + col * p + x) * 3 + c)]) -
+                 127.5f) /
+                127.5f);
   });
   e.labels.assign(static_cast<std::size_t>(e.grid.count() * reading_slots), 0);
   for (const scenes::Mark& m : scene.marks) {
-    if (const auto cell = cell_of(m, e.grid, side)) e.labels[static_cast<std::size_t>(cell->first * reading_slots + cell->second)] = reading_class(m.what);
+    if (const auto cell = cell_of(m, e.grid, side))
+      e.labels[static_cast<std::size_t>(cell->first * reading_slots + cell->second)] = reading_class(m.what);
   }
   const std::vector<Word> words = drawn_words(scene);
   const auto ask = [&](const std::vector<scenes::Question>& all, Index most, Rng rng) {

@@ -10,7 +10,8 @@ namespace arrcoc::train {
 
 // Each token is read in cells of 8 x 5.3 px: what a cell says does not depend on how many marks stand before it.
 inline constexpr Index reading_rows = 4, reading_cols = 6, reading_slots = reading_rows * reading_cols;
-inline constexpr Index reading_classes = 1 + 94 + 48 + 9;  // nothing, printable ASCII, coloured shapes, cars and the table
+inline constexpr Index reading_classes =
+    1 + 94 + 48 + 9;  // nothing, printable ASCII, coloured shapes, cars and the table
 
 /// 0 for a mark that has no class.
 Index reading_class(const std::string& what);
@@ -23,28 +24,32 @@ struct Pointing {
 };
 
 struct AskedQuestion {
-  std::vector<TokenId> ids;   // question, template, answer, end of turn
-  Index answer_begin = 0;     // ids[answer_begin..] are predicted, each from the id before it
+  std::vector<TokenId> ids;  // question, template, answer, end of turn
+  Index answer_begin = 0;    // ids[answer_begin..] are predicted, each from the id before it
   std::string answer;
   std::string question;
   std::vector<Box> boxes;
-  std::vector<Pointing> words;    // the row that ends a word of the question -> the last character of that word where it is drawn
-  std::vector<Pointing> answers;  // the row before a token of the answer -> the first character of that token where it is drawn
+  std::vector<Pointing>
+      words;  // the row that ends a word of the question -> the last character of that word where it is drawn
+  std::vector<Pointing>
+      answers;  // the row before a token of the answer -> the first character of that token where it is drawn
 };
 
 struct Example {
   qwen3vl::Pixels pixels;
   Grid grid;
-  std::vector<std::int64_t> labels;     // [N * reading_slots], 0 = nothing; the mark whose centre lies in the cell
+  std::vector<std::int64_t> labels;  // [N * reading_slots], 0 = nothing; the mark whose centre lies in the cell
   std::vector<AskedQuestion> questions;
   Index image_height = 0, image_width = 0;
 };
 
 /// At most `max_questions` of the scene's and `max_drills` of drills, drawn by the scene's seed.
-Example make_example(const scenes::Scene& scene, const ModelConfig& config, Index max_questions, std::uint64_t seed, Index max_drills = 0);
+Example make_example(const scenes::Scene& scene, const ModelConfig& config, Index max_questions, std::uint64_t seed,
+                     Index max_drills = 0);
 
-/// Questions that ask to read on from a word ("Read on from coffee."): the words drawn after it, at most 24 characters. Only words that stand once in the picture
-/// are asked for. They teach to find a word and to copy what follows, with many more characters than the scenes' own questions have.
+/// Questions that ask to read on from a word ("Read on from coffee."): the words drawn after it, at most 24 characters.
+/// Only words that stand once in the picture are asked for. They teach to find a word and to copy what follows, with
+/// many more characters than the scenes' own questions have.
 std::vector<scenes::Question> reading_drills(const scenes::Scene& scene);
 
 /// The prompt up to and including <|vision_end|>, with `tokens` image pads.

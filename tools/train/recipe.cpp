@@ -10,7 +10,6 @@
 namespace arrcoc::train {
 namespace {
 
-
 template <class R, class F>
 void each_table(R& recipe, F&& f) {
   f("scenarios", recipe.scenarios);
@@ -35,11 +34,14 @@ std::string unknown_name(std::string_view table, const std::string& name) {
   if (table == "depth") return among({"all", "tiers", "random"});
   if (table == "scenarios") {
     const auto& all = scenes::scenario_names();
-    if (name == "video" || std::find(all.begin(), all.end(), name) == all.end()) return "expected a scenario of single pictures (arrcoc scenes --list), got '" + name + "'";
+    if (name == "video" || std::find(all.begin(), all.end(), name) == all.end())
+      return "expected a scenario of single pictures (arrcoc scenes --list), got '" + name + "'";
   }
   const auto whole = [&](Index low, Index high, const std::string& expected) {
     Index n = 0;
-    return detail::from_text(name, n).empty() && n >= low && n <= high ? std::string() : "expected " + expected + ", got '" + name + "'";
+    return detail::from_text(name, n).empty() && n >= low && n <= high
+               ? std::string()
+               : "expected " + expected + ", got '" + name + "'";
   };
   if (table == "keep_one_in") return whole(1, std::numeric_limits<Index>::max(), "a whole number of at least 1");
   if (table == "cells") return whole(4, 256, "a whole number from 4 to 256");
@@ -50,16 +52,15 @@ std::string unknown_name(std::string_view table, const std::string& name) {
   if (table == "sizes") {
     try {
       read_size(name);
-    } catch (const Error& e) {
-      return e.what();
-    }
+    } catch (const Error& e) { return e.what(); }
   }
   return {};
 }
 
 bool holds_text(std::string_view scenario) {
   const auto& all = scenes::scenarios();
-  const auto it = std::find_if(all.begin(), all.end(), [&](const scenes::ScenarioInfo& s) { return s.name == scenario; });
+  const auto it =
+      std::find_if(all.begin(), all.end(), [&](const scenes::ScenarioInfo& s) { return s.name == scenario; });
   return it != all.end() && (it->group == scenes::Group::document || it->group == scenes::Group::reading);
 }
 
@@ -79,7 +80,8 @@ const std::string& pick(const Shares& shares, Rng& rng) {
 
 void StageConfig::validate() const {
   const auto want = [](bool ok, const char* name, const char* expected, auto got) {
-    require_that(ok, Code::bad_config, "recipe", [&] { return std::string(name) + ": expected " + expected + ", got " + detail::to_text(got); });
+    require_that(ok, Code::bad_config, "recipe",
+                 [&] { return std::string(name) + ": expected " + expected + ", got " + detail::to_text(got); });
   };
   want(stage == "reading" || stage == "answers", "stage", "reading or answers", stage);
   want(steps >= 1, "steps", "at least 1", steps);
@@ -89,7 +91,8 @@ void StageConfig::validate() const {
   want(drills >= 0, "drills", "at least 0", drills);
   want(lines_low >= 0 && lines_low <= lines_high, "lines_low", "0 to lines_high", lines_low);
   want(lines_high <= 200, "lines_high", "at most 200", lines_high);
-  want(document_lines_low >= 0 && document_lines_low <= lines_high, "document_lines_low", "0 to lines_high", document_lines_low);
+  want(document_lines_low >= 0 && document_lines_low <= lines_high, "document_lines_low", "0 to lines_high",
+       document_lines_low);
   want(learning_rate > 0 && learning_rate < 1, "learning_rate", "a number in (0, 1)", learning_rate);
   want(weight_decay >= 0 && weight_decay < 1, "weight_decay", "a number in [0, 1)", weight_decay);
   want(clip > 0, "clip", "a number above 0", clip);
@@ -101,7 +104,8 @@ void StageConfig::validate() const {
   want(pointing_weight >= 0, "pointing_weight", "at least 0", pointing_weight);
   want(levels_from >= 0 && levels_from <= levels_all, "levels_from", "0 to levels_all", levels_from);
   want(average >= 0 && average < 1, "average", "a number in [0, 1)", average);
-  want(stage == "reading" ? reading_weight > 0 : answer_weight > 0, stage == "reading" ? "reading_weight" : "answer_weight", "above 0, or the stage trains nothing",
+  want(stage == "reading" ? reading_weight > 0 : answer_weight > 0,
+       stage == "reading" ? "reading_weight" : "answer_weight", "above 0, or the stage trains nothing",
        stage == "reading" ? reading_weight : answer_weight);
 }
 
@@ -114,7 +118,8 @@ Index levels_at(const StageConfig& c, Index step, Index levels) {
 std::vector<ConfigField> fields_of(const Recipe& recipe) {
   std::vector<ConfigField> out = flatten(recipe.config, "");
   each_table(recipe, [&](std::string_view table, const Shares& shares) {
-    for (const auto& [name, share] : shares) out.push_back({std::string(table) + "." + name, "int", std::to_string(share)});
+    for (const auto& [name, share] : shares)
+      out.push_back({std::string(table) + "." + name, "int", std::to_string(share)});
   });
   return out;
 }
@@ -170,12 +175,14 @@ std::pair<Index, Index> read_size(const std::string& text) {
   const bool good = x != std::string::npos && detail::from_text(std::string_view(text).substr(0, x), side[0]).empty() &&
                     detail::from_text(std::string_view(text).substr(x + 1), side[1]).empty() &&
                     std::all_of(side, side + 2, [](Index s) { return s >= 128 && s <= 2048 && s % 32 == 0; });
-  require_that(good, Code::bad_config, "recipe", [&] { return "size: expected HxW px, multiples of 32 from 128 to 2048, got '" + text + "'"; });
+  require_that(good, Code::bad_config, "recipe",
+               [&] { return "size: expected HxW px, multiples of 32 from 128 to 2048, got '" + text + "'"; });
   return {side[0], side[1]};
 }
 
 std::uint64_t training_seed(const Recipe& recipe, std::uint64_t place) {
-  return (derive_seed(recipe.config.seed, recipe.config.stage) % scenes::first_dev_seed + place) % scenes::first_dev_seed;
+  return (derive_seed(recipe.config.seed, recipe.config.stage) % scenes::first_dev_seed + place) %
+         scenes::first_dev_seed;
 }
 
 scenes::SceneParams scene_of(const Recipe& recipe, std::uint64_t seed) {

@@ -58,8 +58,18 @@ std::string Vocabulary::decode(const std::vector<TokenId>& ids) {
 
 ModelConfig small_config() {
   ModelConfig c;
-  c.text = {.vocab_size = Vocabulary::size, .hidden_size = 128, .layers = 5, .heads = 4, .kv_heads = 2, .head_dim = 32, .intermediate_size = 384,
-            .rms_norm_eps = 1e-6f, .rope_theta = 10000, .mrope_section = {6, 5, 5}, .max_positions = 32768, .tie_word_embeddings = true};
+  c.text = {.vocab_size = Vocabulary::size,
+            .hidden_size = 128,
+            .layers = 5,
+            .heads = 4,
+            .kv_heads = 2,
+            .head_dim = 32,
+            .intermediate_size = 384,
+            .rms_norm_eps = 1e-6f,
+            .rope_theta = 10000,
+            .mrope_section = {6, 5, 5},
+            .max_positions = 32768,
+            .tie_word_embeddings = true};
   c.vision.depth = 4;
   c.vision.hidden_size = 128;
   c.vision.heads = 4;
@@ -86,9 +96,16 @@ std::vector<std::pair<std::string, std::vector<Index>>> tensor_list(const ModelC
   const TextConfig& t = c.text;
   const VisionConfig& v = c.vision;
   const auto add = [&](const std::string& name, std::vector<Index> shape) { s.emplace_back(name, std::move(shape)); };
-  const auto affine = [&](const std::string& p, Index out, Index in) { add(p + ".weight", {out, in}); add(p + ".bias", {out}); };
-  const auto norm = [&](const std::string& p, Index n) { add(p + ".weight", {n}); add(p + ".bias", {n}); };
-  const Index h = t.hidden_size, a = t.heads * t.head_dim, k = t.kv_heads * t.head_dim, d = v.hidden_size, w = d * v.spatial_merge_size * v.spatial_merge_size;
+  const auto affine = [&](const std::string& p, Index out, Index in) {
+    add(p + ".weight", {out, in});
+    add(p + ".bias", {out});
+  };
+  const auto norm = [&](const std::string& p, Index n) {
+    add(p + ".weight", {n});
+    add(p + ".bias", {n});
+  };
+  const Index h = t.hidden_size, a = t.heads * t.head_dim, k = t.kv_heads * t.head_dim, d = v.hidden_size,
+              w = d * v.spatial_merge_size * v.spatial_merge_size;
   add("model.language_model.embed_tokens.weight", {t.vocab_size, h});
   add("model.language_model.norm.weight", {h});
   if (!t.tie_word_embeddings) add("lm_head.weight", {t.vocab_size, h});
@@ -125,7 +142,8 @@ std::vector<std::pair<std::string, std::vector<Index>>> tensor_list(const ModelC
     affine(p + "linear_fc2", v.out_hidden_size, w);
   };
   merger(x + "merger.", d);
-  for (std::size_t m = 0; m < v.deepstack_taps.size(); ++m) merger(x + "deepstack_merger_list." + std::to_string(m) + ".", w);
+  for (std::size_t m = 0; m < v.deepstack_taps.size(); ++m)
+    merger(x + "deepstack_merger_list." + std::to_string(m) + ".", w);
   std::sort(s.begin(), s.end());
   return s;
 }

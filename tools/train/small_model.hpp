@@ -9,15 +9,18 @@
 
 namespace arrcoc::train {
 
-/// Ids: 0..255 the byte characters in the byte-level order, then the special tokens, then whole words that the templates use.
-/// Words are added tokens: they match anywhere, longest first, so no merge ever touches an answer's characters.
+/// Ids: 0..255 the byte characters in the byte-level order, then the special tokens, then whole words that the
+/// templates use. Words are added tokens: they match anywhere, longest first, so no merge ever touches an answer's
+/// characters.
 struct Vocabulary {
-  static constexpr std::array<std::string_view, 8> special{"<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>",
-                                                           "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"};
+  static constexpr std::array<std::string_view, 8> special{"<|endoftext|>",    "<|im_start|>",   "<|im_end|>",
+                                                           "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>",
+                                                           "<|image_pad|>",    "<|video_pad|>"};
   static constexpr std::array<std::string_view, 40> words{
-      "user",   "assistant", "system",  "What",    "Which",  "Where", "Who",   "How",    " is",     " the",    " of",    " was",   " are",   " much",
-      " many",  " does",     " say",    " shop",   " this",  " total", " name", " date",  " there", " colour", " shape", " shapes", " cars", " car",
-      " left",  " right",    " under",  " table",  " number", " page", " text", " box",   " here",  " unusual", " formula", " or"};
+      "user",   "assistant", "system",  "What",    "Which",  "Where",   "Who",   "How",      " is",      " the",
+      " of",    " was",      " are",    " much",   " many",  " does",   " say",  " shop",    " this",    " total",
+      " name",  " date",     " there",  " colour", " shape", " shapes", " cars", " car",     " left",    " right",
+      " under", " table",    " number", " page",   " text",  " box",    " here", " unusual", " formula", " or"};
   static constexpr TokenId first_special = 256;
   static constexpr TokenId first_word = first_special + static_cast<TokenId>(special.size());
   static constexpr TokenId size = first_word + static_cast<TokenId>(words.size());

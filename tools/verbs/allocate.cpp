@@ -1,25 +1,28 @@
 #include <chrono>
 #include <cstdio>
 
+#include "arrcoc/engine/result_json.hpp"
 #include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/io/npy.hpp"
 #include "arrcoc/qwen3vl/smart_resize.hpp"
-#include "arrcoc/engine/result_json.hpp"
 #include "question.hpp"
 
 namespace arrcoc::tools {
 namespace {
 
-constexpr Index token_side = 32;                                      // px, of released Qwen3-VL checkpoints
-constexpr Index released_min = 65536, released_max = 16777216;        // their picture sizes in px
+constexpr Index token_side = 32;                                // px, of released Qwen3-VL checkpoints
+constexpr Index released_min = 65536, released_max = 16777216;  // their picture sizes in px
 
-void write_result(const QuestionFlags& f, const std::string& json) { io::write_file(f.json && !f.json->empty() ? *f.json : "-", json); }
+void write_result(const QuestionFlags& f, const std::string& json) {
+  io::write_file(f.json && !f.json->empty() ? *f.json : "-", json);
+}
 
 Grid parse_grid(const std::string& text) {
   Grid g;
   const auto x = text.find('x');
   const bool ok = x != std::string::npos && detail::from_text(std::string_view(text).substr(0, x), g.rows).empty() &&
-                  detail::from_text(std::string_view(text).substr(x + 1), g.cols).empty() && g.rows > 0 && g.cols > 0 && g.rows <= 4096 && g.cols <= 4096;
+                  detail::from_text(std::string_view(text).substr(x + 1), g.cols).empty() && g.rows > 0 && g.cols > 0 &&
+                  g.rows <= 4096 && g.cols <= 4096;
   require_that(ok, Code::bad_usage, "grid", [&] { return "expected ROWSxCOLS tokens, got '" + text + "'"; });
   return g;
 }
@@ -28,9 +31,11 @@ Grid parse_grid(const std::string& text) {
 int run_evidence(QuestionFlags& f, const Command& command) {
   Question q = read_question(f, command);
   require_that(!q.request.stock, Code::bad_usage, "allocate", "'stock' allocates nothing: expected a pipeline");
-  require_that(q.request.pictures.size() <= 1, Code::bad_usage, "allocate", "--evidence is of one picture: expected at most one -i");
+  require_that(q.request.pictures.size() <= 1, Code::bad_usage, "allocate",
+               "--evidence is of one picture: expected at most one -i");
   const std::filesystem::path folder = f.evidence;
-  require_that(std::filesystem::is_directory(folder), Code::file_missing, "allocate", [&] { return folder.string() + ": no such folder"; });
+  require_that(std::filesystem::is_directory(folder), Code::file_missing, "allocate",
+               [&] { return folder.string() + ": no such folder"; });
   const auto read = [&](const std::string& name) {
     const auto file = folder / (name + ".npy");
     return std::filesystem::exists(file) ? io::read_npy(file) : HostTensor{};
@@ -52,9 +57,12 @@ int run_evidence(QuestionFlags& f, const Command& command) {
   }
   if (f.grid) r.grid = parse_grid(*f.grid);
   else if (relevance.shape.size() == 2) r.grid = {relevance.dim(0), relevance.dim(1)};
-  else if (grids.dtype == DType::i64 && grids.shape == std::vector<Index>{1, 2}) std::memcpy(&r.grid, grids.data, sizeof r.grid);
+  else if (grids.dtype == DType::i64 && grids.shape == std::vector<Index>{1, 2})
+    std::memcpy(&r.grid, grids.data, sizeof r.grid);
   else if (!r.picture.empty()) {
-    const auto size = qwen3vl::smart_resize(r.picture.height, r.picture.width, token_side, q.request.min_pixels.value_or(released_min), q.request.max_pixels.value_or(released_max));
+    const auto size =
+        qwen3vl::smart_resize(r.picture.height, r.picture.width, token_side,
+                              q.request.min_pixels.value_or(released_min), q.request.max_pixels.value_or(released_max));
     r.grid = {size.height / token_side, size.width / token_side};
   }
   require_that(r.grid.rows > 0 && r.grid.cols > 0 && r.grid.count() < (Index{1} << 24), Code::bad_usage, "allocate",
@@ -69,7 +77,9 @@ int run_evidence(QuestionFlags& f, const Command& command) {
   notes.config = resolved_config(q, result.settings);
   if (!f.heatmap.empty()) notes.heatmaps = write_heatmaps(f.heatmap, q.request.pictures, {result.realized});
   write_result(f, evidence_json(r, result, notes));
-  if (!f.quiet) std::fprintf(stderr, "kept %zu of %lld tokens\n", result.realized.allocation.kept.size(), static_cast<long long>(r.grid.count()));
+  if (!f.quiet)
+    std::fprintf(stderr, "kept %zu of %lld tokens\n", result.realized.allocation.kept.size(),
+                 static_cast<long long>(r.grid.count()));
   return 0;
 }
 
@@ -87,7 +97,8 @@ int run_allocate(QuestionFlags& f, const Command& command) {
   size_in_tokens(f, engine->model(), q.request);
   q.request.on_stage = [&](std::string_view what) { progress.stage(std::string(what)); };
   std::vector<std::pair<std::string, HostTensor>> arrays;
-  if (!f.dump.empty()) q.request.dump = [&](std::string_view name, const HostTensor& t) { arrays.emplace_back(name, t); };
+  if (!f.dump.empty())
+    q.request.dump = [&](std::string_view name, const HostTensor& t) { arrays.emplace_back(name, t); };
   const AnswerResult result = engine->answer(q.request);
   progress.stop();
   const Writing writing;
@@ -101,7 +112,8 @@ int run_allocate(QuestionFlags& f, const Command& command) {
   write_result(f, result_json(engine->model(), q.request, result, notes));
   if (f.quiet) return 0;
   for (std::size_t i = 0; i < result.pictures.size(); ++i)
-    std::fprintf(stderr, "%s: kept %zu of %lld tokens\n", q.request.pictures[i].name.c_str(), result.pictures[i].allocation.kept.size(), static_cast<long long>(result.grids[i].count()));
+    std::fprintf(stderr, "%s: kept %zu of %lld tokens\n", q.request.pictures[i].name.c_str(),
+                 result.pictures[i].allocation.kept.size(), static_cast<long long>(result.grids[i].count()));
   for (const auto& name : notes.heatmaps) std::fprintf(stderr, "heatmap: %s\n", name.c_str());
   return 0;
 }
@@ -109,10 +121,13 @@ int run_allocate(QuestionFlags& f, const Command& command) {
 }  // namespace
 
 void add_allocate(CLI::App& app, Command& command) {
-  CLI::App* verb = app.add_subcommand("allocate", "image + question -> positions and budgets as JSON, without the answer");
+  CLI::App* verb =
+      app.add_subcommand("allocate", "image + question -> positions and budgets as JSON, without the answer");
   auto f = std::make_shared<QuestionFlags>();
   add_question_flags(*verb, *f, command);
-  verb->add_option("--evidence", f->evidence, "a folder with vision, query, deepstack_k, relevance as .npy: no model is needed")->group("Question");
+  verb->add_option("--evidence", f->evidence,
+                   "a folder with vision, query, deepstack_k, relevance as .npy: no model is needed")
+      ->group("Question");
   verb->add_option("--grid", f->grid, "ROWSxCOLS tokens of the evidence")->group("Question");
   verb->callback([f, &command] { command.run = [f, &command] { return run_allocate(*f, command); }; });
 }

@@ -1,8 +1,8 @@
 #include <chrono>
 #include <cstdio>
 
-#include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/engine/result_json.hpp"
+#include "arrcoc/io/atomic_file.hpp"
 #include "question.hpp"
 
 namespace arrcoc::tools {
@@ -22,7 +22,10 @@ double total(const AnswerResult& r) {
 std::string amount(double x) {
   constexpr const char* units[] = {"", " k", " M", " G", " T", " P"};
   std::size_t u = 0;
-  while (x >= 999.5 && u + 1 < std::size(units)) { x /= 1000; ++u; }
+  while (x >= 999.5 && u + 1 < std::size(units)) {
+    x /= 1000;
+    ++u;
+  }
   char text[32];
   std::snprintf(text, sizeof text, x < 10 && u > 0 ? "%.2f%s" : x < 100 && u > 0 ? "%.1f%s" : "%.0f%s", x, units[u]);
   return text;
@@ -32,8 +35,10 @@ void tell_kept(const AnswerRequest& q, const AnswerResult& r) {
   for (std::size_t i = 0; i < r.pictures.size(); ++i) {
     const Allocation& a = r.pictures[i].allocation;
     const auto n = static_cast<long long>(a.grid.count()), k = static_cast<long long>(a.kept.size());
-    std::fprintf(stderr, "%s: kept %lld of %lld tokens (%lld x %lld grid)", q.pictures[i].name.c_str(), k, n, static_cast<long long>(a.grid.rows), static_cast<long long>(a.grid.cols));
-    if (k == n && !q.stock && (q.budget.tokens >= a.grid.count() || a.clamped)) std::fprintf(stderr, "; this image has %lld tokens: nothing to prune", n);
+    std::fprintf(stderr, "%s: kept %lld of %lld tokens (%lld x %lld grid)", q.pictures[i].name.c_str(), k, n,
+                 static_cast<long long>(a.grid.rows), static_cast<long long>(a.grid.cols));
+    if (k == n && !q.stock && (q.budget.tokens >= a.grid.count() || a.clamped))
+      std::fprintf(stderr, "; this image has %lld tokens: nothing to prune", n);
     std::fputc('\n', stderr);
   }
 }
@@ -43,8 +48,12 @@ void tell_costs(const AnswerResult& r, double load_ms) {
   if (load_ms > 0) std::fprintf(stderr, "%-28s %12.1f\n", "load model", load_ms);
   for (const StageTime& t : r.times) std::fprintf(stderr, "%-28s %12.1f\n", t.stage.c_str(), t.milliseconds);
   const Costs& c = r.costs;
-  const auto row = [](const char* name, const std::string& value) { std::fprintf(stderr, "%-28s %12s\n", name, value.c_str()); };
-  const auto pair = [](Index before, Index after) { return before == after ? std::to_string(after) : std::to_string(before) + " -> " + std::to_string(after); };
+  const auto row = [](const char* name, const std::string& value) {
+    std::fprintf(stderr, "%-28s %12s\n", name, value.c_str());
+  };
+  const auto pair = [](Index before, Index after) {
+    return before == after ? std::to_string(after) : std::to_string(before) + " -> " + std::to_string(after);
+  };
   std::fputc('\n', stderr);
   row("visual tokens", pair(c.visual_tokens_before, c.visual_tokens_after));
   row("sequence length", pair(c.sequence_length_before, c.sequence_length));
@@ -60,18 +69,28 @@ void tell_costs(const AnswerResult& r, double load_ms) {
 
 void tell_comparison(const AnswerResult& r, const AnswerResult& b) {
   std::fprintf(stderr, "\n%-28s %16s %16s\n", "", "this pipeline", "stock");
-  const auto row = [](const char* name, double mine, double theirs) { std::fprintf(stderr, "%-28s %16.1f %16.1f\n", name, mine, theirs); };
-  const auto count = [](const char* name, Index mine, Index theirs) { std::fprintf(stderr, "%-28s %16lld %16lld\n", name, static_cast<long long>(mine), static_cast<long long>(theirs)); };
+  const auto row = [](const char* name, double mine, double theirs) {
+    std::fprintf(stderr, "%-28s %16.1f %16.1f\n", name, mine, theirs);
+  };
+  const auto count = [](const char* name, Index mine, Index theirs) {
+    std::fprintf(stderr, "%-28s %16lld %16lld\n", name, static_cast<long long>(mine), static_cast<long long>(theirs));
+  };
   count("visual tokens", r.costs.visual_tokens_after, b.costs.visual_tokens_after);
   count("sequence length", r.costs.sequence_length, b.costs.sequence_length);
   count("answer tokens", static_cast<Index>(r.tokens.size()), static_cast<Index>(b.tokens.size()));
-  const auto time = [](const AnswerResult& a, std::string_view stage) { for (const auto& t : a.times) if (t.stage == stage) return t.milliseconds; return 0.0; };
-  for (const char* stage : {"vision", "prefill", "decode"}) row((std::string(stage) + " ms").c_str(), time(r, stage), time(b, stage));
+  const auto time = [](const AnswerResult& a, std::string_view stage) {
+    for (const auto& t : a.times)
+      if (t.stage == stage) return t.milliseconds;
+    return 0.0;
+  };
+  for (const char* stage : {"vision", "prefill", "decode"})
+    row((std::string(stage) + " ms").c_str(), time(r, stage), time(b, stage));
   row("all stages ms", total(r), total(b));
   std::fprintf(stderr, "stock answer%s: %s\n", r.tokens == b.tokens ? " (the same tokens)" : "", b.text.c_str());
 }
 
-/// A model of fewer bytes answers in less time than its first answer takes to touch fresh memory: a comparison would be of that.
+/// A model of fewer bytes answers in less time than its first answer takes to touch fresh memory: a comparison would be
+/// of that.
 constexpr Index warm_up_below = Index{64} << 20;
 
 int run_answer(AnswerFlags& f, const Command& command) {
@@ -107,8 +126,10 @@ int run_answer(AnswerFlags& f, const Command& command) {
   progress.stop();
   if (stream && !broken) broken = std::fputc('\n', stdout) == EOF || std::fflush(stdout) != 0;
   require_that(!broken, Code::bad_output, "answer", "stdout: cannot be written");
-  if (!json_out && !stream) require_that(std::fwrite(result.text.data(), 1, result.text.size(), stdout) == result.text.size() && std::fputc('\n', stdout) != EOF && std::fflush(stdout) == 0,
-                                         Code::bad_output, "answer", "stdout: cannot be written");
+  if (!json_out && !stream)
+    require_that(std::fwrite(result.text.data(), 1, result.text.size(), stdout) == result.text.size() &&
+                     std::fputc('\n', stdout) != EOF && std::fflush(stdout) == 0,
+                 Code::bad_output, "answer", "stdout: cannot be written");
 
   AnswerResult baseline;
   if (f.compare) {

@@ -24,7 +24,9 @@ struct Row {
   double milliseconds = 0, flops = 0, bytes = 0;
   double gflops() const { return flops / milliseconds / 1e6; }
   /// Of the time that arithmetic and memory would need at the measured limits, whichever is longer.
-  double share(const MachineLimits& m) const { return std::max(flops / m.flops_per_second, bytes / m.bytes_per_second) / (milliseconds / 1e3); }
+  double share(const MachineLimits& m) const {
+    return std::max(flops / m.flops_per_second, bytes / m.bytes_per_second) / (milliseconds / 1e3);
+  }
 };
 
 /// Resident memory at its highest in each stage, pages of mapped weights among it.
@@ -68,8 +70,8 @@ InputPicture noise_picture(const std::string& size, std::uint64_t seed) {
   long h = 0, w = 0;
   const int read = std::sscanf(size.c_str(), "%ld%c%ld%c", &h, &x, &w, &more);
   if (read == 1) w = h;
-  require_that((read == 1 || (read == 3 && x == 'x')) && h >= 32 && w >= 32 && h <= 8192 && w <= 8192, Code::bad_usage, "size",
-               [&] { return "expected P or HxW pixels, 32 to 8192 a side, got '" + size + "'"; });
+  require_that((read == 1 || (read == 3 && x == 'x')) && h >= 32 && w >= 32 && h <= 8192 && w <= 8192, Code::bad_usage,
+               "size", [&] { return "expected P or HxW pixels, 32 to 8192 a side, got '" + size + "'"; });
   InputPicture p;
   p.name = "noise";
   p.image.height = h;
@@ -80,7 +82,8 @@ InputPicture noise_picture(const std::string& size, std::uint64_t seed) {
   return p;
 }
 
-Measured measure(Engine& engine, AnswerRequest request, const std::string& name, Index repeat, PeakMemory& memory, Progress& progress) {
+Measured measure(Engine& engine, AnswerRequest request, const std::string& name, Index repeat, PeakMemory& memory,
+                 Progress& progress) {
   const ModelConfig& c = engine.model().config;
   const double bytes = engine.model().stored_dtype == "bfloat16" || engine.model().stored_dtype == "float16" ? 2 : 4;
   Measured m;
@@ -106,9 +109,13 @@ Measured measure(Engine& engine, AnswerRequest request, const std::string& name,
   const auto tokens = static_cast<double>(std::max<Index>(1, request.generation.max_new_tokens - 1));
   for (const auto& [stage, ms] : times) {
     Row row{stage, median(ms), 0, 0};
-    if (stage == "vision") row.flops = m.costs.vision_flops + m.costs.merger_flops, row.bytes = vision_weights(c.vision) * bytes;
-    if (stage == "prefill") row.flops = m.costs.prefill_flops, row.bytes = language_weights(c.text) * bytes + m.costs.kv_bytes;
-    if (stage == "decode") row.flops = m.costs.decode_flops_per_token * tokens, row.bytes = (language_weights(c.text) * bytes + m.costs.kv_bytes) * tokens;
+    if (stage == "vision")
+      row.flops = m.costs.vision_flops + m.costs.merger_flops, row.bytes = vision_weights(c.vision) * bytes;
+    if (stage == "prefill")
+      row.flops = m.costs.prefill_flops, row.bytes = language_weights(c.text) * bytes + m.costs.kv_bytes;
+    if (stage == "decode")
+      row.flops = m.costs.decode_flops_per_token * tokens,
+      row.bytes = (language_weights(c.text) * bytes + m.costs.kv_bytes) * tokens;
     m.rows.push_back(row);
   }
   return m;
@@ -120,45 +127,61 @@ std::string number(double x) {
   return text;
 }
 
-std::string to_json(const ModelSummary& model, const MachineLimits& limits, const std::vector<Measured>& all, Index repeat, double load_ms, double load_bytes, double highest) {
-  std::string out = "{\"model\": " + io::string_line(model.identity) + ", \"backend\": \"" + model.backend + "\", \"dtype\": \"" + model.dtype + "\", \"threads\": " + std::to_string(model.threads) +
-                    ", \"repeat\": " + std::to_string(repeat) + ", \"load_milliseconds\": " + number(load_ms) + ", \"load_peak_memory_bytes\": " + number(load_bytes) +
+std::string to_json(const ModelSummary& model, const MachineLimits& limits, const std::vector<Measured>& all,
+                    Index repeat, double load_ms, double load_bytes, double highest) {
+  std::string out = "{\"model\": " + io::string_line(model.identity) + ", \"backend\": \"" + model.backend +
+                    "\", \"dtype\": \"" + model.dtype + "\", \"threads\": " + std::to_string(model.threads) +
+                    ", \"repeat\": " + std::to_string(repeat) + ", \"load_milliseconds\": " + number(load_ms) +
+                    ", \"load_peak_memory_bytes\": " + number(load_bytes) +
                     ", \"peak_memory_bytes\": " + number(highest) +
-                    ",\n \"limits\": {\"flops_per_second\": " + number(limits.flops_per_second) + ", \"bytes_per_second\": " + number(limits.bytes_per_second) + "},\n \"runs\": [";
+                    ",\n \"limits\": {\"flops_per_second\": " + number(limits.flops_per_second) +
+                    ", \"bytes_per_second\": " + number(limits.bytes_per_second) + "},\n \"runs\": [";
   for (const Measured& m : all) {
-    out += std::string(&m == all.data() ? "" : ",") + "\n  {\"pipeline\": " + io::string_line(m.name) + ", \"visual_tokens\": " + std::to_string(m.costs.visual_tokens_after) +
+    out += std::string(&m == all.data() ? "" : ",") + "\n  {\"pipeline\": " + io::string_line(m.name) +
+           ", \"visual_tokens\": " + std::to_string(m.costs.visual_tokens_after) +
            ", \"positions\": " + std::to_string(m.costs.sequence_length) + ", \"stages\": [";
     for (const Row& r : m.rows)
-      out += std::string(&r == m.rows.data() ? "" : ",") + "\n    {\"stage\": \"" + r.stage + "\", \"milliseconds\": " + number(r.milliseconds) + ", \"flops\": " + number(r.flops) + ", \"bytes\": " +
-             number(r.bytes) + ", \"share\": " + number(r.flops + r.bytes > 0 ? r.share(limits) : 0) + "}";
+      out += std::string(&r == m.rows.data() ? "" : ",") + "\n    {\"stage\": \"" + r.stage +
+             "\", \"milliseconds\": " + number(r.milliseconds) + ", \"flops\": " + number(r.flops) +
+             ", \"bytes\": " + number(r.bytes) + ", \"share\": " + number(r.flops + r.bytes > 0 ? r.share(limits) : 0) +
+             "}";
     out += "], \"peak_memory_bytes\": {";
-    for (const auto& [stage, bytes] : m.memory) out += std::string(stage == m.memory.front().first ? "" : ", ") + "\"" + stage + "\": " + number(bytes);
+    for (const auto& [stage, bytes] : m.memory)
+      out += std::string(stage == m.memory.front().first ? "" : ", ") + "\"" + stage + "\": " + number(bytes);
     out += "}}";
   }
   return out + "]}\n";
 }
 
-void print(const ModelSummary& model, const MachineLimits& limits, const std::vector<Measured>& all, double load_ms, double load_bytes) {
-  std::printf("%s %s, %d threads; at best %.0f GFLOP/s and %.1f GB/s\n", model.backend.c_str(), model.dtype.c_str(), model.threads, limits.flops_per_second / 1e9, limits.bytes_per_second / 1e9);
+void print(const ModelSummary& model, const MachineLimits& limits, const std::vector<Measured>& all, double load_ms,
+           double load_bytes) {
+  std::printf("%s %s, %d threads; at best %.0f GFLOP/s and %.1f GB/s\n", model.backend.c_str(), model.dtype.c_str(),
+              model.threads, limits.flops_per_second / 1e9, limits.bytes_per_second / 1e9);
   std::printf("loaded in %.0f ms, peak memory %.1f MB\n", load_ms, load_bytes / 1e6);
   for (const Measured& m : all) {
-    std::printf("\n%s: %lld visual tokens, %lld positions\n%-14s %10s %10s %10s %10s %8s\n", m.name.c_str(), static_cast<long long>(m.costs.visual_tokens_after),
-                static_cast<long long>(m.costs.sequence_length), "stage", "ms", "GFLOP", "GFLOP/s", "MB read", "of best");
+    std::printf("\n%s: %lld visual tokens, %lld positions\n%-14s %10s %10s %10s %10s %8s\n", m.name.c_str(),
+                static_cast<long long>(m.costs.visual_tokens_after), static_cast<long long>(m.costs.sequence_length),
+                "stage", "ms", "GFLOP", "GFLOP/s", "MB read", "of best");
     double total = 0;
     for (const Row& r : m.rows) {
       total += r.milliseconds;
-      if (r.flops > 0) std::printf("%-14s %10.2f %10.2f %10.1f %10.1f %7.0f%%\n", r.stage.c_str(), r.milliseconds, r.flops / 1e9, r.gflops(), r.bytes / 1e6, 100 * r.share(limits));
+      if (r.flops > 0)
+        std::printf("%-14s %10.2f %10.2f %10.1f %10.1f %7.0f%%\n", r.stage.c_str(), r.milliseconds, r.flops / 1e9,
+                    r.gflops(), r.bytes / 1e6, 100 * r.share(limits));
       else std::printf("%-14s %10.2f\n", r.stage.c_str(), r.milliseconds);
     }
     std::printf("%-14s %10.2f\n", "all", total);
-    for (const auto& [stage, bytes] : m.memory) std::printf("%s%s %.1f MB", stage == m.memory.front().first ? "peak memory: " : ", ", stage.c_str(), bytes / 1e6);
+    for (const auto& [stage, bytes] : m.memory)
+      std::printf("%s%s %.1f MB", stage == m.memory.front().first ? "peak memory: " : ", ", stage.c_str(), bytes / 1e6);
     if (!m.memory.empty()) std::printf("\n");
   }
 }
 
 int run_bench(BenchFlags& f, const Command& command) {
-  require_that(f.repeat >= 1, Code::bad_config, "bench", [&] { return "--repeat: expected at least 1, got " + std::to_string(f.repeat); });
-  require_that(f.run.max_new_tokens >= 2, Code::bad_config, "bench", "-n: expected at least 2, so that a token is decoded");
+  require_that(f.repeat >= 1, Code::bad_config, "bench",
+               [&] { return "--repeat: expected at least 1, got " + std::to_string(f.repeat); });
+  require_that(f.run.max_new_tokens >= 2, Code::bad_config, "bench",
+               "-n: expected at least 2, so that a token is decoded");
   if (!f.prompt && !f.prompt_file) f.prompt = "What is the total on this receipt, and who paid it?";
   f.run.ignore_eos = true;
   Question q = read_question(f, command);
@@ -180,7 +203,8 @@ int run_bench(BenchFlags& f, const Command& command) {
   if (r.stock) r.pipeline = preset_pipeline("default");  // `--pipeline stock` leaves open what to prune with
   r.stock = false;
   for (const Index k : f.budgets) {
-    require_that(k >= 1, Code::bad_budget, "bench", [&] { return "--budgets: expected tokens, at least 1, got " + std::to_string(k); });
+    require_that(k >= 1, Code::bad_budget, "bench",
+                 [&] { return "--budgets: expected tokens, at least 1, got " + std::to_string(k); });
     r.budget = {k, 0};
     all.push_back(measure(*engine, r, full_name(r.pipeline, r.budget), f.repeat, memory, progress));
   }
@@ -188,7 +212,9 @@ int run_bench(BenchFlags& f, const Command& command) {
   progress.stage("measuring the machine");  // last: its buffers are no stage's memory
   const MachineLimits limits = engine->limits();
   progress.stop();
-  if (f.json) io::write_file(f.json->empty() ? "-" : *f.json, to_json(engine->model(), limits, all, f.repeat, load_ms, load_bytes, memory.highest()));
+  if (f.json)
+    io::write_file(f.json->empty() ? "-" : *f.json,
+                   to_json(engine->model(), limits, all, f.repeat, load_ms, load_bytes, memory.highest()));
   else print(engine->model(), limits, all, load_ms, load_bytes);
   return 0;
 }

@@ -1,7 +1,7 @@
 #include <memory>
 
-#include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/engine/engine.hpp"
+#include "arrcoc/io/atomic_file.hpp"
 #include "verbs.hpp"
 
 namespace arrcoc::tools {
@@ -12,12 +12,15 @@ struct ExplainFlags {
   std::vector<std::string> plugins;
 };
 
-std::string flag_prefix(const Entry& e) { return e.kind == Kind::scorer ? "scorers." + e.name : std::string(name_of(e.kind)); }
+std::string flag_prefix(const Entry& e) {
+  return e.kind == Kind::scorer ? "scorers." + e.name : std::string(name_of(e.kind));
+}
 
 std::string explained(const Entry& e) {
   std::string text = std::string(name_of(e.kind)) + " '" + e.name + "': " + e.about.summary + "\n";
   const auto line = [&](std::string_view what, const std::string& value) {
-    if (!value.empty()) text += "  " + std::string(what) + std::string(what.size() < 10 ? 10 - what.size() : 1, ' ') + value + "\n";
+    if (!value.empty())
+      text += "  " + std::string(what) + std::string(what.size() < 10 ? 10 - what.size() : 1, ' ') + value + "\n";
   };
   line("phase", std::string(name_of(e.needs.phase)));
   line("needs", needs_text(e.needs.evidence));
@@ -28,7 +31,8 @@ std::string explained(const Entry& e) {
   for (const auto& s : e.about.seeds) seeds += (seeds.empty() ? "" : ", ") + s;
   line("realises", seeds);
   line("fault", e.reproduces_fault);
-  for (const ConfigField& f : e.settings) text += "  --" + flag_prefix(e) + "." + f.path + "=" + f.value + "   (" + f.type + ")\n";
+  for (const ConfigField& f : e.settings)
+    text += "  --" + flag_prefix(e) + "." + f.path + "=" + f.value + "   (" + f.type + ")\n";
   return text;
 }
 
@@ -37,7 +41,8 @@ int run_explain(const ExplainFlags& f) {
   std::vector<std::string> known;
   for (const Preset& p : presets) {
     known.emplace_back(p.name);
-    if (p.name == f.name) text += "pipeline '" + f.name + "': " + std::string(p.summary) + "\n  " + std::string(p.pipeline) + "\n";
+    if (p.name == f.name)
+      text += "pipeline '" + f.name + "': " + std::string(p.summary) + "\n  " + std::string(p.pipeline) + "\n";
   }
   for (const Entry& e : list_strategies({f.plugins.begin(), f.plugins.end()})) {
     known.push_back(e.name);

@@ -1,8 +1,8 @@
 #include <cstdio>
 #include <memory>
 
-#include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/engine/result_json.hpp"
+#include "arrcoc/io/atomic_file.hpp"
 #include "verbs.hpp"
 
 namespace arrcoc::tools {
@@ -22,13 +22,15 @@ int run_list(const ListFlags& f) {
   std::string text;
   char row[512];
   for (const Entry& e : entries) {
-    std::snprintf(row, sizeof row, "%-10s %-24s %-7s %-20s %s\n", std::string(name_of(e.kind)).c_str(), e.name.c_str(), std::string(name_of(e.needs.phase)).c_str(),
-                  needs_text(e.needs.evidence).c_str(), e.about.summary.c_str());
+    std::snprintf(row, sizeof row, "%-10s %-24s %-7s %-20s %s\n", std::string(name_of(e.kind)).c_str(), e.name.c_str(),
+                  std::string(name_of(e.needs.phase)).c_str(), needs_text(e.needs.evidence).c_str(),
+                  e.about.summary.c_str());
     text += row;
   }
   text += "\n";
   for (const Preset& p : presets) {
-    std::snprintf(row, sizeof row, "%-10s %-24s %s\n", "pipeline", std::string(p.name).c_str(), std::string(p.summary).c_str());
+    std::snprintf(row, sizeof row, "%-10s %-24s %s\n", "pipeline", std::string(p.name).c_str(),
+                  std::string(p.summary).c_str());
     text += row;
   }
   io::write_file("-", text);

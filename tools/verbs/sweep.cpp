@@ -1,4 +1,5 @@
-// arrcoc sweep: questions with known answers through pipelines x budgets; arrcoc compare: two sweeps, question by question.
+// arrcoc sweep: questions with known answers through pipelines x budgets; arrcoc compare: two sweeps, question by
+// question.
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,8 +10,8 @@
 #include "arrcoc/build_info.hpp"
 #include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/io/jsonl.hpp"
-#include "question.hpp"
 #include "arrcoc/sweep/run.hpp"
+#include "question.hpp"
 
 namespace arrcoc::tools {
 namespace {
@@ -42,7 +43,8 @@ std::string listed(const List& list, F&& f) {
 
 std::string times_json(const std::vector<StageTime>& times) {
   std::string out = "{";
-  for (const StageTime& t : times) out += (out.size() > 1 ? "," : "") + json_text(t.stage) + ":" + detail::to_text(t.milliseconds);
+  for (const StageTime& t : times)
+    out += (out.size() > 1 ? "," : "") + json_text(t.stage) + ":" + detail::to_text(t.milliseconds);
   return out + "}";
 }
 
@@ -55,7 +57,8 @@ class RunFolder {
     part_ += ".partial" + std::to_string(::getpid());
     std::error_code e;
     fs::create_directory(part_, e);
-    require_that(!e, Code::bad_output, "sweep", [&] { return "cannot make the folder " + part_.string() + ": " + e.message(); });
+    require_that(!e, Code::bad_output, "sweep",
+                 [&] { return "cannot make the folder " + part_.string() + ": " + e.message(); });
     rows_.open(part_ / "rows.jsonl", std::ios::binary);
     timings_.open(part_ / "timings.jsonl", std::ios::binary);
     check();
@@ -81,23 +84,27 @@ class RunFolder {
     io::write_file(part_ / "summary.csv", csv);
     std::error_code e;
     fs::rename(part_, whole_, e);  // onto nothing or an empty folder
-    require_that(!e, Code::bad_output, "sweep", [&] { return "cannot rename to " + whole_.string() + ": " + e.message(); });
+    require_that(!e, Code::bad_output, "sweep",
+                 [&] { return "cannot rename to " + whole_.string() + ": " + e.message(); });
     part_.clear();
   }
 
  private:
   void check() const {
-    require_that(!rows_.fail() && !timings_.fail(), Code::bad_output, "sweep", [&] { return "cannot write to " + part_.string() + " (is the disk full?)"; });
+    require_that(!rows_.fail() && !timings_.fail(), Code::bad_output, "sweep",
+                 [&] { return "cannot write to " + part_.string() + " (is the disk full?)"; });
   }
   fs::path whole_, part_;
   std::ofstream rows_, timings_;
 };
 
 std::vector<Budget> budgets_of(const SweepFlags& f) {
-  require_that(f.budgets.empty() || f.keep_ratios.empty(), Code::bad_usage, "budget", "--budget and --keep-ratio exclude each other; NAME@BUDGET gives one pipeline its own");
+  require_that(f.budgets.empty() || f.keep_ratios.empty(), Code::bad_usage, "budget",
+               "--budget and --keep-ratio exclude each other; NAME@BUDGET gives one pipeline its own");
   std::vector<Budget> out;
   for (const Index b : f.budgets) {
-    require_that(b >= 1, Code::bad_budget, "budget", [&] { return "expected at least 1 token, got " + std::to_string(b); });
+    require_that(b >= 1, Code::bad_budget, "budget",
+                 [&] { return "expected at least 1 token, got " + std::to_string(b); });
     out.push_back({b, 0.25});
   }
   for (const double r : f.keep_ratios) out.push_back({0, r});
@@ -106,7 +113,9 @@ std::vector<Budget> budgets_of(const SweepFlags& f) {
 }
 
 /// What the summary says of the run besides its figures. Nothing in it changes from run to run on one machine.
-std::vector<std::pair<std::string, std::string>> run_head(const SweepFlags& f, const ModelSummary& m, const std::vector<SweepColumn>& columns, std::size_t questions, std::size_t pictures) {
+std::vector<std::pair<std::string, std::string>> run_head(const SweepFlags& f, const ModelSummary& m,
+                                                          const std::vector<SweepColumn>& columns,
+                                                          std::size_t questions, std::size_t pictures) {
   std::string settings = "{";
   for (const SweepColumn& c : columns)
     if (!c.spec.settings.empty()) {
@@ -118,23 +127,33 @@ std::vector<std::pair<std::string, std::string>> run_head(const SweepFlags& f, c
       }
       settings += "}";
     }
-  return {{"arrcoc", json_text(build_info.version)},
-          {"build", "{\"compiler\":" + json_text(build_info.compiler) + ",\"type\":" + json_text(build_info.build_type) + ",\"native\":" + (build_info.native ? "true" : "false") + "}"},
-          {"model", "{\"path\":" + json_text(m.path) + ",\"identity\":" + json_text(m.identity) + ",\"untrained\":" + (m.untrained ? "true" : "false") + "}"},
-          {"backend", "{\"name\":" + json_text(m.backend) + ",\"dtype\":\"" + m.dtype + "\",\"threads\":" + std::to_string(m.threads) + "}"},
-          {"data", "{\"path\":" + json_text(f.data) + ",\"questions\":" + std::to_string(questions) + ",\"pictures\":" + std::to_string(pictures) + ",\"split\":" + json_text(f.split) +
-                       ",\"scenarios\":" + listed(f.scenarios, json_text) + ",\"limit\":" + std::to_string(f.limit) + "}"},
-          {"run", "{\"model_free\":" + std::string(f.model_free ? "true" : "false") + ",\"max_new_tokens\":" + std::to_string(f.run.max_new_tokens) + ",\"system\":" + json_text(f.system) +
-                      ",\"shared_prefix\":" + (f.no_shared_prefix ? "false" : "true") + ",\"columns\":" + listed(columns, [](const SweepColumn& c) { return json_text(c.label()); }) +
-                      ",\"settings\":" + settings + "}}"}};
+  return {
+      {"arrcoc", json_text(build_info.version)},
+      {"build", "{\"compiler\":" + json_text(build_info.compiler) + ",\"type\":" + json_text(build_info.build_type) +
+                    ",\"native\":" + (build_info.native ? "true" : "false") + "}"},
+      {"model", "{\"path\":" + json_text(m.path) + ",\"identity\":" + json_text(m.identity) +
+                    ",\"untrained\":" + (m.untrained ? "true" : "false") + "}"},
+      {"backend", "{\"name\":" + json_text(m.backend) + ",\"dtype\":\"" + m.dtype +
+                      "\",\"threads\":" + std::to_string(m.threads) + "}"},
+      {"data", "{\"path\":" + json_text(f.data) + ",\"questions\":" + std::to_string(questions) +
+                   ",\"pictures\":" + std::to_string(pictures) + ",\"split\":" + json_text(f.split) +
+                   ",\"scenarios\":" + listed(f.scenarios, json_text) + ",\"limit\":" + std::to_string(f.limit) + "}"},
+      {"run", "{\"model_free\":" + std::string(f.model_free ? "true" : "false") +
+                  ",\"max_new_tokens\":" + std::to_string(f.run.max_new_tokens) + ",\"system\":" + json_text(f.system) +
+                  ",\"shared_prefix\":" + (f.no_shared_prefix ? "false" : "true") +
+                  ",\"columns\":" + listed(columns, [](const SweepColumn& c) { return json_text(c.label()); }) +
+                  ",\"settings\":" + settings + "}}"}};
 }
 
 int run_sweep(SweepFlags f, const Command& command) {
   require_that(!f.data.empty(), Code::bad_usage, "sweep", "expected questions: --data DIR or FILE.jsonl");
   require_that(!f.out.empty(), Code::bad_usage, "sweep", "expected a folder for the results: --out DIR");
-  require_that(f.limit >= 0, Code::bad_config, "sweep", [&] { return "--limit: expected at least 0, got " + std::to_string(f.limit); });
-  require_that(f.run.max_new_tokens >= 1, Code::bad_config, "sweep", [&] { return "--max-new-tokens: expected at least 1, got " + std::to_string(f.run.max_new_tokens); });
-  require_that(f.threads >= 0, Code::bad_config, "sweep", [&] { return "--threads: expected at least 0, got " + std::to_string(f.threads); });
+  require_that(f.limit >= 0, Code::bad_config, "sweep",
+               [&] { return "--limit: expected at least 0, got " + std::to_string(f.limit); });
+  require_that(f.run.max_new_tokens >= 1, Code::bad_config, "sweep",
+               [&] { return "--max-new-tokens: expected at least 1, got " + std::to_string(f.run.max_new_tokens); });
+  require_that(f.threads >= 0, Code::bad_config, "sweep",
+               [&] { return "--threads: expected at least 0, got " + std::to_string(f.threads); });
   SweepChoice choice;
   choice.pipelines = f.pipelines;
   choice.budgets = budgets_of(f);
@@ -158,7 +177,10 @@ int run_sweep(SweepFlags f, const Command& command) {
   shared.generation.max_new_tokens = f.run.max_new_tokens;
   shared.cancelled = interrupt_asked;
   size_in_tokens(f, model, shared);
-  SweepRunner runner(*engine, sweep_columns(choice, static_cast<Index>(model.config.vision.deepstack_taps.size()), engine->strategies()), std::move(shared), f.model_free, !f.no_shared_prefix);
+  SweepRunner runner(
+      *engine,
+      sweep_columns(choice, static_cast<Index>(model.config.vision.deepstack_taps.size()), engine->strategies()),
+      std::move(shared), f.model_free, !f.no_shared_prefix);
 
   const Writing writing;  // Ctrl-C: the unfinished folder goes, then 130
   RunFolder folder(f.out);
@@ -168,10 +190,12 @@ int run_sweep(SweepFlags f, const Command& command) {
   for (const PictureQuestions& questions : groups) {
     PictureRows part = runner.run(questions);
     if (part.cancelled || interrupt_asked()) return interrupted_status;
-    folder.timing("{\"images\":" + listed(questions.front()->image_names, json_text) + ",\"milliseconds\":" + times_json(part.shared) + ",\"peak_memory_bytes\":" + detail::to_text(peak_memory_bytes()) + "}\n");
+    folder.timing("{\"images\":" + listed(questions.front()->image_names, json_text) + ",\"milliseconds\":" +
+                  times_json(part.shared) + ",\"peak_memory_bytes\":" + detail::to_text(peak_memory_bytes()) + "}\n");
     for (std::size_t i = 0; i < part.rows.size(); ++i) {
       folder.row(row_json(part.rows[i], f.kept));
-      folder.timing("{\"key\":" + json_text(part.rows[i].key) + ",\"milliseconds\":" + times_json(part.times[i]) + "}\n");
+      folder.timing("{\"key\":" + json_text(part.rows[i].key) + ",\"milliseconds\":" + times_json(part.times[i]) +
+                    "}\n");
       part.rows[i].prediction.reset();  // what the summary does not need
       part.rows[i].kept_tokens.clear();
       part.rows[i].answers.clear();
@@ -183,13 +207,18 @@ int run_sweep(SweepFlags f, const Command& command) {
   }
   const double seconds = meter.seconds();
   const std::vector<SweepGroup> summary = summarise(rows);
-  folder.timing("{\"seconds\":" + detail::to_text(seconds) + ",\"questions\":" + std::to_string(samples.size()) + ",\"rows\":" + std::to_string(rows.size()) + "}\n");
-  folder.finish(summary_json(summary, run_head(f, model, runner.columns(), samples.size(), groups.size())), summary_csv(summary));
+  folder.timing("{\"seconds\":" + detail::to_text(seconds) + ",\"questions\":" + std::to_string(samples.size()) +
+                ",\"rows\":" + std::to_string(rows.size()) + "}\n");
+  folder.finish(summary_json(summary, run_head(f, model, runner.columns(), samples.size(), groups.size())),
+                summary_csv(summary));
   const std::string table = summary_table(summary);
-  require_that(std::fwrite(table.data(), 1, table.size(), stdout) == table.size() && std::fflush(stdout) == 0, Code::bad_output, "sweep", "stdout: cannot be written");
+  require_that(std::fwrite(table.data(), 1, table.size(), stdout) == table.size() && std::fflush(stdout) == 0,
+               Code::bad_output, "sweep", "stdout: cannot be written");
   if (f.quiet) return 0;
-  if (model.untrained && !f.model_free) std::fputs("the model's weights are random: the answers mean nothing\n", stderr);
-  std::fprintf(stderr, "%s: %zu questions about %zu pictures, %zu rows in %.1f s\n", f.out.c_str(), samples.size(), groups.size(), rows.size(), seconds);
+  if (model.untrained && !f.model_free)
+    std::fputs("the model's weights are random: the answers mean nothing\n", stderr);
+  std::fprintf(stderr, "%s: %zu questions about %zu pictures, %zu rows in %.1f s\n", f.out.c_str(), samples.size(),
+               groups.size(), rows.size(), seconds);
   return 0;
 }
 
@@ -210,39 +239,55 @@ void add_sweep(CLI::App& app, Command& command) {
   auto f = std::make_shared<SweepFlags>();
   f->run.max_new_tokens = 32;
   f->pipelines = {"full", "default", "random", "grid", "centre", "downsample", "oracle"};
-  const auto group = [&](const char* name, std::initializer_list<CLI::Option*> options) { for (CLI::Option* o : options) o->group(name); };
-  group("Data", {
-    verb->add_option("--data", f->data, "a folder that `scenes` wrote, or a JSONL file of questions"),
-    verb->add_option("--scenario", f->scenarios, "these scenarios alone; comma-separated")->delimiter(','),
-    verb->add_option("--split", f->split, "this split alone: train, dev or test"),
-    verb->add_option("--limit", f->limit, "the first so many questions"),
-  });
-  group("Columns", {
-    verb->add_option("--pipeline", f->pipelines, "presets, full names, stock, downsample; NAME@BUDGET has its own budget; comma-separated")->delimiter(','),
-    verb->add_option("--budget", f->budgets, "tokens kept per picture; comma-separated")->delimiter(','),
-    verb->add_option("--keep-ratio", f->keep_ratios, "shares of the tokens kept, in (0, 1]; comma-separated (default 0.25)")->delimiter(','),
-    verb->add_option("--depth", f->depths, "DeepStack levels of kept tokens: all, none, each, or levels joined by +; comma-separated")->delimiter(','),
-    verb->add_option("-s,--seed", f->seeds, "of random pipelines; comma-separated (default 0,1,2)")->delimiter(','),
-    verb->add_option("--plugin", f->plugins, "a shared module with strategies; repeatable")->allow_extra_args(false),
-  });
-  group("Model", {
-    verb->add_option("-m,--model", f->model, "a Hugging Face folder, or org/name in the local Hub cache (default: ARRCOC_MODEL)"),
-    verb->add_flag("--model-free", f->model_free, "no answers: the figures of what is kept alone"),
-    verb->add_option("-n,--max-new-tokens", f->run.max_new_tokens, "at most so many tokens an answer (32)"),
-    verb->add_option("--system", f->system, "a system prompt"),
-    verb->add_option("--chat-template", f->run.chat_template, "auto (refuses an unknown template) or builtin"),
-    verb->add_option("--image-min-tokens", f->image_min_tokens, "of the resized picture"),
-    verb->add_option("--image-max-tokens", f->image_max_tokens, "of the resized picture"),
-    verb->add_option("--backend", f->run.backend, "eigen, torch or xtensor"),
-    verb->add_option("--dtype", f->run.dtype, "auto, f32 or bf16"),
-    verb->add_option("-t,--threads", f->threads, "0: as many as the machine has"),
-    verb->add_flag("--no-shared-prefix", f->no_shared_prefix, "every prompt is run whole, also where its beginning was run before"),
-  });
+  const auto group = [&](const char* name, std::initializer_list<CLI::Option*> options) {
+    for (CLI::Option* o : options) o->group(name);
+  };
+  group("Data",
+        {
+            verb->add_option("--data", f->data, "a folder that `scenes` wrote, or a JSONL file of questions"),
+            verb->add_option("--scenario", f->scenarios, "these scenarios alone; comma-separated")->delimiter(','),
+            verb->add_option("--split", f->split, "this split alone: train, dev or test"),
+            verb->add_option("--limit", f->limit, "the first so many questions"),
+        });
+  group("Columns",
+        {
+            verb->add_option("--pipeline", f->pipelines,
+                             "presets, full names, stock, downsample; NAME@BUDGET has its own budget; comma-separated")
+                ->delimiter(','),
+            verb->add_option("--budget", f->budgets, "tokens kept per picture; comma-separated")->delimiter(','),
+            verb->add_option("--keep-ratio", f->keep_ratios,
+                             "shares of the tokens kept, in (0, 1]; comma-separated (default 0.25)")
+                ->delimiter(','),
+            verb->add_option("--depth", f->depths,
+                             "DeepStack levels of kept tokens: all, none, each, or levels joined by +; comma-separated")
+                ->delimiter(','),
+            verb->add_option("-s,--seed", f->seeds, "of random pipelines; comma-separated (default 0,1,2)")
+                ->delimiter(','),
+            verb->add_option("--plugin", f->plugins, "a shared module with strategies; repeatable")
+                ->allow_extra_args(false),
+        });
+  group("Model",
+        {
+            verb->add_option("-m,--model", f->model,
+                             "a Hugging Face folder, or org/name in the local Hub cache (default: ARRCOC_MODEL)"),
+            verb->add_flag("--model-free", f->model_free, "no answers: the figures of what is kept alone"),
+            verb->add_option("-n,--max-new-tokens", f->run.max_new_tokens, "at most so many tokens an answer (32)"),
+            verb->add_option("--system", f->system, "a system prompt"),
+            verb->add_option("--chat-template", f->run.chat_template, "auto (refuses an unknown template) or builtin"),
+            verb->add_option("--image-min-tokens", f->image_min_tokens, "of the resized picture"),
+            verb->add_option("--image-max-tokens", f->image_max_tokens, "of the resized picture"),
+            verb->add_option("--backend", f->run.backend, "eigen, torch or xtensor"),
+            verb->add_option("--dtype", f->run.dtype, "auto, f32 or bf16"),
+            verb->add_option("-t,--threads", f->threads, "0: as many as the machine has"),
+            verb->add_flag("--no-shared-prefix", f->no_shared_prefix,
+                           "every prompt is run whole, also where its beginning was run before"),
+        });
   group("Output", {
-    verb->add_option("--out", f->out, "the folder to make: rows.jsonl, timings.jsonl, summary.json, summary.csv"),
-    verb->add_flag("--kept", f->kept, "rows list the tokens kept"),
-    verb->add_flag("-q,--quiet", f->quiet, "nothing on stderr but errors"),
-  });
+                      verb->add_option("--out", f->out,
+                                       "the folder to make: rows.jsonl, timings.jsonl, summary.json, summary.csv"),
+                      verb->add_flag("--kept", f->kept, "rows list the tokens kept"),
+                      verb->add_flag("-q,--quiet", f->quiet, "nothing on stderr but errors"),
+                  });
   verb->callback([f, &command] { command.run = [f, &command] { return run_sweep(*f, command); }; });
 }
 

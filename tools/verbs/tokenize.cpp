@@ -24,7 +24,8 @@ int run_tokenize(const TokenizeFlags& f) {
   const io::Tokenizer tokenizer = io::Tokenizer::from_folder(tokenizer_folder(model_name(f.model)));
   std::ifstream file;
   if (f.file != "-") {
-    require_that(std::filesystem::exists(f.file), Code::file_missing, "tokenize", [&] { return f.file + ": no such file"; });
+    require_that(std::filesystem::exists(f.file), Code::file_missing, "tokenize",
+                 [&] { return f.file + ": no such file"; });
     file.open(f.file, std::ios::binary);
     require_that(file.good(), Code::file_unreadable, "tokenize", [&] { return f.file + ": cannot be read"; });
   }
@@ -37,7 +38,8 @@ int run_tokenize(const TokenizeFlags& f) {
     std::cout << io::ids_line(tokenizer.encode(io::parse_string_line(line, number, f.file))) << '\n';
     require_that(std::cout.good(), Code::bad_output, "tokenize", "stdout: cannot be written");
   }
-  require_that(!in.bad() && !std::cout.flush().bad(), Code::file_unreadable, "tokenize", [&] { return f.file + ": cannot be read"; });
+  require_that(!in.bad() && !std::cout.flush().bad(), Code::file_unreadable, "tokenize",
+               [&] { return f.file + ": cannot be read"; });
   return 0;
 }
 

@@ -29,8 +29,10 @@ class TrainingLine {
     const auto now = std::chrono::steady_clock::now();
     if (quiet_ || (p.what.empty() && (!terminal_ || now - last_ < std::chrono::milliseconds(500)))) return;
     last_ = now;
-    std::fprintf(stderr, "%strain: step %ld of %ld, %.2f a second, %s left%s%s%s", terminal_ ? "\r\x1b[K" : "", static_cast<long>(p.step), static_cast<long>(p.steps), p.steps_per_second,
-                 clock(p.seconds_left).c_str(), p.what.empty() ? "" : "; ", p.what.c_str(), terminal_ && p.what.empty() ? "" : "\n");
+    std::fprintf(stderr, "%strain: step %ld of %ld, %.2f a second, %s left%s%s%s", terminal_ ? "\r\x1b[K" : "",
+                 static_cast<long>(p.step), static_cast<long>(p.steps), p.steps_per_second,
+                 clock(p.seconds_left).c_str(), p.what.empty() ? "" : "; ", p.what.c_str(),
+                 terminal_ && p.what.empty() ? "" : "\n");
   }
 
  private:
@@ -39,7 +41,8 @@ class TrainingLine {
 };
 
 /// --recipe.KEY=VALUE and the flags that are short for some of them. `others`: prefixes that belong to somebody else.
-inline Settings recipe_changes(const Command& command, std::initializer_list<std::pair<const char*, std::optional<std::string>>> flags,
+inline Settings recipe_changes(const Command& command,
+                               std::initializer_list<std::pair<const char*, std::optional<std::string>>> flags,
                                std::vector<std::string> others = {}) {
   others.emplace_back("recipe");
   std::vector<ConfigProblem> problems;

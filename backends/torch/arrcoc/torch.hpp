@@ -1,11 +1,13 @@
 #pragma once
-// TorchBackend: the KernelBackend on libtorch 2.x. Tensors are at::Tensor [rows, cols], on one device, float32: weights stored as bf16
-// or f16 are widened when imported. With TorchOptions::bf16 weights, activations and the cache are bfloat16 and rounded where the
-// reference rounds them, but rotations and the decision stages' scores stay float32. On the CPU norms, rotations and attention over
-// several queries are loops of our own. What the library throws comes out as Error{device_error} or {out_of_memory}.
+// TorchBackend: the KernelBackend on libtorch 2.x. Tensors are at::Tensor [rows, cols], on one device, float32: weights
+// stored as bf16 or f16 are widened when imported. With TorchOptions::bf16 weights, activations and the cache are
+// bfloat16 and rounded where the reference rounds them, but rotations and the decision stages' scores stay float32. On
+// the CPU norms, rotations and attention over several queries are loops of our own. What the library throws comes out
+// as Error{device_error} or {out_of_memory}.
 //
-// Autograd: with keep_graph no kernel detaches or writes into a tensor of the graph, so .backward() on a result reaches every leaf
-// (call requires_grad_() on a Tensor or on Weight::value). The kernels then follow the dtype they are given, double included.
+// Autograd: with keep_graph no kernel detaches or writes into a tensor of the graph, so .backward() on a result reaches
+// every leaf (call requires_grad_() on a Tensor or on Weight::value). The kernels then follow the dtype they are given,
+// double included.
 #include <ATen/core/Tensor.h>
 
 #include <functional>
@@ -53,7 +55,8 @@ class TorchBackend {
     Cache& operator=(const Cache&) = delete;
   };
 
-  /// Throws bad_config on an unknown device name or a negative thread count, backend_missing where the library has no such device.
+  /// Throws bad_config on an unknown device name or a negative thread count, backend_missing where the library has no
+  /// such device.
   explicit TorchBackend(TorchOptions options = {});
 
   const TorchOptions& options() const { return options_; }
@@ -95,8 +98,8 @@ class TorchBackend {
   Tensor scatter_add_rows(const Tensor& x, std::span<const Index> idx, const Tensor& src) const;
 
   Tensor rope(const Tensor& x, Index heads, const Tensor& cos, const Tensor& sin) const;
-  /// Query row i stands at key row i + causal_offset; so does its segment. Rows of the shared prefix see the prefix alone.
-  /// The received mass is summed over blocks of queries: never more than about 8 MiB of probabilities at a time.
+  /// Query row i stands at key row i + causal_offset; so does its segment. Rows of the shared prefix see the prefix
+  /// alone. The received mass is summed over blocks of queries: never more than about 8 MiB of probabilities at a time.
   Attended<Tensor> attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& spec) const;
   Cache make_cache(Index capacity, Index width) const;
   void cache_append(Cache& cache, const Tensor& k, const Tensor& v) const;
@@ -110,7 +113,8 @@ class TorchBackend {
   int threads() const;
 
  private:
-  at::Tensor bags(const at::Tensor& x, std::span<const Index> ids, std::span<const float> weights, Index k, std::string_view where) const;
+  at::Tensor bags(const at::Tensor& x, std::span<const Index> ids, std::span<const float> weights, Index k,
+                  std::string_view where) const;
 
   TorchOptions options_;
   at::Device device_ = at::Device(at::DeviceType::CPU);

@@ -1,6 +1,7 @@
 #pragma once
-// The readable reference backend: every kernel as close to its formula as xtensor and xtensor-blas allow. No speed is promised.
-// Float32 arithmetic; weights are widened at import. One thread, but for the products: OpenBLAS has a pool of its own, one per process.
+// The readable reference backend: every kernel as close to its formula as xtensor and xtensor-blas allow. No speed is
+// promised. Float32 arithmetic; weights are widened at import. One thread, but for the products: OpenBLAS has a pool of
+// its own, one per process.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -33,7 +34,8 @@ struct XtensorOptions {
 class XtensorBackend {
  public:
   explicit XtensorBackend(XtensorOptions options = {}) {
-    require_that(options.threads >= 0, Code::bad_config, "xtensor", [&] { return "threads: expected 0 or more, got " + std::to_string(options.threads); });
+    require_that(options.threads >= 0, Code::bad_config, "xtensor",
+                 [&] { return "threads: expected 0 or more, got " + std::to_string(options.threads); });
     if (options.threads > 0) openblas_set_num_threads(options.threads);
   }
 
@@ -45,7 +47,9 @@ class XtensorBackend {
     const Array& operator*() const { return *a; }
   };
   using Weight = Tensor;  // [out, in], or [1, n] for a vector
-  struct Cache { Tensor keys, values; };
+  struct Cache {
+    Tensor keys, values;
+  };
 
   static Index rows(const Tensor& t) { return t.a ? static_cast<Index>(t.a->shape()[0]) : 0; }
   static Index cols(const Tensor& t) { return t.a ? static_cast<Index>(t.a->shape()[1]) : 0; }
@@ -56,10 +60,13 @@ class XtensorBackend {
     std::copy(v.begin(), v.end(), a.begin());
     return wrap(std::move(a));
   }
-  static std::vector<float> to_host(const Tensor& t) { return t.a ? std::vector<float>(t.a->begin(), t.a->end()) : std::vector<float>{}; }
+  static std::vector<float> to_host(const Tensor& t) {
+    return t.a ? std::vector<float>(t.a->begin(), t.a->end()) : std::vector<float>{};
+  }
   static Weight import_weight(const HostTensor& h, Layout layout) {
     const bool vector = layout == Layout::vector;
-    const Tensor t = from_host(to_floats(h), vector ? 1 : h.dim(0), vector ? h.count() : h.count() / std::max<Index>(h.dim(0), 1));
+    const Tensor t =
+        from_host(to_floats(h), vector ? 1 : h.dim(0), vector ? h.count() : h.count() / std::max<Index>(h.dim(0), 1));
     return layout == Layout::in_out ? wrap(xt::transpose(*t)) : t;
   }
 
@@ -75,7 +82,9 @@ class XtensorBackend {
   static Tensor embedding(const Weight& w, std::span<const TokenId> ids) {
     return gather_rows(w, std::vector<Index>(ids.begin(), ids.end()));
   }
-  static Tensor embedding_bag(const Weight& w, std::span<const Index> ids, std::span<const float> weights, Index k) { return bag_rows(w, ids, weights, k); }
+  static Tensor embedding_bag(const Weight& w, std::span<const Index> ids, std::span<const float> weights, Index k) {
+    return bag_rows(w, ids, weights, k);
+  }
 
   static Tensor layer_norm(const Tensor& x, const Weight& w, const Weight& bias, float eps) {
     expect(cols(x) == cols(w) && cols(w) == cols(bias), "layer_norm", cols(w), cols(x));
@@ -93,9 +102,18 @@ class XtensorBackend {
     if (kind == Gelu::erf) return wrap(0.5f * *x * (1.0f + xt::erf(*x * 0.70710678118654752f)));
     return wrap(0.5f * *x * (1.0f + xt::tanh(0.79788456080286536f * (*x + 0.044715f * *x * *x * *x))));
   }
-  static Tensor silu_mul(const Tensor& gate, const Tensor& up) { same(gate, up, "silu_mul"); return wrap(*gate / (1.0f + xt::exp(-*gate)) * *up); }
-  static Tensor add(const Tensor& a, const Tensor& c) { broadcast(a, c, "add"); return wrap(*a + *c); }
-  static Tensor mul(const Tensor& a, const Tensor& c) { broadcast(a, c, "mul"); return wrap(*a * *c); }
+  static Tensor silu_mul(const Tensor& gate, const Tensor& up) {
+    same(gate, up, "silu_mul");
+    return wrap(*gate / (1.0f + xt::exp(-*gate)) * *up);
+  }
+  static Tensor add(const Tensor& a, const Tensor& c) {
+    broadcast(a, c, "add");
+    return wrap(*a + *c);
+  }
+  static Tensor mul(const Tensor& a, const Tensor& c) {
+    broadcast(a, c, "mul");
+    return wrap(*a * *c);
+  }
   static Tensor scale(const Tensor& x, float s) { return wrap(*x * s); }
   static Tensor softmax(const Tensor& x) {
     if (rows(x) == 0 || cols(x) == 0) return x;
@@ -110,7 +128,9 @@ class XtensorBackend {
     if (rows(x) == 0) return wrap(zeros(1, cols(x)));
     return wrap(xt::sum(*x, {0}, xt::keep_dims | xt::evaluation_strategy::immediate));
   }
-  static Tensor mean_rows(const Tensor& x) { return scale(sum_rows(x), 1.0f / static_cast<float>(std::max<Index>(rows(x), 1))); }
+  static Tensor mean_rows(const Tensor& x) {
+    return scale(sum_rows(x), 1.0f / static_cast<float>(std::max<Index>(rows(x), 1)));
+  }
   static Tensor sum_cols(const Tensor& x) { return wrap(sum_of_cols(*x)); }
   static Tensor max_cols(const Tensor& x) {
     expect(cols(x) > 0, "max_cols", 1, cols(x));
@@ -138,16 +158,21 @@ class XtensorBackend {
     }
     return wrap(std::move(out));
   }
-  static Tensor reshape(const Tensor& x, Index r, Index c) { return from_host(std::span<const float>(x.a ? x.a->data() : nullptr, x.a ? x.a->size() : 0), r, c); }
+  static Tensor reshape(const Tensor& x, Index r, Index c) {
+    return from_host(std::span<const float>(x.a ? x.a->data() : nullptr, x.a ? x.a->size() : 0), r, c);
+  }
   static Tensor gather_rows(const Tensor& x, std::span<const Index> idx) {
     Array out = zeros(static_cast<Index>(idx.size()), cols(x));
-    for (std::size_t i = 0; i < idx.size(); ++i) xt::row(out, static_cast<Index>(i)) = xt::row(*x, row_of(x, idx[i], "gather_rows"));
+    for (std::size_t i = 0; i < idx.size(); ++i)
+      xt::row(out, static_cast<Index>(i)) = xt::row(*x, row_of(x, idx[i], "gather_rows"));
     return wrap(std::move(out));
   }
   static Tensor bag_rows(const Tensor& x, std::span<const Index> idx, std::span<const float> weights, Index k) {
-    expect(k > 0 && idx.size() == weights.size() && static_cast<Index>(idx.size()) % k == 0, "bag_rows", static_cast<Index>(idx.size()), static_cast<Index>(weights.size()));
+    expect(k > 0 && idx.size() == weights.size() && static_cast<Index>(idx.size()) % k == 0, "bag_rows",
+           static_cast<Index>(idx.size()), static_cast<Index>(weights.size()));
     Array out = zeros(static_cast<Index>(idx.size()) / k, cols(x));
-    for (std::size_t i = 0; i < idx.size(); ++i) xt::row(out, static_cast<Index>(i) / k) += weights[i] * xt::row(*x, row_of(x, idx[i], "bag_rows"));
+    for (std::size_t i = 0; i < idx.size(); ++i)
+      xt::row(out, static_cast<Index>(i) / k) += weights[i] * xt::row(*x, row_of(x, idx[i], "bag_rows"));
     return wrap(std::move(out));
   }
   static Tensor scatter_rows(const Tensor& x, std::span<const Index> idx, const Tensor& src) {
@@ -159,10 +184,13 @@ class XtensorBackend {
 
   static Tensor rope(const Tensor& x, Index heads, const Tensor& cos, const Tensor& sin) {
     const Index d = cols(x) / std::max<Index>(heads, 1), half = d / 2;
-    expect(heads > 0 && heads * d == cols(x) && cols(cos) == half && rows(cos) == rows(x) && cols(sin) == half && rows(sin) == rows(x), "rope", half, cols(cos));
+    expect(heads > 0 && heads * d == cols(x) && cols(cos) == half && rows(cos) == rows(x) && cols(sin) == half &&
+               rows(sin) == rows(x),
+           "rope", half, cols(cos));
     Array out = *x;
     for (Index h = 0; h < heads; ++h) {
-      const Array low = xt::view(*x, xt::all(), xt::range(h * d, h * d + half)), high = xt::view(*x, xt::all(), xt::range(h * d + half, (h + 1) * d));
+      const Array low = xt::view(*x, xt::all(), xt::range(h * d, h * d + half)),
+                  high = xt::view(*x, xt::all(), xt::range(h * d + half, (h + 1) * d));
       xt::view(out, xt::all(), xt::range(h * d, h * d + half)) = low * *cos - high * *sin;
       xt::view(out, xt::all(), xt::range(h * d + half, (h + 1) * d)) = high * *cos + low * *sin;
     }
@@ -172,11 +200,13 @@ class XtensorBackend {
   /// One head and a block of queries at a time, so no N x N array exists. A query that sees no key gives zeros.
   static Attended<Tensor> attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& s) {
     check_attention(q, k, v, s);
-    const Index d = cols(q) / s.heads, dv = cols(v) / s.kv_heads, keys = rows(k), group = s.heads / s.kv_heads, block = 64;
+    const Index d = cols(q) / s.heads, dv = cols(v) / s.kv_heads, keys = rows(k), group = s.heads / s.kv_heads,
+                block = 64;
     Array out = zeros(rows(q), s.heads * dv), received = zeros(1, keys);
     for (Index h = 0; h < s.heads && keys > 0 && d > 0; ++h) {
       const Index g = h / group;
-      const Array key = xt::view(*k, xt::all(), xt::range(g * d, (g + 1) * d)), value = xt::view(*v, xt::all(), xt::range(g * dv, (g + 1) * dv));
+      const Array key = xt::view(*k, xt::all(), xt::range(g * d, (g + 1) * d)),
+                  value = xt::view(*v, xt::all(), xt::range(g * dv, (g + 1) * dv));
       for (Index first = 0; first < rows(q); first += block) {
         const Index last = std::min(rows(q), first + block);
         const Array query = xt::view(*q, xt::range(first, last), xt::range(h * d, (h + 1) * d));
@@ -218,13 +248,19 @@ class XtensorBackend {
     return wrap(out / static_cast<float>(s.kernel_h * s.kernel_w));
   }
 
-  static void parallel_for(Index n, Index, const std::function<void(Index, Index)>& f) { if (n > 0) f(0, n); }
+  static void parallel_for(Index n, Index, const std::function<void(Index, Index)>& f) {
+    if (n > 0) f(0, n);
+  }
   static int threads() { return openblas_get_num_threads(); }
 
  private:
   template <class Expression>
-  static Tensor wrap(Expression&& e) { return {std::make_shared<const Array>(std::forward<Expression>(e))}; }
-  static Array zeros(Index r, Index c) { return xt::zeros<float>({static_cast<std::size_t>(r), static_cast<std::size_t>(c)}); }
+  static Tensor wrap(Expression&& e) {
+    return {std::make_shared<const Array>(std::forward<Expression>(e))};
+  }
+  static Array zeros(Index r, Index c) {
+    return xt::zeros<float>({static_cast<std::size_t>(r), static_cast<std::size_t>(c)});
+  }
   /// xtensor's reductions read the first row, even where there is none.
   template <class Expression>
   static Array sum_of_cols(const Expression& e) {
@@ -232,11 +268,16 @@ class XtensorBackend {
     return xt::sum(e, {1}, xt::keep_dims | xt::evaluation_strategy::immediate);
   }
   static void expect(bool ok, std::string_view where, Index expected, Index got) {
-    require_that(ok, Code::shape_mismatch, "xtensor." + std::string(where), [&] { return "shapes do not agree: expected " + std::to_string(expected) + ", got " + std::to_string(got); });
+    require_that(ok, Code::shape_mismatch, "xtensor." + std::string(where), [&] {
+      return "shapes do not agree: expected " + std::to_string(expected) + ", got " + std::to_string(got);
+    });
   }
-  static void same(const Tensor& a, const Tensor& c, std::string_view where) { expect(rows(a) == rows(c) && cols(a) == cols(c), where, cols(a), cols(c)); }
+  static void same(const Tensor& a, const Tensor& c, std::string_view where) {
+    expect(rows(a) == rows(c) && cols(a) == cols(c), where, cols(a), cols(c));
+  }
   static void broadcast(const Tensor& a, const Tensor& c, std::string_view where) {
-    expect((rows(c) == rows(a) || rows(c) == 1) && (cols(c) == cols(a) || (cols(c) == 1 && rows(c) == 1)), where, cols(a), cols(c));
+    expect((rows(c) == rows(a) || rows(c) == 1) && (cols(c) == cols(a) || (cols(c) == 1 && rows(c) == 1)), where,
+           cols(a), cols(c));
   }
   static Index row_of(const Tensor& t, Index i, std::string_view where) {
     expect(i >= 0 && i < rows(t), where, rows(t), i);
@@ -247,9 +288,11 @@ class XtensorBackend {
     expect(cols(q) % s.heads == 0 && cols(v) % s.kv_heads == 0, "attention", s.heads, cols(q));
     expect(cols(k) == cols(q) / s.heads * s.kv_heads, "attention", cols(q) / s.heads * s.kv_heads, cols(k));
     expect(rows(v) == rows(k), "attention", rows(k), rows(v));
-    expect(s.causal_offset >= 0 && s.shared_prefix >= 0 && s.shared_prefix <= rows(k), "attention prefix", rows(k), s.shared_prefix);
+    expect(s.causal_offset >= 0 && s.shared_prefix >= 0 && s.shared_prefix <= rows(k), "attention prefix", rows(k),
+           s.shared_prefix);
     if (s.segments.empty() && s.shared_prefix == 0) return;
-    expect(rows(q) + s.causal_offset <= rows(k), "attention: a key for every query", rows(q) + s.causal_offset, rows(k));
+    expect(rows(q) + s.causal_offset <= rows(k), "attention: a key for every query", rows(q) + s.causal_offset,
+           rows(k));
     Index at = s.shared_prefix;
     for (const Segment& g : s.segments) {
       expect(g.begin == at && g.end >= g.begin, "attention segments", at, g.begin);
@@ -257,8 +300,8 @@ class XtensorBackend {
     }
     expect(s.segments.empty() || at == rows(k), "attention segments", rows(k), at);
   }
-  /// The key ranges that the query in row i sees. It stands at key row i + causal_offset: the shared prefix sees itself alone, the rows
-  /// after it see the prefix and their own segment.
+  /// The key ranges that the query in row i sees. It stands at key row i + causal_offset: the shared prefix sees itself
+  /// alone, the rows after it see the prefix and their own segment.
   static std::vector<Segment> visible(const AttentionSpec& s, Index keys, Index i) {
     const Index place = i + s.causal_offset;
     std::vector<Segment> ranges{{0, s.shared_prefix}};
@@ -280,15 +323,19 @@ class XtensorBackend {
       for (Index j = r.begin; j < r.end; ++j) p[j] = static_cast<float>(static_cast<double>(p[j]) / total);
   }
   template <class Assign>
-  static Tensor scatter(const Tensor& x, std::span<const Index> idx, const Tensor& src, std::string_view where, Assign assign) {
-    expect(static_cast<Index>(idx.size()) == rows(src) && cols(x) == cols(src), where, rows(src), static_cast<Index>(idx.size()));
+  static Tensor scatter(const Tensor& x, std::span<const Index> idx, const Tensor& src, std::string_view where,
+                        Assign assign) {
+    expect(static_cast<Index>(idx.size()) == rows(src) && cols(x) == cols(src), where, rows(src),
+           static_cast<Index>(idx.size()));
     Array out = *x;
-    for (std::size_t i = 0; i < idx.size(); ++i) assign(xt::row(out, row_of(x, idx[i], where)), xt::row(*src, static_cast<Index>(i)));
+    for (std::size_t i = 0; i < idx.size(); ++i)
+      assign(xt::row(out, row_of(x, idx[i], where)), xt::row(*src, static_cast<Index>(i)));
     return wrap(std::move(out));
   }
   static void check_window(const Tensor& x, const Conv2dSpec& s, std::string_view where) {
     expect(s.kernel_h > 0 && s.kernel_w > 0 && s.stride > 0 && s.padding >= 0, where, 1, s.stride);
-    expect(s.height + 2 * s.padding >= s.kernel_h && s.width + 2 * s.padding >= s.kernel_w, where, s.kernel_h, s.height + 2 * s.padding);
+    expect(s.height + 2 * s.padding >= s.kernel_h && s.width + 2 * s.padding >= s.kernel_w, where, s.kernel_h,
+           s.height + 2 * s.padding);
     expect(s.height >= 0 && s.width >= 0 && rows(x) == s.height * s.width, where, s.height * s.width, rows(x));
   }
   /// f(output place, input place, kernel place) wherever the window lies inside the picture.
@@ -299,7 +346,8 @@ class XtensorBackend {
         for (Index ky = 0; ky < s.kernel_h; ++ky)
           for (Index kx = 0; kx < s.kernel_w; ++kx) {
             const Index y = oy * s.stride - s.padding + ky, x = ox * s.stride - s.padding + kx;
-            if (y >= 0 && y < s.height && x >= 0 && x < s.width) f(oy * s.out_width() + ox, y * s.width + x, ky * s.kernel_w + kx);
+            if (y >= 0 && y < s.height && x >= 0 && x < s.width)
+              f(oy * s.out_width() + ox, y * s.width + x, ky * s.kernel_w + kx);
           }
   }
 };

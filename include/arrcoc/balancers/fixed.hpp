@@ -4,8 +4,8 @@
 #include <string_view>
 #include <vector>
 
-#include "arrcoc/primitives/normalise.hpp"
 #include "arrcoc/core/stages.hpp"
+#include "arrcoc/primitives/normalise.hpp"
 
 namespace arrcoc {
 
@@ -36,11 +36,14 @@ struct FixedWeightsBalancer {
     double total = 0;
     std::vector<double> weights;
     for (std::size_t m = 0; m < parts.size(); ++m) {
-      const double w = m == 0 ? config.first : m == 1 ? config.second : config.rest / static_cast<double>(parts.size() - 2);
+      const double w = m == 0   ? config.first
+                       : m == 1 ? config.second
+                                : config.rest / static_cast<double>(parts.size() - 2);
       weights.push_back(w);
       total += w;
     }
-    require_that(total > 0, Code::bad_config, name, "weights: expected one above 0 among the maps that are there, got none");
+    require_that(total > 0, Code::bad_config, name,
+                 "weights: expected one above 0 among the maps that are there, got none");
     std::vector<double> sum(parts[0].size());
     Balanced out;
     for (std::size_t m = 0; m < parts.size(); ++m) {

@@ -12,7 +12,8 @@ struct FlatConfig {
 };
 
 /// Every token counts alike: relevance 1 everywhere, the maps are not looked at. [M, N] -> [N]. O(N).
-/// For allocators that decide without relevance (full, random, grid, centre, oracle), so that nothing is computed for them. A control.
+/// For allocators that decide without relevance (full, random, grid, centre, oracle), so that nothing is computed for
+/// them. A control.
 struct FlatBalancer {
   static constexpr std::string_view name = "flat";
   static constexpr Needs needs{Phase::pixels, Need::none};

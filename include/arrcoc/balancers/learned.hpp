@@ -9,12 +9,13 @@
 #include <string_view>
 #include <vector>
 
-#include "arrcoc/primitives/normalise.hpp"
 #include "arrcoc/core/stages.hpp"
+#include "arrcoc/primitives/normalise.hpp"
 
 namespace arrcoc {
 
-/// How the network sees M maps of one picture: x [M, N] in [0, 1] by balance::robust, and c [2 M], the mean and the standard deviation of each.
+/// How the network sees M maps of one picture: x [M, N] in [0, 1] by balance::robust, and c [2 M], the mean and the
+/// standard deviation of each.
 struct BalancerInput {
   std::vector<std::vector<float>> maps;
   std::vector<float> context;
@@ -39,13 +40,19 @@ inline BalancerInput balancer_input(std::span<const float> maps, Grid grid, std:
 struct BalancerHead {
   HostTensor skip, weight, context, shift, shift_context, out, bias;
 
-  static constexpr std::array<std::string_view, 7> names{"balancer.skip", "balancer.weight", "balancer.context", "balancer.shift", "balancer.shift_context", "balancer.out", "balancer.bias"};
+  static constexpr std::array<std::string_view, 7> names{"balancer.skip",  "balancer.weight",        "balancer.context",
+                                                         "balancer.shift", "balancer.shift_context", "balancer.out",
+                                                         "balancer.bias"};
   std::array<HostTensor*, 7> all() { return {&skip, &weight, &context, &shift, &shift_context, &out, &bias}; }
-  std::array<const HostTensor*, 7> all() const { return {&skip, &weight, &context, &shift, &shift_context, &out, &bias}; }
+  std::array<const HostTensor*, 7> all() const {
+    return {&skip, &weight, &context, &shift, &shift_context, &out, &bias};
+  }
   Index maps() const { return skip.count(); }
   Index units() const { return out.count(); }
   /// In the order of `names`.
-  static std::array<std::vector<Index>, 7> shapes(Index m, Index h) { return {{{m}, {h * m}, {h * m, 2 * m}, {h}, {h, 2 * m}, {h}, {1}}}; }
+  static std::array<std::vector<Index>, 7> shapes(Index m, Index h) {
+    return {{{m}, {h * m}, {h * m, 2 * m}, {h}, {h, 2 * m}, {h}, {1}}};
+  }
 };
 
 struct LearnedBalancerConfig {
@@ -53,29 +60,34 @@ struct LearnedBalancerConfig {
   bool operator==(const LearnedBalancerConfig&) const = default;
 };
 
-/// relevance = sigmoid(bias + sum_m p(skip_m) x_m + sum_h p(out_h) tanh(sum_m w_hm x_m - t_h)), with p = log(1 + exp) so that every weight is above 0,
-/// w_hm = p(weight_hm + context_hm . c) and t_h = shift_h + shift_context_h . c: how much a map counts depends on what all maps look like, and no map
-/// can count against its own order. [M, N] -> [N] in (0, 1). O(M N (log N + H)).
-/// Source: ours; monotone networks by positive weights as in Sill 1997; trained on answer boxes with the model frozen (ARR-COC notes, P1 of the curriculum).
+/// relevance = sigmoid(bias + sum_m p(skip_m) x_m + sum_h p(out_h) tanh(sum_m w_hm x_m - t_h)), with p = log(1 + exp)
+/// so that every weight is above 0, w_hm = p(weight_hm + context_hm . c) and t_h = shift_h + shift_context_h . c: how
+/// much a map counts depends on what all maps look like, and no map can count against its own order. [M, N] -> [N] in
+/// (0, 1). O(M N (log N + H)). Source: ours; monotone networks by positive weights as in Sill 1997; trained on answer
+/// boxes with the model frozen (ARR-COC notes, P1 of the curriculum).
 struct LearnedBalancer {
   static constexpr std::string_view name = "learned";
   static constexpr Needs needs{Phase::pixels, Need::none};
   using Config = LearnedBalancerConfig;
   Config config{};
-  std::shared_ptr<const BalancerHead> head{};   // read from config.weights by whoever can read files (registry/learned.hpp)
+  std::shared_ptr<const BalancerHead>
+      head{};  // read from config.weights by whoever can read files (registry/learned.hpp)
 
   Balanced balance(std::span<const float> maps, const Evidence& e) const {
-    require_that(head != nullptr, Code::bad_config, "balancer", "weights: expected the file that `arrcoc train balancer` wrote, got none");
+    require_that(head != nullptr, Code::bad_config, "balancer",
+                 "weights: expected the file that `arrcoc train balancer` wrote, got none");
     const BalancerInput in = balancer_input(maps, e.grid, name);
     const std::size_t m = in.maps.size(), h = static_cast<std::size_t>(head->units()), n = in.maps[0].size();
     require_that(static_cast<Index>(m) == head->maps(), Code::bad_config, "balancer", [&] {
-      return config.weights + ": trained for " + std::to_string(head->maps()) + " scorers, got " + std::to_string(m); });
+      return config.weights + ": trained for " + std::to_string(head->maps()) + " scorers, got " + std::to_string(m);
+    });
     std::vector<double> skip, weight, shift, out;
     for (std::size_t j = 0; j < m; ++j) skip.push_back(positive(at(head->skip, j)));
     for (std::size_t k = 0; k < h; ++k) {
       out.push_back(positive(at(head->out, k)));
       shift.push_back(at(head->shift, k) + dot(head->shift_context, k, in.context));
-      for (std::size_t j = 0; j < m; ++j) weight.push_back(positive(at(head->weight, k * m + j) + dot(head->context, k * m + j, in.context)));
+      for (std::size_t j = 0; j < m; ++j)
+        weight.push_back(positive(at(head->weight, k * m + j) + dot(head->context, k * m + j, in.context)));
     }
     Balanced balanced;
     std::vector<double> slopes(m);
@@ -96,7 +108,8 @@ struct LearnedBalancer {
     }
     double all = 0;
     for (const double s : slopes) all += s;
-    for (const double s : slopes) balanced.weights.push_back(static_cast<float>(s / all));  // mean slope: what a map moves here
+    for (const double s : slopes)
+      balanced.weights.push_back(static_cast<float>(s / all));  // mean slope: what a map moves here
     return balanced;
   }
 

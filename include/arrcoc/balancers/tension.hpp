@@ -7,17 +7,20 @@
 #include <string_view>
 #include <vector>
 
+#include "arrcoc/core/stages.hpp"
 #include "arrcoc/primitives/neighbours.hpp"
 #include "arrcoc/primitives/normalise.hpp"
-#include "arrcoc/core/stages.hpp"
 
 namespace arrcoc {
 
 struct TensionConfig {
-  float particularize = 0.5f;  ///< 0 compress (what any question needs) .. 1 particularize (what this question asks for)
-  float explore = 0.25f;       ///< 0 exploit (what stands out) .. 1 explore (what is informative and does not stand out, or is unseen)
-  float diversify = 0.5f;      ///< 0 focus (few, strong) .. 0.5 as it is .. 1 diversify (every neighbourhood gets its turn)
-  float deep = 0.5f;           ///< 0 shallow .. 0.5 as it is .. 1 deep: lifts relevance over the depth rule's thresholds, same order
+  float particularize =
+      0.5f;  ///< 0 compress (what any question needs) .. 1 particularize (what this question asks for)
+  float explore =
+      0.25f;  ///< 0 exploit (what stands out) .. 1 explore (what is informative and does not stand out, or is unseen)
+  float diversify = 0.5f;  ///< 0 focus (few, strong) .. 0.5 as it is .. 1 diversify (every neighbourhood gets its turn)
+  float deep =
+      0.5f;  ///< 0 shallow .. 0.5 as it is .. 1 deep: lifts relevance over the depth rule's thresholds, same order
   float knowing_share = 0.6f;  ///< weight of tension 1 against tension 2; [0, 1]
   float trust = 1.f;           ///< how far incoherent (noise-like) maps lose weight; [0, 1], 0 = all maps count alike
   float trust_floor = 0.1f;    ///< least trust a map can fall to; (0, 1]
@@ -27,32 +30,37 @@ struct TensionConfig {
   std::string validate() const {
     const auto wrong = [](float v, float low, float high, const char* field) -> std::string {
       if (v >= low && v <= high) return {};
-      return std::string(field) + ": expected a number in [" + std::to_string(low) + ", " + std::to_string(high) + "], got " + std::to_string(v);
+      return std::string(field) + ": expected a number in [" + std::to_string(low) + ", " + std::to_string(high) +
+             "], got " + std::to_string(v);
     };
-    for (const auto& w : {wrong(particularize, 0, 1, "particularize"), wrong(explore, 0, 1, "explore"), wrong(diversify, 0, 1, "diversify"),
-                          wrong(deep, 0, 1, "deep"), wrong(knowing_share, 0, 1, "knowing_share"), wrong(trust, 0, 1, "trust"),
-                          wrong(trust_floor, 1e-6f, 1, "trust_floor"), wrong(tail, 0, 0.4f, "tail"), wrong(rank_share, 1e-6f, 1, "rank_share"),
-                          wrong(adapt, 0, 1, "adapt")})
+    for (const auto& w :
+         {wrong(particularize, 0, 1, "particularize"), wrong(explore, 0, 1, "explore"),
+          wrong(diversify, 0, 1, "diversify"), wrong(deep, 0, 1, "deep"), wrong(knowing_share, 0, 1, "knowing_share"),
+          wrong(trust, 0, 1, "trust"), wrong(trust_floor, 1e-6f, 1, "trust_floor"), wrong(tail, 0, 0.4f, "tail"),
+          wrong(rank_share, 1e-6f, 1, "rank_share"), wrong(adapt, 0, 1, "adapt")})
       if (!w.empty()) return w;
     return {};
   }
   bool operator==(const TensionConfig&) const = default;
 };
 
-/// Opponent processing: [M, N] -> [N] in [0, 1]. Map 0 = information I, map 1 = salience P, maps 2.. = query coupling Q (their mean); a
-/// missing one is replaced by I, and its pole has no say. Each map is scaled over its own picture (balance::robust). O(M N log N).
-///   trust of a map      t = max(trust_floor, Moran's I over rook neighbours, peak), peak = ((max - mean) / sd - 4) / 8 in [0, 1]
-///   1 compress-particularize   T1 = (1 - p) I + p Q,             p = set tQ / (set tQ + (1 - set) tI)
-///   2 exploit-explore          T2 = ((1 - x) P + x max(0, I - P)) (1 - x seen), seen = relevance of an earlier look, if there is one
+/// Opponent processing: [M, N] -> [N] in [0, 1]. Map 0 = information I, map 1 = salience P, maps 2.. = query coupling Q
+/// (their mean); a missing one is replaced by I, and its pole has no say. Each map is scaled over its own picture
+/// (balance::robust). O(M N log N).
+///   trust of a map      t = max(trust_floor, Moran's I over rook neighbours, peak), peak = ((max - mean) / sd - 4) / 8
+///   in [0, 1] 1 compress-particularize   T1 = (1 - p) I + p Q,             p = set tQ / (set tQ + (1 - set) tI) 2
+///   exploit-explore          T2 = ((1 - x) P + x max(0, I - P)) (1 - x seen), seen = relevance of an earlier look, if
+///   there is one
 ///     S = share T1 + (1 - share) T2
-///   3 focus-diversify   u < 1/2: S mixed with S^2;  u > 1/2: S mixed with 1.25 S / (0.25 + max of S within an eighth of the grid)
-///   4 shallow-deep      R = S / (S + (1 - S)(1 - b) / b), b = deep in (0, 1): the same order, more or fewer tokens over a threshold
-/// What moves: 1 correlation with Q against I; 2 correlation with P, and what was seen before; 3 how many parts of the grid the top K
-/// touch, and how concentrated relevance is; 4 the mean depth under a threshold rule.
-/// With adapt > 0: p += adapt (tQ - tI) / 2, x += adapt (mean |I - P| - 1/4), u += adapt (mean I - 1/2).
-/// Law: M equal maps come out in their own order while diversify <= 1/2 and explore < 1.
-/// Source: ARR-COC's three tensions; two poles and a setting each instead of three weights. Moran 1950 (trust), divisive normalisation
-/// of Heeger 1992 (diversify), Schlick 1994 (the bias curve of 4).
+///   3 focus-diversify   u < 1/2: S mixed with S^2;  u > 1/2: S mixed with 1.25 S / (0.25 + max of S within an eighth
+///   of the grid) 4 shallow-deep      R = S / (S + (1 - S)(1 - b) / b), b = deep in (0, 1): the same order, more or
+///   fewer tokens over a threshold
+/// What moves: 1 correlation with Q against I; 2 correlation with P, and what was seen before; 3 how many parts of the
+/// grid the top K touch, and how concentrated relevance is; 4 the mean depth under a threshold rule. With adapt > 0: p
+/// += adapt (tQ - tI) / 2, x += adapt (mean |I - P| - 1/4), u += adapt (mean I - 1/2). Law: M equal maps come out in
+/// their own order while diversify <= 1/2 and explore < 1. Source: ARR-COC's three tensions; two poles and a setting
+/// each instead of three weights. Moran 1950 (trust), divisive normalisation of Heeger 1992 (diversify), Schlick 1994
+/// (the bias curve of 4).
 struct AdaptiveTensionBalancer {
   static constexpr std::string_view name = "tension";
   static constexpr Needs needs{Phase::pixels, Need::none};
@@ -63,7 +71,8 @@ struct AdaptiveTensionBalancer {
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     const auto parts = balance::split_maps(maps, e.grid, name);
     const std::size_t n = parts[0].size(), count = parts.size();
-    require_that(e.previous == nullptr || e.previous->size() == n, Code::shape_mismatch, name, "previous relevance: expected one value a token");
+    require_that(e.previous == nullptr || e.previous->size() == n, Code::shape_mismatch, name,
+                 "previous relevance: expected one value a token");
     std::vector<std::vector<float>> scaled;
     for (const auto& m : parts) scaled.push_back(balance::robust(m, config.tail, config.rank_share));
     const auto& info = scaled[0];
@@ -77,7 +86,8 @@ struct AdaptiveTensionBalancer {
       }
     }
     const double trust_info = trust(info, e.grid), trust_query = trust(query, e.grid);
-    const double set = count > 2 ? clamp01(config.particularize + 0.5 * config.adapt * (trust_query - trust_info)) : 0.0;
+    const double set =
+        count > 2 ? clamp01(config.particularize + 0.5 * config.adapt * (trust_query - trust_info)) : 0.0;
     const double p = set * trust_query / (set * trust_query + (1 - set) * trust_info);
     double gap = 0, mean_info = 0;
     for (std::size_t i = 0; i < n; ++i) {
@@ -97,8 +107,10 @@ struct AdaptiveTensionBalancer {
     deepen(s);
     Balanced out;
     out.relevance = std::move(s);
-    out.tensions = {{"compress-particularize", static_cast<float>(p)}, {"exploit-explore", static_cast<float>(x)},
-                    {"focus-diversify", static_cast<float>(u)}, {"shallow-deep", config.deep}};
+    out.tensions = {{"compress-particularize", static_cast<float>(p)},
+                    {"exploit-explore", static_cast<float>(x)},
+                    {"focus-diversify", static_cast<float>(u)},
+                    {"shallow-deep", config.deep}};
     out.weights = shares(count, p, x);
     return out;
   }
@@ -118,8 +130,14 @@ struct AdaptiveTensionBalancer {
         const double d = v - mean;
         squares += d * d;
         greatest = std::max(greatest, v);
-        if (c + 1 < g.cols) { pairs += d * (x[static_cast<std::size_t>(g.at(r, c + 1))] - mean); ++edges; }
-        if (r + 1 < g.rows) { pairs += d * (x[static_cast<std::size_t>(g.at(r + 1, c))] - mean); ++edges; }
+        if (c + 1 < g.cols) {
+          pairs += d * (x[static_cast<std::size_t>(g.at(r, c + 1))] - mean);
+          ++edges;
+        }
+        if (r + 1 < g.rows) {
+          pairs += d * (x[static_cast<std::size_t>(g.at(r + 1, c))] - mean);
+          ++edges;
+        }
       }
     double raw = config.trust_floor;
     if (squares > 1e-12 && edges > 0) {
@@ -137,7 +155,8 @@ struct AdaptiveTensionBalancer {
     } else if (u > 0.5) {
       const double d = 2 * u - 1;
       const auto top = window_max(s, g, std::max<Index>(1, std::max(g.rows, g.cols) / 16));
-      for (std::size_t i = 0; i < s.size(); ++i) s[i] = static_cast<float>((1 - d) * s[i] + d * 1.25 * s[i] / (0.25 + top[i]));
+      for (std::size_t i = 0; i < s.size(); ++i)
+        s[i] = static_cast<float>((1 - d) * s[i] + d * 1.25 * s[i] / (0.25 + top[i]));
     }
   }
   /// Greatest value at most `radius` away in row and in column; rows first, then columns.
@@ -160,7 +179,8 @@ struct AdaptiveTensionBalancer {
   }
 
   void deepen(std::vector<float>& s) const {
-    const double b = std::clamp(static_cast<double>(config.deep), 0.02, 0.98);  // 0 and 1 would make every token the same
+    const double b =
+        std::clamp(static_cast<double>(config.deep), 0.02, 0.98);  // 0 and 1 would make every token the same
     if (b == 0.5) return;
     for (float& v : s) v = static_cast<float>(v / (v + (1.0 - v) * (1 - b) / b));
   }

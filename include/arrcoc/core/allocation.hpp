@@ -22,7 +22,8 @@ struct Budget {
   /// K = clamp(floor(ratio * N + 0.5), 1, N), or min(tokens, N).
   Resolved resolve(Index n) const {
     require_that(n > 0, Code::shape_mismatch, "budget", "the image has no tokens");
-    require_that(tokens >= 0, Code::bad_budget, "budget", [&] { return "expected at least 1 token, got " + std::to_string(tokens); });
+    require_that(tokens >= 0, Code::bad_budget, "budget",
+                 [&] { return "expected at least 1 token, got " + std::to_string(tokens); });
     if (tokens > 0) return {tokens < n ? tokens : n, tokens > n};
     require_that(keep_ratio > 0.0 && keep_ratio <= 1.0, Code::bad_budget, "budget",
                  [&] { return "keep ratio: expected a number in (0, 1], got " + std::to_string(keep_ratio); });
@@ -32,22 +33,23 @@ struct Budget {
   bool operator==(const Budget&) const = default;
 };
 
-/// What an allocator promises about K, tested by the laws. exact: K = min(B, N); at_most: K <= B and no further unit fits;
-/// own_count: K inside its own range with B as a cap; tiers: the sum of tiers is <= B and maximal.
+/// What an allocator promises about K, tested by the laws. exact: K = min(B, N); at_most: K <= B and no further unit
+/// fits; own_count: K inside its own range with B as a cap; tiers: the sum of tiers is <= B and maximal.
 enum class Spend : std::uint8_t { exact, at_most, own_count, tiers };
 
 /// Why a token was kept. Take the cause away and the token's fate changes.
 enum class Cause : std::uint8_t { everything, score, random, lattice, centre, oracle, floor, coverage };
 
 constexpr std::string_view name_of(Cause c) {
-  constexpr std::string_view names[] = {"everything", "score", "random", "lattice", "centre", "oracle", "floor", "coverage"};
+  constexpr std::string_view names[] = {"everything", "score",  "random", "lattice",
+                                        "centre",     "oracle", "floor",  "coverage"};
   return names[static_cast<std::size_t>(c)];
 }
 
 struct Provenance {
   Cause cause = Cause::everything;
-  Index rank = 0;    // 0 = first chosen
-  float value = 0;   // the number the choice was made by
+  Index rank = 0;   // 0 = first chosen
+  float value = 0;  // the number the choice was made by
   bool operator==(const Provenance&) const = default;
 };
 
@@ -62,12 +64,12 @@ inline constexpr std::uint32_t all_levels = 0xffffffffu;
 
 struct Allocation {
   Grid grid;
-  std::vector<Index> kept;            // [K] raster indices, strictly ascending
-  std::vector<std::uint32_t> depth;   // [K] bit l set: this token receives DeepStack level l
-  std::vector<Provenance> why;        // [K]
-  std::vector<Region> regions;        // TIER only
-  std::vector<Index> merged_into;     // [N] or empty: the kept token that stands for this one, -1 if dropped
-  bool clamped = false;               // the budget was larger than the image
+  std::vector<Index> kept;           // [K] raster indices, strictly ascending
+  std::vector<std::uint32_t> depth;  // [K] bit l set: this token receives DeepStack level l
+  std::vector<Provenance> why;       // [K]
+  std::vector<Region> regions;       // TIER only
+  std::vector<Index> merged_into;    // [N] or empty: the kept token that stands for this one, -1 if dropped
+  bool clamped = false;              // the budget was larger than the image
   bool operator==(const Allocation&) const = default;
 };
 
@@ -88,8 +90,11 @@ inline void check_allocation(const Allocation& a, std::string_view where) {
   require_that(a.depth.size() == a.kept.size() && a.why.size() == a.kept.size(), Code::bad_stage_output, where,
                "expected a depth and a provenance for each kept token");
   for (std::size_t i = 0; i < a.kept.size(); ++i) {
-    require_that(a.kept[i] >= 0 && a.kept[i] < n && (i == 0 || a.kept[i - 1] < a.kept[i]), Code::bad_stage_output, where,
-                 [&] { return "kept tokens: expected strictly ascending indices below " + std::to_string(n) + ", got " + std::to_string(a.kept[i]) + " at place " + std::to_string(i); });
+    require_that(a.kept[i] >= 0 && a.kept[i] < n && (i == 0 || a.kept[i - 1] < a.kept[i]), Code::bad_stage_output,
+                 where, [&] {
+                   return "kept tokens: expected strictly ascending indices below " + std::to_string(n) + ", got " +
+                          std::to_string(a.kept[i]) + " at place " + std::to_string(i);
+                 });
   }
 }
 

@@ -41,8 +41,12 @@ inline void check_finite(std::string_view name, const HostTensor& t) {
   for (; i < n; ++i) {
     const float v = float_at(t, i);
     if (!std::isfinite(v))
-      fail(Code::bad_weight, "weights", std::string(name) + ": expected finite values, got " + (std::isnan(v) ? "NaN" : v > 0 ? "inf" : "-inf") +
-                                            " at place " + std::to_string(i) + " of " + std::to_string(n));
+      fail(Code::bad_weight, "weights",
+           std::string(name) + ": expected finite values, got " +
+               (std::isnan(v) ? "NaN"
+                : v > 0       ? "inf"
+                              : "-inf") +
+               " at place " + std::to_string(i) + " of " + std::to_string(n));
   }
 }
 

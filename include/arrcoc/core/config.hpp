@@ -1,15 +1,16 @@
 #pragma once
-// Settings are flat aggregates; this header walks their fields. A field's path ("allocator.budget") is its flag and its JSON key.
+// Settings are flat aggregates; this header walks their fields. A field's path ("allocator.budget") is its flag and its
+// JSON key.
 //
 //   for_each_field(cfg, f)                    f(name, field&) for each field, in declaration order
-//   flatten(cfg, "allocator")                 -> every field as {path, type, value text}; values read back to the same bits
-//   apply(cfg, "allocator", settings, out)    sets the fields named in `settings`, and appends what is wrong to `out`
-//   check_prefixes(settings, known, out)      appends a problem for each path that belongs to no stage
+//   flatten(cfg, "allocator")                 -> every field as {path, type, value text}; values read back to the same
+//   bits apply(cfg, "allocator", settings, out)    sets the fields named in `settings`, and appends what is wrong to
+//   `out` check_prefixes(settings, known, out)      appends a problem for each path that belongs to no stage
 //   throw_problems(out, where)                one Error for all of them
 //
-// Field types: bool, integers, float, double, std::string. A config may have `validate() const`, which returns a sentence
-// (empty: fine) or throws Error; it runs after apply when every text could be read.
-// Boost.PFR names fields from 1.84 on; below, the name is cut from the compiler's spelling of a pointer to the field.
+// Field types: bool, integers, float, double, std::string. A config may have `validate() const`, which returns a
+// sentence (empty: fine) or throws Error; it runs after apply when every text could be read. Boost.PFR names fields
+// from 1.84 on; below, the name is cut from the compiler's spelling of a pointer to the field.
 #include <algorithm>
 #include <boost/pfr/core.hpp>
 #include <boost/pfr/tuple_size.hpp>
@@ -52,22 +53,31 @@ namespace detail {
 #pragma clang diagnostic ignored "-Wundefined-internal"
 #endif
 template <class T>
-struct Outside { T value; };
+struct Outside {
+  T value;
+};
 template <class T>
 extern const Outside<T> outside;  // never defined: only addresses inside it are named
 template <class P>
-struct Pointed { P pointer; };
+struct Pointed {
+  P pointer;
+};
 template <class P>
 Pointed(P) -> Pointed<P>;
 
 template <auto P>
-consteval std::string_view spelled() { return __PRETTY_FUNCTION__; }
+consteval std::string_view spelled() {
+  return __PRETTY_FUNCTION__;
+}
 
-/// The identifier before the last '}': "... Pointed<const int*>{(& outside<A>.Outside<A>::value.A::x)}", "... {&outside.value.x}]".
+/// The identifier before the last '}': "... Pointed<const int*>{(& outside<A>.Outside<A>::value.A::x)}", "...
+/// {&outside.value.x}]".
 template <class T, std::size_t I>
 consteval std::string_view spelled_field() {
   const std::string_view all = spelled<Pointed{&boost::pfr::get<I>(outside<T>.value)}>();
-  const auto word = [](char c) { return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  const auto word = [](char c) {
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  };
   std::size_t end = all.rfind('}');
   while (end > 0 && !word(all[end - 1])) --end;
   std::size_t begin = end;
@@ -124,7 +134,8 @@ std::string from_text(std::string_view text, T& field) {
     const bool whole = failure == std::errc{} && end == text.data() + text.size();
     if constexpr (std::is_integral_v<T>) {
       if (failure == std::errc::result_out_of_range)
-        return "expected an integer from " + to_text(std::numeric_limits<T>::min()) + " to " + to_text(std::numeric_limits<T>::max()) + got();
+        return "expected an integer from " + to_text(std::numeric_limits<T>::min()) + " to " +
+               to_text(std::numeric_limits<T>::max()) + got();
       if (!whole) return "expected an integer" + got();
     } else if (!whole || !std::isfinite(value)) {
       return "expected a finite number" + got();
@@ -153,8 +164,8 @@ inline std::string join_path(std::string_view prefix, std::string_view name) {
 }
 }  // namespace detail
 
-/// Up to three of `known` that look like `name`, best first: ", nearest: a, b"; empty when none is near. The first `common` characters,
-/// a prefix that all share, do not count.
+/// Up to three of `known` that look like `name`, best first: ", nearest: a, b"; empty when none is near. The first
+/// `common` characters, a prefix that all share, do not count.
 inline std::string nearest_names(std::string_view name, const std::vector<std::string>& known, std::size_t common = 0) {
   const std::string_view tail = name.substr(std::min(common, name.size()));
   std::vector<std::pair<std::size_t, std::string>> ranked;
@@ -172,10 +183,12 @@ inline std::string nearest_names(std::string_view name, const std::vector<std::s
 template <class Config, class F>
 constexpr void for_each_field(Config& config, F&& f) {
   using Plain = std::remove_const_t<Config>;
-  static_assert(std::is_aggregate_v<Plain>, "config: settings are a flat aggregate, without constructors or private members");
+  static_assert(std::is_aggregate_v<Plain>,
+                "config: settings are a flat aggregate, without constructors or private members");
   [&]<std::size_t... I>(std::index_sequence<I...>) {
     (f(detail::field_name<Plain, I>(), boost::pfr::get<I>(config)), ...);
-  }(std::make_index_sequence<boost::pfr::tuple_size_v<Plain>>{});
+  }
+  (std::make_index_sequence<boost::pfr::tuple_size_v<Plain>>{});
 }
 
 template <class Config>
@@ -188,7 +201,8 @@ std::vector<ConfigField> flatten(const Config& config, std::string_view prefix =
   return out;
 }
 
-/// Sets the fields that `settings` names under `prefix`; other prefixes are left alone. `config` changes only where a text could be read.
+/// Sets the fields that `settings` names under `prefix`; other prefixes are left alone. `config` changes only where a
+/// text could be read.
 template <class Config>
 void apply(Config& config, std::string_view prefix, const Settings& settings, std::vector<ConfigProblem>& problems) {
   const std::size_t before = problems.size();
@@ -197,11 +211,13 @@ void apply(Config& config, std::string_view prefix, const Settings& settings, st
     known.push_back(detail::join_path(prefix, name));
     const auto it = settings.find(known.back());
     if (it == settings.end()) return;
-    if (std::string wrong = detail::from_text(it->second, field); !wrong.empty()) problems.push_back({known.back(), std::move(wrong)});
+    if (std::string wrong = detail::from_text(it->second, field); !wrong.empty())
+      problems.push_back({known.back(), std::move(wrong)});
   });
   const std::string start = prefix.empty() ? std::string() : std::string(prefix) + ".";
   for (const auto& [path, text] : settings) {
-    if (path.compare(0, start.size(), start) != 0 || std::find(known.begin(), known.end(), path) != known.end()) continue;
+    if (path.compare(0, start.size(), start) != 0 || std::find(known.begin(), known.end(), path) != known.end())
+      continue;
     problems.push_back({path, "no such setting" + nearest_names(path, known, start.size()), true});
   }
   if constexpr (requires { config.validate(); }) {
@@ -212,22 +228,27 @@ void apply(Config& config, std::string_view prefix, const Settings& settings, st
     if constexpr (requires { std::string(config.validate()); }) {
       add(std::string(config.validate()));
     } else {
-      try { config.validate(); } catch (const Error& e) { add(e.what()); }
+      try {
+        config.validate();
+      } catch (const Error& e) { add(e.what()); }
     }
   }
 }
 
 /// A problem for each path that is under none of `prefixes`.
-inline void check_prefixes(const Settings& settings, const std::vector<std::string>& prefixes, std::vector<ConfigProblem>& problems) {
+inline void check_prefixes(const Settings& settings, const std::vector<std::string>& prefixes,
+                           std::vector<ConfigProblem>& problems) {
   for (const auto& [path, text] : settings) {
     const bool found = std::any_of(prefixes.begin(), prefixes.end(), [&p = path](const std::string& prefix) {
       return p.size() > prefix.size() && p[prefix.size()] == '.' && p.compare(0, prefix.size(), prefix) == 0;
     });
-    if (!found) problems.push_back({path, "no such setting" + nearest_names(path.substr(0, path.find('.')), prefixes), true});
+    if (!found)
+      problems.push_back({path, "no such setting" + nearest_names(path.substr(0, path.find('.')), prefixes), true});
   }
 }
 
-/// Error{unknown_setting} when every problem is an unknown name, Error{bad_config} otherwise; nothing when there is none.
+/// Error{unknown_setting} when every problem is an unknown name, Error{bad_config} otherwise; nothing when there is
+/// none.
 inline void throw_problems(const std::vector<ConfigProblem>& problems, std::string_view where = "config") {
   if (problems.empty()) return;
   bool unknown = true;

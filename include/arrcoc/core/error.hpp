@@ -62,7 +62,8 @@ class Error : public std::runtime_error {
 /// Throws Error{code} unless `ok`. The sentence is built by a callable so that the good path costs one branch.
 template <class Sentence>
 inline void require_that(bool ok, Code code, std::string_view where, Sentence&& sentence) {
-  if (ok) [[likely]] return;
+  if (ok) [[likely]]
+    return;
   if constexpr (requires { std::string_view(sentence); }) {
     throw Error(code, where, sentence);
   } else {

@@ -26,12 +26,14 @@ struct Textures {
                  [&] { return "no channel named '" + std::string(name) + "'"; });
     return it - channels.begin();
   }
-  float at(Index token, Index channel) const { return values[static_cast<std::size_t>(token * channel_count() + channel)]; }
+  float at(Index token, Index channel) const {
+    return values[static_cast<std::size_t>(token * channel_count() + channel)];
+  }
 };
 
 namespace Need {
-inline constexpr unsigned none = 0, rgb = 1, textures = 2, vision = 4, deepstack = 8, query = 16, similarity = 32, received = 64,
-                          previous = 128, boxes = 256;
+inline constexpr unsigned none = 0, rgb = 1, textures = 2, vision = 4, deepstack = 8, query = 16, similarity = 32,
+                          received = 64, previous = 128, boxes = 256;
 }
 
 struct Needs {
@@ -41,15 +43,15 @@ struct Needs {
 
 /// One image of one question. Only what the pipeline's stages asked for is filled in.
 struct Evidence {
-  Grid grid;                           // rows x cols = N tokens
-  ImageView rgb;                       // native pixels
-  const Textures* textures = nullptr;  // [N, C]
-  HostTensor vision;                   // [N, D] merged vision embeddings, f32
-  std::vector<HostTensor> deepstack;   // per level [N, D], f32
-  HostTensor query;                    // [D] f32, the masked mean of the question's token embeddings
-  HostTensor similarity;               // [N, N] f32
-  HostTensor received;                 // [N] f32 attention received
-  std::vector<Box> boxes;              // answer boxes in native pixels (dataset runs only: the oracle)
+  Grid grid;                                     // rows x cols = N tokens
+  ImageView rgb;                                 // native pixels
+  const Textures* textures = nullptr;            // [N, C]
+  HostTensor vision;                             // [N, D] merged vision embeddings, f32
+  std::vector<HostTensor> deepstack;             // per level [N, D], f32
+  HostTensor query;                              // [D] f32, the masked mean of the question's token embeddings
+  HostTensor similarity;                         // [N, N] f32
+  HostTensor received;                           // [N] f32 attention received
+  std::vector<Box> boxes;                        // answer boxes in native pixels (dataset runs only: the oracle)
   const std::vector<float>* previous = nullptr;  // [N] relevance of an earlier pass or frame
 };
 

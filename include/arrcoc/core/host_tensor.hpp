@@ -19,8 +19,10 @@ enum class DType : std::uint8_t { f32, f16, bf16, i32, i64, u8 };
 
 constexpr Index size_of(DType t) {
   switch (t) {
-    case DType::f32: case DType::i32: return 4;
-    case DType::f16: case DType::bf16: return 2;
+    case DType::f32:
+    case DType::i32: return 4;
+    case DType::f16:
+    case DType::bf16: return 2;
     case DType::i64: return 8;
     case DType::u8: return 1;
   }
@@ -55,7 +57,10 @@ constexpr float f16_to_f32(std::uint16_t h) {
   if (exponent == 0) {
     if (mantissa == 0) return std::bit_cast<float>(sign);
     exponent = 113;
-    while ((mantissa & 0x400u) == 0) { mantissa <<= 1; --exponent; }
+    while ((mantissa & 0x400u) == 0) {
+      mantissa <<= 1;
+      --exponent;
+    }
     return std::bit_cast<float>(sign | (exponent << 23) | ((mantissa & 0x3ffu) << 13));
   }
   return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
@@ -81,8 +86,9 @@ struct HostTensor {
 
   /// The values in place; throws unless the dtype is f32 and the memory is aligned.
   std::span<const float> floats() const {
-    require_that(dtype == DType::f32 && reinterpret_cast<std::uintptr_t>(data) % alignof(float) == 0, Code::shape_mismatch,
-                 "host_tensor", [&] { return "expected aligned F32 values, got " + std::string(name_of(dtype)); });
+    require_that(dtype == DType::f32 && reinterpret_cast<std::uintptr_t>(data) % alignof(float) == 0,
+                 Code::shape_mismatch, "host_tensor",
+                 [&] { return "expected aligned F32 values, got " + std::string(name_of(dtype)); });
     return {reinterpret_cast<const float*>(data), static_cast<std::size_t>(count())};
   }
 };
@@ -95,12 +101,16 @@ HostTensor host_tensor(std::vector<T> values, std::vector<Index> shape) {
   else if constexpr (std::is_same_v<T, std::int32_t>) t.dtype = DType::i32;
   else if constexpr (std::is_same_v<T, std::int64_t>) t.dtype = DType::i64;
   else if constexpr (std::is_same_v<T, std::uint16_t>) t.dtype = DType::bf16;
-  else { static_assert(std::is_same_v<T, std::uint8_t>, "host_tensor: float, int32, int64, uint8, or uint16 for bf16"); t.dtype = DType::u8; }
+  else {
+    static_assert(std::is_same_v<T, std::uint8_t>, "host_tensor: float, int32, int64, uint8, or uint16 for bf16");
+    t.dtype = DType::u8;
+  }
   auto held = std::make_shared<const std::vector<T>>(std::move(values));
   t.shape = std::move(shape);
   t.data = reinterpret_cast<const std::byte*>(held->data());
-  require_that(t.count() == static_cast<Index>(held->size()), Code::shape_mismatch, "host_tensor",
-               [&] { return "shape " + shape_text(t.shape) + " does not hold " + std::to_string(held->size()) + " values"; });
+  require_that(t.count() == static_cast<Index>(held->size()), Code::shape_mismatch, "host_tensor", [&] {
+    return "shape " + shape_text(t.shape) + " does not hold " + std::to_string(held->size()) + " values";
+  });
   t.owner = std::move(held);
   return t;
 }
@@ -108,11 +118,16 @@ HostTensor host_tensor(std::vector<T> values, std::vector<Index> shape) {
 /// Element i as float, from any floating dtype and any alignment.
 inline float float_at(const HostTensor& t, Index i) {
   const std::byte* p = t.data + i * size_of(t.dtype);
-  if (t.dtype == DType::f32) { float f; std::memcpy(&f, p, 4); return f; }
+  if (t.dtype == DType::f32) {
+    float f;
+    std::memcpy(&f, p, 4);
+    return f;
+  }
   std::uint16_t h = 0;
   std::memcpy(&h, p, 2);
   if (t.dtype == DType::bf16) return bf16_to_f32(h);
-  require_that(t.dtype == DType::f16, Code::bad_weight, "host_tensor", [&] { return "no float values in " + std::string(name_of(t.dtype)); });
+  require_that(t.dtype == DType::f16, Code::bad_weight, "host_tensor",
+               [&] { return "no float values in " + std::string(name_of(t.dtype)); });
   return f16_to_f32(h);
 }
 

@@ -27,7 +27,8 @@ struct TextConfig {
   Index experts = 0, experts_per_token = 0, expert_intermediate_size = 0, sparse_step = 1;
   std::vector<Index> dense_layers{};
   bool sparse(Index layer) const {
-    return experts > 0 && (layer + 1) % sparse_step == 0 && std::find(dense_layers.begin(), dense_layers.end(), layer) == dense_layers.end();
+    return experts > 0 && (layer + 1) % sparse_step == 0 &&
+           std::find(dense_layers.begin(), dense_layers.end(), layer) == dense_layers.end();
   }
 };
 

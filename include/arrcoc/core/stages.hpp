@@ -1,13 +1,14 @@
 #pragma once
 // The stage contracts. One image at a time; no statistic crosses images; ties go to the smaller index.
 //
-//   TextureGenerator  t.generate(ImageView, Grid)                        -> Textures [N, C], named channels, box-integrated from native pixels
-//   Scorer            s.score(const Evidence&)                           -> std::vector<float> [N], finite, higher = more relevant
-//   TensorScorer<B>   s.score(B&, const TensorEvidence<B>&)              -> B::Tensor [N, 1], same laws
-//   Balancer          l.balance(span<const float> [M*N], const Evidence&) -> Balanced; equal maps in, same order out
-//   Allocator         a.allocate(span<const float> [N], const Evidence&, Budget, Rng&) -> Allocation; spends as A::spend declares
-// Every stage has `static constexpr std::string_view name`, `using Config`, is default constructible and constructible from its Config,
-// and (scorers, balancers, allocators) says `static constexpr Needs needs`.
+//   TextureGenerator  t.generate(ImageView, Grid)                        -> Textures [N, C], named channels,
+//   box-integrated from native pixels Scorer            s.score(const Evidence&)                           ->
+//   std::vector<float> [N], finite, higher = more relevant TensorScorer<B>   s.score(B&, const TensorEvidence<B>&) ->
+//   B::Tensor [N, 1], same laws Balancer          l.balance(span<const float> [M*N], const Evidence&) -> Balanced;
+//   equal maps in, same order out Allocator         a.allocate(span<const float> [N], const Evidence&, Budget, Rng&) ->
+//   Allocation; spends as A::spend declares
+// Every stage has `static constexpr std::string_view name`, `using Config`, is default constructible and constructible
+// from its Config, and (scorers, balancers, allocators) says `static constexpr Needs needs`.
 #include <concepts>
 #include <span>
 #include <string>
@@ -21,44 +22,60 @@
 namespace arrcoc {
 
 struct Tension {
-  std::string name;   // "compress-particularize", ...
-  float value = 0;    // in [0, 1]
+  std::string name;  // "compress-particularize", ...
+  float value = 0;   // in [0, 1]
   bool operator==(const Tension&) const = default;
 };
 
 struct Balanced {
-  std::vector<float> relevance;    // [N], finite
-  std::vector<Tension> tensions;   // what was used
-  std::vector<float> weights;      // [M] share of each scorer
+  std::vector<float> relevance;   // [N], finite
+  std::vector<Tension> tensions;  // what was used
+  std::vector<float> weights;     // [M] share of each scorer
 };
 
 /// Features that stay on the backend, so that trained strategies keep their graph.
 template <class B>
 struct TensorEvidence {
   Grid grid;
-  typename B::Tensor vision;                   // [N, D]
-  std::vector<typename B::Tensor> deepstack;   // per level [N, D]
-  typename B::Tensor query;                    // [1, D] masked mean of the question's token embeddings
-  typename B::Tensor question;                 // [Q, D] the question's token embeddings
+  typename B::Tensor vision;                  // [N, D]
+  std::vector<typename B::Tensor> deepstack;  // per level [N, D]
+  typename B::Tensor query;                   // [1, D] masked mean of the question's token embeddings
+  typename B::Tensor question;                // [Q, D] the question's token embeddings
 };
 
 namespace require {
 template <class S>
-concept named = requires { { S::name } -> std::convertible_to<std::string_view>; };
+concept named = requires {
+  { S::name } -> std::convertible_to<std::string_view>;
+};
 template <class S>
-concept configured = std::default_initializable<S> && requires(typename S::Config c) { S{c}; };
+concept configured = std::default_initializable<S> && requires(typename S::Config c) {
+  S{c};
+};
 template <class S>
-concept states_needs = requires { { S::needs } -> std::convertible_to<Needs>; };
+concept states_needs = requires {
+  { S::needs } -> std::convertible_to<Needs>;
+};
 template <class S>
-concept generates = requires(const S s, ImageView v, Grid g) { { s.generate(v, g) } -> std::same_as<Textures>; };
+concept generates = requires(const S s, ImageView v, Grid g) {
+  { s.generate(v, g) } -> std::same_as<Textures>;
+};
 template <class S>
-concept scores = requires(const S s, const Evidence& e) { { s.score(e) } -> std::same_as<std::vector<float>>; };
+concept scores = requires(const S s, const Evidence& e) {
+  { s.score(e) } -> std::same_as<std::vector<float>>;
+};
 template <class S, class B>
-concept tensor_scores = requires(const S s, B& b, const TensorEvidence<B>& e) { { s.score(b, e) } -> std::same_as<typename B::Tensor>; };
+concept tensor_scores = requires(const S s, B& b, const TensorEvidence<B>& e) {
+  { s.score(b, e) } -> std::same_as<typename B::Tensor>;
+};
 template <class S>
-concept balances = requires(const S s, std::span<const float> m, const Evidence& e) { { s.balance(m, e) } -> std::same_as<Balanced>; };
+concept balances = requires(const S s, std::span<const float> m, const Evidence& e) {
+  { s.balance(m, e) } -> std::same_as<Balanced>;
+};
 template <class S>
-concept spends = requires { { S::spend } -> std::convertible_to<Spend>; };
+concept spends = requires {
+  { S::spend } -> std::convertible_to<Spend>;
+};
 template <class S>
 concept allocates = requires(const S s, std::span<const float> r, const Evidence& e, Budget b, Rng& g) {
   { s.allocate(r, e, b, g) } -> std::same_as<Allocation>;
@@ -70,11 +87,13 @@ concept TextureGenerator = require::named<S> && require::configured<S> && requir
 template <class S>
 concept Scorer = require::named<S> && require::configured<S> && require::states_needs<S> && require::scores<S>;
 template <class S, class B>
-concept TensorScorer = require::named<S> && require::configured<S> && require::states_needs<S> && require::tensor_scores<S, B>;
+concept TensorScorer =
+    require::named<S> && require::configured<S> && require::states_needs<S> && require::tensor_scores<S, B>;
 template <class S>
 concept Balancer = require::named<S> && require::configured<S> && require::states_needs<S> && require::balances<S>;
 template <class S>
-concept Allocator = require::named<S> && require::configured<S> && require::states_needs<S> && require::spends<S> && require::allocates<S>;
+concept Allocator = require::named<S> && require::configured<S> && require::states_needs<S> && require::spends<S> &&
+    require::allocates<S>;
 
 template <class S>
 consteval bool check_texture() {
@@ -95,8 +114,10 @@ template <class S, class B>
 consteval bool check_tensor_scorer() {
   static_assert(require::named<S>, "TensorScorer: add `static constexpr std::string_view name = \"...\";`");
   static_assert(require::configured<S>, "TensorScorer: add `using Config = ...;` and make S{} and S{Config} valid");
-  static_assert(require::states_needs<S>, "TensorScorer: add `static constexpr Needs needs{Phase::vision, Need::vision};`");
-  static_assert(require::tensor_scores<S, B>, "TensorScorer: add `typename B::Tensor score(B&, const TensorEvidence<B>&) const` [N, 1]");
+  static_assert(require::states_needs<S>,
+                "TensorScorer: add `static constexpr Needs needs{Phase::vision, Need::vision};`");
+  static_assert(require::tensor_scores<S, B>,
+                "TensorScorer: add `typename B::Tensor score(B&, const TensorEvidence<B>&) const` [N, 1]");
   return true;
 }
 template <class S>
@@ -104,7 +125,8 @@ consteval bool check_balancer() {
   static_assert(require::named<S>, "Balancer: add `static constexpr std::string_view name = \"...\";`");
   static_assert(require::configured<S>, "Balancer: add `using Config = ...;` and make S{} and S{Config} valid");
   static_assert(require::states_needs<S>, "Balancer: add `static constexpr Needs needs{Phase::pixels, Need::none};`");
-  static_assert(require::balances<S>, "Balancer: add `Balanced balance(std::span<const float> maps, const Evidence&) const`");
+  static_assert(require::balances<S>,
+                "Balancer: add `Balanced balance(std::span<const float> maps, const Evidence&) const`");
   return true;
 }
 template <class S>
@@ -112,8 +134,10 @@ consteval bool check_allocator() {
   static_assert(require::named<S>, "Allocator: add `static constexpr std::string_view name = \"...\";`");
   static_assert(require::configured<S>, "Allocator: add `using Config = ...;` and make S{} and S{Config} valid");
   static_assert(require::states_needs<S>, "Allocator: add `static constexpr Needs needs{Phase::pixels, Need::none};`");
-  static_assert(require::spends<S>, "Allocator: add `static constexpr Spend spend = Spend::exact;` (or at_most, own_count, tiers)");
-  static_assert(require::allocates<S>, "Allocator: add `Allocation allocate(std::span<const float>, const Evidence&, Budget, Rng&) const`");
+  static_assert(require::spends<S>,
+                "Allocator: add `static constexpr Spend spend = Spend::exact;` (or at_most, own_count, tiers)");
+  static_assert(require::allocates<S>,
+                "Allocator: add `Allocation allocate(std::span<const float>, const Evidence&, Budget, Rng&) const`");
   return true;
 }
 

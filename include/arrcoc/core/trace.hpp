@@ -24,11 +24,16 @@ struct Trace {
   std::vector<std::string> events;  // e.g. "inject.gather image 0: 64 of 256"
 
   void add_time(std::string_view stage, double ms) {
-    for (auto& t : times) if (t.stage == stage) { t.milliseconds += ms; return; }
+    for (auto& t : times)
+      if (t.stage == stage) {
+        t.milliseconds += ms;
+        return;
+      }
     times.push_back({std::string(stage), ms});
   }
   double time_of(std::string_view stage) const {
-    for (const auto& t : times) if (t.stage == stage) return t.milliseconds;
+    for (const auto& t : times)
+      if (t.stage == stage) return t.milliseconds;
     return 0;
   }
 };
@@ -47,7 +52,9 @@ class StageTimer {
     if (trace_) start_ = std::chrono::steady_clock::now();
   }
   ~StageTimer() {
-    if (trace_) trace_->add_time(stage_, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count());
+    if (trace_)
+      trace_->add_time(stage_,
+                       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count());
   }
   StageTimer(const StageTimer&) = delete;
   StageTimer& operator=(const StageTimer&) = delete;

@@ -2,8 +2,8 @@
 // The words every other header uses. Dimension letters, defined once:
 //   N tokens of one image, K kept, C texture channels, M scorers, D a model width, L sequence length, H W pixels.
 // Coordinates are (row, col), row first.
-#include <cstdint>
 #include <cstddef>
+#include <cstdint>
 
 namespace arrcoc {
 

@@ -19,98 +19,102 @@
 namespace arrcoc {
 
 struct EngineOptions {
-  std::string model;                        // a Hugging Face folder, or org/name in the Hub cache
-  std::filesystem::path hub_cache;          // where Hub snapshots lie; may be empty
-  std::string chat_template = "auto";       // or "builtin"
-  int threads = 0;                          // 0: as many as the machine has
-  std::string device = "cpu";               // torch only
-  std::string dtype = "auto";               // of the arithmetic: f32, bf16, or auto: bf16 where the file holds it and the backend can
+  std::string model;                   // a Hugging Face folder, or org/name in the Hub cache
+  std::filesystem::path hub_cache;     // where Hub snapshots lie; may be empty
+  std::string chat_template = "auto";  // or "builtin"
+  int threads = 0;                     // 0: as many as the machine has
+  std::string device = "cpu";          // torch only
+  std::string dtype =
+      "auto";  // of the arithmetic: f32, bf16, or auto: bf16 where the file holds it and the backend can
 };
 
 /// A decoded picture.
 struct InputPicture {
-  Image image;                   // [H, W, 3] as decoded
-  std::string name;              // for messages and results
+  Image image;       // [H, W, 3] as decoded
+  std::string name;  // for messages and results
   double decode_milliseconds = 0;
-  std::vector<Box> boxes;        // answer boxes in native pixels; the oracle reads them
+  std::vector<Box> boxes;  // answer boxes in native pixels; the oracle reads them
 };
 
 struct GenerationChoice {
   Index max_new_tokens = 128;
-  bool sample = false;                            // with the model's own values unless given here
+  bool sample = false;  // with the model's own values unless given here
   std::optional<float> temperature, top_p, repetition_penalty;
   std::optional<Index> top_k;
   bool ignore_eos = false;
-  std::vector<TokenId> forced;                    // fed back instead of the chosen tokens; sets the length
+  std::vector<TokenId> forced;  // fed back instead of the chosen tokens; sets the length
 };
 
 struct AnswerRequest {
-  std::vector<InputPicture> pictures;             // in prompt order, before the question's text
+  std::vector<InputPicture> pictures;  // in prompt order, before the question's text
   std::string prompt, system;
-  bool stock = false;                             // no pipeline at all: the model's own path
+  bool stock = false;  // no pipeline at all: the model's own path
   PipelineSpec pipeline;
   Budget budget;
   BudgetScope scope = BudgetScope::image;
   std::uint64_t seed = 0;
   GenerationChoice generation;
   qwen3vl::Resize resize = qwen3vl::Resize::torchvision;
-  std::optional<Index> min_pixels, max_pixels;    // of the resized picture; default: the model's
-  bool generate = true;                           // false: stop after the allocation
+  std::optional<Index> min_pixels, max_pixels;  // of the resized picture; default: the model's
+  bool generate = true;                         // false: stop after the allocation
   /// Called with the text as it comes; false ends the generation.
   std::function<bool(std::string_view)> on_text;
   /// Asked between tokens; true ends the generation.
   std::function<bool()> cancelled;
   /// Called with what is going on ("vision"): for progress only.
   std::function<void(std::string_view)> on_stage;
-  /// Named intermediates: input_ids, position_ids, pixel_values, vision, deepstack_k, logits, ... Empty: nothing is collected.
+  /// Named intermediates: input_ids, position_ids, pixel_values, vision, deepstack_k, logits, ... Empty: nothing is
+  /// collected.
   std::function<void(std::string_view name, const HostTensor&)> dump;
 };
 
 struct AnswerResult {
   std::string text;
-  std::vector<TokenId> tokens;             // without the stop token
-  bool stopped = false;                    // a stop token came
+  std::vector<TokenId> tokens;  // without the stop token
+  bool stopped = false;         // a stop token came
   bool cancelled = false;
-  std::vector<Realized> pictures;          // stock: everything kept
-  std::vector<Grid> grids;                 // tokens of each picture
-  std::vector<qwen3vl::Size> sizes;        // pixels after the resize
-  std::vector<Index> cached;               // rows cached per layer after the prefill
+  std::vector<Realized> pictures;    // stock: everything kept
+  std::vector<Grid> grids;           // tokens of each picture
+  std::vector<qwen3vl::Size> sizes;  // pixels after the resize
+  std::vector<Index> cached;         // rows cached per layer after the prefill
   Costs costs;
-  std::vector<StageTime> times;            // decode_image, resize, tokenize, vision, texture, score, balance, allocate, inject, prefill, decode
+  std::vector<StageTime>
+      times;  // decode_image, resize, tokenize, vision, texture, score, balance, allocate, inject, prefill, decode
   std::vector<std::string> events;
-  std::string pipeline;                    // full name, "stock" without a pipeline
-  std::vector<ConfigField> settings;       // of every stage, resolved
-  std::vector<std::string> scorers;        // rows of each Realized::maps
+  std::string pipeline;               // full name, "stock" without a pipeline
+  std::vector<ConfigField> settings;  // of every stage, resolved
+  std::vector<std::string> scorers;   // rows of each Realized::maps
 };
 
 /// One question about pictures that others ask about too, through one pipeline.
 struct Ask {
-  std::string prompt;                             // may be empty
-  std::vector<std::vector<Box>> boxes;            // answer boxes of each picture; shorter or empty: none
+  std::string prompt;                   // may be empty
+  std::vector<std::vector<Box>> boxes;  // answer boxes of each picture; shorter or empty: none
   bool stock = false;
   PipelineSpec pipeline;
   Budget budget;
   std::uint64_t seed = 0;
-  std::uint32_t levels = all_levels;              // DeepStack levels that a kept token may receive
+  std::uint32_t levels = all_levels;  // DeepStack levels that a kept token may receive
   bool generate = true;
 };
 
 struct ManyRequest {
-  AnswerRequest shared;          // pictures, system, scope, generation, resize, pixel limits, cancelled; the rest is each ask's own
+  AnswerRequest
+      shared;  // pictures, system, scope, generation, resize, pixel limits, cancelled; the rest is each ask's own
   std::vector<Ask> asks;
-  bool share_prefix = true;      // asks whose prompts agree up to the last picture's end run that part once
+  bool share_prefix = true;  // asks whose prompts agree up to the last picture's end run that part once
 };
 
 struct ManyResult {
-  std::vector<AnswerResult> answers;              // one for each ask, in order
-  std::vector<StageTime> times;                   // decode_image, resize, vision: of the pictures, once
-  bool cancelled = false;                         // answers are incomplete
+  std::vector<AnswerResult> answers;  // one for each ask, in order
+  std::vector<StageTime> times;       // decode_image, resize, vision: of the pictures, once
+  bool cancelled = false;             // answers are incomplete
 };
 
 /// What is known of the loaded model.
 struct ModelSummary {
   std::string path, identity, stored_dtype, backend;
-  std::string dtype;                       // of the arithmetic: "f32" or "bf16"
+  std::string dtype;  // of the arithmetic: "f32" or "bf16"
   Index weight_bytes = 0;
   bool untrained = false;
   ModelConfig config;
@@ -119,8 +123,8 @@ struct ModelSummary {
 
 /// What a backend reaches at best on this machine, now.
 struct MachineLimits {
-  double flops_per_second = 0;   // of a large product
-  double bytes_per_second = 0;   // of weights read once
+  double flops_per_second = 0;  // of a large product
+  double bytes_per_second = 0;  // of weights read once
 };
 
 class Engine {
@@ -129,8 +133,9 @@ class Engine {
   virtual const ModelSummary& model() const = 0;
   /// Errors of every layer below. May be called again and again; not from two threads at once.
   virtual AnswerResult answer(const AnswerRequest& request) = 0;
-  /// Many questions about the same pictures, which are encoded once. Each answer is what `answer` gives for it alone: to the bit on eigen
-  /// for models without experts, elsewhere within the rounding of a shared prefix. A prefix's time is its first ask's.
+  /// Many questions about the same pictures, which are encoded once. Each answer is what `answer` gives for it alone:
+  /// to the bit on eigen for models without experts, elsewhere within the rounding of a shared prefix. A prefix's time
+  /// is its first ask's.
   virtual ManyResult answer_many(const ManyRequest& request) = 0;
   /// Measured with the backend's own products in the type that the weights are in; takes about a second.
   virtual MachineLimits limits() const = 0;
@@ -148,13 +153,14 @@ std::unique_ptr<Engine> make_xtensor_engine(const EngineOptions& options);
 /// Every built-in strategy and those of the plug-ins, without a model.
 std::vector<Entry> list_strategies(const std::vector<std::filesystem::path>& plugins = {});
 
-/// Evidence of a model that runs elsewhere: what is given is used, what a stage needs and is not given is Error{missing_evidence}.
+/// Evidence of a model that runs elsewhere: what is given is used, what a stage needs and is not given is
+/// Error{missing_evidence}.
 struct EvidenceRequest {
-  ImageView picture;                    // native pixels; may be empty when no stage reads them
+  ImageView picture;  // native pixels; may be empty when no stage reads them
   Grid grid;
-  HostTensor vision, query;             // [N, D], [D]
-  std::vector<HostTensor> deepstack;    // [N, D] each
-  std::vector<float> relevance;         // [N]: given, only the allocator runs
+  HostTensor vision, query;           // [N, D], [D]
+  std::vector<HostTensor> deepstack;  // [N, D] each
+  std::vector<float> relevance;       // [N]: given, only the allocator runs
   std::vector<Box> boxes;
   PipelineSpec pipeline;
   Budget budget;

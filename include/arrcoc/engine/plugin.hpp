@@ -59,13 +59,15 @@ inline Entry entry_of(Kind kind, const arrcoc_plugin_about& a) {
   e.name = a.name;
   e.about = {a.source != nullptr ? a.source : "", {}, a.summary != nullptr ? a.summary : "", ""};
   e.needs = {a.phase == 0 ? Phase::pixels : Phase::vision, a.evidence};
-  for (std::size_t i = 0; i < a.setting_count; ++i) e.settings.push_back({a.settings[i].name, "float", detail::to_text(a.settings[i].value)});
+  for (std::size_t i = 0; i < a.setting_count; ++i)
+    e.settings.push_back({a.settings[i].name, "float", detail::to_text(a.settings[i].value)});
   return e;
 }
 
 /// The settings' values in the module's order.
-inline std::vector<double> read_settings(const std::vector<ConfigField>& defaults, const Settings& settings, std::string_view prefix,
-                                         std::vector<ConfigField>& fields, std::vector<ConfigProblem>& problems) {
+inline std::vector<double> read_settings(const std::vector<ConfigField>& defaults, const Settings& settings,
+                                         std::string_view prefix, std::vector<ConfigField>& fields,
+                                         std::vector<ConfigProblem>& problems) {
   std::vector<double> values;
   std::vector<std::string> known;
   for (const ConfigField& d : defaults) {
@@ -73,7 +75,8 @@ inline std::vector<double> read_settings(const std::vector<ConfigField>& default
     detail::from_text(d.value, value);
     known.push_back(detail::join_path(prefix, d.path));
     if (const auto it = settings.find(known.back()); it != settings.end())
-      if (auto wrong = detail::from_text(it->second, value); !wrong.empty()) problems.push_back({known.back(), std::move(wrong)});
+      if (auto wrong = detail::from_text(it->second, value); !wrong.empty())
+        problems.push_back({known.back(), std::move(wrong)});
     values.push_back(value);
     fields.push_back({known.back(), "float", detail::to_text(value)});
   }
@@ -92,7 +95,8 @@ struct Scorer final : erased::Scorer<B> {
   std::vector<float> score(B&, const SeenImage<B>& image) const override {
     const SeenEvidence seen(image.host);
     std::vector<float> out(static_cast<std::size_t>(image.host.grid.count()));
-    call(s->about.name, [&](char* error, std::size_t n) { return s->score(&seen.view, settings.data(), out.data(), error, n); });
+    call(s->about.name,
+         [&](char* error, std::size_t n) { return s->score(&seen.view, settings.data(), out.data(), error, n); });
     return out;
   }
 };
@@ -104,11 +108,14 @@ struct Balancer final : erased::Balancer {
   Balanced balance(std::span<const float> maps, const Evidence& e) const override {
     const SeenEvidence seen(e);
     const Index n = e.grid.count();
-    require_that(n > 0 && static_cast<Index>(maps.size()) % n == 0, Code::shape_mismatch, s->about.name, "the maps do not fill the grid");
+    require_that(n > 0 && static_cast<Index>(maps.size()) % n == 0, Code::shape_mismatch, s->about.name,
+                 "the maps do not fill the grid");
     Balanced out;
     out.relevance.resize(static_cast<std::size_t>(n));
     call(s->about.name, [&](char* error, std::size_t bytes) {
-      return s->balance(maps.data(), static_cast<Index>(maps.size()) / n, &seen.view, settings.data(), out.relevance.data(), error, bytes); });
+      return s->balance(maps.data(), static_cast<Index>(maps.size()) / n, &seen.view, settings.data(),
+                        out.relevance.data(), error, bytes);
+    });
     return out;
   }
 };
@@ -129,8 +136,11 @@ struct Allocator final : erased::Allocator {
     std::vector<float> value(out.kept.size());
     std::int64_t count = 0;
     call(s->about.name, [&](char* error, std::size_t bytes) {
-      return s->allocate(relevance.data(), &seen.view, spend.kept, rng.next(), settings.data(), out.kept.data(), out.depth.data(), value.data(), &count, error, bytes); });
-    require_that(count > 0 && count <= n, Code::bad_stage_output, s->about.name, [&] { return "kept tokens: expected 1.." + std::to_string(n) + ", got " + std::to_string(count); });
+      return s->allocate(relevance.data(), &seen.view, spend.kept, rng.next(), settings.data(), out.kept.data(),
+                         out.depth.data(), value.data(), &count, error, bytes);
+    });
+    require_that(count > 0 && count <= n, Code::bad_stage_output, s->about.name,
+                 [&] { return "kept tokens: expected 1.." + std::to_string(n) + ", got " + std::to_string(count); });
     out.kept.resize(static_cast<std::size_t>(count));
     out.depth.resize(out.kept.size());
     for (std::size_t i = 0; i < out.kept.size(); ++i) out.why.push_back({Cause::score, 0, value[i]});
@@ -157,20 +167,26 @@ void load_plugin(const std::filesystem::path& file, Registry<B>& registry) {
       entry.spend = held.spend;
     }
     const auto defaults = entry.settings;
-    registry.add(std::move(entry), typename Registry<B>::template Make<Any>(
-        [held, defaults, module, s = &row](const Settings& settings, std::string_view prefix, std::vector<ConfigField>& fields, std::vector<ConfigProblem>& problems) {
-          auto stage = std::make_shared<Stage>();
-          stage->module = module;
-          stage->s = s;
-          stage->settings = plugin::read_settings(defaults, settings, prefix, fields, problems);
-          typename Any::Config full = held;
-          full.stage = std::move(stage);
-          return Any{std::move(full)};
-        }));
+    registry.add(
+        std::move(entry),
+        typename Registry<B>::template Make<Any>(
+            [held, defaults, module, s = &row](const Settings& settings, std::string_view prefix,
+                                               std::vector<ConfigField>& fields, std::vector<ConfigProblem>& problems) {
+              auto stage = std::make_shared<Stage>();
+              stage->module = module;
+              stage->s = s;
+              stage->settings = plugin::read_settings(defaults, settings, prefix, fields, problems);
+              typename Any::Config full = held;
+              full.stage = std::move(stage);
+              return Any{std::move(full)};
+            }));
   };
-  for (std::size_t i = 0; i < module->scorer_count; ++i) add(Kind::scorer, module->scorers[i], AnyScorer<B>{}, plugin::Scorer<B>{});
-  for (std::size_t i = 0; i < module->balancer_count; ++i) add(Kind::balancer, module->balancers[i], AnyBalancer{}, plugin::Balancer{});
-  for (std::size_t i = 0; i < module->allocator_count; ++i) add(Kind::allocator, module->allocators[i], AnyAllocator{}, plugin::Allocator{});
+  for (std::size_t i = 0; i < module->scorer_count; ++i)
+    add(Kind::scorer, module->scorers[i], AnyScorer<B>{}, plugin::Scorer<B>{});
+  for (std::size_t i = 0; i < module->balancer_count; ++i)
+    add(Kind::balancer, module->balancers[i], AnyBalancer{}, plugin::Balancer{});
+  for (std::size_t i = 0; i < module->allocator_count; ++i)
+    add(Kind::allocator, module->allocators[i], AnyAllocator{}, plugin::Allocator{});
 }
 
 }  // namespace arrcoc

@@ -12,8 +12,9 @@ struct GatherConfig {
   bool operator==(const GatherConfig&) const = default;
 };
 
-/// Gathers the kept rows of the merged embeddings and of every DeepStack level, drops the other pad columns, and takes the surviving
-/// columns of the full position table. O(K H levels). A kept token receives level l only where bit l of its depth is set.
+/// Gathers the kept rows of the merged embeddings and of every DeepStack level, drops the other pad columns, and takes
+/// the surviving columns of the full position table. O(K H levels). A kept token receives level l only where bit l of
+/// its depth is set.
 struct GatherInjector {
   static constexpr std::string_view name = "gather";
   static constexpr Phase phase = Phase::vision;
@@ -23,17 +24,22 @@ struct GatherInjector {
   VisionPlan plan(const Allocation&, Grid) const { return {}; }
 
   template <class B>
-  qwen3vl::Injected<B> inject(B& b, std::span<const Allocation> allocations, const qwen3vl::Encoded<B>& e, const Prompt& prompt, Trace* trace) const {
-    require_that(allocations.size() == prompt.spans.size(), Code::shape_mismatch, "injector.gather", "expected one allocation for each picture");
+  qwen3vl::Injected<B> inject(B& b, std::span<const Allocation> allocations, const qwen3vl::Encoded<B>& e,
+                              const Prompt& prompt, Trace* trace) const {
+    require_that(allocations.size() == prompt.spans.size(), Code::shape_mismatch, "injector.gather",
+                 "expected one allocation for each picture");
     qwen3vl::Injected<B> in;
-    std::vector<Index> visual_rows, features;    // place in the short sequence; row of the concatenated features
+    std::vector<Index> visual_rows, features;  // place in the short sequence; row of the concatenated features
     std::vector<std::uint32_t> depth;
     Index column = 0, first_feature = 0;
-    const auto text_until = [&](Index end) { for (; column < end; ++column) in.columns.push_back(column); };
+    const auto text_until = [&](Index end) {
+      for (; column < end; ++column) in.columns.push_back(column);
+    };
     for (std::size_t s = 0; s < prompt.spans.size(); ++s) {
       const VisionSpan& span = prompt.spans[s];
       const Allocation& a = allocations[s];
-      require_that(a.grid == span.grid, Code::shape_mismatch, "injector.gather", "an allocation's grid differs from its picture's");
+      require_that(a.grid == span.grid, Code::shape_mismatch, "injector.gather",
+                   "an allocation's grid differs from its picture's");
       check_allocation(a, "injector.gather");
       text_until(span.begin);
       for (std::size_t i = 0; i < a.kept.size(); ++i) {
@@ -44,7 +50,9 @@ struct GatherInjector {
       }
       column = span.begin + span.grid.count();
       first_feature += span.grid.count();
-      if (trace) trace->events.push_back("inject.gather: picture " + std::to_string(s) + ", " + std::to_string(a.kept.size()) + " of " + std::to_string(span.grid.count()) + " tokens");
+      if (trace)
+        trace->events.push_back("inject.gather: picture " + std::to_string(s) + ", " + std::to_string(a.kept.size()) +
+                                " of " + std::to_string(span.grid.count()) + " tokens");
     }
     text_until(static_cast<Index>(prompt.ids.size()));
 

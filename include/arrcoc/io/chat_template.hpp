@@ -15,28 +15,31 @@ enum class ChatTemplate : std::uint8_t { instruct, thinking };
 
 struct ContentPart {
   enum class Kind : std::uint8_t { text, image } kind = Kind::text;
-  std::string text;   // text parts
+  std::string text;  // text parts
 };
 struct Message {
-  std::string role;   // "system", "user", "assistant"
+  std::string role;  // "system", "user", "assistant"
   std::vector<ContentPart> content;
 };
 
-/// Finds the folder's template (chat_template.jinja, chat_template.json, tokenizer_config.json) and tells which known one it is.
-/// "auto": an unknown one throws Error{bad_template}, no template at all means Instruct; "builtin": ours, Thinking if the folder's template
-/// opens a <think> block. Any other choice: Error{bad_config}. The rule: docs/formats.md, section "Chat template".
+/// Finds the folder's template (chat_template.jinja, chat_template.json, tokenizer_config.json) and tells which known
+/// one it is. "auto": an unknown one throws Error{bad_template}, no template at all means Instruct; "builtin": ours,
+/// Thinking if the folder's template opens a <think> block. Any other choice: Error{bad_config}. The rule:
+/// docs/formats.md, section "Chat template".
 ChatTemplate recognise_chat_template(const std::filesystem::path& folder, const std::string& choice);
 
-/// Our own Jinja text of a rendering, as written beside models we save; system, user and assistant turns, pictures, no tools.
+/// Our own Jinja text of a rendering, as written beside models we save; system, user and assistant turns, pictures, no
+/// tools.
 std::string_view builtin_chat_template(ChatTemplate chat);
 
-/// The prompt text with one <|image_pad|> per picture. Error{bad_prompt} for an empty conversation, an unknown role, or a picture
-/// outside a user's message.
+/// The prompt text with one <|image_pad|> per picture. Error{bad_prompt} for an empty conversation, an unknown role, or
+/// a picture outside a user's message.
 std::string render_chat(const std::vector<Message>& messages, ChatTemplate chat, bool add_generation_prompt = true);
 
-/// Expands each placeholder to grids[i].count() pads, tokenises, and marks spans and the columns of the last user message's own words.
-/// Special-token strings typed by the user stay plain text unless `allow_special`. Error{bad_prompt} when placeholders and grids do not
-/// agree in number, or the user's own text adds a picture or video pad.
+/// Expands each placeholder to grids[i].count() pads, tokenises, and marks spans and the columns of the last user
+/// message's own words. Special-token strings typed by the user stay plain text unless `allow_special`.
+/// Error{bad_prompt} when placeholders and grids do not agree in number, or the user's own text adds a picture or video
+/// pad.
 Prompt build_prompt(const std::vector<Message>& messages, const std::vector<Grid>& grids, const Tokenizer& tokenizer,
                     const ModelConfig& config, ChatTemplate chat, bool allow_special = true);
 

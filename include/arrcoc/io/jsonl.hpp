@@ -8,8 +8,8 @@
 
 namespace arrcoc::io {
 
-/// The text of a line that holds one JSON string. Error{bad_text} naming `where` and the line (counted from 1) when it holds anything
-/// else, bytes that are not UTF-8, or an escaped surrogate without its partner.
+/// The text of a line that holds one JSON string. Error{bad_text} naming `where` and the line (counted from 1) when it
+/// holds anything else, bytes that are not UTF-8, or an escaped surrogate without its partner.
 std::string parse_string_line(std::string_view line, Index line_number, std::string_view where);
 
 /// The ids of a line that holds a JSON list of whole numbers. Error{bad_text} likewise.

@@ -17,8 +17,8 @@ struct ExpectedTensor {
 /// Every tensor a model of this shape reads. Experts may lie in either of the two layouts, [E, H, 2I] or [E, 2I, H].
 std::vector<ExpectedTensor> expected_weights(const ModelConfig& config);
 
-/// One sentence for each tensor that is missing, has another shape, or is no float; empty when all is well. At most 20 are shown, and
-/// then a count. `weights` may return tensors without data.
+/// One sentence for each tensor that is missing, has another shape, or is no float; empty when all is well. At most 20
+/// are shown, and then a count. `weights` may return tensors without data.
 std::vector<std::string> check_weights(const ModelConfig& config, const WeightLookup& weights);
 
 }  // namespace arrcoc::io

@@ -1,6 +1,6 @@
 #pragma once
-// The safetensors container: memory-mapped reading, with the header validated before any data byte is used, and writing.
-// Source: huggingface/safetensors README; rules in docs/formats.md.
+// The safetensors container: memory-mapped reading, with the header validated before any data byte is used, and
+// writing. Source: huggingface/safetensors README; rules in docs/formats.md.
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -14,15 +14,17 @@
 namespace arrcoc::io {
 
 struct TensorEntry {
-  std::string dtype;            // as stored: "BF16", "F8_E4M3", ...
+  std::string dtype;  // as stored: "BF16", "F8_E4M3", ...
   std::vector<Index> shape;
   std::uint64_t begin = 0, end = 0;  // bytes, relative to the data section
 };
 
 /// Parses and validates a header block (without the 8 length bytes). `data_bytes` = size of the data section.
-/// Rejects: not an object, duplicate keys, unknown dtype, negative or overflowing shapes, length != product(shape) * size,
-/// holes, overlaps, last end != data_bytes. Throws Error{bad_safetensors} naming the tensor.
-std::map<std::string, TensorEntry, std::less<>> parse_safetensors_header(std::string_view json, std::uint64_t data_bytes, std::string_view where);
+/// Rejects: not an object, duplicate keys, unknown dtype, negative or overflowing shapes, length != product(shape) *
+/// size, holes, overlaps, last end != data_bytes. Throws Error{bad_safetensors} naming the tensor.
+std::map<std::string, TensorEntry, std::less<>> parse_safetensors_header(std::string_view json,
+                                                                         std::uint64_t data_bytes,
+                                                                         std::string_view where);
 
 class SafetensorsFile {
  public:
@@ -42,6 +44,7 @@ class SafetensorsFile {
 };
 
 /// Writes name -> tensor, aligned, "format": "pt" metadata; temporary name, then rename.
-void write_safetensors(const std::filesystem::path& file, const std::map<std::string, HostTensor, std::less<>>& tensors);
+void write_safetensors(const std::filesystem::path& file,
+                       const std::map<std::string, HostTensor, std::less<>>& tensors);
 
 }  // namespace arrcoc::io

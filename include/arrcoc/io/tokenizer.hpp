@@ -1,6 +1,6 @@
 #pragma once
-// Byte-level BPE as Hugging Face `tokenizers` runs it for Qwen: added tokens split first (leftmost-longest), NFC, the pre-tokeniser
-// regex from the file, byte map, heap merges (n log n), vocabulary lookup.
+// Byte-level BPE as Hugging Face `tokenizers` runs it for Qwen: added tokens split first (leftmost-longest), NFC, the
+// pre-tokeniser regex from the file, byte map, heap merges (n log n), vocabulary lookup.
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -31,14 +31,17 @@ struct TextRange {
 
 class Tokenizer {
  public:
-  /// tokenizer.json, or vocab.json + merges.txt (+ tokenizer_config.json's added_tokens_decoder) in a model folder. Error{bad_tokenizer}.
+  /// tokenizer.json, or vocab.json + merges.txt (+ tokenizer_config.json's added_tokens_decoder) in a model folder.
+  /// Error{bad_tokenizer}.
   static Tokenizer from_folder(const std::filesystem::path& folder);
   /// The text of a tokenizer.json.
   static Tokenizer from_json(std::string_view json, std::string_view where);
 
-  /// `text` must be UTF-8 (Error{bad_text} otherwise). Added tokens in the text become single ids, unless parse_special is false.
+  /// `text` must be UTF-8 (Error{bad_text} otherwise). Added tokens in the text become single ids, unless parse_special
+  /// is false.
   std::vector<TokenId> encode(std::string_view text, bool parse_special = true) const;
-  /// As encode, with the place of each token. Inside the `plain` ranges (ascending, disjoint) added tokens stay ordinary text.
+  /// As encode, with the place of each token. Inside the `plain` ranges (ascending, disjoint) added tokens stay
+  /// ordinary text.
   std::vector<TokenAt> encode_at(std::string_view text, std::span<const TextRange> plain = {}) const;
   /// Invalid UTF-8 becomes U+FFFD exactly as Python's errors='replace' makes it. Unknown ids throw Error{bad_text}.
   std::string decode(const std::vector<TokenId>& ids, bool skip_special = false) const;
@@ -57,8 +60,8 @@ class Tokenizer {
   std::shared_ptr<const Impl> impl_;
 };
 
-/// Turns ids into text as they come, never splitting a UTF-8 character. An id without a token (a padding row of the embedding) gives
-/// nothing, as in Hugging Face's decoding.
+/// Turns ids into text as they come, never splitting a UTF-8 character. An id without a token (a padding row of the
+/// embedding) gives nothing, as in Hugging Face's decoding.
 class StreamDecoder {
  public:
   explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = true);

@@ -10,7 +10,8 @@
 
 namespace arrcoc::measure {
 
-/// What exact match compares: A-Z in lower case, runs of white space as one space, none at the ends, one full stop at the end dropped.
+/// What exact match compares: A-Z in lower case, runs of white space as one space, none at the ends, one full stop at
+/// the end dropped.
 inline std::string normalise_answer(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -18,7 +19,9 @@ inline std::string normalise_answer(std::string_view text) {
     if (space && (out.empty() || out.back() == ' ')) continue;
     out += space ? ' ' : (c >= 'A' && c <= 'Z') ? static_cast<char>(c - 'A' + 'a') : c;
   }
-  const auto trim = [&] { if (!out.empty() && out.back() == ' ') out.pop_back(); };
+  const auto trim = [&] {
+    if (!out.empty() && out.back() == ' ') out.pop_back();
+  };
   trim();
   if (out.size() > 1 && out.back() == '.') out.pop_back();
   trim();
@@ -41,7 +44,8 @@ inline std::optional<double> number_of(std::string_view text) {
   return percent ? value / 100 : value;
 }
 
-/// Numbers within 5 % of the true one (which is not 0); exact match otherwise. Source: ChartQA's relaxed accuracy, Masry et al. 2022, section 5.1.
+/// Numbers within 5 % of the true one (which is not 0); exact match otherwise. Source: ChartQA's relaxed accuracy,
+/// Masry et al. 2022, section 5.1.
 inline bool relaxed_match(std::string_view prediction, const std::vector<std::string>& answers) {
   const std::string got = normalise_answer(prediction);
   const auto mine = number_of(got);

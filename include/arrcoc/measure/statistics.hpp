@@ -20,8 +20,9 @@ struct Interval {
 /// Scores (or differences) of the questions about one picture: they stand or fall together.
 using PictureScores = std::vector<double>;
 
-/// Mean of all scores, their variance (n - 1 below), and n over the design effect of pictures, which is taken as 1 where it is less: so many independent
-/// questions would say as much. All scores equal: the number of pictures. Source: Kish 1965, variance of a ratio between clusters over that of a simple sample.
+/// Mean of all scores, their variance (n - 1 below), and n over the design effect of pictures, which is taken as 1
+/// where it is less: so many independent questions would say as much. All scores equal: the number of pictures. Source:
+/// Kish 1965, variance of a ratio between clusters over that of a simple sample.
 struct Spread {
   Index n = 0;
   double mean = 0, variance = 0, effective_n = 0;
@@ -52,27 +53,29 @@ inline Spread spread_of(std::span<const PictureScores> pictures) {
   return s;
 }
 
-/// Of a share `right` / n; neither need be whole (a mean over seeds, an effective n). n = 0 gives [0, 1]. Source: Wilson 1927, formula of the score
-/// interval; with an effective n, Franco, Little, Louis and Slud 2019.
+/// Of a share `right` / n; neither need be whole (a mean over seeds, an effective n). n = 0 gives [0, 1]. Source:
+/// Wilson 1927, formula of the score interval; with an effective n, Franco, Little, Louis and Slud 2019.
 inline Interval wilson(double right, double n) {
   require_that(n >= 0 && right >= 0 && right <= n, Code::shape_mismatch, "wilson", "expected 0 <= right <= n");
   if (n == 0) return {};
-  const double p = right / n, z2 = z95 * z95, middle = p + z2 / (2 * n), half = z95 * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n)), whole = 1 + z2 / n;
+  const double p = right / n, z2 = z95 * z95, middle = p + z2 / (2 * n),
+               half = z95 * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n)), whole = 1 + z2 / n;
   return {right == 0 ? 0 : (middle - half) / whole, right == n ? 1 : (middle + half) / whole};
 }
 
 /// Two runs over the same n questions.
 struct Paired {
-  Index n = 0, only_first = 0, only_second = 0;   // right in one run alone
+  Index n = 0, only_first = 0, only_second = 0;  // right in one run alone
   double effective_n = 0;
-  double difference = 0;                          // share right: first - second
+  double difference = 0;  // share right: first - second
   Interval interval{-1, 1};
-  double p_value = 1;                             // two-sided
+  double p_value = 1;  // two-sided
 };
 
-inline constexpr Index exact_signs = 2000;        // differing questions up to which the p value is counted out
+inline constexpr Index exact_signs = 2000;  // differing questions up to which the p value is counted out
 
-/// Share of all ways to flip the signs of `totals` (whole numbers) whose sum is at least as far from 0. One question a picture: McNemar's exact test.
+/// Share of all ways to flip the signs of `totals` (whole numbers) whose sum is at least as far from 0. One question a
+/// picture: McNemar's exact test.
 inline double sign_flip_p(std::span<const Index> totals) {
   Index sum = 0, most = 0;
   double squares = 0;
@@ -102,8 +105,9 @@ inline double sign_flip_p(std::span<const Index> totals) {
   return std::min(1.0, tail);
 }
 
-/// first - second of each question, by picture. All differences -1, 0 or 1: Bonett and Price's adjusted Wald interval (2012) at the effective n, and
-/// sign_flip_p over pictures. Otherwise (means over seeds) a normal interval and its p; [-1, 1] for fewer than two questions.
+/// first - second of each question, by picture. All differences -1, 0 or 1: Bonett and Price's adjusted Wald interval
+/// (2012) at the effective n, and sign_flip_p over pictures. Otherwise (means over seeds) a normal interval and its p;
+/// [-1, 1] for fewer than two questions.
 inline Paired paired_difference(std::span<const PictureScores> pictures) {
   const Spread s = spread_of(pictures);
   Paired out;
@@ -124,8 +128,10 @@ inline Paired paired_difference(std::span<const PictureScores> pictures) {
     totals.push_back(total);
   }
   if (whole) {
-    const double n = s.effective_n, scale = n / static_cast<double>(s.n), a = scale * static_cast<double>(out.only_first), b = scale * static_cast<double>(out.only_second);
-    const double pa = (a + 1) / (n + 2), pb = (b + 1) / (n + 2), half = z95 * std::sqrt((pa + pb - (pa - pb) * (pa - pb)) / (n + 2));
+    const double n = s.effective_n, scale = n / static_cast<double>(s.n),
+                 a = scale * static_cast<double>(out.only_first), b = scale * static_cast<double>(out.only_second);
+    const double pa = (a + 1) / (n + 2), pb = (b + 1) / (n + 2),
+                 half = z95 * std::sqrt((pa + pb - (pa - pb) * (pa - pb)) / (n + 2));
     out.interval = {std::max(-1.0, pa - pb - half), std::min(1.0, pa - pb + half)};
     out.p_value = sign_flip_p(totals);
     return out;
@@ -133,7 +139,8 @@ inline Paired paired_difference(std::span<const PictureScores> pictures) {
   if (s.n < 2 || s.effective_n < 2) return out;
   const double error = std::sqrt(s.variance / s.effective_n);
   out.interval = {std::max(-1.0, out.difference - z95 * error), std::min(1.0, out.difference + z95 * error)};
-  out.p_value = error > 0 ? std::erfc(std::abs(out.difference) / error / std::sqrt(2.0)) : (out.difference == 0 ? 1.0 : 0.0);
+  out.p_value =
+      error > 0 ? std::erfc(std::abs(out.difference) / error / std::sqrt(2.0)) : (out.difference == 0 ? 1.0 : 0.0);
   return out;
 }
 

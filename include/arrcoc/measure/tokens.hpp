@@ -16,12 +16,14 @@
 
 namespace arrcoc::measure {
 
-/// How much is written in each token's cell, [N]: the sum over its pixels of how far luma lies from the cell's median, beyond 12 of 255 levels
-/// (noise and paper count nothing; of a filled shape the edges count). Luma = (299 R + 587 G + 114 B) / 1000, rounded down. A pixel belongs
-/// to the cell its centre lies in. O(H W).
+/// How much is written in each token's cell, [N]: the sum over its pixels of how far luma lies from the cell's median,
+/// beyond 12 of 255 levels (noise and paper count nothing; of a filled shape the edges count). Luma = (299 R + 587 G +
+/// 114 B) / 1000, rounded down. A pixel belongs to the cell its centre lies in. O(H W).
 inline std::vector<double> ink_map(ImageView picture, Grid grid) {
   std::vector<double> out(static_cast<std::size_t>(grid.count()));
-  const auto edge = [](Index i, Index n, Index size) { return (2 * i * size + n) / (2 * n); };  // first pixel with centre at or beyond i * size / n
+  const auto edge = [](Index i, Index n, Index size) {
+    return (2 * i * size + n) / (2 * n);
+  };  // first pixel with centre at or beyond i * size / n
   for (Index r = 0; r < grid.rows; ++r)
     for (Index c = 0; c < grid.cols; ++c) {
       std::array<Index, 256> levels{};
@@ -34,7 +36,8 @@ inline std::vector<double> ink_map(ImageView picture, Grid grid) {
       Index median = 0, below = levels[0];
       while (2 * below < count) below += levels[static_cast<std::size_t>(++median)];
       Index ink = 0;
-      for (Index v = 0; v < 256; ++v) ink += levels[static_cast<std::size_t>(v)] * std::max<Index>(0, std::abs(v - median) - 12);
+      for (Index v = 0; v < 256; ++v)
+        ink += levels[static_cast<std::size_t>(v)] * std::max<Index>(0, std::abs(v - median) - 12);
       out[static_cast<std::size_t>(grid.at(r, c))] = static_cast<double>(ink);
     }
   return out;
@@ -48,22 +51,25 @@ struct TokenFigures {
   std::optional<double> mass_in_box;   // share of relevance that lies on the boxes
   std::optional<double> auc;           // chance that a token under a box ranks above another (ties half)
   std::optional<double> iou20;         // the most relevant 20 % against the tokens under the boxes
-  std::optional<double> legibility;    // px: the boxes' heights in the picture the model sees, times the share of each that is kept, mean
-  std::optional<double> ink_kept;      // share of the ink in kept tokens
-  std::optional<double> largest_hole;  // largest connected group of dropped tokens with ink, as a share of the tokens with ink
+  std::optional<double>
+      legibility;  // px: the boxes' heights in the picture the model sees, times the share of each that is kept, mean
+  std::optional<double> ink_kept;  // share of the ink in kept tokens
+  std::optional<double>
+      largest_hole;  // largest connected group of dropped tokens with ink, as a share of the tokens with ink
 };
 
 /// relevance [N]; a map that is equal everywhere tells nothing, and then what was kept counts 1 and what was dropped 0.
 /// `ink` [N] of ink_map, or empty. `scale`: pixels of the model's picture per native pixel, downwards.
-inline TokenFigures token_figures(const Allocation& a, std::span<const float> relevance, std::span<const Box> boxes, std::span<const double> ink,
-                                  Index height, Index width, double scale) {
+inline TokenFigures token_figures(const Allocation& a, std::span<const float> relevance, std::span<const Box> boxes,
+                                  std::span<const double> ink, Index height, Index width, double scale) {
   TokenFigures f;
   const auto n = static_cast<std::size_t>(a.grid.count());
   std::vector<char> kept(n);
   for (const Index t : a.kept) kept[static_cast<std::size_t>(t)] = 1;
 
   if (!ink.empty()) {
-    const double all = std::accumulate(ink.begin(), ink.end(), 0.0), least = 0.01 * *std::max_element(ink.begin(), ink.end());
+    const double all = std::accumulate(ink.begin(), ink.end(), 0.0),
+                 least = 0.01 * *std::max_element(ink.begin(), ink.end());
     if (all > 0) {
       double left = 0;
       Index inky = 0, largest = 0;
@@ -101,7 +107,9 @@ inline TokenFigures token_figures(const Allocation& a, std::span<const float> re
   const auto targets = static_cast<Index>(std::count_if(share.begin(), share.end(), [](double s) { return s > 0; }));
   if (targets == 0) return f;
   std::vector<double> map(relevance.begin(), relevance.end());
-  const auto flat = [&] { return map.empty() || std::all_of(map.begin(), map.end(), [&](double v) { return v == map[0]; }); };
+  const auto flat = [&] {
+    return map.empty() || std::all_of(map.begin(), map.end(), [&](double v) { return v == map[0]; });
+  };
   if (flat()) map.assign(kept.begin(), kept.end());
   const double lowest = std::min(0.0, *std::min_element(map.begin(), map.end()));
   double found = 0, covered = 0, mass = 0, on_boxes = 0;
@@ -118,7 +126,8 @@ inline TokenFigures token_figures(const Allocation& a, std::span<const float> re
 
   std::vector<std::size_t> order(n);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t i, std::size_t j) { return map[i] > map[j]; });  // equal ones by the smaller index
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t i, std::size_t j) { return map[i] > map[j]; });  // equal ones by the smaller index
   if (targets < a.grid.count()) {
     double wins = 0, others_above = 0;
     for (std::size_t i = 0; i < n;) {  // blocks of equal relevance, best first

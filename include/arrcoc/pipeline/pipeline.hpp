@@ -5,7 +5,8 @@
 //     per picture: textures -> scores [M, N] -> relevance [N] -> Allocation
 //   -> Injected (rows, positions, per-level rows) -> logits -> tokens     injectors/, qwen3vl/generate.hpp
 //
-// Data goes forward only; each arrow is one plain aggregate. The stages are template parameters; the registry puts erased ones here.
+// Data goes forward only; each arrow is one plain aggregate. The stages are template parameters; the registry puts
+// erased ones here.
 #include <algorithm>
 #include <numeric>
 #include <utility>
@@ -19,12 +20,13 @@
 
 namespace arrcoc {
 
-/// A picture as the pipeline sees it. The pixels for the tower may be empty when only `realize` is called with given features.
+/// A picture as the pipeline sees it. The pixels for the tower may be empty when only `realize` is called with given
+/// features.
 struct Picture {
-  ImageView native;          // as decoded, before any resize
-  Grid grid;                 // tokens
+  ImageView native;  // as decoded, before any resize
+  Grid grid;         // tokens
   qwen3vl::Pixels pixels;
-  std::vector<Box> boxes;    // answer boxes in native pixels, for the oracle only
+  std::vector<Box> boxes;  // answer boxes in native pixels, for the oracle only
 };
 
 enum class BudgetScope : std::uint8_t { image, prompt };
@@ -32,26 +34,27 @@ enum class BudgetScope : std::uint8_t { image, prompt };
 struct RunOptions {
   Budget budget;
   BudgetScope scope = BudgetScope::image;
-  std::uint64_t seed = 0;               // of random strategies
+  std::uint64_t seed = 0;  // of random strategies
   qwen3vl::GenerateOptions generate;
 };
 
 /// Relevance realised for one picture.
 struct Realized {
-  Textures textures;          // empty when no stage needs them
-  std::vector<float> maps;    // [M, N]
-  Balanced balanced;          // relevance [N], tensions
+  Textures textures;        // empty when no stage needs them
+  std::vector<float> maps;  // [M, N]
+  Balanced balanced;        // relevance [N], tensions
   Allocation allocation;
 };
 
 struct Outcome {
   std::vector<Realized> pictures;
   qwen3vl::Generated generated;
-  std::vector<Index> columns;   // surviving columns of the full prompt
+  std::vector<Index> columns;  // surviving columns of the full prompt
   Costs costs;
 };
 
-/// Splits `total` tokens over images in proportion to their sizes by largest remainder; each gets at least one and at most its own count.
+/// Splits `total` tokens over images in proportion to their sizes by largest remainder; each gets at least one and at
+/// most its own count.
 inline std::vector<Index> split_budget(Index total, const std::vector<Grid>& grids) {
   std::vector<double> sizes;
   std::vector<Index> counts;
@@ -84,8 +87,10 @@ class Pipeline {
     return all;
   }
 
-  /// Relevance and allocation of one picture. `features` holds what the phase allows; budget and seed are this picture's.
-  Realized realize(B& b, const Picture& picture, const TensorEvidence<B>& features, Budget budget, std::uint64_t seed, Trace* trace = nullptr) const {
+  /// Relevance and allocation of one picture. `features` holds what the phase allows; budget and seed are this
+  /// picture's.
+  Realized realize(B& b, const Picture& picture, const TensorEvidence<B>& features, Budget budget, std::uint64_t seed,
+                   Trace* trace = nullptr) const {
     Realized out;
     Evidence evidence;
     evidence.grid = picture.grid;
@@ -121,13 +126,15 @@ class Pipeline {
   }
 
   /// Everything before the language model: one Realized per picture. `encoded` covers all pictures of the prompt.
-  std::vector<Realized> allocate(B& b, const std::vector<Picture>& pictures, const Prompt& prompt, const qwen3vl::Encoded<B>& encoded,
-                                 const RunOptions& o, Trace* trace = nullptr) const {
+  std::vector<Realized> allocate(B& b, const std::vector<Picture>& pictures, const Prompt& prompt,
+                                 const qwen3vl::Encoded<B>& encoded, const RunOptions& o,
+                                 Trace* trace = nullptr) const {
     std::vector<Grid> grids;
     for (const Picture& p : pictures) grids.push_back(p.grid);
     std::vector<Index> split;
     if (o.scope == BudgetScope::prompt && !grids.empty()) {
-      const Index all = std::accumulate(grids.begin(), grids.end(), Index{0}, [](Index n, const Grid& g) { return n + g.count(); });
+      const Index all =
+          std::accumulate(grids.begin(), grids.end(), Index{0}, [](Index n, const Grid& g) { return n + g.count(); });
       split = split_budget(o.budget.resolve(all).kept, grids);
     }
     std::vector<Realized> out;
@@ -135,7 +142,8 @@ class Pipeline {
     for (std::size_t i = 0, first = 0; i < pictures.size(); ++i) {
       const auto n = static_cast<std::size_t>(grids[i].count());
       TensorEvidence<B> features;
-      if (features_wanted) features = look(b, encoded, prompt, grids[i], static_cast<Index>(first), static_cast<Index>(first + n));
+      if (features_wanted)
+        features = look(b, encoded, prompt, grids[i], static_cast<Index>(first), static_cast<Index>(first + n));
       Budget budget = o.budget;
       if (!split.empty()) budget.tokens = split[i];
       out.push_back(realize(b, pictures[i], features, budget, derive_seed(o.seed, "image" + std::to_string(i)), trace));
@@ -144,8 +152,8 @@ class Pipeline {
     return out;
   }
 
-  Outcome run(B& b, const qwen3vl::Model<B>& model, const std::vector<Picture>& pictures, const Prompt& prompt, const RunOptions& o,
-              Trace* trace = nullptr) const {
+  Outcome run(B& b, const qwen3vl::Model<B>& model, const std::vector<Picture>& pictures, const Prompt& prompt,
+              const RunOptions& o, Trace* trace = nullptr) const {
     std::vector<qwen3vl::Pixels> pixels;
     for (const Picture& p : pictures) pixels.push_back(p.pixels);
     return run_encoded(b, model, pictures, prompt, model.encode(b, pixels, prompt, trace), o, trace);
@@ -170,13 +178,15 @@ class Pipeline {
   }
 
   /// Analytic costs of a prompt whose surviving columns and DeepStack rows are in `in`.
-  static Costs count_costs(const ModelConfig& config, const std::vector<Picture>& pictures, const Prompt& prompt, const qwen3vl::Injected<B>& in) {
+  static Costs count_costs(const ModelConfig& config, const std::vector<Picture>& pictures, const Prompt& prompt,
+                           const qwen3vl::Injected<B>& in) {
     Costs c;
     c.sequence_length_before = static_cast<Index>(prompt.ids.size());
     c.sequence_length = static_cast<Index>(in.columns.size());
     for (const Picture& p : pictures) {
       c.visual_tokens_before += p.grid.count();
-      c.vision_flops += vision_flops(config.vision, p.pixels.patches.count(), p.pixels.patches.rows * p.pixels.patches.cols);
+      c.vision_flops +=
+          vision_flops(config.vision, p.pixels.patches.count(), p.pixels.patches.rows * p.pixels.patches.cols);
     }
     if (config.has_vision) c.merger_flops = merger_flops(config.vision, c.visual_tokens_before);
     c.visual_tokens_after = c.visual_tokens_before - (c.sequence_length_before - c.sequence_length);
@@ -191,13 +201,17 @@ class Pipeline {
  private:
   template <class S>
   static Needs stage_needs(const S& s) {
-    if constexpr (requires { { s.needs_now() } -> std::convertible_to<Needs>; }) return s.needs_now();  // an erased stage
+    if constexpr (requires {
+                    { s.needs_now() } -> std::convertible_to<Needs>;
+                  })
+      return s.needs_now();  // an erased stage
     else return S::needs;
   }
 
   /// Copies features to the host plane, for the stages that read them there.
   void show_host(B& b, const TensorEvidence<B>& features, Evidence& evidence) const {
-    const unsigned host = scorers.host_needs().evidence | stage_needs(balancer).evidence | stage_needs(allocator).evidence;
+    const unsigned host =
+        scorers.host_needs().evidence | stage_needs(balancer).evidence | stage_needs(allocator).evidence;
     const auto copied = [&](const typename B::Tensor& t) { return host_tensor(b.to_host(t), {b.rows(t), b.cols(t)}); };
     if (host & Need::vision) evidence.vision = copied(features.vision);
     if (host & Need::query) {
@@ -208,7 +222,8 @@ class Pipeline {
       for (const auto& level : features.deepstack) evidence.deepstack.push_back(copied(level));
   }
 
-  static TensorEvidence<B> look(B& b, const qwen3vl::Encoded<B>& e, const Prompt& prompt, Grid grid, Index first, Index last) {
+  static TensorEvidence<B> look(B& b, const qwen3vl::Encoded<B>& e, const Prompt& prompt, Grid grid, Index first,
+                                Index last) {
     TensorEvidence<B> t;
     t.grid = grid;
     t.vision = b.slice_rows(e.vision.tokens, first, last);

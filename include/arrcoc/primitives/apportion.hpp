@@ -10,11 +10,14 @@
 
 namespace arrcoc {
 
-/// Splits `total` over parts in proportion to their weights (>= 0; all zero: equally) by largest remainder, ties to the smaller index.
-/// Each part gets at least `least` and at most most[i]; the sum is `total` unless those bounds forbid it. O(P log P + total over bounds).
-/// Source: Hamilton's method; Balinski, Young 1982, "Fair Representation", chapter 3.
-inline std::vector<Index> apportion(Index total, std::span<const double> weights, std::span<const Index> most, Index least = 1) {
-  require_that(weights.size() == most.size(), Code::shape_mismatch, "apportion", "expected a greatest count for each weight");
+/// Splits `total` over parts in proportion to their weights (>= 0; all zero: equally) by largest remainder, ties to the
+/// smaller index. Each part gets at least `least` and at most most[i]; the sum is `total` unless those bounds forbid
+/// it. O(P log P + total over bounds). Source: Hamilton's method; Balinski, Young 1982, "Fair Representation",
+/// chapter 3.
+inline std::vector<Index> apportion(Index total, std::span<const double> weights, std::span<const Index> most,
+                                    Index least = 1) {
+  require_that(weights.size() == most.size(), Code::shape_mismatch, "apportion",
+               "expected a greatest count for each weight");
   double all = 0;
   for (const double w : weights) {
     require_that(w >= 0 && w - w == 0, Code::bad_number, "apportion", "weights: expected finite numbers of at least 0");
@@ -24,7 +27,8 @@ inline std::vector<Index> apportion(Index total, std::span<const double> weights
   std::vector<std::pair<double, std::size_t>> rest;
   Index left = total;
   for (std::size_t i = 0; i < weights.size(); ++i) {
-    const double exact = all > 0 ? static_cast<double>(total) * weights[i] / all : static_cast<double>(total) / static_cast<double>(weights.size());
+    const double exact = all > 0 ? static_cast<double>(total) * weights[i] / all
+                                 : static_cast<double>(total) / static_cast<double>(weights.size());
     const auto whole = exact < static_cast<double>(most[i]) ? static_cast<Index>(exact) : most[i];
     share.push_back(std::min(std::max(whole, least), most[i]));
     left -= share.back();

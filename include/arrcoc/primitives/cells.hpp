@@ -32,20 +32,25 @@ inline double union_area(std::span<const Box> boxes) {
   return area;
 }
 
-/// Native pixels of each token's cell that the union of the boxes covers, [N]. Cells are height / rows x width / cols pixels, fractions
-/// included. O(N + boxes' cells). Error{bad_number} for corners that are not finite.
+/// Native pixels of each token's cell that the union of the boxes covers, [N]. Cells are height / rows x width / cols
+/// pixels, fractions included. O(N + boxes' cells). Error{bad_number} for corners that are not finite.
 inline std::vector<double> covered_areas(Grid grid, Index height, Index width, std::span<const Box> boxes) {
   std::vector<std::vector<Box>> parts(static_cast<std::size_t>(grid.count()));
-  const double tall = static_cast<double>(height) / static_cast<double>(grid.rows), wide = static_cast<double>(width) / static_cast<double>(grid.cols);
-  const auto cell = [](double x, double size, Index n) { return static_cast<Index>(std::clamp(std::floor(x / size), 0.0, static_cast<double>(n - 1))); };
+  const double tall = static_cast<double>(height) / static_cast<double>(grid.rows),
+               wide = static_cast<double>(width) / static_cast<double>(grid.cols);
+  const auto cell = [](double x, double size, Index n) {
+    return static_cast<Index>(std::clamp(std::floor(x / size), 0.0, static_cast<double>(n - 1)));
+  };
   for (const Box& b : boxes) {
-    require_that(std::isfinite(b.row0) && std::isfinite(b.col0) && std::isfinite(b.row1) && std::isfinite(b.col1), Code::bad_number, "boxes",
-                 "expected finite corners");
+    require_that(std::isfinite(b.row0) && std::isfinite(b.col0) && std::isfinite(b.row1) && std::isfinite(b.col1),
+                 Code::bad_number, "boxes", "expected finite corners");
     for (Index r = cell(b.row0, tall, grid.rows); r <= cell(b.row1, tall, grid.rows); ++r)
       for (Index c = cell(b.col0, wide, grid.cols); c <= cell(b.col1, wide, grid.cols); ++c) {
         const auto y = static_cast<double>(r), x = static_cast<double>(c);
-        const Box part{std::max(b.row0, tall * y), std::max(b.col0, wide * x), std::min(b.row1, tall * (y + 1)), std::min(b.col1, wide * (x + 1))};
-        if (part.row0 < part.row1 && part.col0 < part.col1) parts[static_cast<std::size_t>(grid.at(r, c))].push_back(part);
+        const Box part{std::max(b.row0, tall * y), std::max(b.col0, wide * x), std::min(b.row1, tall * (y + 1)),
+                       std::min(b.col1, wide * (x + 1))};
+        if (part.row0 < part.row1 && part.col0 < part.col1)
+          parts[static_cast<std::size_t>(grid.at(r, c))].push_back(part);
       }
   }
   std::vector<double> out(parts.size());
@@ -56,7 +61,8 @@ inline std::vector<double> covered_areas(Grid grid, Index height, Index width, s
 /// The same as a share of each cell, [N] in [0, 1].
 inline std::vector<double> covered_shares(Grid grid, Index height, Index width, std::span<const Box> boxes) {
   std::vector<double> out = covered_areas(grid, height, width, boxes);
-  const double tall = static_cast<double>(height) / static_cast<double>(grid.rows), wide = static_cast<double>(width) / static_cast<double>(grid.cols);
+  const double tall = static_cast<double>(height) / static_cast<double>(grid.rows),
+               wide = static_cast<double>(width) / static_cast<double>(grid.cols);
   for (double& area : out) area = std::min(1.0, area / (tall * wide));
   return out;
 }

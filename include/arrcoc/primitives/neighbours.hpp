@@ -13,7 +13,8 @@ struct Window {
 
 /// The cells at most `radius` away in row and in column, cut at the rim; the cell itself is among them.
 constexpr Window window_around(Grid grid, Index row, Index col, Index radius) {
-  return {std::max<Index>(0, row - radius), std::min(grid.rows, row + radius + 1), std::max<Index>(0, col - radius), std::min(grid.cols, col + radius + 1)};
+  return {std::max<Index>(0, row - radius), std::min(grid.rows, row + radius + 1), std::max<Index>(0, col - radius),
+          std::min(grid.cols, col + radius + 1)};
 }
 
 /// f(token) for the up to four tokens that share an edge with this one: above, below, left, right.

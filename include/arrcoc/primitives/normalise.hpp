@@ -43,8 +43,8 @@ inline std::vector<float> ranks(std::span<const float> x) {
   return out;
 }
 
-/// Robust min-max between the `tail` and 1 - `tail` quantiles, cut to [0, 1], mixed with ranks so that the order inside the cut tails
-/// survives: (1 - rank_share) cut + rank_share rank. Strictly increasing for rank_share > 0.
+/// Robust min-max between the `tail` and 1 - `tail` quantiles, cut to [0, 1], mixed with ranks so that the order inside
+/// the cut tails survives: (1 - rank_share) cut + rank_share rank. Strictly increasing for rank_share > 0.
 inline std::vector<float> robust(std::span<const float> x, float tail, float rank_share) {
   std::vector<float> sorted(x.begin(), x.end());
   const auto quantile = [&](double q) {
@@ -54,20 +54,29 @@ inline std::vector<float> robust(std::span<const float> x, float tail, float ran
   };
   const auto [low, high] = std::minmax_element(x.begin(), x.end());
   double from = quantile(tail), to = quantile(1.0 - tail);
-  if (!(to - from > 0.1 * (static_cast<double>(*high) - *low))) { from = *low; to = *high; }  // nearly all equal: a tail is the picture
+  if (!(to - from > 0.1 * (static_cast<double>(*high) - *low))) {
+    from = *low;
+    to = *high;
+  }  // nearly all equal: a tail is the picture
   std::vector<float> out = ranks(x);
   if (!(to - from > 1e-12)) return out;
   for (std::size_t i = 0; i < x.size(); ++i)
-    out[i] = static_cast<float>((1.0 - rank_share) * std::clamp((x[i] - from) / (to - from), 0.0, 1.0) + rank_share * static_cast<double>(out[i]));
+    out[i] = static_cast<float>((1.0 - rank_share) * std::clamp((x[i] - from) / (to - from), 0.0, 1.0) +
+                                rank_share * static_cast<double>(out[i]));
   return out;
 }
 
-/// Splits [M * N] into M maps of one picture; throws Error{shape_mismatch} unless it divides, Error{bad_number} unless finite.
+/// Splits [M * N] into M maps of one picture; throws Error{shape_mismatch} unless it divides, Error{bad_number} unless
+/// finite.
 inline std::vector<std::span<const float>> split_maps(std::span<const float> maps, Grid grid, std::string_view where) {
   const auto n = static_cast<std::size_t>(grid.count());
-  require_that(grid.rows > 0 && grid.cols > 0 && !maps.empty() && maps.size() % n == 0, Code::shape_mismatch, where,
-               [&] { return "maps: expected a multiple of " + std::to_string(n) + " values, got " + std::to_string(maps.size()); });
-  for (const float x : maps) require_that(std::isfinite(x), Code::bad_number, where, [&] { return "maps: expected finite values, got " + std::to_string(x); });
+  require_that(
+      grid.rows > 0 && grid.cols > 0 && !maps.empty() && maps.size() % n == 0, Code::shape_mismatch, where, [&] {
+        return "maps: expected a multiple of " + std::to_string(n) + " values, got " + std::to_string(maps.size());
+      });
+  for (const float x : maps)
+    require_that(std::isfinite(x), Code::bad_number, where,
+                 [&] { return "maps: expected finite values, got " + std::to_string(x); });
   std::vector<std::span<const float>> out;
   for (std::size_t m = 0; m < maps.size() / n; ++m) out.push_back(maps.subspan(m * n, n));
   return out;

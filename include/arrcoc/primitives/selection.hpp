@@ -1,5 +1,6 @@
 #pragma once
-// What allocators share: the exact selection with its tie rule, the even 2-D lattice, and how an Allocation is put together.
+// What allocators share: the exact selection with its tie rule, the even 2-D lattice, and how an Allocation is put
+// together.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -31,14 +32,17 @@ inline std::vector<Index> best(std::span<const float> values, Index k) {
   if (cut != keys.end()) std::nth_element(keys.begin(), cut, keys.end(), std::greater<>());
   std::sort(keys.begin(), cut, std::greater<>());
   std::vector<Index> out(static_cast<std::size_t>(k));
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<Index>(0xffffffffu - static_cast<std::uint32_t>(keys[i]));
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[i] = static_cast<Index>(0xffffffffu - static_cast<std::uint32_t>(keys[i]));
   return out;
 }
 
-/// k tokens spread evenly over rows and columns, ascending; exactly k, distinct. About sqrt(k rows / cols) grid rows are used, each with
-/// k / that many tokens (one more in some), every one in the middle of its share. k = N gives every token. Needs 1 <= k <= N.
+/// k tokens spread evenly over rows and columns, ascending; exactly k, distinct. About sqrt(k rows / cols) grid rows
+/// are used, each with k / that many tokens (one more in some), every one in the middle of its share. k = N gives every
+/// token. Needs 1 <= k <= N.
 inline std::vector<Index> lattice(Grid grid, Index k) {
-  auto lines = static_cast<Index>(std::floor(std::sqrt(static_cast<double>(k) * static_cast<double>(grid.rows) / static_cast<double>(grid.cols)) + 0.5));
+  auto lines = static_cast<Index>(std::floor(
+      std::sqrt(static_cast<double>(k) * static_cast<double>(grid.rows) / static_cast<double>(grid.cols)) + 0.5));
   lines = std::clamp<Index>(lines, (k + grid.cols - 1) / grid.cols, std::min(grid.rows, k));
   std::vector<Index> out;
   out.reserve(static_cast<std::size_t>(k));
@@ -76,22 +80,28 @@ inline Allocation finish(Grid grid, std::vector<Choice> choices, bool clamped) {
 template <class Value>
 Allocation finish(Grid grid, const std::vector<Index>& order, Cause cause, bool clamped, Value&& value) {
   std::vector<Choice> choices(order.size());
-  for (std::size_t i = 0; i < order.size(); ++i) choices[i] = {order[i], {cause, static_cast<Index>(i), value(order[i])}};
+  for (std::size_t i = 0; i < order.size(); ++i)
+    choices[i] = {order[i], {cause, static_cast<Index>(i), value(order[i])}};
   return finish(grid, std::move(choices), clamped);
 }
 
 inline void check_relevance(std::span<const float> relevance, Grid grid, std::string_view where) {
-  require_that(grid.rows > 0 && grid.cols > 0 && grid.count() <= Index{0xffffffff}, Code::shape_mismatch, where,
-               [&] { return "expected a grid of at least 1 x 1, got " + std::to_string(grid.rows) + " x " + std::to_string(grid.cols); });
-  require_that(static_cast<Index>(relevance.size()) == grid.count(), Code::shape_mismatch, where,
-               [&] { return "relevance: expected " + std::to_string(grid.count()) + " values, got " + std::to_string(relevance.size()); });
+  require_that(grid.rows > 0 && grid.cols > 0 && grid.count() <= Index{0xffffffff}, Code::shape_mismatch, where, [&] {
+    return "expected a grid of at least 1 x 1, got " + std::to_string(grid.rows) + " x " + std::to_string(grid.cols);
+  });
+  require_that(static_cast<Index>(relevance.size()) == grid.count(), Code::shape_mismatch, where, [&] {
+    return "relevance: expected " + std::to_string(grid.count()) + " values, got " + std::to_string(relevance.size());
+  });
 }
 
-/// The K tokens of greatest relevance at full depth: what `top_k` is, and what allocators that decide on depth start from.
-inline Allocation most_relevant(std::span<const float> relevance, Grid grid, const Budget& budget, std::string_view where) {
+/// The K tokens of greatest relevance at full depth: what `top_k` is, and what allocators that decide on depth start
+/// from.
+inline Allocation most_relevant(std::span<const float> relevance, Grid grid, const Budget& budget,
+                                std::string_view where) {
   check_relevance(relevance, grid, where);
   const auto [k, clamped] = budget.resolve(grid.count());
-  return finish(grid, best(relevance, k), Cause::score, clamped, [&](Index t) { return relevance[static_cast<std::size_t>(t)]; });
+  return finish(grid, best(relevance, k), Cause::score, clamped,
+                [&](Index t) { return relevance[static_cast<std::size_t>(t)]; });
 }
 
 }  // namespace arrcoc::selection

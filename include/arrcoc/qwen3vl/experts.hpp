@@ -1,6 +1,6 @@
 #pragma once
-// The mixture of experts of Qwen3-VL-MoE: for each row a router picks k of E gated networks, and their outputs are summed by its weights.
-// Shapes: n rows, H width, I inner width of an expert.
+// The mixture of experts of Qwen3-VL-MoE: for each row a router picks k of E gated networks, and their outputs are
+// summed by its weights. Shapes: n rows, H width, I inner width of an expert.
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -21,8 +21,9 @@ struct Routing {
   std::vector<float> weights;  // of a row: they sum to 1
 };
 
-/// Softmax in float32 over all of a row's logits, its k largest (ties to the smaller index), divided by their sum. Decided on the host,
-/// so that equal logits choose equal experts on every backend. NaN stays NaN. logits [n, experts]; 1 <= k <= experts.
+/// Softmax in float32 over all of a row's logits, its k largest (ties to the smaller index), divided by their sum.
+/// Decided on the host, so that equal logits choose equal experts on every backend. NaN stays NaN. logits [n, experts];
+/// 1 <= k <= experts.
 inline Routing route(std::span<const float> logits, Index experts, Index k) {
   const auto e = static_cast<std::size_t>(experts), per_row = static_cast<std::size_t>(k);
   Routing r;
@@ -32,7 +33,8 @@ inline Routing route(std::span<const float> logits, Index experts, Index k) {
   std::vector<std::size_t> chosen;
   std::vector<bool> taken;
   for (std::size_t first = 0; first + e <= logits.size(); first += e) {
-    const float top = *std::max_element(logits.begin() + static_cast<std::ptrdiff_t>(first), logits.begin() + static_cast<std::ptrdiff_t>(first + e));
+    const float top = *std::max_element(logits.begin() + static_cast<std::ptrdiff_t>(first),
+                                        logits.begin() + static_cast<std::ptrdiff_t>(first + e));
     double total = 0, kept = 0;
     for (std::size_t i = 0; i < e; ++i) total += static_cast<double>(p[i] = std::exp(logits[first + i] - top));
     for (float& v : p) v = static_cast<float>(static_cast<double>(v) / total);
@@ -55,11 +57,13 @@ inline Routing route(std::span<const float> logits, Index experts, Index k) {
   return r;
 }
 
-/// A weight that stays where it lies until it is asked for, then checked for NaN and infinity and imported, once. Copies share it.
+/// A weight that stays where it lies until it is asked for, then checked for NaN and infinity and imported, once.
+/// Copies share it.
 template <class B>
 class LazyWeight {
  public:
-  LazyWeight(std::string name, HostTensor stored, Layout layout) : state_(std::make_shared<State>(std::move(name), std::move(stored), layout)) {}
+  LazyWeight(std::string name, HostTensor stored, Layout layout)
+      : state_(std::make_shared<State>(std::move(name), std::move(stored), layout)) {}
   typename B::Weight get(B& b) const {
     const std::lock_guard lock(state_->mutex);
     if (!state_->loaded) {
@@ -94,9 +98,13 @@ class Experts {
 
  public:
   Experts() = default;
-  /// Reads `prefix`gate.weight [E, H], `prefix`experts.gate_up_proj and `prefix`experts.down_proj (see WeightReader::experts).
+  /// Reads `prefix`gate.weight [E, H], `prefix`experts.gate_up_proj and `prefix`experts.down_proj (see
+  /// WeightReader::experts).
   Experts(WeightReader<B>& reader, const std::string& prefix, const TextConfig& c)
-      : count_(c.experts), per_row_(c.experts_per_token), inner_(c.expert_intermediate_size), router_(reader.matrix(prefix + "gate.weight", c.experts, c.hidden_size)) {
+      : count_(c.experts),
+        per_row_(c.experts_per_token),
+        inner_(c.expert_intermediate_size),
+        router_(reader.matrix(prefix + "gate.weight", c.experts, c.hidden_size)) {
     const Index h = c.hidden_size;
     const auto [gate_up, down] = reader.experts(prefix + "experts.", count_, h, inner_);
     for (Index e = 0; e < count_; ++e) {
@@ -116,7 +124,8 @@ class Experts {
     return u;
   }
 
-  /// x [n, H] -> [n, H]. Rows are grouped by expert, experts ascending, and each row's outputs are summed in that order.
+  /// x [n, H] -> [n, H]. Rows are grouped by expert, experts ascending, and each row's outputs are summed in that
+  /// order.
   Tensor run(B& b, const Tensor& x) const {
     const Index rows = b.rows(x), step = std::max<Index>(1, block_values / (per_row_ * b.cols(x)));
     if (rows <= step) return rows == 0 ? x : block(b, x);
@@ -150,7 +159,9 @@ class Experts {
     std::vector<Tensor> outputs;
     for (std::size_t e = 0; e + 1 < start.size(); ++e) {
       if (start[e] == start[e + 1]) continue;
-      const Tensor in = b.gather_rows(x, std::span<const Index>(source).subspan(static_cast<std::size_t>(start[e]), static_cast<std::size_t>(start[e + 1] - start[e])));
+      const Tensor in =
+          b.gather_rows(x, std::span<const Index>(source).subspan(static_cast<std::size_t>(start[e]),
+                                                                  static_cast<std::size_t>(start[e + 1] - start[e])));
       const Tensor both = b.linear(in, gate_up_[e].get(b));  // gate, then up
       const Tensor gated = b.silu_mul(b.slice_cols(both, 0, inner_), b.slice_cols(both, inner_, 2 * inner_));
       outputs.push_back(b.linear(gated, down_[e].get(b)));

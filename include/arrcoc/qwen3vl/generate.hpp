@@ -15,24 +15,24 @@ struct GenerateOptions {
   SamplingConfig sampling;
   std::vector<TokenId> stop_ids;
   std::uint64_t seed = 0;
-  std::vector<TokenId> forced;                 // fed back instead of the chosen tokens (teacher forcing); sets the length
-  bool keep_logits = false;                    // Generated::logits is filled
-  std::function<bool(TokenId)> on_token;       // called as tokens come; false ends the generation
+  std::vector<TokenId> forced;            // fed back instead of the chosen tokens (teacher forcing); sets the length
+  bool keep_logits = false;               // Generated::logits is filled
+  std::function<bool(TokenId)> on_token;  // called as tokens come; false ends the generation
 };
 
 struct Generated {
-  std::vector<TokenId> tokens;   // without the stop token
-  std::vector<float> logits;     // [T, V]: row 0 from the last prompt position, then one row for each token fed back
-  bool stopped = false;          // a stop token came (otherwise the length limit or the caller ended it)
-  Index sequence_length = 0;     // rows in the prefill
-  Index rope_delta = 0;          // next position - cached rows, as Hugging Face counts it
-  std::vector<Index> cached;     // rows cached per layer after the prefill
+  std::vector<TokenId> tokens;  // without the stop token
+  std::vector<float> logits;    // [T, V]: row 0 from the last prompt position, then one row for each token fed back
+  bool stopped = false;         // a stop token came (otherwise the length limit or the caller ended it)
+  Index sequence_length = 0;    // rows in the prefill
+  Index rope_delta = 0;         // next position - cached rows, as Hugging Face counts it
+  std::vector<Index> cached;    // rows cached per layer after the prefill
 };
 
 /// Decoding after a prefill; `row` holds the logits [V] of its last position.
 template <class B>
-void decode(B& b, const LanguageModel<B>& model, std::vector<float> row, KvCache<B>& state, std::span<const TokenId> prompt_ids,
-            const GenerateOptions& o, Generated& out, Trace* trace) {
+void decode(B& b, const LanguageModel<B>& model, std::vector<float> row, KvCache<B>& state,
+            std::span<const TokenId> prompt_ids, const GenerateOptions& o, Generated& out, Trace* trace) {
   const StageTimer timer(trace, "decode");
   Rng rng(o.seed);
   std::vector<TokenId> seen(prompt_ids.begin(), prompt_ids.end());
@@ -60,8 +60,8 @@ inline Index decode_capacity(const GenerateOptions& o) {
 
 /// `prompt_ids` are the full prompt's ids (the repetition penalty counts them, pads too).
 template <class B, class Hook = NoHook>
-Generated generate(B& b, const LanguageModel<B>& model, Injected<B> input, std::span<const TokenId> prompt_ids, const GenerateOptions& o,
-                   Trace* trace = nullptr, Hook&& hook = {}) {
+Generated generate(B& b, const LanguageModel<B>& model, Injected<B> input, std::span<const TokenId> prompt_ids,
+                   const GenerateOptions& o, Trace* trace = nullptr, Hook&& hook = {}) {
   Generated out;
   out.sequence_length = b.rows(input.embeddings);
   out.rope_delta = input.positions.rope_delta();
@@ -77,10 +77,11 @@ Generated generate(B& b, const LanguageModel<B>& model, Injected<B> input, std::
   return out;
 }
 
-/// As generate, for a prompt whose first rows are in `begun` already (LanguageModel::prefill); `rest` holds the others. `begun` may be used again.
+/// As generate, for a prompt whose first rows are in `begun` already (LanguageModel::prefill); `rest` holds the others.
+/// `begun` may be used again.
 template <class B>
-Generated generate_from(B& b, const LanguageModel<B>& model, KvCache<B>& begun, Injected<B> rest, std::span<const TokenId> prompt_ids,
-                        const GenerateOptions& o, Trace* trace = nullptr) {
+Generated generate_from(B& b, const LanguageModel<B>& model, KvCache<B>& begun, Injected<B> rest,
+                        std::span<const TokenId> prompt_ids, const GenerateOptions& o, Trace* trace = nullptr) {
   Generated out;
   out.sequence_length = begun.lengths.at(0) + b.rows(rest.embeddings);
   out.rope_delta = rest.positions.next - out.sequence_length;

@@ -16,11 +16,12 @@ struct DeepStackRows {
 
 template <class B>
 struct Injected {
-  typename B::Tensor embeddings;           // [L, H]
-  Positions positions;                     // [L] columns of the full table
-  std::vector<DeepStackRows<B>> levels;    // level l goes to the output of layer l
-  std::vector<Index> columns;              // [L] the full prompt's columns that survive
-  // Several questions about one picture in one pass: rows [0, shared_prefix) are seen by all, each segment sees them and itself.
+  typename B::Tensor embeddings;         // [L, H]
+  Positions positions;                   // [L] columns of the full table
+  std::vector<DeepStackRows<B>> levels;  // level l goes to the output of layer l
+  std::vector<Index> columns;            // [L] the full prompt's columns that survive
+  // Several questions about one picture in one pass: rows [0, shared_prefix) are seen by all, each segment sees them
+  // and itself.
   std::vector<Segment> segments;
   Index shared_prefix = 0;
 };

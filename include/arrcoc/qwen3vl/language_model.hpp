@@ -1,6 +1,6 @@
 #pragma once
-// The language model of Qwen3-VL: RMSNorm, QK-norm, grouped-query attention with interleaved M-RoPE, SwiGLU or experts, DeepStack.
-// Shapes: L rows in this call, A = heads * head_dim, K = kv_heads * head_dim, H width, V vocabulary.
+// The language model of Qwen3-VL: RMSNorm, QK-norm, grouped-query attention with interleaved M-RoPE, SwiGLU or experts,
+// DeepStack. Shapes: L rows in this call, A = heads * head_dim, K = kv_heads * head_dim, H width, V vocabulary.
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -31,18 +31,27 @@ class LanguageModel {
 
  public:
   LanguageModel() = default;
-  LanguageModel(B& b, const TextConfig& config, const WeightLookup& lookup) : config_(config), inv_freq_(inverse_frequencies(config)) {
+  LanguageModel(B& b, const TextConfig& config, const WeightLookup& lookup)
+      : config_(config), inv_freq_(inverse_frequencies(config)) {
     WeightReader<B> r(b, lookup);
-    const Index h = config.hidden_size, a = config.heads * config.head_dim, k = config.kv_heads * config.head_dim, i = config.intermediate_size;
+    const Index h = config.hidden_size, a = config.heads * config.head_dim, k = config.kv_heads * config.head_dim,
+                i = config.intermediate_size;
     const std::string m = "model.language_model.";
     embed_ = r.matrix(m + "embed_tokens.weight", config.vocab_size, h);
     for (Index l = 0; l < config.layers; ++l) {
       const std::string p = m + "layers." + std::to_string(l) + ".";
       layers_.push_back({r.vector(p + "input_layernorm.weight", h),
-                         r.matrix(p + "self_attn.q_proj.weight", a, h), r.matrix(p + "self_attn.k_proj.weight", k, h),
-                         r.matrix(p + "self_attn.v_proj.weight", k, h), r.matrix(p + "self_attn.o_proj.weight", h, a),
-                         r.vector(p + "self_attn.q_norm.weight", config.head_dim), r.vector(p + "self_attn.k_norm.weight", config.head_dim),
-                         r.vector(p + "post_attention_layernorm.weight", h), {}, {}, {}, {}});
+                         r.matrix(p + "self_attn.q_proj.weight", a, h),
+                         r.matrix(p + "self_attn.k_proj.weight", k, h),
+                         r.matrix(p + "self_attn.v_proj.weight", k, h),
+                         r.matrix(p + "self_attn.o_proj.weight", h, a),
+                         r.vector(p + "self_attn.q_norm.weight", config.head_dim),
+                         r.vector(p + "self_attn.k_norm.weight", config.head_dim),
+                         r.vector(p + "post_attention_layernorm.weight", h),
+                         {},
+                         {},
+                         {},
+                         {}});
       Layer& layer = layers_.back();
       if (config.sparse(l)) {
         layer.experts = Experts<B>(r, p + "mlp.", config);
@@ -56,14 +65,16 @@ class LanguageModel {
     if (r.has("lm_head.weight")) {
       head_ = r.matrix("lm_head.weight", config.vocab_size, h);
     } else {
-      require_that(config.tie_word_embeddings, Code::bad_weight, "weights", "lm_head.weight: expected in an untied checkpoint, got none");
+      require_that(config.tie_word_embeddings, Code::bad_weight, "weights",
+                   "lm_head.weight: expected in an untied checkpoint, got none");
       head_ = embed_;
     }
   }
 
   const TextConfig& config() const { return config_; }
 
-  /// Experts that rows have gone to so far, of all layers, and the bytes of the checkpoint they take: those alone have been read.
+  /// Experts that rows have gone to so far, of all layers, and the bytes of the checkpoint they take: those alone have
+  /// been read.
   std::pair<Index, Index> experts_used() const {
     std::pair<Index, Index> sum{0, 0};
     for (const Layer& l : layers_) {
@@ -77,13 +88,16 @@ class LanguageModel {
   Tensor embed(B& b, const std::vector<TokenId>& ids) const {
     for (const TokenId id : ids)
       require_that(id >= 0 && id < config_.vocab_size, Code::bad_prompt, "language_model", [&] {
-        return "token id " + std::to_string(id) + ": expected below " + std::to_string(config_.vocab_size); });
+        return "token id " + std::to_string(id) + ": expected below " + std::to_string(config_.vocab_size);
+      });
     return b.embedding(embed_, ids);
   }
 
-  /// Runs a whole prompt. Returns the hidden rows after the final norm, [L at the end, H]; `state` is filled for decoding.
+  /// Runs a whole prompt. Returns the hidden rows after the final norm, [L at the end, H]; `state` is filled for
+  /// decoding.
   template <class Hook = NoHook>
-  Tensor prefill(B& b, Injected<B> in, KvCache<B>& state, Index capacity, Trace* trace = nullptr, Hook&& hook = {}) const {
+  Tensor prefill(B& b, Injected<B> in, KvCache<B>& state, Index capacity, Trace* trace = nullptr,
+                 Hook&& hook = {}) const {
     start(b, state, b.rows(in.embeddings) + capacity);
     return extend(b, std::move(in), state, trace, std::forward<Hook>(hook));
   }
@@ -97,16 +111,19 @@ class LanguageModel {
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       if constexpr (std::decay_t<Hook>::active) {
         if (auto edit = hook.before_layer(b, static_cast<Index>(l), LayerView<B>{x, in.columns})) {
-          require_that(in.segments.empty(), Code::shape_mismatch, "language_model", "rows of a packed sequence cannot be dropped between layers");
+          require_that(in.segments.empty(), Code::shape_mismatch, "language_model",
+                       "rows of a packed sequence cannot be dropped between layers");
           x = b.gather_rows(x, edit->keep);
           drop_rows(b, in, l, edit->keep);
           angles = rotary(b, in.positions);
         }
       }
-      x = layer(b, layers_[l], x, angles, state.layers[l], attention_spec(state.lengths[l], in.segments, in.shared_prefix));
+      x = layer(b, layers_[l], x, angles, state.layers[l],
+                attention_spec(state.lengths[l], in.segments, in.shared_prefix));
       state.lengths[l] += b.rows(x);
       if (trace) tap(trace, "text.layer" + std::to_string(l) + ".before_deepstack", b, x);
-      if (l < in.levels.size() && !in.levels[l].rows.empty()) x = b.scatter_add_rows(x, in.levels[l].rows, in.levels[l].features);
+      if (l < in.levels.size() && !in.levels[l].rows.empty())
+        x = b.scatter_add_rows(x, in.levels[l].rows, in.levels[l].features);
       if (trace) tap(trace, "text.layer" + std::to_string(l), b, x);
     }
     return b.rms_norm(x, norm_, config_.rms_norm_eps);
@@ -117,7 +134,8 @@ class LanguageModel {
     KvCache<B> out;
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       out.layers.push_back(b.make_cache(state.lengths[l] + capacity, config_.kv_heads * config_.head_dim));
-      if (state.lengths[l] > 0) b.cache_append(out.layers[l], b.cache_keys(state.layers[l]), b.cache_values(state.layers[l]));
+      if (state.lengths[l] > 0)
+        b.cache_append(out.layers[l], b.cache_keys(state.layers[l]), b.cache_values(state.layers[l]));
     }
     out.lengths = state.lengths;
     out.next_position = state.next_position;
@@ -143,12 +161,18 @@ class LanguageModel {
 
  private:
   /// Without experts: gate, up and down.
-  struct Layer { Weight norm1, q, k, v, o, q_norm, k_norm, norm2, gate, up, down; Experts<B> experts; };
-  struct Rotary { Tensor cos, sin; };
+  struct Layer {
+    Weight norm1, q, k, v, o, q_norm, k_norm, norm2, gate, up, down;
+    Experts<B> experts;
+  };
+  struct Rotary {
+    Tensor cos, sin;
+  };
 
   void start(B& b, KvCache<B>& state, Index capacity) const {
     state.layers.clear();
-    for (std::size_t l = 0; l < layers_.size(); ++l) state.layers.push_back(b.make_cache(capacity, config_.kv_heads * config_.head_dim));
+    for (std::size_t l = 0; l < layers_.size(); ++l)
+      state.layers.push_back(b.make_cache(capacity, config_.kv_heads * config_.head_dim));
     state.lengths.assign(layers_.size(), 0);
   }
 
@@ -175,12 +199,14 @@ class LanguageModel {
     return spec;
   }
 
-  Tensor layer(B& b, const Layer& w, const Tensor& x, const Rotary& angles, typename B::Cache& cache, const AttentionSpec& spec) const {
-    const Tensor n = b.rms_norm(x, w.norm1, config_.rms_norm_eps);                                           // [L, H]
-    const Tensor q = b.rope(head_norm(b, b.linear(n, w.q), w.q_norm), config_.heads, angles.cos, angles.sin);     // [L, A]
-    const Tensor k = b.rope(head_norm(b, b.linear(n, w.k), w.k_norm), config_.kv_heads, angles.cos, angles.sin);  // [L, K]
+  Tensor layer(B& b, const Layer& w, const Tensor& x, const Rotary& angles, typename B::Cache& cache,
+               const AttentionSpec& spec) const {
+    const Tensor n = b.rms_norm(x, w.norm1, config_.rms_norm_eps);                                             // [L, H]
+    const Tensor q = b.rope(head_norm(b, b.linear(n, w.q), w.q_norm), config_.heads, angles.cos, angles.sin);  // [L, A]
+    const Tensor k =
+        b.rope(head_norm(b, b.linear(n, w.k), w.k_norm), config_.kv_heads, angles.cos, angles.sin);  // [L, K]
     b.cache_append(cache, k, b.linear(n, w.v));
-    const Tensor a = b.attention(q, b.cache_keys(cache), b.cache_values(cache), spec).out;                   // [L, A]
+    const Tensor a = b.attention(q, b.cache_keys(cache), b.cache_values(cache), spec).out;  // [L, A]
     const Tensor h = b.add(x, b.linear(a, w.o));
     const Tensor f = b.rms_norm(h, w.norm2, config_.rms_norm_eps);
     if (!w.experts.empty()) return b.add(h, w.experts.run(b, f));

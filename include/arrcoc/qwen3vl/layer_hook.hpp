@@ -15,14 +15,16 @@ struct RowEdit {
 
 template <class B>
 struct LayerView {
-  const typename B::Tensor& hidden;         // [L now, H]
-  const std::vector<Index>& columns;        // [L now] full-prompt columns
+  const typename B::Tensor& hidden;   // [L now, H]
+  const std::vector<Index>& columns;  // [L now] full-prompt columns
 };
 
 struct NoHook {
   static constexpr bool active = false;
   template <class B>
-  std::optional<RowEdit> before_layer(B&, Index, const LayerView<B>&) { return std::nullopt; }
+  std::optional<RowEdit> before_layer(B&, Index, const LayerView<B>&) {
+    return std::nullopt;
+  }
 };
 
 }  // namespace arrcoc::qwen3vl

@@ -1,5 +1,6 @@
 #pragma once
-// A loaded Qwen3-VL: vision tower and language model on one backend, and the stock way from a prompt to the model's input.
+// A loaded Qwen3-VL: vision tower and language model on one backend, and the stock way from a prompt to the model's
+// input.
 #include <utility>
 #include <vector>
 
@@ -18,9 +19,9 @@ struct Pixels {
 /// What is computed once per prompt and shared by every allocation of it.
 template <class B>
 struct Encoded {
-  VisionOut<B> vision;             // all pictures, in prompt order
-  typename B::Tensor embeddings;   // [L, H] of the full prompt's ids
-  Positions positions;             // [L] of the full prompt
+  VisionOut<B> vision;            // all pictures, in prompt order
+  typename B::Tensor embeddings;  // [L, H] of the full prompt's ids
+  Positions positions;            // [L] of the full prompt
 };
 
 template <class B>
@@ -38,13 +39,15 @@ class Model {
   VisionOut<B> encode_images(B& b, const std::vector<Pixels>& pictures, Trace* trace = nullptr) const {
     const StageTimer timer(trace, "vision");
     if (pictures.empty()) return {};
-    require_that(config_.has_vision, Code::bad_prompt, "model", "this checkpoint has no vision tower, but the prompt has a picture");
+    require_that(config_.has_vision, Code::bad_prompt, "model",
+                 "this checkpoint has no vision tower, but the prompt has a picture");
     const Index width = config_.vision.patch_values();
     std::vector<PatchGrid> grids;
     std::vector<float> rows;
     for (const Pixels& p : pictures) {
       grids.push_back(p.patches);
-      require_that(static_cast<Index>(p.rows.size()) == p.patches.count() * width, Code::shape_mismatch, "model", "pixel rows do not fill the grid");
+      require_that(static_cast<Index>(p.rows.size()) == p.patches.count() * width, Code::shape_mismatch, "model",
+                   "pixel rows do not fill the grid");
       if (pictures.size() > 1) rows.insert(rows.end(), p.rows.begin(), p.rows.end());
     }
     const std::vector<float>& all = pictures.size() > 1 ? rows : pictures.front().rows;
@@ -55,9 +58,12 @@ class Model {
   Encoded<B> encode(B& b, const std::vector<Pixels>& pictures, const Prompt& prompt, Trace* trace = nullptr) const {
     require_that(!prompt.ids.empty(), Code::bad_prompt, "model", "the prompt is empty");
     require_that(pictures.size() == prompt.spans.size(), Code::bad_prompt, "model", [&] {
-      return "expected one picture for each placeholder, got " + std::to_string(pictures.size()) + " pictures and " + std::to_string(prompt.spans.size()) + " placeholders"; });
+      return "expected one picture for each placeholder, got " + std::to_string(pictures.size()) + " pictures and " +
+             std::to_string(prompt.spans.size()) + " placeholders";
+    });
     for (std::size_t i = 0; i < pictures.size(); ++i)
-      require_that(pictures[i].patches.tokens(config_.vision.spatial_merge_size) == prompt.spans[i].grid, Code::bad_prompt, "model", "a picture's grid differs from its placeholder's");
+      require_that(pictures[i].patches.tokens(config_.vision.spatial_merge_size) == prompt.spans[i].grid,
+                   Code::bad_prompt, "model", "a picture's grid differs from its placeholder's");
     return {encode_images(b, pictures, trace), text_.embed(b, prompt.ids), build_positions(prompt)};
   }
 

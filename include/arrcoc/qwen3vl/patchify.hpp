@@ -11,8 +11,10 @@ namespace arrcoc::qwen3vl {
 /// Tokens of a picture of height x width px, which must be multiples of the token size.
 inline Grid merged_grid(Index height, Index width, const VisionConfig& v) {
   const Index side = v.patch_size * v.spatial_merge_size;
-  require_that(height % side == 0 && width % side == 0 && height > 0 && width > 0, Code::bad_image, "patchify",
-               [&] { return "sides: expected multiples of " + std::to_string(side) + " px, got " + std::to_string(height) + "x" + std::to_string(width); });
+  require_that(height % side == 0 && width % side == 0 && height > 0 && width > 0, Code::bad_image, "patchify", [&] {
+    return "sides: expected multiples of " + std::to_string(side) + " px, got " + std::to_string(height) + "x" +
+           std::to_string(width);
+  });
   return {height / side, width / side};
 }
 
@@ -21,13 +23,15 @@ inline Grid merged_grid(Index height, Index width, const VisionConfig& v) {
 inline std::vector<float> patchify(ImageView in, const VisionConfig& v, const PreprocessConfig& c) {
   const Grid grid = merged_grid(in.height, in.width, v);
   const Index p = v.patch_size;
-  require_that(v.in_channels == 3, Code::bad_model_config, "patchify", [&] { return "channels: expected 3, got " + std::to_string(v.in_channels); });
+  require_that(v.in_channels == 3, Code::bad_model_config, "patchify",
+               [&] { return "channels: expected 3, got " + std::to_string(v.in_channels); });
   float table[3][256];
   for (std::size_t k = 0; k < 3; ++k) {
     const float mean = static_cast<float>(c.mean[k]) * 255.0f, deviation = static_cast<float>(c.std_dev[k]) * 255.0f;
     for (int x = 0; x < 256; ++x) table[k][x] = (static_cast<float>(x) - mean) / deviation;
   }
-  std::vector<float> out(static_cast<std::size_t>(grid.count() * v.spatial_merge_size * v.spatial_merge_size * v.patch_values()));
+  std::vector<float> out(
+      static_cast<std::size_t>(grid.count() * v.spatial_merge_size * v.spatial_merge_size * v.patch_values()));
   float* to = out.data();
   for_each_patch({1, in.height / p, in.width / p}, v.spatial_merge_size, [&](Index row, Index col) {
     for (std::size_t k = 0; k < 3; ++k) {

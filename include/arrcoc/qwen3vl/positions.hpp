@@ -1,6 +1,7 @@
 #pragma once
 // M-RoPE position ids of a prompt, and the rotary angles made from them. Source: facts of Qwen3-VL's get_rope_index and
-// its interleaved rotary embedding; positions are exact integers for stock plans and kept as float32 (fractional centres later).
+// its interleaved rotary embedding; positions are exact integers for stock plans and kept as float32 (fractional
+// centres later).
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -19,20 +20,26 @@ struct Positions {
   Index length() const { return static_cast<Index>(t.size()); }
   /// What Hugging Face calls rope_deltas: grows by one for every dropped column.
   Index rope_delta() const { return next - length(); }
-  void push(float pt, float ph, float pw) { t.push_back(pt); h.push_back(ph); w.push_back(pw); }
+  void push(float pt, float ph, float pw) {
+    t.push_back(pt);
+    h.push_back(ph);
+    w.push_back(pw);
+  }
 };
 
-/// Text runs count up on all axes; an image span stays at one t and spreads over h and w; what follows starts after the longer side.
+/// Text runs count up on all axes; an image span stays at one t and spreads over h and w; what follows starts after the
+/// longer side.
 inline Positions build_positions(const Prompt& prompt) {
   Positions p;
   Index next = 0, column = 0;
   const auto text_until = [&](Index end) {
-    for (; column < end; ++column, ++next) p.push(static_cast<float>(next), static_cast<float>(next), static_cast<float>(next));
+    for (; column < end; ++column, ++next)
+      p.push(static_cast<float>(next), static_cast<float>(next), static_cast<float>(next));
   };
   const auto length = static_cast<Index>(prompt.ids.size());
   for (const VisionSpan& s : prompt.spans) {
-    require_that(s.begin >= column && s.begin + s.grid.count() <= length && s.grid.count() > 0, Code::bad_prompt, "positions",
-                 "vision spans must be disjoint, in order and inside the prompt");
+    require_that(s.begin >= column && s.begin + s.grid.count() <= length && s.grid.count() > 0, Code::bad_prompt,
+                 "positions", "vision spans must be disjoint, in order and inside the prompt");
     text_until(s.begin);
     for (Index r = 0; r < s.grid.rows; ++r)
       for (Index c = 0; c < s.grid.cols; ++c)
@@ -68,31 +75,36 @@ inline std::vector<float> inverse_frequencies(const TextConfig& c) {
   std::vector<float> inv(static_cast<std::size_t>(half));
   const auto theta = static_cast<float>(c.rope_theta);
   for (Index i = 0; i < half; ++i)
-    inv[static_cast<std::size_t>(i)] = 1.0f / std::pow(theta, static_cast<float>(2 * i) / static_cast<float>(c.head_dim));
+    inv[static_cast<std::size_t>(i)] =
+        1.0f / std::pow(theta, static_cast<float>(2 * i) / static_cast<float>(c.head_dim));
   if (c.yarn_factor <= 0) return inv;
   const double two_pi = 6.283185307179586476925286766559;
   const auto corrected = [&](double rotations) {
-    return static_cast<double>(c.head_dim) * std::log(c.yarn_original_positions / (rotations * two_pi)) / (2.0 * std::log(c.rope_theta));
+    return static_cast<double>(c.head_dim) * std::log(c.yarn_original_positions / (rotations * two_pi)) /
+           (2.0 * std::log(c.rope_theta));
   };
   const double low = std::max(0.0, std::floor(corrected(c.yarn_beta_fast)));
   double high = std::min(static_cast<double>(c.head_dim - 1), std::ceil(corrected(c.yarn_beta_slow)));
   if (low == high) high += 0.001;
   for (Index i = 0; i < half; ++i) {
-    const float ramp = std::clamp((static_cast<float>(i) - static_cast<float>(low)) / static_cast<float>(high - low), 0.0f, 1.0f);
+    const float ramp =
+        std::clamp((static_cast<float>(i) - static_cast<float>(low)) / static_cast<float>(high - low), 0.0f, 1.0f);
     float& f = inv[static_cast<std::size_t>(i)];
     f = (f / static_cast<float>(c.yarn_factor)) * ramp + f * (1.0f - ramp);
   }
   return inv;
 }
 
-/// Which axis (0 t, 1 h, 2 w) turns frequency i: h where i % 3 == 1 and i < 3*section[1], w where i % 3 == 2 and i < 3*section[2], else t.
+/// Which axis (0 t, 1 h, 2 w) turns frequency i: h where i % 3 == 1 and i < 3*section[1], w where i % 3 == 2 and i <
+/// 3*section[2], else t.
 inline int mrope_axis(Index i, const std::vector<Index>& section) {
   if (i % 3 == 1 && i < 3 * section[1]) return 1;
   if (i % 3 == 2 && i < 3 * section[2]) return 2;
   return 0;
 }
 
-/// Interleaved M-RoPE in float32: angle = position * inv_freq, both float32, then cos and sin (times YaRN's attention factor).
+/// Interleaved M-RoPE in float32: angle = position * inv_freq, both float32, then cos and sin (times YaRN's attention
+/// factor).
 inline RotaryTable text_rotary(const Positions& p, const TextConfig& c, const std::vector<float>& inv_freq) {
   RotaryTable table;
   table.rows = p.length();

@@ -1,6 +1,6 @@
 #pragma once
-// Bicubic resize with antialias in integers, bit for bit as the named libraries do it: separable, 8-bit between the passes.
-// Sources: Pillow's Resample.c and PyTorch's UpSampleKernel.cpp (uint8), rules restated in docs/formats.md.
+// Bicubic resize with antialias in integers, bit for bit as the named libraries do it: separable, 8-bit between the
+// passes. Sources: Pillow's Resample.c and PyTorch's UpSampleKernel.cpp (uint8), rules restated in docs/formats.md.
 #include <algorithm>
 #include <cmath>
 #include <string_view>
@@ -11,7 +11,8 @@
 
 namespace arrcoc::qwen3vl {
 
-/// torchvision: int16 weights, width first. pillow: 22-bit weights, width first (Pillow <= 12). pillow13: Pillow 13's pass order.
+/// torchvision: int16 weights, width first. pillow: 22-bit weights, width first (Pillow <= 12). pillow13: Pillow 13's
+/// pass order.
 enum class Resize : std::uint8_t { torchvision, pillow, pillow13 };
 
 namespace detail {
@@ -33,14 +34,16 @@ inline double cubic(double x) {
 }
 
 inline ResizeTaps resize_taps(Index in, Index out, Resize kind) {
-  const double scale = static_cast<double>(in) / static_cast<double>(out), stretch = std::max(scale, 1.0), support = 2 * stretch;
+  const double scale = static_cast<double>(in) / static_cast<double>(out), stretch = std::max(scale, 1.0),
+               support = 2 * stretch;
   ResizeTaps t;
   t.widest = static_cast<Index>(std::ceil(support)) * 2 + 1;
   std::vector<double> real(static_cast<std::size_t>(out * t.widest), 0.0);
   double largest = 0;
   for (Index i = 0; i < out; ++i) {
     const double centre = (static_cast<double>(i) + 0.5) * scale;
-    const auto low = std::max<Index>(0, static_cast<Index>(centre - support + 0.5)), high = std::min<Index>(in, static_cast<Index>(centre + support + 0.5));
+    const auto low = std::max<Index>(0, static_cast<Index>(centre - support + 0.5)),
+               high = std::min<Index>(in, static_cast<Index>(centre + support + 0.5));
     double* w = real.data() + i * t.widest;
     double sum = 0;
     for (Index j = 0; j < high - low; ++j) sum += w[j] = cubic((static_cast<double>(j + low) - centre + 0.5) / stretch);
@@ -50,7 +53,10 @@ inline ResizeTaps resize_taps(Index in, Index out, Resize kind) {
   }
   t.precision = 22;
   if (kind == Resize::torchvision)
-    for (t.precision = 0; t.precision < 22 && static_cast<Index>(0.5 + largest * static_cast<double>(Index{1} << (t.precision + 1))) < (1 << 15);) ++t.precision;
+    for (t.precision = 0;
+         t.precision < 22 &&
+         static_cast<Index>(0.5 + largest * static_cast<double>(Index{1} << (t.precision + 1))) < (1 << 15);)
+      ++t.precision;
   for (const double w : real) {
     const double v = w * static_cast<double>(Index{1} << t.precision);
     t.weights.push_back(static_cast<std::int32_t>(v < 0 ? v - 0.5 : v + 0.5));
@@ -58,7 +64,9 @@ inline ResizeTaps resize_taps(Index in, Index out, Resize kind) {
   return t;
 }
 
-inline std::uint8_t round_off(std::int32_t sum, int precision) { return static_cast<std::uint8_t>(std::clamp<std::int32_t>(sum >> precision, 0, 255)); }
+inline std::uint8_t round_off(std::int32_t sum, int precision) {
+  return static_cast<std::uint8_t>(std::clamp<std::int32_t>(sum >> precision, 0, 255));
+}
 
 /// [H, W, 3] -> [H, out, 3]
 inline Image resize_width(ImageView in, Index out, Resize kind) {
@@ -121,8 +129,10 @@ inline Image resize_height(ImageView in, Index out, Resize kind) {
 
 /// To height x width px. A pass whose size does not change is skipped; the same size is a copy.
 inline Image resize_bicubic(ImageView in, Index height, Index width, Resize kind = Resize::torchvision) {
-  require_that(!in.empty() && height > 0 && width > 0, Code::bad_image, "resize", "expected a picture and a size of at least 1x1 px");
-  const bool height_first = kind == Resize::pillow13 && in.height > height && in.height - height > 2 * (in.width - width);
+  require_that(!in.empty() && height > 0 && width > 0, Code::bad_image, "resize",
+               "expected a picture and a size of at least 1x1 px");
+  const bool height_first =
+      kind == Resize::pillow13 && in.height > height && in.height - height > 2 * (in.width - width);
   Image out;
   ImageView now = in;
   for (const bool vertical : {height_first, !height_first}) {

@@ -14,11 +14,11 @@
 namespace arrcoc::qwen3vl {
 
 struct SamplingConfig {
-  bool sample = false;             // false: greedy, and everything but the repetition penalty is ignored
-  float temperature = 1.0f;        // > 0
-  Index top_k = 0;                 // 0 = off; ties with the k-th score stay
-  float top_p = 1.0f;              // in (0, 1]; the smallest set whose probability reaches it
-  float repetition_penalty = 1.0f; // > 0; 1 = off
+  bool sample = false;              // false: greedy, and everything but the repetition penalty is ignored
+  float temperature = 1.0f;         // > 0
+  Index top_k = 0;                  // 0 = off; ties with the k-th score stay
+  float top_p = 1.0f;               // in (0, 1]; the smallest set whose probability reaches it
+  float repetition_penalty = 1.0f;  // > 0; 1 = off
   bool operator==(const SamplingConfig&) const = default;
 };
 
@@ -47,12 +47,14 @@ inline void restrict_scores(std::span<float> scores, const SamplingConfig& c) {
     std::vector<float> sorted(scores.begin(), scores.end());
     std::nth_element(sorted.begin(), sorted.begin() + (c.top_k - 1), sorted.end(), std::greater<>());
     const float kth = sorted[static_cast<std::size_t>(c.top_k - 1)];
-    for (float& s : scores) if (s < kth) s = dropped;
+    for (float& s : scores)
+      if (s < kth) s = dropped;
   }
   if (c.top_p < 1.0f) {
     std::vector<std::size_t> order(n);
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t i, std::size_t j) { return scores[i] < scores[j]; });  // ascending
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t i, std::size_t j) { return scores[i] < scores[j]; });  // ascending
     const double top = scores[order.back()];
     double total = 0;
     for (const float s : scores) total += std::exp(static_cast<double>(s) - top);
@@ -66,9 +68,11 @@ inline void restrict_scores(std::span<float> scores, const SamplingConfig& c) {
 }
 
 /// `seen`: prompt and output so far. Consumes one random number when sampling, none when greedy.
-inline TokenId choose_token(std::vector<float> scores, std::span<const TokenId> seen, const SamplingConfig& c, Rng& rng) {
+inline TokenId choose_token(std::vector<float> scores, std::span<const TokenId> seen, const SamplingConfig& c,
+                            Rng& rng) {
   for (const float s : scores)
-    require_that(std::isfinite(s), Code::bad_number, "generate", "the logits are not finite: the weights or the input hold NaN or infinity");
+    require_that(std::isfinite(s), Code::bad_number, "generate",
+                 "the logits are not finite: the weights or the input hold NaN or infinity");
   penalise_repetition(scores, seen, c.repetition_penalty);
   if (!c.sample) return greedy(scores);
   for (float& s : scores) s /= c.temperature;

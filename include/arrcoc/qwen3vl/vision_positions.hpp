@@ -28,13 +28,16 @@ void for_each_patch(const PatchGrid& g, Index merge, F&& f) {
 
 /// Bilinear, corners aligned: for each patch four table rows and their weights.
 struct PositionTaps {
-  std::vector<Index> rows;      // [P * 4] into the table, row * side + col
-  std::vector<float> weights;   // [P * 4]
+  std::vector<Index> rows;     // [P * 4] into the table, row * side + col
+  std::vector<float> weights;  // [P * 4]
 };
 
 inline PositionTaps interpolate_positions(const std::vector<PatchGrid>& grids, const VisionConfig& c) {
   const auto side = static_cast<Index>(std::lround(std::sqrt(static_cast<double>(c.position_embeddings))));
-  struct Axis { std::vector<Index> low, high; std::vector<float> share; };
+  struct Axis {
+    std::vector<Index> low, high;
+    std::vector<float> share;
+  };
   const auto axis = [&](Index n) {
     Axis a;
     for (Index i = 0; i < n; ++i) {
@@ -53,7 +56,8 @@ inline PositionTaps interpolate_positions(const std::vector<PatchGrid>& grids, c
       for_each_patch(g, c.spatial_merge_size, [&](Index row, Index col) {
         const auto i = static_cast<std::size_t>(row), j = static_cast<std::size_t>(col);
         const float dh = r.share[i], dw = q.share[j];
-        for (const Index at : {r.low[i] * side + q.low[j], r.low[i] * side + q.high[j], r.high[i] * side + q.low[j], r.high[i] * side + q.high[j]})
+        for (const Index at : {r.low[i] * side + q.low[j], r.low[i] * side + q.high[j], r.high[i] * side + q.low[j],
+                               r.high[i] * side + q.high[j]})
           taps.rows.push_back(at);
         for (const float w : {(1 - dh) * (1 - dw), (1 - dh) * dw, dh * (1 - dw), dh * dw}) taps.weights.push_back(w);
       });
@@ -67,7 +71,8 @@ inline RotaryTable vision_rotary(const std::vector<PatchGrid>& grids, const Visi
   const Index half = c.head_dim() / 2, quarter = half / 2;
   std::vector<float> inv(static_cast<std::size_t>(quarter));
   for (Index j = 0; j < quarter; ++j)
-    inv[static_cast<std::size_t>(j)] = 1.0f / std::pow(static_cast<float>(c.rope_theta), static_cast<float>(2 * j) / static_cast<float>(half));
+    inv[static_cast<std::size_t>(j)] =
+        1.0f / std::pow(static_cast<float>(c.rope_theta), static_cast<float>(2 * j) / static_cast<float>(half));
   RotaryTable table;
   table.half = half;
   for (const PatchGrid& g : grids) {

@@ -13,8 +13,8 @@ namespace arrcoc::qwen3vl {
 
 template <class B>
 struct VisionOut {
-  typename B::Tensor tokens;                   // [N, H]
-  std::vector<typename B::Tensor> deepstack;   // per tap [N, H]
+  typename B::Tensor tokens;                  // [N, H]
+  std::vector<typename B::Tensor> deepstack;  // per tap [N, H]
 };
 
 template <class B>
@@ -41,8 +41,8 @@ class VisionTower {
                          r.matrix(p + "mlp.linear_fc2.weight", d, i), r.vector(p + "mlp.linear_fc2.bias", d)});
     }
     const auto merger = [&](const std::string& p, Index norm_width) {
-      return Merger{r.vector(p + "norm.weight", norm_width), r.vector(p + "norm.bias", norm_width),
-                    r.matrix(p + "linear_fc1.weight", m, m), r.vector(p + "linear_fc1.bias", m),
+      return Merger{r.vector(p + "norm.weight", norm_width),   r.vector(p + "norm.bias", norm_width),
+                    r.matrix(p + "linear_fc1.weight", m, m),   r.vector(p + "linear_fc1.bias", m),
                     r.matrix(p + "linear_fc2.weight", out, m), r.vector(p + "linear_fc2.bias", out)};
     };
     merger_ = merger(v + "merger.", d);
@@ -57,24 +57,29 @@ class VisionTower {
     spec.heads = spec.kv_heads = config_.heads;
     spec.scale = 1.0f / std::sqrt(static_cast<float>(config_.head_dim()));
     for (const PatchGrid& g : grids)
-      for (Index frame = 0; frame < g.frames; ++frame, patches += g.rows * g.cols) spec.segments.push_back({patches, patches + g.rows * g.cols});
+      for (Index frame = 0; frame < g.frames; ++frame, patches += g.rows * g.cols)
+        spec.segments.push_back({patches, patches + g.rows * g.cols});
     require_that(patches == b.rows(pixels), Code::shape_mismatch, "vision_tower", [&] {
-      return "pixel rows: expected " + std::to_string(patches) + " for the grids, got " + std::to_string(b.rows(pixels)); });
+      return "pixel rows: expected " + std::to_string(patches) + " for the grids, got " +
+             std::to_string(b.rows(pixels));
+    });
 
-    Tensor x = b.linear(pixels, patch_w_, patch_b_);                                   // [P, D]
+    Tensor x = b.linear(pixels, patch_w_, patch_b_);  // [P, D]
     tap(trace, "vision.patch_embed", b, x);
     const PositionTaps taps = interpolate_positions(grids, config_);
     x = b.add(x, b.embedding_bag(positions_, taps.rows, taps.weights, 4));
     tap(trace, "vision.positioned", b, x);
     const RotaryTable table = vision_rotary(grids, config_);
-    const Tensor cos = b.from_host(table.cos, table.rows, table.half), sin = b.from_host(table.sin, table.rows, table.half);
+    const Tensor cos = b.from_host(table.cos, table.rows, table.half),
+                 sin = b.from_host(table.sin, table.rows, table.half);
 
     VisionOut<B> out;
     for (std::size_t j = 0; j < blocks_.size(); ++j) {
       x = block(b, blocks_[j], x, cos, sin, spec);
       if (trace) tap(trace, "vision.block" + std::to_string(j), b, x);
       for (std::size_t k = 0; k < tap_mergers_.size(); ++k)
-        if (config_.deepstack_taps[k] == static_cast<Index>(j)) out.deepstack.push_back(merge_after_grouping(b, tap_mergers_[k], x));
+        if (config_.deepstack_taps[k] == static_cast<Index>(j))
+          out.deepstack.push_back(merge_after_grouping(b, tap_mergers_[k], x));
     }
     out.tokens = merge(b, merger_, x);
     return out;
@@ -83,34 +88,42 @@ class VisionTower {
   const VisionConfig& config() const { return config_; }
 
  private:
-  struct Block { Weight norm1_w, norm1_b, qkv_w, qkv_b, proj_w, proj_b, norm2_w, norm2_b, fc1_w, fc1_b, fc2_w, fc2_b; };
-  struct Merger { Weight norm_w, norm_b, fc1_w, fc1_b, fc2_w, fc2_b; };
+  struct Block {
+    Weight norm1_w, norm1_b, qkv_w, qkv_b, proj_w, proj_b, norm2_w, norm2_b, fc1_w, fc1_b, fc2_w, fc2_b;
+  };
+  struct Merger {
+    Weight norm_w, norm_b, fc1_w, fc1_b, fc2_w, fc2_b;
+  };
 
   Index merged_width() const { return config_.hidden_size * config_.spatial_merge_size * config_.spatial_merge_size; }
 
-  Tensor block(B& b, const Block& w, const Tensor& x, const Tensor& cos, const Tensor& sin, const AttentionSpec& spec) const {
+  Tensor block(B& b, const Block& w, const Tensor& x, const Tensor& cos, const Tensor& sin,
+               const AttentionSpec& spec) const {
     const Index d = config_.hidden_size;
-    const Tensor qkv = b.linear(b.layer_norm(x, w.norm1_w, w.norm1_b, config_.norm_eps), w.qkv_w, w.qkv_b);   // [P, 3D]
+    const Tensor qkv = b.linear(b.layer_norm(x, w.norm1_w, w.norm1_b, config_.norm_eps), w.qkv_w, w.qkv_b);  // [P, 3D]
     const Tensor q = b.rope(b.slice_cols(qkv, 0, d), config_.heads, cos, sin);
     const Tensor k = b.rope(b.slice_cols(qkv, d, 2 * d), config_.heads, cos, sin);
-    const Tensor a = b.attention(q, k, b.slice_cols(qkv, 2 * d, 3 * d), spec).out;                            // [P, D]
+    const Tensor a = b.attention(q, k, b.slice_cols(qkv, 2 * d, 3 * d), spec).out;  // [P, D]
     const Tensor h = b.add(x, b.linear(a, w.proj_w, w.proj_b));
-    const Tensor up = b.gelu(b.linear(b.layer_norm(h, w.norm2_w, w.norm2_b, config_.norm_eps), w.fc1_w, w.fc1_b), Gelu::tanh);
+    const Tensor up =
+        b.gelu(b.linear(b.layer_norm(h, w.norm2_w, w.norm2_b, config_.norm_eps), w.fc1_w, w.fc1_b), Gelu::tanh);
     return b.add(h, b.linear(up, w.fc2_w, w.fc2_b));
   }
 
-  Tensor project(B& b, const Merger& w, const Tensor& grouped) const {                                        // [N, 4D] -> [N, H]
+  Tensor project(B& b, const Merger& w, const Tensor& grouped) const {  // [N, 4D] -> [N, H]
     return b.linear(b.gelu(b.linear(grouped, w.fc1_w, w.fc1_b), Gelu::erf), w.fc2_w, w.fc2_b);
   }
   /// The main merger normalises each patch, then groups four.
   Tensor merge(B& b, const Merger& w, const Tensor& x) const {
     const Index m = merged_width();
-    return project(b, w, b.reshape(b.layer_norm(x, w.norm_w, w.norm_b, config_.norm_eps), b.rows(x) * b.cols(x) / m, m));
+    return project(b, w,
+                   b.reshape(b.layer_norm(x, w.norm_w, w.norm_b, config_.norm_eps), b.rows(x) * b.cols(x) / m, m));
   }
   /// DeepStack mergers group first, then normalise the group.
   Tensor merge_after_grouping(B& b, const Merger& w, const Tensor& x) const {
     const Index m = merged_width();
-    return project(b, w, b.layer_norm(b.reshape(x, b.rows(x) * b.cols(x) / m, m), w.norm_w, w.norm_b, config_.norm_eps));
+    return project(b, w,
+                   b.layer_norm(b.reshape(x, b.rows(x) * b.cols(x) / m, m), w.norm_w, w.norm_b, config_.norm_eps));
   }
 
   VisionConfig config_;

@@ -11,7 +11,9 @@
 namespace arrcoc::qwen3vl {
 
 /// Tensors that are read, and checked for NaN and infinity, only where they are used (LazyWeight).
-inline bool read_on_use(std::string_view name) { return name.ends_with(".mlp.experts.gate_up_proj") || name.ends_with(".mlp.experts.down_proj"); }
+inline bool read_on_use(std::string_view name) {
+  return name.ends_with(".mlp.experts.gate_up_proj") || name.ends_with(".mlp.experts.down_proj");
+}
 
 /// One matrix for each expert, one after the other, where they lie.
 struct StackedWeight {
@@ -27,8 +29,11 @@ class WeightReader {
   typename B::Weight matrix(const std::string& name, Index out, Index in, Layout layout = Layout::out_in) {
     HostTensor t = fetch(name);
     const Index rows = t.dim(0);
-    require_that(!t.shape.empty() && rows > 0 && t.count() == out * in && rows == (layout == Layout::in_out ? in : out), Code::bad_weight, "weights",
-                 [&] { return name + ": expected [" + std::to_string(out) + ", " + std::to_string(in) + "], got " + shape_text(t.shape); });
+    require_that(!t.shape.empty() && rows > 0 && t.count() == out * in && rows == (layout == Layout::in_out ? in : out),
+                 Code::bad_weight, "weights", [&] {
+                   return name + ": expected [" + std::to_string(out) + ", " + std::to_string(in) + "], got " +
+                          shape_text(t.shape);
+                 });
     t.shape = layout == Layout::in_out ? std::vector<Index>{in, out} : std::vector<Index>{out, in};
     return backend_.import_weight(t, layout);
   }
@@ -38,14 +43,17 @@ class WeightReader {
                  [&] { return name + ": expected [" + std::to_string(n) + "], got " + shape_text(t.shape); });
     return backend_.import_weight(t, Layout::vector);
   }
-  /// `prefix`gate_up_proj and `prefix`down_proj, not imported. Released checkpoints hold [E, H, 2I] and [E, I, H] (the input first), those
-  /// that transformers 5 saved hold [E, 2I, H] and [E, H, I]: the shape tells. Where one is square, the other is not, and tells for both.
+  /// `prefix`gate_up_proj and `prefix`down_proj, not imported. Released checkpoints hold [E, H, 2I] and [E, I, H] (the
+  /// input first), those that transformers 5 saved hold [E, 2I, H] and [E, H, I]: the shape tells. Where one is square,
+  /// the other is not, and tells for both.
   std::pair<StackedWeight, StackedWeight> experts(const std::string& prefix, Index count, Index h, Index inner) {
     StackedWeight gate_up{fetch(prefix + "gate_up_proj")}, down{fetch(prefix + "down_proj")};
     const auto read = [&](StackedWeight& w, const char* name, Index out, Index in) {
       const std::vector<Index> newer{count, out, in}, released{count, in, out};
       require_that(w.stored.shape == newer || w.stored.shape == released, Code::bad_weight, "weights", [&] {
-        return prefix + name + ": expected " + shape_text(released) + " or " + shape_text(newer) + ", got " + shape_text(w.stored.shape); });
+        return prefix + name + ": expected " + shape_text(released) + " or " + shape_text(newer) + ", got " +
+               shape_text(w.stored.shape);
+      });
       w.layout = w.stored.shape == newer ? Layout::out_in : Layout::in_out;
     };
     read(gate_up, "gate_up_proj", 2 * inner, h);
@@ -59,8 +67,10 @@ class WeightReader {
  private:
   HostTensor fetch(const std::string& name) {
     auto t = lookup_(name);
-    require_that(t.has_value(), Code::bad_weight, "weights", [&] { return name + ": expected in the checkpoint, got none"; });
-    require_that(t->dtype == DType::f32 || t->dtype == DType::bf16 || t->dtype == DType::f16, Code::bad_weight, "weights",
+    require_that(t.has_value(), Code::bad_weight, "weights",
+                 [&] { return name + ": expected in the checkpoint, got none"; });
+    require_that(t->dtype == DType::f32 || t->dtype == DType::bf16 || t->dtype == DType::f16, Code::bad_weight,
+                 "weights",
                  [&] { return name + ": expected F32, BF16 or F16, got " + std::string(name_of(t->dtype)); });
     return *t;
   }

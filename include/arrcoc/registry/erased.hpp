@@ -1,5 +1,6 @@
 #pragma once
-// Stages erased at their edges: one virtual call per stage and picture. They satisfy the stage contracts, so the same Pipeline runs them.
+// Stages erased at their edges: one virtual call per stage and picture. They satisfy the stage contracts, so the same
+// Pipeline runs them.
 #include <memory>
 #include <span>
 #include <string>
@@ -35,7 +36,8 @@ template <class B>
 struct Injector {
   virtual ~Injector() = default;
   virtual VisionPlan plan(const Allocation& a, Grid grid) const = 0;
-  virtual qwen3vl::Injected<B> inject(B& b, std::span<const Allocation> a, const qwen3vl::Encoded<B>& e, const Prompt& p, Trace* trace) const = 0;
+  virtual qwen3vl::Injected<B> inject(B& b, std::span<const Allocation> a, const qwen3vl::Encoded<B>& e,
+                                      const Prompt& p, Trace* trace) const = 0;
 };
 
 /// What every erased stage holds: the stage behind its face, and what it says of itself.
@@ -44,9 +46,9 @@ struct Held {
   std::shared_ptr<const Face> stage;
   std::string name;
   Needs needs{};
-  bool host = true;               // scorers: reads Evidence rather than TensorEvidence
-  Spend spend = Spend::exact;     // allocators
-  Phase phase = Phase::vision;    // injectors
+  bool host = true;             // scorers: reads Evidence rather than TensorEvidence
+  Spend spend = Spend::exact;   // allocators
+  Phase phase = Phase::vision;  // injectors
 
   const Face& get() const {
     require_that(stage != nullptr, Code::bad_usage, "registry", "an erased stage was used before one was put in");
@@ -167,7 +169,7 @@ static_assert(Balancer<AnyBalancer>);
 /// An Allocator chosen at run time.
 struct AnyAllocator {
   static constexpr std::string_view name = "any";
-  static constexpr Needs needs{};              // see needs_now()
+  static constexpr Needs needs{};               // see needs_now()
   static constexpr Spend spend = Spend::exact;  // see spend_now()
   using Config = erased::Held<erased::Allocator>;
   Config held{};
@@ -179,13 +181,17 @@ struct AnyAllocator {
     struct Model final : erased::Allocator {
       S s;
       explicit Model(S from) : s(std::move(from)) {}
-      Allocation allocate(std::span<const float> r, const Evidence& e, Budget budget, Rng& rng) const override { return s.allocate(r, e, budget, rng); }
+      Allocation allocate(std::span<const float> r, const Evidence& e, Budget budget, Rng& rng) const override {
+        return s.allocate(r, e, budget, rng);
+      }
     };
     Config c{std::make_shared<const Model>(std::move(s)), std::string(S::name), S::needs};
     c.spend = S::spend;
     return AnyAllocator(std::move(c));
   }
-  Allocation allocate(std::span<const float> r, const Evidence& e, Budget budget, Rng& rng) const { return held.get().allocate(r, e, budget, rng); }
+  Allocation allocate(std::span<const float> r, const Evidence& e, Budget budget, Rng& rng) const {
+    return held.get().allocate(r, e, budget, rng);
+  }
   Needs needs_now() const { return held.needs; }
   Spend spend_now() const { return held.spend; }
   const std::string& name_now() const { return held.name; }
@@ -206,7 +212,8 @@ struct AnyInjector {
       S s;
       explicit Model(S from) : s(std::move(from)) {}
       VisionPlan plan(const Allocation& a, Grid grid) const override { return s.plan(a, grid); }
-      qwen3vl::Injected<B> inject(B& b, std::span<const Allocation> a, const qwen3vl::Encoded<B>& e, const Prompt& p, Trace* trace) const override {
+      qwen3vl::Injected<B> inject(B& b, std::span<const Allocation> a, const qwen3vl::Encoded<B>& e, const Prompt& p,
+                                  Trace* trace) const override {
         return s.inject(b, a, e, p, trace);
       }
     };
@@ -215,7 +222,8 @@ struct AnyInjector {
     return {std::move(c)};
   }
   VisionPlan plan(const Allocation& a, Grid grid) const { return held.get().plan(a, grid); }
-  qwen3vl::Injected<B> inject(B& b, std::span<const Allocation> a, const qwen3vl::Encoded<B>& e, const Prompt& p, Trace* trace) const {
+  qwen3vl::Injected<B> inject(B& b, std::span<const Allocation> a, const qwen3vl::Encoded<B>& e, const Prompt& p,
+                              Trace* trace) const {
     return held.get().inject(b, a, e, p, trace);
   }
   Phase phase_now() const { return held.phase; }

@@ -16,9 +16,15 @@ std::shared_ptr<const DepthHead> read_depth_head(const std::filesystem::path& fi
 
 /// Reads what `weights` names; without it a stage can be made and described, not used.
 struct LoadHead {
-  void operator()(LearnedScorer& s) const { if (!s.config.weights.empty()) s.head = read_learned_head(s.config.weights); }
-  void operator()(LearnedBalancer& s) const { if (!s.config.weights.empty()) s.head = read_balancer_head(s.config.weights); }
-  void operator()(LearnedDepthAllocator& s) const { if (!s.config.weights.empty()) s.head = read_depth_head(s.config.weights); }
+  void operator()(LearnedScorer& s) const {
+    if (!s.config.weights.empty()) s.head = read_learned_head(s.config.weights);
+  }
+  void operator()(LearnedBalancer& s) const {
+    if (!s.config.weights.empty()) s.head = read_balancer_head(s.config.weights);
+  }
+  void operator()(LearnedDepthAllocator& s) const {
+    if (!s.config.weights.empty()) s.head = read_depth_head(s.config.weights);
+  }
 };
 
 }  // namespace arrcoc

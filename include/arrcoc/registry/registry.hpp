@@ -38,7 +38,8 @@ constexpr std::string_view name_of(Spend s) {
 
 /// "vision+query"; "none" for an empty mask.
 inline std::string needs_text(unsigned evidence) {
-  constexpr std::string_view names[] = {"rgb", "textures", "vision", "deepstack", "query", "similarity", "received", "previous", "boxes"};
+  constexpr std::string_view names[] = {"rgb",        "textures", "vision",   "deepstack", "query",
+                                        "similarity", "received", "previous", "boxes"};
   std::string text;
   for (std::size_t i = 0; i < std::size(names); ++i)
     if (evidence >> i & 1u) text += (text.empty() ? "" : "+") + std::string(names[i]);
@@ -47,10 +48,10 @@ inline std::string needs_text(unsigned evidence) {
 
 /// What a strategy says of where it comes from.
 struct About {
-  std::string source;               // paper and section, or "ours"
-  std::vector<std::string> seeds;   // rows of the seed list it realises
-  std::string summary;              // one sentence
-  std::string cost;                 // in N, C, D, K
+  std::string source;              // paper and section, or "ours"
+  std::vector<std::string> seeds;  // rows of the seed list it realises
+  std::string summary;             // one sentence
+  std::string cost;                // in N, C, D, K
 };
 
 /// One registered strategy, as `list` and `explain` show it.
@@ -58,28 +59,29 @@ struct Entry {
   Kind kind = Kind::scorer;
   std::string name;
   About about;
-  Needs needs{};                       // phase of an injector: when its decision is taken
-  std::optional<Spend> spend;          // allocators
-  std::string reproduces_fault;        // the law it breaks on purpose; empty: none
-  std::vector<ConfigField> settings;   // defaults, paths relative to the stage
+  Needs needs{};                      // phase of an injector: when its decision is taken
+  std::optional<Spend> spend;         // allocators
+  std::string reproduces_fault;       // the law it breaks on purpose; empty: none
+  std::vector<ConfigField> settings;  // defaults, paths relative to the stage
 };
 
 /// A pipeline by name.
 struct PipelineSpec {
   std::string texture, balancer, allocator, injector;
-  std::vector<std::string> scorers;   // may be empty
-  Settings settings;                  // path -> text
+  std::vector<std::string> scorers;  // may be empty
+  Settings settings;                 // path -> text
   bool operator==(const PipelineSpec&) const = default;
 };
 
 struct Preset {
   std::string_view name;
-  std::string_view pipeline;   // texture/scorers/balancer/allocator/injector
+  std::string_view pipeline;  // texture/scorers/balancer/allocator/injector
   std::string_view summary;
 };
 
 inline constexpr Preset presets[] = {
-    {"default", "texture13/information+perspectival+participatory/tension/top_k/gather", "three ways of knowing, adaptive tensions, the K most relevant tokens"},
+    {"default", "texture13/information+perspectival+participatory/tension/top_k/gather",
+     "three ways of knowing, adaptive tensions, the K most relevant tokens"},
     {"full", "none/none/flat/full/gather", "nothing is pruned"},
     {"random", "none/none/flat/random/gather", "K tokens drawn at random"},
     {"uniform", "none/none/flat/uniform/gather", "every n-th token in raster order"},
@@ -88,7 +90,8 @@ inline constexpr Preset presets[] = {
     {"oracle", "none/none/flat/oracle/gather", "the tokens that cover the answer boxes; needs boxes"},
 };
 
-/// "texture13/a+b/tension/top_k/gather" -> its parts; "none" is an empty scorer list. Error{bad_config} unless there are five.
+/// "texture13/a+b/tension/top_k/gather" -> its parts; "none" is an empty scorer list. Error{bad_config} unless there
+/// are five.
 inline PipelineSpec parse_pipeline_name(std::string_view text) {
   const auto split = [](std::string_view s, char by) {
     std::vector<std::string> out;
@@ -116,14 +119,16 @@ inline PipelineSpec preset_pipeline(std::string_view name) {
   for (const Preset& p : presets) known.emplace_back(p.name);
   std::string all;
   for (const auto& k : known) all += (all.empty() ? "" : ", ") + k;
-  fail(Code::unknown_strategy, "pipeline", "no preset named '" + std::string(name) + "'" + nearest_names(name, known) + "; known: " + all);
+  fail(Code::unknown_strategy, "pipeline",
+       "no preset named '" + std::string(name) + "'" + nearest_names(name, known) + "; known: " + all);
 }
 
 /// texture13/information+participatory/tension/top_k/gather
 inline std::string full_name(const PipelineSpec& s) {
   std::string scorers;
   for (const auto& name : s.scorers) scorers += (scorers.empty() ? "" : "+") + name;
-  return s.texture + "/" + (scorers.empty() ? "none" : scorers) + "/" + s.balancer + "/" + s.allocator + "/" + s.injector;
+  return s.texture + "/" + (scorers.empty() ? "none" : scorers) + "/" + s.balancer + "/" + s.allocator + "/" +
+         s.injector;
 }
 
 /// ...@128, or @0.25 for a ratio.
@@ -140,7 +145,7 @@ template <class B>
 struct MadePipeline {
   ErasedPipeline<B> pipeline;
   PipelineSpec spec;
-  std::vector<ConfigField> settings;   // every setting of every stage, resolved
+  std::vector<ConfigField> settings;  // every setting of every stage, resolved
 };
 
 /// Nothing to load.
@@ -154,15 +159,24 @@ class Registry {
  public:
   /// Builds a stage from settings under a prefix; appends its resolved fields and what is wrong.
   template <class Any>
-  using Make = std::function<Any(const Settings&, std::string_view prefix, std::vector<ConfigField>&, std::vector<ConfigProblem>&)>;
+  using Make = std::function<Any(const Settings&, std::string_view prefix, std::vector<ConfigField>&,
+                                 std::vector<ConfigProblem>&)>;
 
   template <class S>
-  void add_texture(About about) { static_assert(check_texture<S>()); textures_.push_back(row<AnyTexture, S>(Kind::texture, std::move(about), {Phase::pixels, Need::rgb})); }
+  void add_texture(About about) {
+    static_assert(check_texture<S>());
+    textures_.push_back(row<AnyTexture, S>(Kind::texture, std::move(about), {Phase::pixels, Need::rgb}));
+  }
   // `load(S&)` runs on a stage once its settings are read: what a trained stage reads its weights in.
   template <class S, class Load = AsItIs>
-  void add_scorer(About about, Load load = {}) { scorers_.push_back(row<AnyScorer<B>, S>(Kind::scorer, std::move(about), S::needs, load)); }
+  void add_scorer(About about, Load load = {}) {
+    scorers_.push_back(row<AnyScorer<B>, S>(Kind::scorer, std::move(about), S::needs, load));
+  }
   template <class S, class Load = AsItIs>
-  void add_balancer(About about, Load load = {}) { static_assert(check_balancer<S>()); balancers_.push_back(row<AnyBalancer, S>(Kind::balancer, std::move(about), S::needs, load)); }
+  void add_balancer(About about, Load load = {}) {
+    static_assert(check_balancer<S>());
+    balancers_.push_back(row<AnyBalancer, S>(Kind::balancer, std::move(about), S::needs, load));
+  }
   template <class S, class Load = AsItIs>
   void add_allocator(About about, Load load = {}) {
     static_assert(check_allocator<S>());
@@ -170,22 +184,36 @@ class Registry {
     allocators_.back().entry.spend = S::spend;
   }
   template <class S>
-  void add_injector(About about) { static_assert(check_injector<S, B>()); injectors_.push_back(row<AnyInjector<B>, S>(Kind::injector, std::move(about), {S::phase, Need::none})); }
+  void add_injector(About about) {
+    static_assert(check_injector<S, B>());
+    injectors_.push_back(row<AnyInjector<B>, S>(Kind::injector, std::move(about), {S::phase, Need::none}));
+  }
 
   /// A stage that is not a type: a plug-in's. Error{duplicate_name}.
-  void add(Entry entry, Make<AnyScorer<B>> make) { free(entry); scorers_.push_back({std::move(entry), std::move(make)}); }
-  void add(Entry entry, Make<AnyBalancer> make) { free(entry); balancers_.push_back({std::move(entry), std::move(make)}); }
-  void add(Entry entry, Make<AnyAllocator> make) { free(entry); allocators_.push_back({std::move(entry), std::move(make)}); }
+  void add(Entry entry, Make<AnyScorer<B>> make) {
+    free(entry);
+    scorers_.push_back({std::move(entry), std::move(make)});
+  }
+  void add(Entry entry, Make<AnyBalancer> make) {
+    free(entry);
+    balancers_.push_back({std::move(entry), std::move(make)});
+  }
+  void add(Entry entry, Make<AnyAllocator> make) {
+    free(entry);
+    allocators_.push_back({std::move(entry), std::move(make)});
+  }
 
   /// Every strategy in the order of registration, kind by kind.
   std::vector<Entry> entries() const {
     std::vector<Entry> out;
-    for_each_list([&](const auto& list) { for (const auto& r : list) out.push_back(r.entry); });
+    for_each_list([&](const auto& list) {
+      for (const auto& r : list) out.push_back(r.entry);
+    });
     return out;
   }
 
-  /// Error{unknown_strategy} listing near names; all problems of the settings at once; Error{missing_evidence} when a stage needs what the
-  /// injector's phase cannot have.
+  /// Error{unknown_strategy} listing near names; all problems of the settings at once; Error{missing_evidence} when a
+  /// stage needs what the injector's phase cannot have.
   MadePipeline<B> make(const PipelineSpec& spec) const {
     MadePipeline<B> out;
     out.spec = spec;
@@ -197,7 +225,8 @@ class Registry {
     if (spec.texture != "none") out.pipeline.texture = stage(textures_, Kind::texture, spec.texture, "texture");
     for (std::size_t i = 0; i < spec.scorers.size(); ++i) {
       const std::string& name = spec.scorers[i];
-      require_that(std::find(spec.scorers.begin(), spec.scorers.begin() + static_cast<std::ptrdiff_t>(i), name) == spec.scorers.begin() + static_cast<std::ptrdiff_t>(i),
+      require_that(std::find(spec.scorers.begin(), spec.scorers.begin() + static_cast<std::ptrdiff_t>(i), name) ==
+                       spec.scorers.begin() + static_cast<std::ptrdiff_t>(i),
                    Code::bad_config, "registry", [&] { return "scorer '" + name + "' is named twice"; });
       prefixes.push_back("scorers." + name);
       out.pipeline.scorers.scorers.push_back(stage(scorers_, Kind::scorer, name, "scorers." + name));
@@ -224,7 +253,8 @@ class Registry {
     Entry e{kind, std::string(S::name), std::move(about), needs, std::nullopt, {}, flatten(typename S::Config{})};
     if constexpr (requires { std::string(S::reproduces_fault); }) e.reproduces_fault = std::string(S::reproduces_fault);
     free(e);
-    return {std::move(e), [load](const Settings& settings, std::string_view prefix, std::vector<ConfigField>& fields, std::vector<ConfigProblem>& problems) {
+    return {std::move(e), [load](const Settings& settings, std::string_view prefix, std::vector<ConfigField>& fields,
+                                 std::vector<ConfigProblem>& problems) {
               typename S::Config config{};
               apply(config, prefix, settings, problems);
               for (auto& f : flatten(config, prefix)) fields.push_back(std::move(f));
@@ -235,11 +265,15 @@ class Registry {
   }
 
   template <class F>
-  void for_each_list(F&& f) const { f(textures_), f(scorers_), f(balancers_), f(allocators_), f(injectors_); }
+  void for_each_list(F&& f) const {
+    f(textures_), f(scorers_), f(balancers_), f(allocators_), f(injectors_);
+  }
 
   void free(const Entry& e) const {
-    require_that(e.name != "none" && !e.name.empty() && e.name.find_first_of("/+@.= ") == std::string::npos, Code::bad_config, "registry",
-                 [&] { return "a strategy's name: expected a word other than 'none' without / + @ . =, got '" + e.name + "'"; });
+    require_that(
+        e.name != "none" && !e.name.empty() && e.name.find_first_of("/+@.= ") == std::string::npos, Code::bad_config,
+        "registry",
+        [&] { return "a strategy's name: expected a word other than 'none' without / + @ . =, got '" + e.name + "'"; });
     for (const Entry& taken : entries())
       require_that(taken.kind != e.kind || taken.name != e.name, Code::duplicate_name, "registry",
                    [&] { return std::string(name_of(e.kind)) + " '" + e.name + "' is registered already"; });
@@ -254,23 +288,28 @@ class Registry {
       known.push_back(r.entry.name);
       all += (all.empty() ? "" : ", ") + r.entry.name;
     }
-    fail(Code::unknown_strategy, "registry", "no " + std::string(name_of(kind)) + " named '" + name + "'" + nearest_names(name, known) + "; known: " + all);
+    fail(Code::unknown_strategy, "registry",
+         "no " + std::string(name_of(kind)) + " named '" + name + "'" + nearest_names(name, known) + "; known: " + all);
   }
 
   static void add_unknown_texture(const PipelineSpec& spec, std::vector<ConfigProblem>& problems) {
     for (const auto& [path, text] : spec.settings)
-      if (path.starts_with("texture.")) problems.push_back({path, "no such setting: this pipeline has no texture stage", true});
+      if (path.starts_with("texture."))
+        problems.push_back({path, "no such setting: this pipeline has no texture stage", true});
   }
 
   static void check_evidence(const ErasedPipeline<B>& p, const PipelineSpec& spec) {
     const Needs needs = p.needs();
-    const auto refuse = [&](const std::string& sentence) { fail(Code::missing_evidence, "pipeline", full_name(spec) + ": " + sentence); };
+    const auto refuse = [&](const std::string& sentence) {
+      fail(Code::missing_evidence, "pipeline", full_name(spec) + ": " + sentence);
+    };
     if (needs.phase > p.injector.phase_now())
-      refuse("a stage decides at phase '" + std::string(name_of(needs.phase)) + "', but injector '" + spec.injector + "' acts at phase '" +
-             std::string(name_of(p.injector.phase_now())) + "'");
+      refuse("a stage decides at phase '" + std::string(name_of(needs.phase)) + "', but injector '" + spec.injector +
+             "' acts at phase '" + std::string(name_of(p.injector.phase_now())) + "'");
     if (const unsigned never = needs.evidence & (Need::similarity | Need::received | Need::previous); never != 0)
       refuse("a stage needs " + needs_text(never) + ", which this mode does not have");
-    if ((needs.evidence & Need::textures) && spec.texture == "none") refuse("a stage needs textures, but the texture stage is 'none'");
+    if ((needs.evidence & Need::textures) && spec.texture == "none")
+      refuse("a stage needs textures, but the texture stage is 'none'");
   }
 
   std::vector<Row<AnyTexture>> textures_;

@@ -18,17 +18,22 @@ std::vector<PictureQuestions> by_picture(const std::vector<io::Sample>& samples)
 void check_pictures(const std::vector<PictureQuestions>& groups, const std::string& where);
 
 struct PictureRows {
-  std::vector<SweepRow> rows;                        // question by question, column by column
-  std::vector<std::vector<StageTime>> times;         // of each row
-  std::vector<StageTime> shared;                     // of the pictures: decode_image, resize, vision
+  std::vector<SweepRow> rows;                 // question by question, column by column
+  std::vector<std::vector<StageTime>> times;  // of each row
+  std::vector<StageTime> shared;              // of the pictures: decode_image, resize, vision
   bool cancelled = false;
 };
 
 class SweepRunner {
  public:
   /// `shared`: what every question has in common; its pictures are filled in here.
-  SweepRunner(Engine& engine, std::vector<SweepColumn> columns, AnswerRequest shared, bool model_free, bool share_prefix)
-      : engine_(engine), columns_(std::move(columns)), shared_(std::move(shared)), model_free_(model_free), share_prefix_(share_prefix) {}
+  SweepRunner(Engine& engine, std::vector<SweepColumn> columns, AnswerRequest shared, bool model_free,
+              bool share_prefix)
+      : engine_(engine),
+        columns_(std::move(columns)),
+        shared_(std::move(shared)),
+        model_free_(model_free),
+        share_prefix_(share_prefix) {}
   PictureRows run(const PictureQuestions& questions);
   const std::vector<SweepColumn>& columns() const { return columns_; }
 
@@ -36,7 +41,8 @@ class SweepRunner {
   struct Slot;
   Index native_tokens(const InputPicture& picture) const;
   std::vector<Slot> slots(const PictureQuestions& questions) const;
-  SweepRow row_of(const Slot& slot, const AnswerResult& result, std::map<std::pair<std::size_t, Index>, std::vector<double>>& inks) const;
+  SweepRow row_of(const Slot& slot, const AnswerResult& result,
+                  std::map<std::pair<std::size_t, Index>, std::vector<double>>& inks) const;
 
   Engine& engine_;
   std::vector<SweepColumn> columns_;

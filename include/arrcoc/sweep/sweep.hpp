@@ -1,6 +1,6 @@
 #pragma once
-// Sweeps: every question through every column (pipeline x budget x depth x seed), one row each; then shares of right answers with their
-// intervals. docs/sweep.md names every key and figure.
+// Sweeps: every question through every column (pipeline x budget x depth x seed), one row each; then shares of right
+// answers with their intervals. docs/sweep.md names every key and figure.
 #include <map>
 #include <optional>
 #include <string>
@@ -8,59 +8,63 @@
 #include <utility>
 #include <vector>
 
+#include "arrcoc/engine/engine.hpp"
 #include "arrcoc/measure/statistics.hpp"
 #include "arrcoc/measure/tokens.hpp"
-#include "arrcoc/engine/engine.hpp"
 
 namespace arrcoc {
 
-// --- what is run ---------------------------------------------------------------------------------------------------------
+// --- what is run
+// ---------------------------------------------------------------------------------------------------------
 
-/// What a column does besides running its pipeline. blank and other go with every oracle: the question left out, and the boxes of
-/// another question about the same picture.
+/// What a column does besides running its pipeline. blank and other go with every oracle: the question left out, and
+/// the boxes of another question about the same picture.
 enum class ColumnKind : std::uint8_t { plain, stock, downsample, oracle, oracle_blank, oracle_other };
 
 struct SweepColumn {
   ColumnKind kind = ColumnKind::plain;
-  std::string pipeline;                  // as typed, without the budget: "default", "oracle_blank", a full name
-  std::string budget;                    // "64", "0.25"; "all" where none applies
-  std::string depth = "all";             // DeepStack levels of kept tokens: "all", "none", "0+2"
+  std::string pipeline;       // as typed, without the budget: "default", "oracle_blank", a full name
+  std::string budget;         // "64", "0.25"; "all" where none applies
+  std::string depth = "all";  // DeepStack levels of kept tokens: "all", "none", "0+2"
   std::uint64_t seed = 0;
   PipelineSpec spec;
   Budget tokens;
   std::uint32_t levels = all_levels;
-  std::string label() const;             // "random@0.25 depth=none seed=1": seed and depth where they are not 0 and "all"
+  std::string label() const;  // "random@0.25 depth=none seed=1": seed and depth where they are not 0 and "all"
 };
 
 struct SweepChoice {
-  std::vector<std::string> pipelines;    // presets, full names, stock, downsample, full, oracle ...; NAME@BUDGET has a budget of its own
-  std::vector<Budget> budgets;           // one column each
+  std::vector<std::string>
+      pipelines;  // presets, full names, stock, downsample, full, oracle ...; NAME@BUDGET has a budget of its own
+  std::vector<Budget> budgets;             // one column each
   std::vector<std::string> depths{"all"};  // "all", "none", "each" (one level alone, each in turn), "0+2"
-  std::vector<std::uint64_t> seeds{0};   // random pipelines run with each, the others with the first
-  Settings settings;                     // stage.field -> value, for every pipeline whose stage has the field
+  std::vector<std::uint64_t> seeds{0};     // random pipelines run with each, the others with the first
+  Settings settings;                       // stage.field -> value, for every pipeline whose stage has the field
 };
 
-/// `levels`: DeepStack levels of the model; `entries`: its strategies, for the settings. Error{bad_usage} for a column named twice,
-/// Error{unknown_strategy}, Error{bad_budget}, Error{bad_config} for a depth, Error{unknown_setting} for a setting that no pipeline has.
+/// `levels`: DeepStack levels of the model; `entries`: its strategies, for the settings. Error{bad_usage} for a column
+/// named twice, Error{unknown_strategy}, Error{bad_budget}, Error{bad_config} for a depth, Error{unknown_setting} for a
+/// setting that no pipeline has.
 std::vector<SweepColumn> sweep_columns(const SweepChoice& choice, Index levels, const std::vector<Entry>& entries);
 
-// --- what comes out ------------------------------------------------------------------------------------------------------
+// --- what comes out
+// ------------------------------------------------------------------------------------------------------
 
 struct SweepRow {
-  std::string key;                       // id and the column's label: the same in every run
+  std::string key;  // id and the column's label: the same in every run
   std::string id, scenario, split, kind, metric;
   Index difficulty = 0;
   std::vector<std::string> images;
   std::string pipeline, name, budget, depth;  // name: the full name with its budget
-  std::uint64_t seed = 0, draw = 0;      // draw: the seed this picture's run was given, as `answer -s` takes it
-  std::string question;                  // as asked: empty where it was left out
+  std::uint64_t seed = 0, draw = 0;           // draw: the seed this picture's run was given, as `answer -s` takes it
+  std::string question;                       // as asked: empty where it was left out
   std::vector<std::string> answers;
   std::optional<std::string> prediction;  // none: nothing was generated
-  std::optional<double> score;           // 0 or 1; none: not generated, or nobody can answer
+  std::optional<double> score;            // 0 or 1; none: not generated, or nobody can answer
   bool stopped = false, clamped = false;
   std::vector<Grid> grids;
-  Index kept = 0;                        // of costs.visual_tokens_before
-  std::string kept_hash;                 // FNV-1a, 64 bits, over the kept tokens and their depths
+  Index kept = 0;                               // of costs.visual_tokens_before
+  std::string kept_hash;                        // FNV-1a, 64 bits, over the kept tokens and their depths
   std::vector<std::vector<Index>> kept_tokens;  // of each picture
   Costs costs;
   measure::TokenFigures figures;
@@ -75,15 +79,17 @@ std::string kept_hash(const std::vector<Allocation>& allocations);
 
 /// One line with its end; `with_kept` adds the lists of kept tokens.
 std::string row_json(const SweepRow& row, bool with_kept);
-/// The rows of a run: DIR, or any file in it. Costs, figures and texts but the question are left out. Error 401, 402, 409.
+/// The rows of a run: DIR, or any file in it. Costs, figures and texts but the question are left out. Error 401, 402,
+/// 409.
 std::vector<SweepRow> read_rows(const std::string& run);
 
-// --- what it means -------------------------------------------------------------------------------------------------------
+// --- what it means
+// -------------------------------------------------------------------------------------------------------
 
 struct Share {
   Index n = 0;
-  double right = 0;                      // may be fractional: a mean over seeds
-  double effective_n = 0;                // of as many independent questions the interval is
+  double right = 0;        // may be fractional: a mean over seeds
+  double effective_n = 0;  // of as many independent questions the interval is
   measure::Interval interval;
   double accuracy() const { return n > 0 ? right / static_cast<double>(n) : 0; }
 };
@@ -91,12 +97,13 @@ struct Share {
 struct SweepGroup {
   std::string pipeline, name, budget, depth, seed;  // seed: a number, or "mean" over all of them
   Index rows = 0;
-  std::optional<Share> all;              // none: nothing was scored
+  std::optional<Share> all;  // none: nothing was scored
   std::map<std::string, Share> scenarios;
-  std::optional<measure::Paired> to_full;           // on the questions that both answered
-  std::optional<Share> where_downsample_fails;      // questions that downsampling to the same budget gets wrong
-  std::optional<Share> beyond_leaks;     // oracle: right here, and wrong in both leak rows
-  double kept = 0, visual_tokens = 0, sequence_length = 0, deepstack_additions = 0, prefill_flops = 0, kv_bytes = 0, legacy_effective_tokens = 0;  // means
+  std::optional<measure::Paired> to_full;       // on the questions that both answered
+  std::optional<Share> where_downsample_fails;  // questions that downsampling to the same budget gets wrong
+  std::optional<Share> beyond_leaks;            // oracle: right here, and wrong in both leak rows
+  double kept = 0, visual_tokens = 0, sequence_length = 0, deepstack_additions = 0, prefill_flops = 0, kv_bytes = 0,
+         legacy_effective_tokens = 0;                  // means
   std::vector<std::pair<std::string, Share>> figures;  // mean = right / n; no interval
 };
 
@@ -107,13 +114,14 @@ std::vector<SweepGroup> summarise(const std::vector<SweepRow>& rows);
 std::string summary_table(const std::vector<SweepGroup>& groups);
 std::string summary_csv(const std::vector<SweepGroup>& groups);
 /// `head`: more members of the object, as ("name", JSON text).
-std::string summary_json(const std::vector<SweepGroup>& groups, const std::vector<std::pair<std::string, std::string>>& head);
+std::string summary_json(const std::vector<SweepGroup>& groups,
+                         const std::vector<std::pair<std::string, std::string>>& head);
 
 /// The same column in two runs, over the questions that both have.
 struct ComparedGroup {
   std::string label;
   Share first, second;
-  measure::Paired difference;            // second - first
+  measure::Paired difference;  // second - first
   std::map<std::string, measure::Paired> scenarios;
 };
 /// Pairs rows by key. Error{bad_text} when no key is in both, or one key asks two questions.

@@ -1,9 +1,9 @@
 #pragma once
 // One pass over the pixels: integer sums of every grid cell. All box-integrated channels are made from these.
-//   cell rule: cell (r, c) owns the whole pixels of rows [round(r H / R), round((r + 1) H / R)) and the same for columns; a cell that
-//   would own none (more cells than pixels) takes the pixel its border falls into. Every pixel of an image not smaller than its grid
-//   belongs to exactly one cell.
-//   luma = (77 r + 150 g + 29 b + 128) >> 8 (.299/.587/.114 in 8 bits); Sobel 3x3 on luma, the picture's rim repeated.
+//   cell rule: cell (r, c) owns the whole pixels of rows [round(r H / R), round((r + 1) H / R)) and the same for
+//   columns; a cell that would own none (more cells than pixels) takes the pixel its border falls into. Every pixel of
+//   an image not smaller than its grid belongs to exactly one cell. luma = (77 r + 150 g + 29 b + 128) >> 8
+//   (.299/.587/.114 in 8 bits); Sobel 3x3 on luma, the picture's rim repeated.
 // Integers only, so the sums are the same on every machine and for every order of the bands.
 #include <algorithm>
 #include <array>
@@ -23,11 +23,11 @@ inline constexpr std::array<int, 2> edge_thresholds{4, 16};
 
 struct CellSums {
   std::int64_t pixels = 0;
-  std::int64_t red = 0, green = 0, blue = 0, luma = 0;  // levels
-  std::int64_t luma2 = 0;                               // levels^2
-  std::int64_t colour2 = 0;                             // (2 (r - g))^2 + (r + g - 2 b)^2
-  std::int64_t edge_x = 0, edge_y = 0;                  // |gx|, |gy|, each at most 1020 a pixel
-  std::int64_t jxx = 0, jyy = 0, jxy = 0;               // structure tensor: gx gx, gy gy, gx gy
+  std::int64_t red = 0, green = 0, blue = 0, luma = 0;       // levels
+  std::int64_t luma2 = 0;                                    // levels^2
+  std::int64_t colour2 = 0;                                  // (2 (r - g))^2 + (r + g - 2 b)^2
+  std::int64_t edge_x = 0, edge_y = 0;                       // |gx|, |gy|, each at most 1020 a pixel
+  std::int64_t jxx = 0, jyy = 0, jxy = 0;                    // structure tensor: gx gx, gy gy, gx gy
   std::array<std::int64_t, edge_thresholds.size()> above{};  // pixels with e >= threshold
 };
 
@@ -42,8 +42,8 @@ constexpr Range cell_range(Index i, Index n, Index length) {
 }
 
 namespace detail {
-inline constexpr Index block = 32;        // columns at a time: constant trip counts, so that -O2 vectorises
-inline constexpr Index flush_rows = 64;   // 64 * 1020 fits the 16-bit column sums
+inline constexpr Index block = 32;       // columns at a time: constant trip counts, so that -O2 vectorises
+inline constexpr Index flush_rows = 64;  // 64 * 1020 fits the 16-bit column sums
 
 inline int luma_of(int r, int g, int b) { return (77 * r + 150 * g + 29 * b + 128) >> 8; }
 
@@ -51,24 +51,41 @@ inline int luma_of(int r, int g, int b) { return (77 * r + 150 * g + 29 * b + 12
 struct Columns {
   explicit Columns(Index width)
       : padded((width + block - 1) / block * block),
-        rgb(std::size_t(3 * padded)), luma(std::size_t(padded)), edge_x(luma.size()), edge_y(luma.size()),
-        luma2(luma.size()), colour2(luma.size()), jxx(luma.size()), jyy(luma.size()), jxy(luma.size()),
-        smooth(luma.size() + 2 * block), slope(smooth.size()), last_block(std::size_t(3 * block)) {
+        rgb(std::size_t(3 * padded)),
+        luma(std::size_t(padded)),
+        edge_x(luma.size()),
+        edge_y(luma.size()),
+        luma2(luma.size()),
+        colour2(luma.size()),
+        jxx(luma.size()),
+        jyy(luma.size()),
+        jxy(luma.size()),
+        smooth(luma.size() + 2 * block),
+        slope(smooth.size()),
+        last_block(std::size_t(3 * block)) {
     for (auto& a : above) a.resize(luma.size());
     for (auto& r : lines) r.resize(smooth.size());
   }
   void clear() {
     const auto zero = [](auto& v) { std::fill(v.begin(), v.end(), 0); };
-    zero(rgb); zero(luma); zero(edge_x); zero(edge_y); zero(luma2); zero(colour2); zero(jxx); zero(jyy); zero(jxy);
+    zero(rgb);
+    zero(luma);
+    zero(edge_x);
+    zero(edge_y);
+    zero(luma2);
+    zero(colour2);
+    zero(jxx);
+    zero(jyy);
+    zero(jxy);
     for (auto& a : above) zero(a);
   }
   Index padded;
   std::vector<std::uint16_t> rgb, luma, edge_x, edge_y;
   std::vector<std::int32_t> luma2, colour2, jxx, jyy, jxy;
   std::array<std::vector<std::uint8_t>, edge_thresholds.size()> above;
-  std::vector<std::int16_t> smooth, slope;              // vertical [1 2 1] and [-1 0 1], pixel x at place x + block
-  std::array<std::vector<std::uint8_t>, 3> lines;       // luma of three rows, same places
-  std::vector<std::uint8_t> last_block;                 // the ragged end of a row, padded
+  std::vector<std::int16_t> smooth, slope;         // vertical [1 2 1] and [-1 0 1], pixel x at place x + block
+  std::array<std::vector<std::uint8_t>, 3> lines;  // luma of three rows, same places
+  std::vector<std::uint8_t> last_block;            // the ragged end of a row, padded
 };
 
 inline const std::uint8_t* block_at(const std::uint8_t* row, Index x, Index width, Columns& c) {
@@ -77,8 +94,13 @@ inline const std::uint8_t* block_at(const std::uint8_t* row, Index x, Index widt
   return c.last_block.data();
 }
 
-inline void split(const std::uint8_t* __restrict p, std::uint8_t* __restrict r, std::uint8_t* __restrict g, std::uint8_t* __restrict b) {
-  for (Index i = 0; i < block; ++i) { r[i] = p[3 * i]; g[i] = p[3 * i + 1]; b[i] = p[3 * i + 2]; }
+inline void split(const std::uint8_t* __restrict p, std::uint8_t* __restrict r, std::uint8_t* __restrict g,
+                  std::uint8_t* __restrict b) {
+  for (Index i = 0; i < block; ++i) {
+    r[i] = p[3 * i];
+    g[i] = p[3 * i + 1];
+    b[i] = p[3 * i + 2];
+  }
 }
 
 inline void luma_line(ImageView v, Index y, std::vector<std::uint8_t>& line, Columns& c, bool count) {
@@ -89,7 +111,9 @@ inline void luma_line(ImageView v, Index y, std::vector<std::uint8_t>& line, Col
     std::uint8_t r[block], g[block], b[block];
     split(p, r, g, b);
     std::uint8_t* __restrict out = line.data() + block + x;
-    for (Index i = 0; i < block; ++i) out[i] = std::uint8_t((std::uint16_t(77 * r[i]) + std::uint16_t(150 * g[i]) + std::uint16_t(29 * b[i]) + 128) >> 8);
+    for (Index i = 0; i < block; ++i)
+      out[i] =
+          std::uint8_t((std::uint16_t(77 * r[i]) + std::uint16_t(150 * g[i]) + std::uint16_t(29 * b[i]) + 128) >> 8);
     if (!count) continue;
     std::uint16_t* __restrict rgb = c.rgb.data() + 3 * x;
     for (Index i = 0; i < 3 * block; ++i) rgb[i] = std::uint16_t(rgb[i] + p[i]);
@@ -107,28 +131,30 @@ inline void luma_line(ImageView v, Index y, std::vector<std::uint8_t>& line, Col
   line[std::size_t(block + v.width)] = line[std::size_t(block + v.width - 1)];
 }
 
-inline void edge_line(const std::vector<std::uint8_t>& top, const std::vector<std::uint8_t>& middle, const std::vector<std::uint8_t>& bottom, Columns& c) {
+inline void edge_line(const std::vector<std::uint8_t>& top, const std::vector<std::uint8_t>& middle,
+                      const std::vector<std::uint8_t>& bottom, Columns& c) {
   for (Index x = 0; x < c.padded + 2 * block; x += block) {
-    const std::uint8_t *__restrict t = top.data() + x, *__restrict m = middle.data() + x, *__restrict l = bottom.data() + x;
-    std::int16_t *__restrict s = c.smooth.data() + x, *__restrict d = c.slope.data() + x;
+    const std::uint8_t* __restrict t = top.data() + x, * __restrict m = middle.data() + x, * __restrict l = bottom.data() + x;
+    std::int16_t* __restrict s = c.smooth.data() + x, * __restrict d = c.slope.data() + x;
     for (Index i = 0; i < block; ++i) {
       s[i] = std::int16_t(t[i] + 2 * m[i] + l[i]);
       d[i] = std::int16_t(l[i] - t[i]);
     }
   }
   for (Index x = 0; x < c.padded; x += block) {
-    const std::int16_t *__restrict s = c.smooth.data() + block + x, *__restrict d = c.slope.data() + block + x;
+    const std::int16_t* __restrict s = c.smooth.data() + block + x, * __restrict d = c.slope.data() + block + x;
     std::int16_t gx[block], gy[block];
     for (Index i = 0; i < block; ++i) gx[i] = std::int16_t(s[i + 1] - s[i - 1]);
     for (Index i = 0; i < block; ++i) gy[i] = std::int16_t(d[i - 1] + 2 * d[i] + d[i + 1]);
-    std::int32_t *__restrict jxx = c.jxx.data() + x, *__restrict jyy = c.jyy.data() + x, *__restrict jxy = c.jxy.data() + x;
+    std::int32_t* __restrict jxx = c.jxx.data() + x, * __restrict jyy = c.jyy.data() + x, * __restrict jxy = c.jxy.data() + x;
     for (Index i = 0; i < block; ++i) jxx[i] += std::int32_t(gx[i]) * gx[i];
     for (Index i = 0; i < block; ++i) jyy[i] += std::int32_t(gy[i]) * gy[i];
     for (Index i = 0; i < block; ++i) jxy[i] += std::int32_t(gx[i]) * gy[i];
-    std::uint16_t *__restrict ex = c.edge_x.data() + x, *__restrict ey = c.edge_y.data() + x;
+    std::uint16_t* __restrict ex = c.edge_x.data() + x, * __restrict ey = c.edge_y.data() + x;
     std::uint8_t edge[block];
     for (Index i = 0; i < block; ++i) {
-      const std::uint16_t ax = std::uint16_t(gx[i] < 0 ? -gx[i] : gx[i]), ay = std::uint16_t(gy[i] < 0 ? -gy[i] : gy[i]);
+      const std::uint16_t ax = std::uint16_t(gx[i] < 0 ? -gx[i] : gx[i]),
+                          ay = std::uint16_t(gy[i] < 0 ? -gy[i] : gy[i]);
       ex[i] = std::uint16_t(ex[i] + ax);
       ey[i] = std::uint16_t(ey[i] + ay);
       edge[i] = std::uint8_t(std::uint16_t(ax + ay) >> 3);
@@ -144,10 +170,17 @@ inline void edge_line(const std::vector<std::uint8_t>& top, const std::vector<st
 inline void fold(const Columns& c, Range columns, CellSums& out) {
   for (Index x = columns.begin; x < columns.end; ++x) {
     const auto i = std::size_t(x);
-    out.red += c.rgb[3 * i]; out.green += c.rgb[3 * i + 1]; out.blue += c.rgb[3 * i + 2];
-    out.luma += c.luma[i]; out.luma2 += c.luma2[i]; out.colour2 += c.colour2[i];
-    out.edge_x += c.edge_x[i]; out.edge_y += c.edge_y[i];
-    out.jxx += c.jxx[i]; out.jyy += c.jyy[i]; out.jxy += c.jxy[i];
+    out.red += c.rgb[3 * i];
+    out.green += c.rgb[3 * i + 1];
+    out.blue += c.rgb[3 * i + 2];
+    out.luma += c.luma[i];
+    out.luma2 += c.luma2[i];
+    out.colour2 += c.colour2[i];
+    out.edge_x += c.edge_x[i];
+    out.edge_y += c.edge_y[i];
+    out.jxx += c.jxx[i];
+    out.jyy += c.jyy[i];
+    out.jxy += c.jxy[i];
     for (std::size_t k = 0; k < edge_thresholds.size(); ++k) out.above[k] += c.above[k][i];
   }
 }

@@ -11,12 +11,14 @@ namespace arrcoc::texture {
 
 inline constexpr std::size_t cluster_dims = 6;
 
-/// features[d][i]: value of feature d at cell i, N cells each. Returns sum_k share_k * |x_i - centroid_k| [N]: large where a cell is
-/// unlike the bulk of the picture. Lloyd's iterations from farthest-first centres (the first is the cell nearest the mean), so there is
-/// no random start and flipping the picture flips the result. O(N k steps). `k` is cut to N.
-/// Source: MacQueen 1967 (k-means), Gonzalez 1985 (farthest first); the share-weighted distance is the histogram contrast of Cheng et
-/// al. 2011, "Global contrast based salient region detection", eq. 1, with clusters for colours.
-inline std::vector<float> cluster_distance(const std::array<std::vector<float>, cluster_dims>& features, Index k, Index steps) {
+/// features[d][i]: value of feature d at cell i, N cells each. Returns sum_k share_k * |x_i - centroid_k| [N]: large
+/// where a cell is unlike the bulk of the picture. Lloyd's iterations from farthest-first centres (the first is the
+/// cell nearest the mean), so there is no random start and flipping the picture flips the result. O(N k steps). `k` is
+/// cut to N. Source: MacQueen 1967 (k-means), Gonzalez 1985 (farthest first); the share-weighted distance is the
+/// histogram contrast of Cheng et al. 2011, "Global contrast based salient region detection", eq. 1, with clusters for
+/// colours.
+inline std::vector<float> cluster_distance(const std::array<std::vector<float>, cluster_dims>& features, Index k,
+                                           Index steps) {
   const std::size_t n = features[0].size();
   const auto clusters = std::min(n, static_cast<std::size_t>(k));
   using Point = std::array<float, cluster_dims>;
@@ -43,7 +45,8 @@ inline std::vector<float> cluster_distance(const std::array<std::vector<float>, 
     mean[d] = static_cast<float>(sum / static_cast<double>(n));
   }
   measure(mean);
-  std::vector<Point> centres{point_of(std::size_t(std::min_element(distance.begin(), distance.end()) - distance.begin()))};
+  std::vector<Point> centres{
+      point_of(std::size_t(std::min_element(distance.begin(), distance.end()) - distance.begin()))};
   measure(centres[0]);
   nearest = distance;
   while (centres.size() < clusters) {

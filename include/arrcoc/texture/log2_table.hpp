@@ -14,7 +14,10 @@ consteval std::array<double, 257> make_log2_table() {
     double m = 1.0 + i / 256.0, bit = 0.5, sum = 0;
     for (int step = 0; step < 40; ++step, bit *= 0.5) {
       m *= m;
-      if (m >= 2.0) { m *= 0.5; sum += bit; }
+      if (m >= 2.0) {
+        m *= 0.5;
+        sum += bit;
+      }
     }
     t[std::size_t(i)] = sum;
   }

@@ -1,6 +1,6 @@
 #pragma once
-// Sums over windows of cells in constant time, for centre-surround differences. Summed-area tables of whole numbers: exact.
-// Source: Crow 1984, "Summed-area tables for texture mapping".
+// Sums over windows of cells in constant time, for centre-surround differences. Summed-area tables of whole numbers:
+// exact. Source: Crow 1984, "Summed-area tables for texture mapping".
 #include <array>
 #include <cstdint>
 #include <vector>

@@ -16,33 +16,36 @@
 namespace arrcoc {
 
 struct Texture13Config {
-  Index clusters = 8;         ///< k of the k-means over cells; 1..64
-  Index cluster_steps = 4;    ///< Lloyd iterations; 1..100
-  float edge_floor = 8.f;     ///< grey levels of gradient (Sobel / 4) below which orientation counts as none; > 0
+  Index clusters = 8;       ///< k of the k-means over cells; 1..64
+  Index cluster_steps = 4;  ///< Lloyd iterations; 1..100
+  float edge_floor = 8.f;   ///< grey levels of gradient (Sobel / 4) below which orientation counts as none; > 0
   /// Empty, or what is out of range.
   std::string validate() const {
     if (clusters < 1 || clusters > 64) return "clusters: expected 1..64, got " + std::to_string(clusters);
-    if (cluster_steps < 1 || cluster_steps > 100) return "cluster_steps: expected 1..100, got " + std::to_string(cluster_steps);
-    if (!(edge_floor > 0.f && edge_floor < 1e6f)) return "edge_floor: expected a number in (0, 1e6), got " + std::to_string(edge_floor);
+    if (cluster_steps < 1 || cluster_steps > 100)
+      return "cluster_steps: expected 1..100, got " + std::to_string(cluster_steps);
+    if (!(edge_floor > 0.f && edge_floor < 1e6f))
+      return "edge_floor: expected a number in (0, 1e6), got " + std::to_string(edge_floor);
     return {};
   }
   bool operator==(const Texture13Config&) const = default;
 };
 
-/// [H, W, 3] uint8 and a grid -> [N, 13], every channel in [0, 1]. One integer pass over the pixels, O(H W + N k). Cell rule: see
-/// texture/cell_sums.hpp.
+/// [H, W, 3] uint8 and a grid -> [N, 13], every channel in [0, 1]. One integer pass over the pixels, O(H W + N k). Cell
+/// rule: see texture/cell_sums.hpp.
 ///   red green blue        mean / 255
 ///   row col               cell centre / grid size
 ///   edge_x edge_y         mean |gx|, |gy| / 1020, Sobel 3x3 on luma
-///   coherence             |J| anisotropy: sqrt((Jxx - Jyy)^2 + 4 Jxy^2) / (Jxx + Jyy + floor^2), J = cell mean of the structure tensor
-///   colour_contrast       root mean square over the cell's pixels of their distance in (r - g, (r + g) / 2 - b) from the surround's mean
-///   intensity_contrast    the same for luma: sqrt(variance + (mean - surround)^2)
+///   coherence             |J| anisotropy: sqrt((Jxx - Jyy)^2 + 4 Jxy^2) / (Jxx + Jyy + floor^2), J = cell mean of the
+///   structure tensor colour_contrast       root mean square over the cell's pixels of their distance in (r - g, (r +
+///   g) / 2 - b) from the surround's mean intensity_contrast    the same for luma: sqrt(variance + (mean - surround)^2)
 ///   orientation_contrast  how much the edge amplitude at 0, 45, 90, 135 degrees exceeds the surround's
 ///   cluster_distance      share-weighted distance to the picture's k-means centres
 ///   edge_entropy          Shannon entropy of the cell's histogram of edge strengths (flat, weak, strong) / log2 3
 /// Contrasts are means over surrounds of radius 1, 2 and 4 cells, the cell itself left out.
-/// Source: Itti, Koch, Niebur 1998, sections II.A and II.B (colour, intensity, orientation; centre-surround). Differs: the centre is a
-/// pixel, the surrounds are boxes of cells, and orientation keeps only the excess, so that blank cells beside text do not light up.
+/// Source: Itti, Koch, Niebur 1998, sections II.A and II.B (colour, intensity, orientation; centre-surround). Differs:
+/// the centre is a pixel, the surrounds are boxes of cells, and orientation keeps only the excess, so that blank cells
+/// beside text do not light up.
 struct Texture13 {
   static constexpr std::string_view name = "texture13";
   using Config = Texture13Config;
@@ -50,22 +53,49 @@ struct Texture13 {
   /// Optional: calls body(i) for i in [0, n), in any order and on any threads. Results do not depend on it.
   std::function<void(Index n, const std::function<void(Index)>& body)> parallel_for = {};
 
-  enum Channel : std::size_t { red, green, blue, row, col, edge_x, edge_y, coherence, colour_contrast, intensity_contrast, orientation_contrast, cluster_distance, edge_entropy, channel_count };
-  static constexpr std::array<std::string_view, channel_count> channel_names{
-      "red", "green", "blue", "row", "col", "edge_x", "edge_y", "coherence",
-      "colour_contrast", "intensity_contrast", "orientation_contrast", "cluster_distance", "edge_entropy"};
+  enum Channel : std::size_t {
+    red,
+    green,
+    blue,
+    row,
+    col,
+    edge_x,
+    edge_y,
+    coherence,
+    colour_contrast,
+    intensity_contrast,
+    orientation_contrast,
+    cluster_distance,
+    edge_entropy,
+    channel_count
+  };
+  static constexpr std::array<std::string_view, channel_count> channel_names{"red",
+                                                                             "green",
+                                                                             "blue",
+                                                                             "row",
+                                                                             "col",
+                                                                             "edge_x",
+                                                                             "edge_y",
+                                                                             "coherence",
+                                                                             "colour_contrast",
+                                                                             "intensity_contrast",
+                                                                             "orientation_contrast",
+                                                                             "cluster_distance",
+                                                                             "edge_entropy"};
 
   Textures generate(ImageView image, Grid grid) const {
     require_that(!image.empty(), Code::shape_mismatch, name, "expected a picture, got an empty one");
-    require_that(grid.rows > 0 && grid.cols > 0, Code::shape_mismatch, name,
-                 [&] { return "expected a grid of at least 1 x 1, got " + std::to_string(grid.rows) + " x " + std::to_string(grid.cols); });
+    require_that(grid.rows > 0 && grid.cols > 0, Code::shape_mismatch, name, [&] {
+      return "expected a grid of at least 1 x 1, got " + std::to_string(grid.rows) + " x " + std::to_string(grid.cols);
+    });
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     const auto sums = sum_cells(image, grid);
     Textures out;
     out.grid = grid;
     out.channels.assign(channel_names.begin(), channel_names.end());
     out.values.resize(sums.size() * channel_count);
-    for (std::size_t i = 0; i < sums.size(); ++i) own_channels(sums[i], grid, static_cast<Index>(i), &out.values[i * channel_count]);
+    for (std::size_t i = 0; i < sums.size(); ++i)
+      own_channels(sums[i], grid, static_cast<Index>(i), &out.values[i * channel_count]);
     contrasts(sums, grid, out.values);
     clusters(out.values, sums.size());
     return out;
@@ -81,7 +111,8 @@ struct Texture13 {
       });
     } else {
       texture::detail::Columns scratch(image.width);
-      for (Index r = 0; r < grid.rows; ++r) texture::sum_cell_row(image, grid, r, scratch, &sums[static_cast<std::size_t>(grid.at(r, 0))]);
+      for (Index r = 0; r < grid.rows; ++r)
+        texture::sum_cell_row(image, grid, r, scratch, &sums[static_cast<std::size_t>(grid.at(r, 0))]);
     }
     return sums;
   }
@@ -97,7 +128,8 @@ struct Texture13 {
     out[edge_y] = static_cast<float>(static_cast<double>(s.edge_y) / (1020 * n));
     const double difference = static_cast<double>(s.jxx - s.jyy) / n, cross = 2 * static_cast<double>(s.jxy) / n;
     const double floor = 16.0 * config.edge_floor * config.edge_floor;  // J is in (4 grey levels)^2
-    out[coherence] = static_cast<float>(std::sqrt(difference * difference + cross * cross) / (static_cast<double>(s.jxx + s.jyy) / n + floor));
+    out[coherence] = static_cast<float>(std::sqrt(difference * difference + cross * cross) /
+                                        (static_cast<double>(s.jxx + s.jyy) / n + floor));
     std::int64_t left = s.pixels;
     double entropy = static_cast<double>(s.pixels) * texture::log2_of(static_cast<std::uint64_t>(s.pixels));
     for (std::size_t k = 0; k <= s.above.size(); ++k) {
@@ -119,7 +151,8 @@ struct Texture13 {
   static void contrasts(const std::vector<texture::CellSums>& sums, Grid grid, std::vector<float>& values) {
     enum : std::size_t { count, luma, red_green, blue_yellow, xx, yy, xy, fields };
     const auto fields_of = [](const texture::CellSums& s) {
-      return std::array<std::int64_t, fields>{s.pixels, s.luma, 2 * (s.red - s.green), s.red + s.green - 2 * s.blue, s.jxx, s.jyy, s.jxy};
+      return std::array<std::int64_t, fields>{
+          s.pixels, s.luma, 2 * (s.red - s.green), s.red + s.green - 2 * s.blue, s.jxx, s.jyy, s.jxy};
     };
     const texture::AreaTable<fields> table(grid, [&](Index t) { return fields_of(sums[static_cast<std::size_t>(t)]); });
     for (Index t = 0; t < grid.count(); ++t) {
@@ -147,7 +180,8 @@ struct Texture13 {
         for (std::size_t k = 0; k < 4; ++k) orientation += here[k] > there[k] ? here[k] - there[k] : 0.0;
       }
       float* out = &values[static_cast<std::size_t>(t) * channel_count];
-      // Largest possible values: luma 255; colour twice 255 on each opponent axis, not both at once; amplitude 1020 at each of 4 angles.
+      // Largest possible values: luma 255; colour twice 255 on each opponent axis, not both at once; amplitude 1020 at
+      // each of 4 angles.
       out[colour_contrast] = static_cast<float>(std::min(1.0, colour / (3 * 1020.0)));
       out[intensity_contrast] = static_cast<float>(intensity / (3 * 255.0));
       out[orientation_contrast] = static_cast<float>(orientation / (3 * 4 * 1020.0));
@@ -157,13 +191,15 @@ struct Texture13 {
   void clusters(std::vector<float>& values, std::size_t n) const {
     std::array<std::vector<float>, texture::cluster_dims> features;
     constexpr std::array<std::size_t, texture::cluster_dims> from{red, green, blue, edge_x, edge_y, edge_entropy};
-    constexpr std::array<float, texture::cluster_dims> gain{0.5f, 0.5f, 0.5f, 3.f, 3.f, 1.f};  // mean gradients are small numbers; ground of another colour is no figure
+    constexpr std::array<float, texture::cluster_dims> gain{
+        0.5f, 0.5f, 0.5f, 3.f, 3.f, 1.f};  // mean gradients are small numbers; ground of another colour is no figure
     for (std::size_t d = 0; d < from.size(); ++d) {
       features[d].resize(n);
       for (std::size_t i = 0; i < n; ++i) features[d][i] = gain[d] * values[i * channel_count + from[d]];
     }
     const auto distance = texture::cluster_distance(features, config.clusters, config.cluster_steps);
-    for (std::size_t i = 0; i < n; ++i) values[i * channel_count + cluster_distance] = std::min(1.f, distance[i] * 0.5f);
+    for (std::size_t i = 0; i < n; ++i)
+      values[i * channel_count + cluster_distance] = std::min(1.f, distance[i] * 0.5f);
   }
 };
 static_assert(check_texture<Texture13>());

@@ -6,7 +6,8 @@
 namespace {
 
 /// The mean of the maps, upside down.
-int balance(const float* maps, std::int64_t scorers, const arrcoc_plugin_evidence* e, const double*, float* relevance, char*, std::size_t) {
+int balance(const float* maps, std::int64_t scorers, const arrcoc_plugin_evidence* e, const double*, float* relevance,
+            char*, std::size_t) {
   const std::int64_t n = e->rows * e->cols;
   for (std::int64_t i = 0; i < n; ++i) {
     float sum = 0;
@@ -16,9 +17,11 @@ int balance(const float* maps, std::int64_t scorers, const arrcoc_plugin_evidenc
   return 0;
 }
 
-/// The last `budget` tokens; `fail` 1 complains, 2 complains without a word, 3 gives them in descending order, 4 gives none.
-int allocate(const float*, const arrcoc_plugin_evidence* e, std::int64_t budget, std::uint64_t, const double* settings, std::int64_t* kept,
-             std::uint32_t* depth, float* value, std::int64_t* count, char* error, std::size_t error_bytes) {
+/// The last `budget` tokens; `fail` 1 complains, 2 complains without a word, 3 gives them in descending order, 4 gives
+/// none.
+int allocate(const float*, const arrcoc_plugin_evidence* e, std::int64_t budget, std::uint64_t, const double* settings,
+             std::int64_t* kept, std::uint32_t* depth, float* value, std::int64_t* count, char* error,
+             std::size_t error_bytes) {
   const std::int64_t n = e->rows * e->cols;
   if (settings[0] == 1) std::snprintf(error, error_bytes, "told to fail");
   if (settings[0] == 1 || settings[0] == 2) return 1;
@@ -62,7 +65,13 @@ const arrcoc_plugin plugin = {
 #else
     arrcoc_plugin_build_id,
 #endif
-    "stages", nullptr, 0, balancers, 1, allocators, 1};
+    "stages",
+    nullptr,
+    0,
+    balancers,
+    1,
+    allocators,
+    1};
 
 }  // namespace
 

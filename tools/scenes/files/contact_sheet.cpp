@@ -9,9 +9,11 @@ constexpr Color marked{230, 0, 150};
 /// Frames a box one pixel outside of it.
 void outline(Image& image, const Box& b, Index thickness) {
   const auto put = [&](Index r, Index c) {
-    if (r >= 0 && c >= 0 && r < image.height && c < image.width) std::copy(marked.begin(), marked.end(), image.row(r) + c * 3);
+    if (r >= 0 && c >= 0 && r < image.height && c < image.width)
+      std::copy(marked.begin(), marked.end(), image.row(r) + c * 3);
   };
-  const auto r0 = static_cast<Index>(b.row0), c0 = static_cast<Index>(b.col0), r1 = static_cast<Index>(b.row1), c1 = static_cast<Index>(b.col1);
+  const auto r0 = static_cast<Index>(b.row0), c0 = static_cast<Index>(b.col0), r1 = static_cast<Index>(b.row1),
+             c1 = static_cast<Index>(b.col1);
   for (Index t = 0; t < thickness; ++t) {
     for (Index c = c0 - 1 - t; c <= c1 + t; ++c) put(r0 - 1 - t, c), put(r1 + t, c);
     for (Index r = r0 - 1 - t; r <= r1 + t; ++r) put(r, c0 - 1 - t), put(r, c1 + t);
@@ -33,7 +35,8 @@ Image shrunk(const Image& in, Index n) {
 }  // namespace
 
 Image contact_sheet(const SceneParams& first, Index rows, Index columns, Index shrink, GlyphAtlas& atlas) {
-  require_that(rows > 0 && columns > 0 && shrink > 0, Code::bad_config, "contact_sheet", "rows, columns and shrink: expected 1 or more");
+  require_that(rows > 0 && columns > 0 && shrink > 0, Code::bad_config, "contact_sheet",
+               "rows, columns and shrink: expected 1 or more");
   const Index gap = 4, h = first.height / shrink, w = first.width / shrink;
   Image sheet(rows * (h + gap) + gap, columns * (w + gap) + gap);
   std::fill(sheet.rgb.begin(), sheet.rgb.end(), std::uint8_t{255});
@@ -47,7 +50,8 @@ Image contact_sheet(const SceneParams& first, Index rows, Index columns, Index s
       const Index at = i * (static_cast<Index>(film.frames.size()) - 1) / std::max<Index>(1, rows * columns - 1);
       picture = film.frames[static_cast<std::size_t>(at)].image;
       for (const Question& q : film.questions)
-        for (std::size_t k = 0; k < q.boxes.size(); ++k) if (q.frames[k] == at) boxes.push_back(q.boxes[k]);
+        for (std::size_t k = 0; k < q.boxes.size(); ++k)
+          if (q.frames[k] == at) boxes.push_back(q.boxes[k]);
     } else {
       p.seed = first.seed + static_cast<std::uint64_t>(i);
       Scene s = make_scene(p, atlas);
@@ -57,7 +61,8 @@ Image contact_sheet(const SceneParams& first, Index rows, Index columns, Index s
     for (const Box& b : boxes) outline(picture, b, shrink);
     const Image small = shrunk(picture, shrink);
     for (Index r = 0; r < small.height; ++r)
-      std::copy_n(small.view().row(r), small.width * 3, sheet.row(gap + i / columns * (h + gap) + r) + (gap + i % columns * (w + gap)) * 3);
+      std::copy_n(small.view().row(r), small.width * 3,
+                  sheet.row(gap + i / columns * (h + gap) + r) + (gap + i % columns * (w + gap)) * 3);
   }
   return sheet;
 }

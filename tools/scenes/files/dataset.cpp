@@ -16,7 +16,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string number(double v) { return v == static_cast<double>(static_cast<Index>(v)) ? std::to_string(static_cast<Index>(v)) : std::to_string(v); }
+std::string number(double v) {
+  return v == static_cast<double>(static_cast<Index>(v)) ? std::to_string(static_cast<Index>(v)) : std::to_string(v);
+}
 
 template <class List, class F>
 std::string json_list(const List& list, F&& item) {
@@ -25,7 +27,9 @@ std::string json_list(const List& list, F&& item) {
   return out + "]";
 }
 std::string box_list(const std::vector<Box>& boxes) {
-  return json_list(boxes, [](const Box& b) { return "[" + number(b.row0) + "," + number(b.col0) + "," + number(b.row1) + "," + number(b.col1) + "]"; });
+  return json_list(boxes, [](const Box& b) {
+    return "[" + number(b.row0) + "," + number(b.col0) + "," + number(b.row1) + "," + number(b.col1) + "]";
+  });
 }
 
 /// A TSV field as pandas and csv read it back.
@@ -36,7 +40,13 @@ std::string tsv_field(std::string text) {
   return out + "\"";
 }
 
-struct Labelled { std::string what; Box box; Index picture = 0; bool answer = false; Index question = -1; };
+struct Labelled {
+  std::string what;
+  Box box;
+  Index picture = 0;
+  bool answer = false;
+  Index question = -1;
+};
 
 /// One scene as it will lie on disk; drawn and encoded by a worker.
 struct Sample {
@@ -61,20 +71,24 @@ Sample draw_sample(const DatasetOptions& o, Index i, GlyphAtlas& atlas) {
   s.difficulty = scene.difficulty;
   const auto put = [&](const Image& image, const std::vector<Mark>& marks, const std::string& name) {
     s.names.push_back("images/" + name + (o.jpeg_quality > 0 ? ".jpg" : ".png"));
-    s.encoded.push_back(o.jpeg_quality > 0 ? io::encode_jpeg(image.view(), o.jpeg_quality) : io::encode_png(image.view(), o.png_level));
+    s.encoded.push_back(o.jpeg_quality > 0 ? io::encode_jpeg(image.view(), o.jpeg_quality)
+                                           : io::encode_png(image.view(), o.png_level));
     for (const Mark& m : marks)
-      if (o.characters || m.what.size() > 1) s.labels.push_back({m.what, m.box, static_cast<Index>(s.names.size()) - 1});
+      if (o.characters || m.what.size() > 1)
+        s.labels.push_back({m.what, m.box, static_cast<Index>(s.names.size()) - 1});
   };
   const std::string stem = s.scenario + "_" + std::to_string(s.seed);
   if (scene.frames.empty()) put(scene.image, scene.marks, stem);
   for (std::size_t k = 0; k < scene.frames.size(); ++k) {
     const std::string frame = std::to_string(k);
-    put(scene.frames[k].image, scene.frames[k].marks, stem + "_" + std::string(3 - std::min<std::size_t>(3, frame.size()), '0') + frame);
+    put(scene.frames[k].image, scene.frames[k].marks,
+        stem + "_" + std::string(3 - std::min<std::size_t>(3, frame.size()), '0') + frame);
   }
   s.questions = std::move(scene.questions);
   for (std::size_t q = 0; q < s.questions.size(); ++q)
     for (std::size_t k = 0; k < s.questions[q].boxes.size(); ++k)
-      s.labels.push_back({"answer", s.questions[q].boxes[k], s.questions[q].frames.empty() ? 0 : s.questions[q].frames[k], true, static_cast<Index>(q)});
+      s.labels.push_back({"answer", s.questions[q].boxes[k],
+                          s.questions[q].frames.empty() ? 0 : s.questions[q].frames[k], true, static_cast<Index>(q)});
   return s;
 }
 
@@ -84,7 +98,8 @@ class Files {
   Files(const DatasetOptions& o, fs::path folder) : o_(o), folder_(std::move(folder)) {
     std::error_code error;
     fs::create_directories(folder_ / "images", error);
-    require_that(!error, Code::bad_output, "scenes", [&] { return "cannot make the folder " + (folder_ / "images").string() + ": " + error.message(); });
+    require_that(!error, Code::bad_output, "scenes",
+                 [&] { return "cannot make the folder " + (folder_ / "images").string() + ": " + error.message(); });
     open(jsonl_, "questions.jsonl");
     open(coco_, "boxes.json");
     coco_ << "{\"annotations\":[";
@@ -99,8 +114,10 @@ class Files {
       std::ofstream f(folder_ / s.names[k], std::ios::binary);
       f.write(s.encoded[k].data(), static_cast<std::streamsize>(s.encoded[k].size()));
       f.close();
-      require_that(!f.fail(), Code::bad_output, "scenes", [&] { return "cannot write " + (folder_ / s.names[k]).string(); });
-      pictures_ += (summary.pictures > 0 ? ",\n" : "\n") + std::string("{\"id\":") + std::to_string(summary.pictures + 1) + ",\"file_name\":" + json_string(s.names[k]) +
+      require_that(!f.fail(), Code::bad_output, "scenes",
+                   [&] { return "cannot write " + (folder_ / s.names[k]).string(); });
+      pictures_ += (summary.pictures > 0 ? ",\n" : "\n") + std::string("{\"id\":") +
+                   std::to_string(summary.pictures + 1) + ",\"file_name\":" + json_string(s.names[k]) +
                    ",\"height\":" + std::to_string(s.height) + ",\"width\":" + std::to_string(s.width) + "}";
       ++summary.pictures;
     }
@@ -111,48 +128,82 @@ class Files {
       const bool scored = q.metric != "none";
       const std::string id = s.scenario + "-" + std::to_string(s.seed) + "-" + std::to_string(n);
       const std::string answers = scored ? json_list(q.answers, json_string) : "[]";
-      jsonl_ << "{\"id\":" << json_string(id) << ",\"images\":" << json_list(s.names, json_string) << ",\"question\":" << json_string(q.question) << ",\"answers\":" << answers
-             << ",\"boxes\":" << box_list(q.boxes) << ",\"scenario\":" << json_string(s.scenario) << ",\"metric\":" << json_string(q.metric) << ",\"split\":" << json_string(split)
+      jsonl_ << "{\"id\":" << json_string(id) << ",\"images\":" << json_list(s.names, json_string)
+             << ",\"question\":" << json_string(q.question) << ",\"answers\":" << answers
+             << ",\"boxes\":" << box_list(q.boxes) << ",\"scenario\":" << json_string(s.scenario)
+             << ",\"metric\":" << json_string(q.metric) << ",\"split\":" << json_string(split)
              << ",\"difficulty\":" << s.difficulty << ",\"kind\":" << json_string(q.kind);
       if (q.tokens_high > 0) jsonl_ << ",\"expected_tokens\":[" << q.tokens_low << "," << q.tokens_high << "]";
-      if (!q.frames.empty()) jsonl_ << ",\"box_images\":" << json_list(q.frames, [](Index f) { return std::to_string(f); });
+      if (!q.frames.empty())
+        jsonl_ << ",\"box_images\":" << json_list(q.frames, [](Index f) { return std::to_string(f); });
       jsonl_ << "}\n";
       const Index row = ++summary.questions;
       if (o_.tsv) {  // later questions of a picture name the row that holds it
         if (n == 0) shown = row;
         std::string picture = std::to_string(shown);
-        if (n == 0) picture = s.encoded.size() == 1 ? base64(s.encoded[0]) : json_list(s.encoded, [](const std::string& e) { return "'" + base64(e) + "'"; });
-        tsv_ << row << '\t' << tsv_field(picture) << '\t' << tsv_field(q.question) << '\t' << tsv_field(!scored ? "" : q.answers.size() == 1 ? q.answers[0] : answers) << '\t'
-             << s.scenario << '\t' << split << '\t' << q.metric << '\t' << box_list(q.boxes) << '\n';
+        if (n == 0)
+          picture = s.encoded.size() == 1
+                        ? base64(s.encoded[0])
+                        : json_list(s.encoded, [](const std::string& e) { return "'" + base64(e) + "'"; });
+        tsv_ << row << '\t' << tsv_field(picture) << '\t' << tsv_field(q.question) << '\t'
+             << tsv_field(!scored                 ? ""
+                          : q.answers.size() == 1 ? q.answers[0]
+                                                  : answers)
+             << '\t' << s.scenario << '\t' << split << '\t' << q.metric << '\t' << box_list(q.boxes) << '\n';
       }
     }
     for (const Labelled& l : s.labels) {
       const auto category = categories_.try_emplace(l.what, static_cast<Index>(categories_.size()) + 1).first->second;
       const double h = l.box.row1 - l.box.row0, w = l.box.col1 - l.box.col0;
-      coco_ << (summary.boxes > 0 ? ",\n" : "\n") << "{\"id\":" << summary.boxes + 1 << ",\"image_id\":" << first_picture + l.picture << ",\"category_id\":" << category << ",\"bbox\":["
-            << number(l.box.col0) << "," << number(l.box.row0) << "," << number(w) << "," << number(h) << "],\"area\":" << number(h * w) << ",\"iscrowd\":0";
-      if (l.answer) coco_ << ",\"question_id\":" << json_string(s.scenario + "-" + std::to_string(s.seed) + "-" + std::to_string(l.question));
+      coco_ << (summary.boxes > 0 ? ",\n" : "\n") << "{\"id\":" << summary.boxes + 1
+            << ",\"image_id\":" << first_picture + l.picture << ",\"category_id\":" << category << ",\"bbox\":["
+            << number(l.box.col0) << "," << number(l.box.row0) << "," << number(w) << "," << number(h)
+            << "],\"area\":" << number(h * w) << ",\"iscrowd\":0";
+      if (l.answer)
+        coco_ << ",\"question_id\":"
+              << json_string(s.scenario + "-" + std::to_string(s.seed) + "-" + std::to_string(l.question));
       coco_ << "}";
       ++summary.boxes;
     }
     ++summary.scenes;
-    require_that(jsonl_.good() && coco_.good() && (!o_.tsv || tsv_.good()), Code::bad_output, "scenes", [&] { return "cannot write to " + folder_.string() + " (is the disk full?)"; });
+    require_that(jsonl_.good() && coco_.good() && (!o_.tsv || tsv_.good()), Code::bad_output, "scenes",
+                 [&] { return "cannot write to " + folder_.string() + " (is the disk full?)"; });
   }
   void close() {
     coco_ << "],\n\"images\":[" << pictures_ << "],\n\"categories\":" << json_list(categories_, [](const auto& c) {
-      return "\n{\"id\":" + std::to_string(c.second) + ",\"name\":" + json_string(c.first) + "}"; }) << "}\n";
+      return "\n{\"id\":" + std::to_string(c.second) + ",\"name\":" + json_string(c.first) + "}";
+    }) << "}\n";
     for (std::ofstream* f : {&jsonl_, &coco_, &tsv_}) {
       if (!f->is_open()) continue;
       f->close();
-      require_that(!f->fail(), Code::bad_output, "scenes", [&] { return "cannot write to " + folder_.string() + " (is the disk full?)"; });
+      require_that(!f->fail(), Code::bad_output, "scenes",
+                   [&] { return "cannot write to " + folder_.string() + " (is the disk full?)"; });
     }
     const SceneParams& p = o_.params;
     std::string settings;
-    const std::pair<const char*, Index> numbers[] = {{"seed", static_cast<Index>(p.seed)}, {"count", o_.count}, {"height", p.height}, {"width", p.width}, {"lines", p.lines}, {"cells", p.cells}, {"glyph", p.glyph},
-        {"font", p.font}, {"noise", p.noise}, {"blur", p.blur}, {"rotation", p.rotation}, {"polarity", p.polarity}, {"font_scale", p.font_scale}, {"contrast", p.contrast},
-        {"clutter", p.clutter}, {"jpeg_blocks", p.jpeg_quality}, {"difficulty", p.difficulty}, {"frames", p.frames}, {"jpeg_quality", o_.jpeg_quality}};
+    const std::pair<const char*, Index> numbers[] = {{"seed", static_cast<Index>(p.seed)},
+                                                     {"count", o_.count},
+                                                     {"height", p.height},
+                                                     {"width", p.width},
+                                                     {"lines", p.lines},
+                                                     {"cells", p.cells},
+                                                     {"glyph", p.glyph},
+                                                     {"font", p.font},
+                                                     {"noise", p.noise},
+                                                     {"blur", p.blur},
+                                                     {"rotation", p.rotation},
+                                                     {"polarity", p.polarity},
+                                                     {"font_scale", p.font_scale},
+                                                     {"contrast", p.contrast},
+                                                     {"clutter", p.clutter},
+                                                     {"jpeg_blocks", p.jpeg_quality},
+                                                     {"difficulty", p.difficulty},
+                                                     {"frames", p.frames},
+                                                     {"jpeg_quality", o_.jpeg_quality}};
     for (const auto& [name, v] : numbers) settings += json_string(name) + ":" + std::to_string(v) + ",";
-    io::write_file(folder_ / "dataset.json", "{" + settings + "\n\"scenarios\":" + json_list(o_.scenarios, json_string) + ",\n\"text_libraries\":" + json_string(GlyphAtlas::library_versions()) + "}\n");
+    io::write_file(folder_ / "dataset.json",
+                   "{" + settings + "\n\"scenarios\":" + json_list(o_.scenarios, json_string) +
+                       ",\n\"text_libraries\":" + json_string(GlyphAtlas::library_versions()) + "}\n");
   }
   DatasetSummary summary;
 
@@ -196,7 +247,8 @@ std::string base64(std::string_view bytes) {
   out.reserve((bytes.size() + 2) / 3 * 4);
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     std::uint32_t v = 0;
-    for (std::size_t k = 0; k < 3; ++k) v = v << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+    for (std::size_t k = 0; k < 3; ++k)
+      v = v << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
     for (std::size_t k = 0; k < 4; ++k) out += i + k > bytes.size() ? '=' : digits[v >> (18 - 6 * k) & 63];
   }
   return out;
@@ -218,18 +270,22 @@ std::vector<std::string> choose_scenarios(std::string_view text) {
     require_that(found, Code::unknown_strategy, "scenes", [&] {
       std::string known = "mixed, all, document, picture, reading, control, video";
       for (const ScenarioInfo& s : scenarios()) known += (s.name == "video" ? "" : ", " + std::string(s.name));
-      return "unknown scenario '" + std::string(word) + "'; expected " + known; });
+      return "unknown scenario '" + std::string(word) + "'; expected " + known;
+    });
   }
   return out;
 }
 
 DatasetSummary write_dataset(const DatasetOptions& o, GlyphAtlas& atlas) {
-  require_that(o.count >= 1, Code::bad_config, "scenes", [&] { return "count: expected 1 or more, got " + std::to_string(o.count); });
-  require_that(o.threads >= 1 && o.threads <= 256, Code::bad_config, "scenes", [&] { return "threads: expected 1 to 256, got " + std::to_string(o.threads); });
+  require_that(o.count >= 1, Code::bad_config, "scenes",
+               [&] { return "count: expected 1 or more, got " + std::to_string(o.count); });
+  require_that(o.threads >= 1 && o.threads <= 256, Code::bad_config, "scenes",
+               [&] { return "threads: expected 1 to 256, got " + std::to_string(o.threads); });
   require_that(!o.scenarios.empty(), Code::bad_config, "scenes", "expected at least one scenario");
   std::error_code error;
   const bool there = fs::exists(o.out, error);
-  require_that(!there || (fs::is_directory(o.out, error) && fs::is_empty(o.out, error)), Code::bad_output, "scenes", [&] { return "expected a new or empty folder, got " + o.out.string(); });
+  require_that(!there || (fs::is_directory(o.out, error) && fs::is_empty(o.out, error)), Code::bad_output, "scenes",
+               [&] { return "expected a new or empty folder, got " + o.out.string(); });
   fs::path clean = o.out.lexically_normal();
   if (!clean.has_filename()) clean = clean.parent_path();
   Unfinished temporary{clean.parent_path() / (clean.filename().string() + ".partial" + std::to_string(::getpid()))};
@@ -242,7 +298,8 @@ DatasetSummary write_dataset(const DatasetOptions& o, GlyphAtlas& atlas) {
     std::atomic<Index> next{0};
     const auto work = [&](std::size_t worker) {
       try {
-        for (Index i = next++; i < n && !(o.stop && o.stop()); i = next++) samples[static_cast<std::size_t>(i)] = draw_sample(o, first + i, atlas);
+        for (Index i = next++; i < n && !(o.stop && o.stop()); i = next++)
+          samples[static_cast<std::size_t>(i)] = draw_sample(o, first + i, atlas);
       } catch (...) {
         problems[worker] = std::current_exception();
         next = n;
@@ -253,7 +310,8 @@ DatasetSummary write_dataset(const DatasetOptions& o, GlyphAtlas& atlas) {
       for (Index t = 1; t < std::min(o.threads, n); ++t) others.emplace_back(work, static_cast<std::size_t>(t));
       work(0);
     }
-    for (const auto& problem : problems) if (problem) std::rethrow_exception(problem);
+    for (const auto& problem : problems)
+      if (problem) std::rethrow_exception(problem);
     if (o.stop && o.stop()) {
       files.summary.stopped = true;
       return files.summary;
@@ -272,7 +330,8 @@ DatasetSummary write_dataset(const DatasetOptions& o, GlyphAtlas& atlas) {
     }
   }
   fs::rename(temporary.folder, clean, error);
-  require_that(!error, Code::bad_output, "scenes", [&] { return "cannot rename to " + clean.string() + ": " + error.message(); });
+  require_that(!error, Code::bad_output, "scenes",
+               [&] { return "cannot rename to " + clean.string() + ": " + error.message(); });
   temporary.folder.clear();
   return files.summary;
 }

@@ -29,15 +29,19 @@ WeightLookup telling(WeightLookup lookup, GatedBackend& b) {
 
 }  // namespace
 
-FrozenModel::FrozenModel(const std::filesystem::path& model, int threads, const std::string& device, const std::filesystem::path& atlas)
-    : folder_(io::open_model(model.string(), {})), backend_({threads, device, false}), model_(backend_, folder_.config, telling(folder_.weights, backend_)) {
+FrozenModel::FrozenModel(const std::filesystem::path& model, int threads, const std::string& device,
+                         const std::filesystem::path& atlas)
+    : folder_(io::open_model(model.string(), {})),
+      backend_({threads, device, false}),
+      model_(backend_, folder_.config, telling(folder_.weights, backend_)) {
   if (!atlas.empty()) atlas_.load(atlas);
 }
 
 std::vector<std::pair<std::string, at::Tensor>> FrozenModel::unfreeze(Index layers) {
   const Index all = folder_.config.text.layers;
   require_that(layers >= 1 && layers <= all, Code::bad_config, "train", [&] {
-    return "--unfreeze: expected 1 to " + std::to_string(all) + " layers, got " + std::to_string(layers); });
+    return "--unfreeze: expected 1 to " + std::to_string(all) + " layers, got " + std::to_string(layers);
+  });
   std::vector<std::pair<std::string, at::Tensor>> out;
   for (auto& [name, t] : backend_.imported)
     for (Index l = all - layers; l < all; ++l) {
@@ -71,14 +75,16 @@ std::vector<Asked> FrozenModel::ask(const std::vector<scenes::SceneParams>& para
     first = end;
     for (const AskedQuestion& q : e.questions) {
       if (q.boxes.empty()) continue;
-      out.push_back({e.grid, pictures[i], vision, backend_.mean_rows(model_.text().embed(backend_, folder_.tokenizer->encode(q.question))),
+      out.push_back({e.grid, pictures[i], vision,
+                     backend_.mean_rows(model_.text().embed(backend_, folder_.tokenizer->encode(q.question))),
                      coverage(e, q).to(vision.device()), tokens_in_boxes(e, q), levels, q});
     }
   }
   return out;
 }
 
-std::vector<HeadScore> recall_of(FrozenModel& model, const Recipe& recipe, Index pictures, const std::function<at::Tensor(const Asked&)>& score) {
+std::vector<HeadScore> recall_of(FrozenModel& model, const Recipe& recipe, Index pictures,
+                                 const std::function<at::Tensor(const Asked&)>& score) {
   const at::NoGradGuard no_grad;
   std::map<std::string, HeadScore> sums;
   const Index each = std::max<Index>(1, pictures / static_cast<Index>(recipe.scenarios.size()));
@@ -91,7 +97,8 @@ std::vector<HeadScore> recall_of(FrozenModel& model, const Recipe& recipe, Index
     }
     for (const Asked& a : model.ask(params, recipe.config.questions)) {
       const at::Tensor scores = score(a);
-      const auto n = static_cast<double>(a.grid.count()), hits = static_cast<double>(std::count(a.touched.begin(), a.touched.end(), true));
+      const auto n = static_cast<double>(a.grid.count()),
+                 hits = static_cast<double>(std::count(a.touched.begin(), a.touched.end(), true));
       if (hits == 0) continue;
       for (const std::string& name : {scenario, std::string("every")}) {
         HeadScore& s = sums[name];
@@ -104,7 +111,8 @@ std::vector<HeadScore> recall_of(FrozenModel& model, const Recipe& recipe, Index
           const auto keep = std::max<Index>(1, static_cast<Index>(r.ratio * n + 0.5));
           const at::Tensor places = top_places(scores, keep).cpu().contiguous();
           Index found = 0;
-          for (Index i = 0; i < keep; ++i) found += a.touched[static_cast<std::size_t>(places.const_data_ptr<std::int64_t>()[i])];
+          for (Index i = 0; i < keep; ++i)
+            found += a.touched[static_cast<std::size_t>(places.const_data_ptr<std::int64_t>()[i])];
           r.scorer += static_cast<double>(found) / hits;
           r.random += static_cast<double>(keep) / n;
           r.oracle += std::min(1.0, static_cast<double>(keep) / hits);

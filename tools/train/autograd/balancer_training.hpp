@@ -7,7 +7,8 @@ namespace arrcoc::train {
 
 /// loss: bce | soft_iou | ranking, on the relevance before its sigmoid.
 struct BalancerOptions : HeadOptions {
-  PipelineSpec pipeline;  // texture and scorers in the order of the maps, with their settings; what stands behind them only has to run
+  PipelineSpec pipeline;  // texture and scorers in the order of the maps, with their settings; what stands behind them
+                          // only has to run
 };
 
 /// Error{bad_config} for an unknown loss, Error{unknown_strategy} for an unknown scorer, and what open_model throws.

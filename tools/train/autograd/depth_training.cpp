@@ -18,7 +18,9 @@ class DepthTraining : public HeadTraining {
     require_that(levels >= 1, Code::bad_config, "train", "expected a model with DeepStack levels, got none");
     const auto start = o.from.empty() ? nullptr : read_depth_head(o.from);
     head_ = learned_head("depth.", levels, start ? &start->head : nullptr);
-    bias_ = leaf("depth.bias", start ? to_floats(start->bias) : std::vector<float>(static_cast<std::size_t>(levels), 1.0f), {levels});  // most levels open at first
+    bias_ =
+        leaf("depth.bias", start ? to_floats(start->bias) : std::vector<float>(static_cast<std::size_t>(levels), 1.0f),
+             {levels});  // most levels open at first
   }
 
  private:
@@ -30,17 +32,24 @@ class DepthTraining : public HeadTraining {
     std::vector<float> gates(static_cast<std::size_t>(n));
     Index count = 0;
     for (std::size_t i = 0; i < gates.size(); ++i)
-      if (a.touched[i]) { gates[i] = 1; ++count; }
+      if (a.touched[i]) {
+        gates[i] = 1;
+        ++count;
+      }
     for (const Index t : rng.sample(n, n)) {
       if (count >= k) break;
       float& g = gates[static_cast<std::size_t>(t)];
-      if (g == 0) { g = 1; ++count; }
+      if (g == 0) {
+        g = 1;
+        ++count;
+      }
     }
     return at::tensor(gates, at::kFloat).to(device_);
   }
   at::Tensor answer_loss(const Asked& a, const at::Tensor& tokens, const at::Tensor& levels) {
     std::vector<at::Tensor> features;
-    for (std::size_t l = 0; l < a.levels.size(); ++l) features.push_back(a.levels[l] * levels.slice(1, static_cast<Index>(l), static_cast<Index>(l) + 1));
+    for (std::size_t l = 0; l < a.levels.size(); ++l)
+      features.push_back(a.levels[l] * levels.slice(1, static_cast<Index>(l), static_cast<Index>(l) + 1));
     return gated_answer_loss(graph_, frozen_.text(), a.question, a.grid, a.vision, features, tokens);
   }
 
@@ -55,7 +64,8 @@ class DepthTraining : public HeadTraining {
   void evaluate(HeadSummary& out, std::string& log) override {
     const at::NoGradGuard no_grad;
     std::vector<scenes::SceneParams> params;
-    for (Index i = 0; i < o_.evaluate_pictures; ++i) params.push_back(scene_of(o_.recipe, scenes::first_dev_seed + static_cast<std::uint64_t>(i)));
+    for (Index i = 0; i < o_.evaluate_pictures; ++i)
+      params.push_back(scene_of(o_.recipe, scenes::first_dev_seed + static_cast<std::uint64_t>(i)));
     out.depths = {{"learned"}, {"all"}, {"none"}};
     double questions = 0;
     for (const auto& p : params)
@@ -64,7 +74,9 @@ class DepthTraining : public HeadTraining {
         Rng rng(derive_seed(p.seed, "depth"));
         const at::Tensor tokens = kept(a, rng), z = logits(a);
         for (DepthScore& d : out.depths) {
-          const at::Tensor open = d.rule == "learned" ? BinaryGates{}.gates(z, rng, false) : d.rule == "all" ? at::ones_like(z) : at::zeros_like(z);
+          const at::Tensor open = d.rule == "learned" ? BinaryGates{}.gates(z, rng, false)
+                                  : d.rule == "all"   ? at::ones_like(z)
+                                                      : at::zeros_like(z);
           d.loss += answer_loss(a, tokens, open).item<double>();
           d.levels += ((open.sum(1) * tokens).sum() / tokens.sum()).item<double>();
         }
@@ -73,7 +85,10 @@ class DepthTraining : public HeadTraining {
       d.loss /= std::max(1.0, questions);
       d.levels /= std::max(1.0, questions);
       char line[200];
-      std::snprintf(line, sizeof line, "{\"step\": %ld, \"split\": \"dev\", \"questions\": %.0f, \"depth\": \"%s\", \"levels\": %.4f, \"answer_loss\": %.6g}\n", static_cast<long>(out.steps), questions, d.rule.c_str(), d.levels, d.loss);
+      std::snprintf(line, sizeof line,
+                    "{\"step\": %ld, \"split\": \"dev\", \"questions\": %.0f, \"depth\": \"%s\", \"levels\": %.4f, "
+                    "\"answer_loss\": %.6g}\n",
+                    static_cast<long>(out.steps), questions, d.rule.c_str(), d.levels, d.loss);
       log += line;
     }
   }
@@ -87,7 +102,8 @@ class DepthTraining : public HeadTraining {
 
 HeadSummary train_depth(const DepthOptions& o) {
   check_head_options(o, {"answers"});
-  require_that(o.price >= 0 && o.coherence >= 0, Code::bad_config, "train", "--price and --coherence: expected at least 0");
+  require_that(o.price >= 0 && o.coherence >= 0, Code::bad_config, "train",
+               "--price and --coherence: expected at least 0");
   return DepthTraining(o).run();
 }
 

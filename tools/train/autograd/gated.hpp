@@ -1,6 +1,7 @@
 #pragma once
-// The frozen model's answer loss as a function of gates on its visual tokens: 1 = kept, 0 = dropped. A gate multiplies what every query gives the token's key before
-// normalising, so that 0 is exactly a token that is not there, and the loss has a slope at 0.
+// The frozen model's answer loss as a function of gates on its visual tokens: 1 = kept, 0 = dropped. A gate multiplies
+// what every query gives the token's key before normalising, so that 0 is exactly a token that is not there, and the
+// loss has a slope at 0.
 #include <ATen/ATen.h>
 
 #include <limits>
@@ -13,9 +14,10 @@ namespace arrcoc::train {
 class GatedBackend : public TorchBackend {
  public:
   using TorchBackend::TorchBackend;
-  at::Tensor gates;  // [L] of the sequence in hand; undefined: plain attention
+  at::Tensor gates;       // [L] of the sequence in hand; undefined: plain attention
   std::string looked_up;  // the last name that was looked up: of the weight that is imported next
-  std::vector<std::pair<std::string, at::Tensor>> imported;  // handles: they share their values with the weights that the model holds
+  std::vector<std::pair<std::string, at::Tensor>>
+      imported;  // handles: they share their values with the weights that the model holds
 
   Weight import_weight(const HostTensor& w, Layout layout) {
     Weight out = TorchBackend::import_weight(w, layout);
@@ -25,19 +27,25 @@ class GatedBackend : public TorchBackend {
 
   Attended<Tensor> attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& s) const {
     if (!gates.defined() || !s.causal) return TorchBackend::attention(q, k, v, s);
-    const auto heads = [](const Tensor& x, Index n) { return x.view({x.size(0), n, -1}).transpose(0, 1); };  // [H, L, d]
+    const auto heads = [](const Tensor& x, Index n) {
+      return x.view({x.size(0), n, -1}).transpose(0, 1);
+    };  // [H, L, d]
     const auto share = s.heads / s.kv_heads;
-    const at::Tensor keys = heads(k.contiguous(), s.kv_heads).repeat_interleave(share, 0), values = heads(v.contiguous(), s.kv_heads).repeat_interleave(share, 0);
+    const at::Tensor keys = heads(k.contiguous(), s.kv_heads).repeat_interleave(share, 0),
+                     values = heads(v.contiguous(), s.kv_heads).repeat_interleave(share, 0);
     const at::Tensor future = at::ones({q.size(0), k.size(0)}, q.options().dtype(at::kBool)).triu(1);
-    const at::Tensor logits = (at::matmul(heads(q.contiguous(), s.heads), keys.transpose(1, 2)) * s.scale).masked_fill(future, -std::numeric_limits<double>::infinity());
+    const at::Tensor logits = (at::matmul(heads(q.contiguous(), s.heads), keys.transpose(1, 2)) * s.scale)
+                                  .masked_fill(future, -std::numeric_limits<double>::infinity());
     const at::Tensor e = (logits - logits.amax(-1, true).detach()).exp() * gates;
     const at::Tensor o = at::matmul(e / e.sum(-1, true).clamp_min(1e-20), values);
     return {o.transpose(0, 1).reshape({q.size(0), -1}), {}};
   }
 };
 
-/// Cross-entropy of the answer's tokens, mean. tokens [N, D] and levels: the picture's merged embeddings and DeepStack rows; gates [N].
-inline at::Tensor gated_answer_loss(GatedBackend& b, const qwen3vl::LanguageModel<GatedBackend>& text, const AskedQuestion& q, Grid grid, const at::Tensor& tokens,
+/// Cross-entropy of the answer's tokens, mean. tokens [N, D] and levels: the picture's merged embeddings and DeepStack
+/// rows; gates [N].
+inline at::Tensor gated_answer_loss(GatedBackend& b, const qwen3vl::LanguageModel<GatedBackend>& text,
+                                    const AskedQuestion& q, Grid grid, const at::Tensor& tokens,
                                     const std::vector<at::Tensor>& levels, const at::Tensor& gates) {
   Prompt prompt;
   prompt.ids = prefix_ids(grid.count());
@@ -50,8 +58,10 @@ inline at::Tensor gated_answer_loss(GatedBackend& b, const qwen3vl::LanguageMode
   in.embeddings = b.scatter_rows(text.embed(b, prompt.ids), rows, tokens);
   for (const at::Tensor& level : levels) in.levels.push_back({rows, level});
   for (std::size_t i = 0; i < prompt.ids.size(); ++i) in.columns.push_back(static_cast<Index>(i));
-  const auto length = static_cast<Index>(prompt.ids.size()), first = length - static_cast<Index>(q.ids.size()) + q.answer_begin;
-  b.gates = at::cat({at::ones({pads_begin}, gates.options().requires_grad(false)), gates, at::ones({length - pads_begin - grid.count()}, gates.options().requires_grad(false))});
+  const auto length = static_cast<Index>(prompt.ids.size()),
+             first = length - static_cast<Index>(q.ids.size()) + q.answer_begin;
+  b.gates = at::cat({at::ones({pads_begin}, gates.options().requires_grad(false)), gates,
+                     at::ones({length - pads_begin - grid.count()}, gates.options().requires_grad(false))});
   qwen3vl::KvCache<GatedBackend> state;
   const at::Tensor hidden = text.prefill(b, std::move(in), state, 0);
   b.gates = at::Tensor();

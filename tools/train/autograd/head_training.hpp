@@ -1,5 +1,6 @@
 #pragma once
-// What the trainings of single stages share: questions of scenes from a frozen model, AdamW over a few tensors, the log, the evaluation and the file.
+// What the trainings of single stages share: questions of scenes from a frozen model, AdamW over a few tensors, the
+// log, the evaluation and the file.
 #include <map>
 
 #include "../gradients/gradient.hpp"
@@ -10,12 +11,12 @@
 namespace arrcoc::train {
 
 struct HeadOptions {
-  std::filesystem::path model;             // a Hugging Face folder
-  std::filesystem::path out;               // safetensors; OUT.jsonl beside it is the log
-  Recipe recipe;                           // scenarios, sizes, lines, questions, batch, seed; steps and learning rate of the head
-  std::vector<std::string> held_out;       // scenarios that are evaluated but not trained on
+  std::filesystem::path model;  // a Hugging Face folder
+  std::filesystem::path out;    // safetensors; OUT.jsonl beside it is the log
+  Recipe recipe;                // scenarios, sizes, lines, questions, batch, seed; steps and learning rate of the head
+  std::vector<std::string> held_out;  // scenarios that are evaluated but not trained on
   std::string loss = "bce";
-  std::filesystem::path from;              // a head to start from; empty: seeded
+  std::filesystem::path from;  // a head to start from; empty: seeded
   Index hidden = 16;
   Index log_every = 50, evaluate_pictures = 96;
   std::filesystem::path atlas;
@@ -27,15 +28,15 @@ struct HeadOptions {
 
 /// One way to give DeepStack levels, on unseen pictures.
 struct DepthScore {
-  std::string rule;                        // learned, all, none
-  double levels = 0;                       // mean, of a kept token
-  double loss = 0;                         // mean cross-entropy of the answers' tokens
+  std::string rule;   // learned, all, none
+  double levels = 0;  // mean, of a kept token
+  double loss = 0;    // mean cross-entropy of the answers' tokens
 };
 struct HeadSummary {
-  Index steps = 0, parameters = 0;         // of the head
+  Index steps = 0, parameters = 0;  // of the head
   bool stopped = false;
-  std::vector<HeadScore> scores;           // of scores of tokens
-  std::vector<DepthScore> depths;          // of depth rules
+  std::vector<HeadScore> scores;   // of scores of tokens
+  std::vector<DepthScore> depths;  // of depth rules
 };
 
 class HeadTraining {
@@ -52,7 +53,8 @@ class HeadTraining {
   /// A tensor of the head under its name in the file.
   at::Tensor leaf(const std::string& name, const std::vector<float>& values, const std::vector<Index>& shape);
   using Head = LearnedHead<GatedBackend::Weight>;
-  /// A head of the model's width and --hidden whose leaves stand behind `prefix` in the file: those of `start`, or seeded. Error{bad_weight} for another shape.
+  /// A head of the model's width and --hidden whose leaves stand behind `prefix` in the file: those of `start`, or
+  /// seeded. Error{bad_weight} for another shape.
   Head learned_head(const std::string& prefix, Index outputs, const LearnedHead<HostTensor>* start);
   /// [N, outputs]; keeps the graph.
   at::Tensor values_of(const Head& head, const Asked& a);
@@ -73,11 +75,13 @@ class HeadTraining {
   at::Device device_;
 
  private:
-  struct Group { std::vector<at::Tensor> parameters, moments, squares, counts; };
+  struct Group {
+    std::vector<at::Tensor> parameters, moments, squares, counts;
+  };
   double one_step(Index step);
   void update(Index step);
 
-  Recipe training_;               // without what is held out
+  Recipe training_;                 // without what is held out
   std::map<double, Group> groups_;  // by share of the learning rate
   std::vector<std::pair<std::string, at::Tensor>> head_;
 };

@@ -53,7 +53,8 @@ PackedLayout pack(const std::vector<std::vector<Index>>& lengths, at::Device dev
     total += n;
   }
   std::vector<std::int64_t> rows(static_cast<std::size_t>(pictures * longest)), places;
-  std::vector<float> mask(static_cast<std::size_t>(pictures * longest * longest), -std::numeric_limits<float>::infinity());
+  std::vector<float> mask(static_cast<std::size_t>(pictures * longest * longest),
+                          -std::numeric_limits<float>::infinity());
   Index row = 0;
   for (Index p = 0; p < pictures; ++p) {
     const auto& l = lengths[static_cast<std::size_t>(p)];
@@ -71,7 +72,8 @@ PackedLayout pack(const std::vector<std::vector<Index>>& lengths, at::Device dev
     }
     for (Index i = begin; i < longest; ++i) m[i * longest + i] = 0;
   }
-  return {at::tensor(rows, at::kLong).view({pictures, longest}).to(device), at::tensor(mask, at::kFloat).view({pictures, 1, longest, longest}).to(device),
+  return {at::tensor(rows, at::kLong).view({pictures, longest}).to(device),
+          at::tensor(mask, at::kFloat).view({pictures, 1, longest, longest}).to(device),
           at::tensor(places, at::kLong).to(device)};
 }
 
@@ -83,7 +85,8 @@ Index right_in_token(const at::Tensor& said, const std::vector<std::int64_t>& la
   for (std::size_t begin = 0; begin < labels.size(); begin += reading_slots) {
     std::array<int, reading_classes> balance{};
     for (std::size_t i = begin; i < begin + reading_slots; ++i) ++balance[static_cast<std::size_t>(p[i])];
-    for (std::size_t i = begin; i < begin + reading_slots; ++i) right += labels[i] != 0 && balance[static_cast<std::size_t>(labels[i])]-- > 0;
+    for (std::size_t i = begin; i < begin + reading_slots; ++i)
+      right += labels[i] != 0 && balance[static_cast<std::size_t>(labels[i])]-- > 0;
   }
   return right;
 }
@@ -105,8 +108,13 @@ void StepResult::add(const StepResult& r) {
 }
 
 Replica::Replica(const ModelConfig& config, const TrainerOptions& o)
-    : bf16_(o.bf16), pointing_(o.pointing), backend_(o.threads, o.device), device_(o.device), model_(backend_, config, initial_lookup(config, o.seed, leaves_)) {
-  require_that(backend_.leaves.size() == leaves_.size(), Code::bad_weight, "train", "every looked-up tensor must be imported once");
+    : bf16_(o.bf16),
+      pointing_(o.pointing),
+      backend_(o.threads, o.device),
+      device_(o.device),
+      model_(backend_, config, initial_lookup(config, o.seed, leaves_)) {
+  require_that(backend_.leaves.size() == leaves_.size(), Code::bad_weight, "train",
+               "every looked-up tensor must be imported once");
   for (std::size_t i = 0; i < leaves_.size(); ++i) leaves_[i].value = backend_.leaves[i];
   const auto leaf = [&](std::vector<float> v, std::vector<Index> shape, const std::string& name) {
     at::Tensor t = at::tensor(v, at::kFloat).view(shape).to(device_).requires_grad_(true);
@@ -114,13 +122,16 @@ Replica::Replica(const ModelConfig& config, const TrainerOptions& o)
     return t;
   };
   const Index width = config.vision.out_hidden_size, outputs = reading_slots * reading_classes;
-  head_weight_ = leaf(initial_values("reading_head.weight", {outputs, width}, o.seed), {outputs, width}, "reading_head.weight");
+  head_weight_ =
+      leaf(initial_values("reading_head.weight", {outputs, width}, o.seed), {outputs, width}, "reading_head.weight");
   head_bias_ = leaf(std::vector<float>(static_cast<std::size_t>(outputs), 0.0f), {outputs}, "reading_head.bias");
   for (std::size_t i = 0; o.pointing && i < cell_weight_.size(); ++i) {
     const Index h = config.text.hidden_size;
     const std::string name = i == 0 ? "pointing_head.words." : "pointing_head.answers.";
-    cell_weight_[i] = leaf(initial_values(name + "weight", {reading_slots, h}, o.seed), {reading_slots, h}, name + "weight");
-    cell_bias_[i] = leaf(std::vector<float>(static_cast<std::size_t>(reading_slots), 0.0f), {reading_slots}, name + "bias");
+    cell_weight_[i] =
+        leaf(initial_values(name + "weight", {reading_slots, h}, o.seed), {reading_slots, h}, name + "weight");
+    cell_bias_[i] =
+        leaf(std::vector<float>(static_cast<std::size_t>(reading_slots), 0.0f), {reading_slots}, name + "bias");
   }
 }
 
@@ -130,15 +141,18 @@ void Replica::share(const Replica& with) {
 
 at::Tensor Replica::longs(const std::vector<std::int64_t>& v) const { return at::tensor(v, at::kLong).to(device_); }
 
-at::Tensor Replica::answers(const Batch& batch, const qwen3vl::VisionOut<TrainingBackend>& seen, double pointing_weight, StepResult& r) {
+at::Tensor Replica::answers(const Batch& batch, const qwen3vl::VisionOut<TrainingBackend>& seen, double pointing_weight,
+                            StepResult& r) {
   std::array<PointingTargets, 2> points;
   std::vector<TokenId> ids;
   std::vector<Index> pad_rows, features;
-  struct Rows { std::vector<Index> rows, features; };
+  struct Rows {
+    std::vector<Index> rows, features;
+  };
   std::vector<Rows> levels(seen.deepstack.size());
   std::vector<std::vector<Index>> lengths;
   std::vector<std::int64_t> predicted_from, targets;
-  std::vector<std::pair<Index, Index>> spans;   // of each question's targets
+  std::vector<std::pair<Index, Index>> spans;  // of each question's targets
   qwen3vl::Injected<TrainingBackend> in;
   Index first_feature = 0;
   for (std::size_t p = 0; p < batch.examples.size(); ++p) {
@@ -203,16 +217,19 @@ at::Tensor Replica::answers(const Batch& batch, const qwen3vl::VisionOut<Trainin
   }
   if (targets.empty()) return at::zeros({}, at::TensorOptions().dtype(at::kFloat).device(device_));
   const PackedLayout layout = pack(lengths, device_);
-  in.embeddings = backend_.scatter_rows(model_.text().embed(backend_, ids), pad_rows, backend_.gather_rows(seen.tokens, features));
-  for (std::size_t l = 0; l < levels.size(); ++l) in.levels.push_back({levels[l].rows, backend_.gather_rows(seen.deepstack[l], levels[l].features)});
+  in.embeddings =
+      backend_.scatter_rows(model_.text().embed(backend_, ids), pad_rows, backend_.gather_rows(seen.tokens, features));
+  for (std::size_t l = 0; l < levels.size(); ++l)
+    in.levels.push_back({levels[l].rows, backend_.gather_rows(seen.deepstack[l], levels[l].features)});
   for (std::size_t i = 0; i < ids.size(); ++i) in.columns.push_back(static_cast<Index>(i));
   backend_.layout = &layout;
   std::vector<Looked> looked;
   if (pointing_weight > 0) backend_.looked = &looked;
   qwen3vl::KvCache<TrainingBackend> state;
   std::vector<at::Tensor> before;
-  const at::Tensor hidden = pointing_weight > 0 ? model_.text().prefill(backend_, std::move(in), state, 0, nullptr, RowsBefore{before})
-                                                : model_.text().prefill(backend_, std::move(in), state, 0);
+  const at::Tensor hidden = pointing_weight > 0
+                                ? model_.text().prefill(backend_, std::move(in), state, 0, nullptr, RowsBefore{before})
+                                : model_.text().prefill(backend_, std::move(in), state, 0);
   backend_.layout = nullptr;
   backend_.looked = nullptr;
   const at::Tensor logits = model_.text().logits(backend_, hidden.index_select(0, longs(predicted_from)));
@@ -248,7 +265,8 @@ at::Tensor Replica::reading(const Batch& batch, const qwen3vl::VisionOut<Trainin
   const at::Tensor expected = longs(labels), filled = expected.ne(0).to(at::kFloat);
   const at::Tensor each = at::cross_entropy_loss(scores, expected, {}, at::Reduction::None);
   // An empty cell counts half; a batch of almost empty pictures does not outweigh the others.
-  const at::Tensor loss = (each * (0.5 + 0.5 * filled)).sum() / filled.sum().clamp_min(static_cast<double>(labels.size()) / 16);
+  const at::Tensor loss =
+      (each * (0.5 + 0.5 * filled)).sum() / filled.sum().clamp_min(static_cast<double>(labels.size()) / 16);
   r.marks = static_cast<Index>(labels.size()) - static_cast<Index>(std::count(labels.begin(), labels.end(), 0));
   r.marks_right = right_in_token(scores.argmax(1), labels);
   r.reading_loss = loss.item<float>();
@@ -256,8 +274,8 @@ at::Tensor Replica::reading(const Batch& batch, const qwen3vl::VisionOut<Trainin
 }
 
 StepResult Replica::forward(const Batch& batch, const Weights& weights, at::Tensor* loss) {
-  require_that(!batch.examples.empty() && (batch.kept.empty() || batch.kept.size() == batch.examples.size()), Code::shape_mismatch, "train",
-               "expected at least one example, and drops for all of them or none");
+  require_that(!batch.examples.empty() && (batch.kept.empty() || batch.kept.size() == batch.examples.size()),
+               Code::shape_mismatch, "train", "expected at least one example, and drops for all of them or none");
   const Autocast autocast(bf16_, device_.type());
   StepResult r;
   std::vector<float> rows;
@@ -267,7 +285,8 @@ StepResult Replica::forward(const Batch& batch, const Weights& weights, at::Tens
     grids.push_back(e.pixels.patches);
   }
   const Index width = model_.config().vision.patch_values();
-  const auto seen = model_.vision().run(backend_, backend_.from_host(rows, static_cast<Index>(rows.size()) / width, width), grids);
+  const auto seen =
+      model_.vision().run(backend_, backend_.from_host(rows, static_cast<Index>(rows.size()) / width, width), grids);
   at::Tensor total = at::zeros({}, at::TensorOptions().dtype(at::kFloat).device(device_));
   const at::Tensor read = reading(batch, seen, r);
   if (weights.reading > 0) total = total + weights.reading * read;

@@ -16,7 +16,9 @@
 namespace arrcoc::train {
 namespace {
 
-bool on_the_map(const std::string& loss) { return std::find(map_losses().begin(), map_losses().end(), loss) != map_losses().end(); }
+bool on_the_map(const std::string& loss) {
+  return std::find(map_losses().begin(), map_losses().end(), loss) != map_losses().end();
+}
 
 class ScorerTraining : public HeadTraining {
  public:
@@ -39,7 +41,9 @@ class ScorerTraining : public HeadTraining {
       return {loss, loss.item<double>()};
     }
     const Index one_in = std::stol(pick(o_.recipe.keep_one_in, rng)), k = std::max<Index>(1, a.grid.count() / one_in);
-    const GateLoss answers = [&](const at::Tensor& gates) { return gated_answer_loss(graph_, frozen_.text(), a.question, a.grid, a.vision, a.levels, gates); };
+    const GateLoss answers = [&](const at::Tensor& gates) {
+      return gated_answer_loss(graph_, frozen_.text(), a.question, a.grid, a.vision, a.levels, gates);
+    };
     if (o_.loss == "clean") return CleanGradient{}.estimate(scores, k, answers, rng);
     if (o_.loss == "straight_through") return StraightThroughGradient{}.estimate(scores, k, answers, rng);
     if (o_.loss == "gumbel_top_k") return GumbelTopKGradient{}.estimate(scores, k, answers, rng);
@@ -54,7 +58,8 @@ class ScorerTraining : public HeadTraining {
   void write_more() override {
     if (options_.unfrozen_out.empty()) return;
     std::map<std::string, HostTensor, std::less<>> all;
-    for (const auto& [name, shape] : tensor_list(frozen_.folder().config)) all[name] = host_tensor(to_floats(*frozen_.folder().weights(name)), shape);
+    for (const auto& [name, shape] : tensor_list(frozen_.folder().config))
+      all[name] = host_tensor(to_floats(*frozen_.folder().weights(name)), shape);
     for (const auto& [name, t] : unfrozen_) all[name] = host_copy(t, all.at(name).shape);
     io::write_safetensors(options_.unfrozen_out, all);
   }
@@ -77,10 +82,16 @@ const std::vector<std::string>& scorer_losses() {
 
 HeadSummary train_scorer(const ScorerOptions& o) {
   check_head_options(o, scorer_losses());
-  require_that(o.unfreeze >= 0 && (o.unfreeze > 0) == !o.unfrozen_out.empty(), Code::bad_config, "train", "--unfreeze and --unfrozen-out: expected both or none");
+  require_that(o.unfreeze >= 0 && (o.unfreeze > 0) == !o.unfrozen_out.empty(), Code::bad_config, "train",
+               "--unfreeze and --unfrozen-out: expected both or none");
   require_that(o.unfreeze == 0 || !(on_the_map(o.loss) || o.loss == "reinforce"), Code::bad_config, "train", [&] {
-    return "--unfreeze: expected a --loss whose gradient goes through the model (clean, straight_through, gumbel_top_k, perturbed_top_k), got " + o.loss; });
-  require_that(o.unfreeze_share > 0 && o.unfreeze_share <= 1, Code::bad_config, "train", [&] { return "--unfreeze-share: expected a number in (0, 1], got " + std::to_string(o.unfreeze_share); });
+    return "--unfreeze: expected a --loss whose gradient goes through the model (clean, straight_through, "
+           "gumbel_top_k, perturbed_top_k), got " +
+           o.loss;
+  });
+  require_that(o.unfreeze_share > 0 && o.unfreeze_share <= 1, Code::bad_config, "train", [&] {
+    return "--unfreeze-share: expected a number in (0, 1], got " + std::to_string(o.unfreeze_share);
+  });
   return ScorerTraining(o).run();
 }
 

@@ -16,9 +16,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-double wall_time() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
+double wall_time() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
-double share(Index part, Index whole) { return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole); }
+double share(Index part, Index whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
 
 std::string number(double v) {
   char text[32];
@@ -29,20 +33,23 @@ std::string number(double v) {
 /// log.jsonl and the event file. Rows start with the step, so that a resumed run can drop those behind its checkpoint.
 class Log {
  public:
-  Log(const fs::path& folder, Index first_step) : path_(folder / "log.jsonl"), events_(folder, "arrcoc", wall_time(), first_step) {
+  Log(const fs::path& folder, Index first_step)
+      : path_(folder / "log.jsonl"), events_(folder, "arrcoc", wall_time(), first_step) {
     if (fs::exists(path_)) {
       std::ifstream old(path_);
       std::string kept;
       for (std::string line; std::getline(old, line);) {
         long step = 0;
-        if (std::sscanf(line.c_str(), "{\"step\": %ld,", &step) == 1 && step <= first_step && line.ends_with("}")) kept += line + "\n";
+        if (std::sscanf(line.c_str(), "{\"step\": %ld,", &step) == 1 && step <= first_step && line.ends_with("}"))
+          kept += line + "\n";
       }
       io::write_file(path_, kept);
     }
     rows_.open(path_, std::ios::app);
   }
   /// `labels`: further text keys of the row. Tags of the event file are `group`/name.
-  void row(Index step, const std::vector<std::pair<std::string, std::string>>& labels, const std::string& group, const std::vector<std::pair<std::string, double>>& values) {
+  void row(Index step, const std::vector<std::pair<std::string, std::string>>& labels, const std::string& group,
+           const std::vector<std::pair<std::string, double>>& values) {
     std::string line = "{\"step\": " + std::to_string(step);
     for (const auto& [key, text] : labels) line += ", \"" + key + "\": \"" + text + "\"";
     const double now = wall_time();
@@ -64,7 +71,8 @@ class Log {
 
 class Session {
  public:
-  explicit Session(const RunOptions& o) : o_(o), recipe_(plan()), trainer_(small_config(), trainer_options()), state_(o.out / "state.safetensors") {
+  explicit Session(const RunOptions& o)
+      : o_(o), recipe_(plan()), trainer_(small_config(), trainer_options()), state_(o.out / "state.safetensors") {
     if (!o.atlas.empty()) atlas_.load(o.atlas);
     if (fs::exists(state_)) trainer_.resume(state_);
     else if (!from_.empty()) trainer_.start_from(from_);
@@ -82,7 +90,8 @@ class Session {
     Index window = 0;
     bool saved = true;
     while (trainer_.steps_done() < c.steps) {
-      sum.add(trainer_.step(c.accumulate, [&](Index pass) { return training_batch(pass); }, c));
+      sum.add(trainer_.step(
+          c.accumulate, [&](Index pass) { return training_batch(pass); }, c));
       saved = false;
       const Index step = trainer_.steps_done();
       std::string what;
@@ -119,7 +128,8 @@ class Session {
     const std::string where = o_.out.string();
     std::error_code bad;
     if (!fs::exists(file, bad)) {
-      require_that(!fs::exists(o_.out, bad) || (fs::is_directory(o_.out, bad) && fs::is_empty(o_.out, bad)), Code::bad_output, where,
+      require_that(!fs::exists(o_.out, bad) || (fs::is_directory(o_.out, bad) && fs::is_empty(o_.out, bad)),
+                   Code::bad_output, where,
                    "expected a new or empty folder or a run of arrcoc train, got one without run.json");
       require_that(o_.recipe.has_value(), Code::bad_usage, where, "expected a recipe for a new run, got none");
       Recipe r = *o_.recipe;
@@ -134,7 +144,9 @@ class Session {
       held.erase(it);
     }
     require_that(o_.from.empty() || o_.from == from_, Code::bad_config, where, [&] {
-      return "--from: the folder holds a run that started from " + (from_.empty() ? "seeded weights" : from_.string()) + ", got " + o_.from.string() + "; give another --out"; });
+      return "--from: the folder holds a run that started from " + (from_.empty() ? "seeded weights" : from_.string()) +
+             ", got " + o_.from.string() + "; give another --out";
+    });
     Recipe old;
     apply_recipe(old, held, file.string());
     Recipe r = o_.recipe ? *o_.recipe : old;
@@ -144,8 +156,13 @@ class Session {
     const auto a = fields_of(old), b = fields_of(same);
     for (std::size_t i = 0; i < std::max(a.size(), b.size()); ++i) {
       if (i < a.size() && i < b.size() && a[i] == b[i]) continue;
-      const auto text = [&](const std::vector<ConfigField>& f) { return i < f.size() ? f[i].path + " = " + f[i].value : std::string("nothing"); };
-      fail(Code::bad_config, where, "the folder holds a run of another recipe: expected " + text(a) + ", got " + text(b) + "; give another --out (and --from " + (o_.out / "state.safetensors").string() + " to go on from its weights)");
+      const auto text = [&](const std::vector<ConfigField>& f) {
+        return i < f.size() ? f[i].path + " = " + f[i].value : std::string("nothing");
+      };
+      fail(Code::bad_config, where,
+           "the folder holds a run of another recipe: expected " + text(a) + ", got " + text(b) +
+               "; give another --out (and --from " + (o_.out / "state.safetensors").string() +
+               " to go on from its weights)");
     }
     changed_ = r.config.steps != old.config.steps;
     return r;
@@ -156,7 +173,8 @@ class Session {
       fs::create_directory(o_.out, bad);
       require_that(!bad, Code::bad_output, o_.out.string(), [&] { return "cannot be made: " + bad.message(); });
     }
-    for (fs::directory_iterator it(o_.out, bad), end; !bad && it != end; it.increment(bad))  // of a run that was killed while it wrote
+    for (fs::directory_iterator it(o_.out, bad), end; !bad && it != end;
+         it.increment(bad))  // of a run that was killed while it wrote
       if (it->path().filename().string().starts_with("state.safetensors.partial")) fs::remove(it->path());
     if (!changed_) return;
     std::vector<ConfigField> fields = fields_of(recipe_);
@@ -165,10 +183,12 @@ class Session {
   }
   Trainer::Options trainer_options() const {
     const StageConfig& c = recipe_.config;
-    return {c.seed, o_.threads, o_.device, c.bf16, c.average, c.stage == "answers" && c.pointing_weight > 0, o_.workers};
+    return {c.seed,    o_.threads, o_.device, c.bf16, c.average, c.stage == "answers" && c.pointing_weight > 0,
+            o_.workers};
   }
 
-  /// A question is not asked when what it needs was dropped: that would teach to find the answer elsewhere, or to guess.
+  /// A question is not asked when what it needs was dropped: that would teach to find the answer elsewhere, or to
+  /// guess.
   static void only_answerable(Example& e, const Kept& kept) {
     std::vector<bool> keep;
     for (const AskedQuestion& q : e.questions) keep.push_back(answerable(e, q, kept.tokens));
@@ -180,10 +200,12 @@ class Session {
     Batch batch;
     const auto levels = static_cast<Index>(trainer_.config().vision.deepstack_taps.size());
     for (const scenes::SceneParams& p : params) {
-      batch.examples.push_back(make_example(scenes::make_scene(p, atlas_), trainer_.config(), recipe_.config.questions, p.seed, drills));
+      batch.examples.push_back(
+          make_example(scenes::make_scene(p, atlas_), trainer_.config(), recipe_.config.questions, p.seed, drills));
       if (!with_drops) continue;
       batch.kept.push_back(drop_of(recipe_, batch.examples.back(), levels, p.seed));
-      limit_levels(batch.kept.back(), batch.examples.back().grid.count(), levels, levels_at(recipe_.config, trainer_.steps_done(), levels));
+      limit_levels(batch.kept.back(), batch.examples.back().grid.count(), levels,
+                   levels_at(recipe_.config, trainer_.steps_done(), levels));
       only_answerable(batch.examples.back(), batch.kept.back());
     }
     return batch;
@@ -192,13 +214,16 @@ class Session {
   Batch training_batch(Index pass) {
     const StageConfig& c = recipe_.config;
     const auto scene = [&](Index of_pass, Index i) {
-      return scene_of(recipe_, training_seed(recipe_, static_cast<std::uint64_t>((trainer_.steps_done() * c.accumulate + of_pass) * c.batch + i)));
+      return scene_of(recipe_,
+                      training_seed(recipe_, static_cast<std::uint64_t>(
+                                                 (trainer_.steps_done() * c.accumulate + of_pass) * c.batch + i)));
     };
     const scenes::SceneParams first = scene(0, 0);
     std::vector<scenes::SceneParams> params;
     for (Index i = 0; i < c.batch; ++i) {
       params.push_back(scene(pass, i));
-      params.back().height = first.height;  // one size a step: shorter sequences would be padded to the longest, workers wait for the slowest
+      params.back().height = first.height;  // one size a step: shorter sequences would be padded to the longest,
+                                            // workers wait for the slowest
       params.back().width = first.width;
     }
     return draw(params, c.stage == "answers", c.stage == "answers" ? c.drills : 0);
@@ -207,23 +232,31 @@ class Session {
   std::string tell_window(Log& log, Watch& watch, const StepResult& sum, Index steps, Index step) {
     const StageConfig& c = recipe_.config;
     const double n = static_cast<double>(steps), gradient = sum.gradient_norm / n;
-    const double answers = sum.answer_loss / static_cast<double>(std::max<Index>(1, sum.asked)), pointing = sum.pointing_loss / static_cast<double>(std::max<Index>(1, sum.pointed));
-    const double loss = c.reading_weight * sum.reading_loss / n + c.answer_weight * answers + c.pointing_weight * pointing;
-    std::vector<std::pair<std::string, double>> v{{"seconds", seconds()}, {"reading_loss", sum.reading_loss / n}, {"marks_right", share(sum.marks_right, sum.marks)}};
-    if (c.stage == "answers") v.insert(v.end(), {{"answer_loss", answers}, {"exact", share(sum.questions_right, sum.questions)}});
-    if (sum.points > 0) v.insert(v.end(), {{"pointing_loss", pointing}, {"pointed_right", share(sum.points_right, sum.points)}});
+    const double answers = sum.answer_loss / static_cast<double>(std::max<Index>(1, sum.asked)),
+                 pointing = sum.pointing_loss / static_cast<double>(std::max<Index>(1, sum.pointed));
+    const double loss =
+        c.reading_weight * sum.reading_loss / n + c.answer_weight * answers + c.pointing_weight * pointing;
+    std::vector<std::pair<std::string, double>> v{{"seconds", seconds()},
+                                                  {"reading_loss", sum.reading_loss / n},
+                                                  {"marks_right", share(sum.marks_right, sum.marks)}};
+    if (c.stage == "answers")
+      v.insert(v.end(), {{"answer_loss", answers}, {"exact", share(sum.questions_right, sum.questions)}});
+    if (sum.points > 0)
+      v.insert(v.end(), {{"pointing_loss", pointing}, {"pointed_right", share(sum.points_right, sum.points)}});
     v.insert(v.end(), {{"gradient_norm", gradient}, {"learning_rate", learning_rate_at(c, step - 1)}});
     log.row(step, {{"stage", c.stage}}, "train", v);
     if (const auto alarm = watch.add(loss, gradient)) {
       log.row(step, {{"alarm", *alarm}}, "alarm", {{"loss", loss}});
-      fail(Code::bad_number, "train", *alarm + " (step " + std::to_string(step) + "); the checkpoint on disk is from before");
+      fail(Code::bad_number, "train",
+           *alarm + " (step " + std::to_string(step) + "); the checkpoint on disk is from before");
     }
     std::string text = "loss " + number(loss) + ", marks " + number(100 * share(sum.marks_right, sum.marks)) + " %";
     if (c.stage == "answers") text += ", exact " + number(100 * share(sum.questions_right, sum.questions)) + " %";
     return text;
   }
 
-  /// Unseen pictures of every scenario in the mix, everything kept; where the recipe drops tokens, answer boxes and random ones at a quarter too.
+  /// Unseen pictures of every scenario in the mix, everything kept; where the recipe drops tokens, answer boxes and
+  /// random ones at a quarter too.
   std::string evaluate(Log& log, Index step) {
     const StageConfig& c = recipe_.config;
     const bool answers = c.stage == "answers";
@@ -261,20 +294,26 @@ class Session {
     std::string text = "dev:";
     for (const auto& [kept, sum] : totals) {
       tell(log, step, "every", kept, sum, answers);
-      text += " " + kept + " " + number(100 * (answers ? share(sum.questions_right, sum.questions) : share(sum.marks_right, sum.marks))) + " %";
+      text += " " + kept + " " +
+              number(100 * (answers ? share(sum.questions_right, sum.questions) : share(sum.marks_right, sum.marks))) +
+              " %";
     }
     return text;
   }
-  void tell(Log& log, Index step, const std::string& scenario, const std::string& kept, const StepResult& sum, bool answers) const {
-    std::vector<std::pair<std::string, double>> v{{"marks", static_cast<double>(sum.marks)}, {"marks_right", share(sum.marks_right, sum.marks)}};
-    if (answers) v.insert(v.end(), {{"questions", static_cast<double>(sum.questions)}, {"exact", share(sum.questions_right, sum.questions)}});
+  void tell(Log& log, Index step, const std::string& scenario, const std::string& kept, const StepResult& sum,
+            bool answers) const {
+    std::vector<std::pair<std::string, double>> v{{"marks", static_cast<double>(sum.marks)},
+                                                  {"marks_right", share(sum.marks_right, sum.marks)}};
+    if (answers)
+      v.insert(v.end(), {{"questions", static_cast<double>(sum.questions)},
+                         {"exact", share(sum.questions_right, sum.questions)}});
     if (sum.points > 0) v.emplace_back("pointed_right", share(sum.points_right, sum.points));
     log.row(step, {{"split", "dev"}, {"scenario", scenario}, {"kept", kept}}, "dev_" + kept + "/" + scenario, v);
   }
 
   const RunOptions& o_;
   fs::path from_;
-  bool changed_ = false;   // run.json is to be written
+  bool changed_ = false;  // run.json is to be written
   Recipe recipe_;
   Trainer trainer_;
   fs::path state_;
@@ -285,10 +324,17 @@ class Session {
 }  // namespace
 
 RunSummary train(const RunOptions& options) {
-  for (const auto& [name, value] : {std::pair("checkpoint-every", options.checkpoint_every), {"evaluate-every", options.evaluate_every}, {"log-every", options.log_every},
-                                    {"evaluate-pictures", options.evaluate_pictures}, {"threads", static_cast<Index>(options.threads)}, {"workers", options.workers}})
-    require_that(value >= 1, Code::bad_config, "train", [&, n = name, v = value] { return std::string("--") + n + ": expected at least 1, got " + std::to_string(v); });
-  require_that(options.minutes >= 0, Code::bad_config, "train", [&] { return "--minutes: expected at least 0, got " + std::to_string(options.minutes); });
+  for (const auto& [name, value] : {std::pair("checkpoint-every", options.checkpoint_every),
+                                    {"evaluate-every", options.evaluate_every},
+                                    {"log-every", options.log_every},
+                                    {"evaluate-pictures", options.evaluate_pictures},
+                                    {"threads", static_cast<Index>(options.threads)},
+                                    {"workers", options.workers}})
+    require_that(value >= 1, Code::bad_config, "train", [&, n = name, v = value] {
+      return std::string("--") + n + ": expected at least 1, got " + std::to_string(v);
+    });
+  require_that(options.minutes >= 0, Code::bad_config, "train",
+               [&] { return "--minutes: expected at least 0, got " + std::to_string(options.minutes); });
   return Session(options).run();
 }
 

@@ -38,24 +38,29 @@ class Averaged {
 };
 
 /// Heads that are thrown away: their outputs are no part of the model.
-bool of_training_alone(std::string_view name) { return name.starts_with("reading_head.") || name.starts_with("pointing_head."); }
+bool of_training_alone(std::string_view name) {
+  return name.starts_with("reading_head.") || name.starts_with("pointing_head.");
+}
 }  // namespace
 
 double learning_rate_at(const StageConfig& c, Index step) {
-  const double warm = c.warm_up > 0 ? std::min(1.0, static_cast<double>(step + 1) / static_cast<double>(c.warm_up)) : 1.0;
+  const double warm =
+      c.warm_up > 0 ? std::min(1.0, static_cast<double>(step + 1) / static_cast<double>(c.warm_up)) : 1.0;
   if (c.cosine == 0) return c.learning_rate * warm;
   const double t = std::clamp(static_cast<double>(step - c.warm_up) / static_cast<double>(c.cosine), 0.0, 1.0);
   return c.learning_rate * warm * (c.final_share + (1 - c.final_share) * 0.5 * (1 + std::cos(std::numbers::pi * t)));
 }
 
 Trainer::Trainer(const ModelConfig& config, Options options) : options_(std::move(options)) {
-  require_that(options_.workers >= 1, Code::bad_config, "train", [&] { return "workers: expected at least 1, got " + std::to_string(options_.workers); });
+  require_that(options_.workers >= 1, Code::bad_config, "train",
+               [&] { return "workers: expected at least 1, got " + std::to_string(options_.workers); });
   for (Index w = 0; w < options_.workers; ++w) {
     replicas_.push_back(std::make_unique<Replica>(config, options_));
     if (w > 0) replicas_.back()->share(*replicas_.front());
   }
   if (options_.workers > 1)
-    others_ = std::make_unique<c10::ThreadPool>(static_cast<int>(options_.workers) - 1, -1, [threads = options_.threads] { at::set_num_threads(threads); });
+    others_ = std::make_unique<c10::ThreadPool>(static_cast<int>(options_.workers) - 1, -1,
+                                                [threads = options_.threads] { at::set_num_threads(threads); });
   for (const Replica::Leaf& l : replicas_.front()->leaves()) {
     const at::Tensor& p = parameters_.emplace_back(l.value);
     moments_.push_back(at::zeros_like(p));
@@ -85,13 +90,16 @@ struct Trainer::Pass {
 };
 
 void Trainer::give_up(const char* what) const {
-  fail(Code::bad_number, "train", std::string(what) + " is not finite at step " + std::to_string(steps_ + 1) + "; the weights are as they were");
+  fail(Code::bad_number, "train",
+       std::string(what) + " is not finite at step " + std::to_string(steps_ + 1) + "; the weights are as they were");
 }
 
 void Trainer::run(Replica& replica, const Batch& batch, const StageConfig& c, double share, Pass& out) const {
   for (const Replica::Leaf& l : replica.leaves()) l.value.mutable_grad().reset();
   at::Tensor loss;
-  out.figures = replica.forward(batch, {c.reading_weight, c.stage == "answers" ? c.answer_weight : 0, options_.pointing ? c.pointing_weight : 0}, &loss);
+  out.figures = replica.forward(
+      batch, {c.reading_weight, c.stage == "answers" ? c.answer_weight : 0, options_.pointing ? c.pointing_weight : 0},
+      &loss);
   if (!std::isfinite(loss.item<float>())) give_up("the loss");
   if (!loss.requires_grad()) return;  // no question in this pass
   (loss / share).backward();
@@ -105,9 +113,7 @@ StepResult Trainer::step(Index passes, const Draw& draw, const StageConfig& c) {
     for (std::size_t i = worker; i < done.size(); i += replicas_.size()) {
       try {
         run(*replicas_[worker], draw(static_cast<Index>(i)), c, static_cast<double>(passes), done[i]);
-      } catch (...) {
-        done[i].error = std::current_exception();
-      }
+      } catch (...) { done[i].error = std::current_exception(); }
     }
   };
   for (std::size_t w = 1; w < replicas_.size(); ++w) others_->run([&work, w] { work(w); });
@@ -138,7 +144,9 @@ StepResult Trainer::step(Index passes, const Draw& draw, const StageConfig& c) {
     if (!sum[i].defined() || (c.heads_only && !of_training_alone(leaf(i).name))) continue;
     gradients.push_back(sum[i]);
     auto* group = parameters_[i].dim() > 1 ? decayed : plain;
-    for (const auto& [slot, t] : {std::pair(0, parameters_[i]), {1, sum[i]}, {2, moments_[i]}, {3, squares_[i]}, {4, counts_[i]}}) group[slot].push_back(t);
+    for (const auto& [slot, t] :
+         {std::pair(0, parameters_[i]), {1, sum[i]}, {2, moments_[i]}, {3, squares_[i]}, {4, counts_[i]}})
+      group[slot].push_back(t);
   }
   r.gradient_norm = gradients.empty() ? 0 : at::stack(at::_foreach_norm(gradients)).norm().item<float>();
   if (!std::isfinite(r.gradient_norm)) give_up("the gradient");
@@ -147,7 +155,8 @@ StepResult Trainer::step(Index passes, const Draw& draw, const StageConfig& c) {
   for (auto* group : {decayed, plain}) {
     if (group[0].empty()) continue;
     at::_foreach_add_(group[4], 1);
-    at::_fused_adamw_(group[0], group[1], group[2], group[3], {}, group[4], rate, adam_beta1, adam_beta2, group == decayed ? c.weight_decay : 0.0, adam_eps, false, false);
+    at::_fused_adamw_(group[0], group[1], group[2], group[3], {}, group[4], rate, adam_beta1, adam_beta2,
+                      group == decayed ? c.weight_decay : 0.0, adam_eps, false, false);
   }
   ++steps_;
   if (!averages_.empty()) {  // the first steps count more, so that the initial weights are soon forgotten
@@ -166,14 +175,19 @@ bool copy_in(const io::SafetensorsFile& f, const std::string& name, const at::Te
   return true;
 }
 
-/// Refuses weights that `leaves` would leave out, those of a model with more layers for one; a head of training alone may stay behind.
-void want_no_others(const io::SafetensorsFile& f, const std::filesystem::path& file, const std::vector<Replica::Leaf>& leaves) {
+/// Refuses weights that `leaves` would leave out, those of a model with more layers for one; a head of training alone
+/// may stay behind.
+void want_no_others(const io::SafetensorsFile& f, const std::filesystem::path& file,
+                    const std::vector<Replica::Leaf>& leaves) {
   for (const auto& [name, entry] : f.entries()) {
     std::string_view bare = name;
     for (const std::string_view prefix : {"average.", "moment.", "square.", "count."})
       if (name.starts_with(prefix)) bare.remove_prefix(prefix.size());
-    const bool known = bare == "step" || of_training_alone(bare) || std::any_of(leaves.begin(), leaves.end(), [&](const Replica::Leaf& l) { return l.name == bare; });
-    require_that(known, Code::bad_weight, file.string(), [&] { return name + ": no such tensor here; the weights are of another configuration"; });
+    const bool known =
+        bare == "step" || of_training_alone(bare) ||
+        std::any_of(leaves.begin(), leaves.end(), [&](const Replica::Leaf& l) { return l.name == bare; });
+    require_that(known, Code::bad_weight, file.string(),
+                 [&] { return name + ": no such tensor here; the weights are of another configuration"; });
   }
 }
 }  // namespace
@@ -195,7 +209,8 @@ void Trainer::resume(const std::filesystem::path& file) {
   const auto f = io::SafetensorsFile::open(file);
   want_no_others(f, file, replicas_.front()->leaves());
   const auto need = [&](const std::string& name, const at::Tensor& into) {
-    require_that(copy_in(f, name, into), Code::bad_weight, file.string(), [&] { return name + ": missing or of another shape; the checkpoint is of another configuration"; });
+    require_that(copy_in(f, name, into), Code::bad_weight, file.string(),
+                 [&] { return name + ": missing or of another shape; the checkpoint is of another configuration"; });
   };
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     need(leaf(i).name, parameters_[i]);
@@ -205,7 +220,8 @@ void Trainer::resume(const std::filesystem::path& file) {
     if (!averages_.empty()) need("average." + leaf(i).name, averages_[i]);
   }
   const HostTensor s = f.tensor("step");
-  require_that(s.dtype == DType::i64 && s.count() == 1 && !s.empty(), Code::bad_weight, file.string(), "step: expected one int64");
+  require_that(s.dtype == DType::i64 && s.count() == 1 && !s.empty(), Code::bad_weight, file.string(),
+               "step: expected one int64");
   std::int64_t step = 0;
   std::memcpy(&step, s.data, sizeof step);
   steps_ = step;
@@ -215,9 +231,11 @@ void Trainer::start_from(const std::filesystem::path& file) {
   const auto f = io::SafetensorsFile::open(file);
   want_no_others(f, file, replicas_.front()->leaves());
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    const bool found = copy_in(f, "average." + leaf(i).name, parameters_[i]) || copy_in(f, leaf(i).name, parameters_[i]);
-    require_that(found || of_training_alone(leaf(i).name), Code::bad_weight, file.string(),
-                 [&] { return leaf(i).name + ": missing or of another shape; the weights are of another configuration"; });
+    const bool found =
+        copy_in(f, "average." + leaf(i).name, parameters_[i]) || copy_in(f, leaf(i).name, parameters_[i]);
+    require_that(found || of_training_alone(leaf(i).name), Code::bad_weight, file.string(), [&] {
+      return leaf(i).name + ": missing or of another shape; the weights are of another configuration";
+    });
     if (!averages_.empty()) averages_[i].copy_(parameters_[i].detach());
   }
 }

@@ -22,23 +22,27 @@ class Trainer {
 
   /// Makes the batch of a pass; called from the workers, so several at a time.
   using Draw = std::function<Batch(Index pass)>;
-  /// One optimiser step over several passes, whose gradients are averaged: the same bytes whatever the number of workers. Weights stay as they were
-  /// when the loss or a gradient is not finite: Error{bad_number}. Rethrows what `draw` throws.
+  /// One optimiser step over several passes, whose gradients are averaged: the same bytes whatever the number of
+  /// workers. Weights stay as they were when the loss or a gradient is not finite: Error{bad_number}. Rethrows what
+  /// `draw` throws.
   StepResult step(Index passes, const Draw& draw, const StageConfig& c);
   StepResult step(const std::vector<Batch>& passes, const StageConfig& c) {
-    return step(static_cast<Index>(passes.size()), [&](Index pass) { return passes[static_cast<std::size_t>(pass)]; }, c);
+    return step(
+        static_cast<Index>(passes.size()), [&](Index pass) { return passes[static_cast<std::size_t>(pass)]; }, c);
   }
   /// The same figures without gradients, of the moving average where there is one.
   StepResult evaluate(const Batch& batch, bool answers);
 
   Index steps_done() const { return steps_; }
-  Index parameters() const;                  // without the heads that training alone has
+  Index parameters() const;  // without the heads that training alone has
   const ModelConfig& config() const { return replicas_.front()->config(); }
-  /// Weights, their average, both moments and the step, float32; temporary name, then rename. Error{bad_output} leaves the file as it was.
+  /// Weights, their average, both moments and the step, float32; temporary name, then rename. Error{bad_output} leaves
+  /// the file as it was.
   void save(const std::filesystem::path& file) const;
   /// What save wrote, to go on exactly. Error{bad_weight} for another configuration.
   void resume(const std::filesystem::path& file);
-  /// Weights alone (their average where the file holds one) for a new run; heads of training alone only where they are there and fit.
+  /// Weights alone (their average where the file holds one) for a new run; heads of training alone only where they are
+  /// there and fit.
   void start_from(const std::filesystem::path& file);
 
  private:

@@ -1,5 +1,6 @@
 #pragma once
-// The torch backend as a trainer needs it: imported weights are remembered as leaves, and attention over many short sequences is one call.
+// The torch backend as a trainer needs it: imported weights are remembered as leaves, and attention over many short
+// sequences is one call.
 #include <ATen/ATen.h>
 
 #include <span>
@@ -13,9 +14,9 @@ namespace arrcoc::train {
 
 /// Rows of one packed language-model pass: each picture's prefix, then its questions.
 struct PackedLayout {
-  at::Tensor rows;      // [P, Lmax] row of the packed sequence, padded with 0
-  at::Tensor mask;      // [P, 1, Lmax, Lmax] 0 where visible, -inf elsewhere; padded queries see themselves
-  at::Tensor places;    // [L] place of each packed row in the flattened [P * Lmax]
+  at::Tensor rows;    // [P, Lmax] row of the packed sequence, padded with 0
+  at::Tensor mask;    // [P, 1, Lmax, Lmax] 0 where visible, -inf elsewhere; padded queries see themselves
+  at::Tensor places;  // [L] place of each packed row in the flattened [P * Lmax]
 };
 
 /// Queries [L, A] and keys [L, K] of one layer of a packed pass, rotated.
@@ -31,7 +32,7 @@ class TrainingBackend : public TorchBackend {
 
   /// What was imported, in order; the caller pairs it with the names it looked up.
   std::vector<at::Tensor> leaves;
-  const PackedLayout* layout = nullptr;  // set during a language-model pass
+  const PackedLayout* layout = nullptr;   // set during a language-model pass
   std::vector<Looked>* looked = nullptr;  // where its layers leave what they look with; null: nowhere
 
   Weight import_weight(const HostTensor& w, Layout l) {
@@ -49,8 +50,12 @@ class TrainingBackend : public TorchBackend {
   }
 
   // Under autocast the rows that come out of a linear layer are bf16, the residual stream is not.
-  Tensor scatter_rows(const Tensor& x, std::span<const Index> idx, const Tensor& src) const { return TorchBackend::scatter_rows(x, idx, src.to(x.scalar_type())); }
-  Tensor scatter_add_rows(const Tensor& x, std::span<const Index> idx, const Tensor& src) const { return TorchBackend::scatter_add_rows(x, idx, src.to(x.scalar_type())); }
+  Tensor scatter_rows(const Tensor& x, std::span<const Index> idx, const Tensor& src) const {
+    return TorchBackend::scatter_rows(x, idx, src.to(x.scalar_type()));
+  }
+  Tensor scatter_add_rows(const Tensor& x, std::span<const Index> idx, const Tensor& src) const {
+    return TorchBackend::scatter_add_rows(x, idx, src.to(x.scalar_type()));
+  }
 
  private:
   static bool equal(const std::vector<Segment>& segments) {
@@ -58,11 +63,15 @@ class TrainingBackend : public TorchBackend {
       if (g.end - g.begin != segments[0].end - segments[0].begin) return false;
     return true;
   }
-  static at::Tensor heads_first(const at::Tensor& x, Index batch, Index heads) { return x.view({batch, -1, heads, x.size(1) / heads}).transpose(1, 2); }
+  static at::Tensor heads_first(const at::Tensor& x, Index batch, Index heads) {
+    return x.view({batch, -1, heads, x.size(1) / heads}).transpose(1, 2);
+  }
 
   static Tensor batched(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& s) {
     const auto n = static_cast<Index>(s.segments.size());
-    const auto o = at::scaled_dot_product_attention(heads_first(q.contiguous(), n, s.heads), heads_first(k.contiguous(), n, s.kv_heads), heads_first(v.contiguous(), n, s.kv_heads), {}, 0.0, false, s.scale);
+    const auto o = at::scaled_dot_product_attention(
+        heads_first(q.contiguous(), n, s.heads), heads_first(k.contiguous(), n, s.kv_heads),
+        heads_first(v.contiguous(), n, s.kv_heads), {}, 0.0, false, s.scale);
     return o.transpose(1, 2).reshape({q.size(0), -1});
   }
 
@@ -73,7 +82,8 @@ class TrainingBackend : public TorchBackend {
       at::Tensor t = heads_first(x.index_select(0, flat), batch, heads);
       return heads == s.heads ? t : t.repeat_interleave(s.heads / heads, 1);
     };
-    const auto o = at::scaled_dot_product_attention(spread(q, s.heads), spread(k, s.kv_heads), spread(v, s.kv_heads), layout->mask, 0.0, false, s.scale);
+    const auto o = at::scaled_dot_product_attention(spread(q, s.heads), spread(k, s.kv_heads), spread(v, s.kv_heads),
+                                                    layout->mask, 0.0, false, s.scale);
     return o.transpose(1, 2).reshape({flat.size(0), -1}).index_select(0, layout->places);
   }
 };

@@ -3,8 +3,9 @@
 
 namespace arrcoc::train {
 
-/// The control that trains nothing: the choice is detached and the kept features come from a frozen encoder, so that the loss has no way back
-/// to the scores. Their gradient is exactly 0. Source: the "clean" approach of the ARR-COC notes.
+/// The control that trains nothing: the choice is detached and the kept features come from a frozen encoder, so that
+/// the loss has no way back to the scores. Their gradient is exactly 0. Source: the "clean" approach of the ARR-COC
+/// notes.
 struct CleanGradient {
   static constexpr std::string_view name = "clean";
   Estimate estimate(const at::Tensor& scores, Index k, const GateLoss& loss, Rng&) const {

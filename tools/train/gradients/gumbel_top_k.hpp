@@ -3,9 +3,10 @@
 
 namespace arrcoc::train {
 
-/// Subsets drawn by Gumbel top-k (Plackett-Luce without replacement), relaxed as K softmaxes in turn: a_1 = softmax(keys / T),
-/// keys += log(1 - a), gates = sum of the K, in [0, 1] up to the relaxation and summing to K. `hard`: the drawn subset goes forward, the relaxation backward.
-/// Source: Xie and Ermon 2019, "Reparameterizable Subset Sampling via Continuous Relaxations", algorithm 2; Kool et al. 2019 for the sampling.
+/// Subsets drawn by Gumbel top-k (Plackett-Luce without replacement), relaxed as K softmaxes in turn: a_1 =
+/// softmax(keys / T), keys += log(1 - a), gates = sum of the K, in [0, 1] up to the relaxation and summing to K.
+/// `hard`: the drawn subset goes forward, the relaxation backward. Source: Xie and Ermon 2019, "Reparameterizable
+/// Subset Sampling via Continuous Relaxations", algorithm 2; Kool et al. 2019 for the sampling.
 struct GumbelTopKGradient {
   static constexpr std::string_view name = "gumbel_top_k";
   double temperature = 0.5;

@@ -1,5 +1,6 @@
 #pragma once
-// Losses on the score map itself: no choice is made, so their gradient is plain. scores [N]; target [N] in [0, 1], how much of each token the boxes cover.
+// Losses on the score map itself: no choice is made, so their gradient is plain. scores [N]; target [N] in [0, 1], how
+// much of each token the boxes cover.
 #include "gradient.hpp"
 
 namespace arrcoc::train {
@@ -25,8 +26,8 @@ struct SoftIouMapLoss {
   }
 };
 
-/// Every token inside above every token outside: mean of softplus(s_out - s_in) over pairs, weighed by target_in * (1 - target_out).
-/// Source: RankNet, Burges et al. 2005, section 3.
+/// Every token inside above every token outside: mean of softplus(s_out - s_in) over pairs, weighed by target_in * (1 -
+/// target_out). Source: RankNet, Burges et al. 2005, section 3.
 struct RankingMapLoss {
   static constexpr std::string_view name = "ranking";
   at::Tensor loss(const at::Tensor& scores, const at::Tensor& target) const {
@@ -44,11 +45,13 @@ inline const std::vector<std::string>& map_losses() {
 inline at::Tensor map_loss(std::string_view name, const at::Tensor& scores, const at::Tensor& target) {
   if (name == BceMapLoss::name) return BceMapLoss{}.loss(scores, target);
   if (name == SoftIouMapLoss::name) return SoftIouMapLoss{}.loss(scores, target);
-  require_that(name == RankingMapLoss::name, Code::bad_config, "train", [&] { return "loss: expected bce, soft_iou or ranking, got '" + std::string(name) + "'"; });
+  require_that(name == RankingMapLoss::name, Code::bad_config, "train",
+               [&] { return "loss: expected bce, soft_iou or ranking, got '" + std::string(name) + "'"; });
   return RankingMapLoss{}.loss(scores, target);
 }
 
-/// Distillation: cross-entropy of softmax(scores / T) against a mass per token, as the attention received in a layer (normalised to sum 1).
+/// Distillation: cross-entropy of softmax(scores / T) against a mass per token, as the attention received in a layer
+/// (normalised to sum 1).
 struct DistillationMapLoss {
   static constexpr std::string_view name = "distillation";
   double temperature = 1.0;
@@ -57,10 +60,13 @@ struct DistillationMapLoss {
   }
 };
 
-/// What high relevance with little depth costs: mean of r * max(0, r - d), r and d in [0, 1] (relevance, and share of the levels a token receives).
+/// What high relevance with little depth costs: mean of r * max(0, r - d), r and d in [0, 1] (relevance, and share of
+/// the levels a token receives).
 struct CoherenceLoss {
   static constexpr std::string_view name = "coherence";
-  at::Tensor loss(const at::Tensor& relevance, const at::Tensor& depth) const { return (relevance * (relevance - depth).clamp_min(0)).mean(); }
+  at::Tensor loss(const at::Tensor& relevance, const at::Tensor& depth) const {
+    return (relevance * (relevance - depth).clamp_min(0)).mean();
+  }
 };
 
 }  // namespace arrcoc::train

@@ -3,9 +3,10 @@
 
 namespace arrcoc::train {
 
-/// Gates are the expectation of the hard choice under normal noise, y = E[top_k(s + sigma Z)], and their Jacobian is E[top_k(s + sigma Z) Z^T] / sigma, both over
-/// the same `samples`. The loss sees the soft gates. The mean gate is subtracted inside the Jacobian: E[Z] is 0, and the variance falls.
-/// Source: Berthet et al. 2020, proposition 3.1; Cordonnier et al. 2021, section 3.2, for top-k.
+/// Gates are the expectation of the hard choice under normal noise, y = E[top_k(s + sigma Z)], and their Jacobian is
+/// E[top_k(s + sigma Z) Z^T] / sigma, both over the same `samples`. The loss sees the soft gates. The mean gate is
+/// subtracted inside the Jacobian: E[Z] is 0, and the variance falls. Source: Berthet et al. 2020, proposition 3.1;
+/// Cordonnier et al. 2021, section 3.2, for top-k.
 struct PerturbedTopKGradient {
   static constexpr std::string_view name = "perturbed_top_k";
   double sigma = 0.5;
@@ -23,8 +24,9 @@ struct PerturbedTopKGradient {
       noise.push_back(normal(scores, rng));
       chosen.push_back(top_gates(scores.detach() + sigma * noise.back(), k));
     }
-    const at::Tensor all = at::stack(chosen), z = at::stack(noise), mean = all.mean(0);               // [S, N]
-    const at::Tensor jacobian = at::matmul((all - mean).t(), z) / (sigma * static_cast<double>(samples - 1));  // [N, N]: d gate_i / d s_j
+    const at::Tensor all = at::stack(chosen), z = at::stack(noise), mean = all.mean(0);  // [S, N]
+    const at::Tensor jacobian =
+        at::matmul((all - mean).t(), z) / (sigma * static_cast<double>(samples - 1));  // [N, N]: d gate_i / d s_j
     return mean + at::matmul(jacobian, scores - scores.detach());
   }
 };

@@ -3,9 +3,10 @@
 
 namespace arrcoc::train {
 
-/// The score function estimator: subsets drawn by Gumbel top-k, (loss - baseline) * grad log p. The baseline of each sample is the mean loss of the others, so it
-/// stays unbiased for E[loss]; without a baseline one sample is enough. The loss is only evaluated, never differentiated.
-/// Source: Williams 1992; Kool, van Hoof, Welling 2019 (leave-one-out baseline), and Plackett-Luce for log p of an ordered draw.
+/// The score function estimator: subsets drawn by Gumbel top-k, (loss - baseline) * grad log p. The baseline of each
+/// sample is the mean loss of the others, so it stays unbiased for E[loss]; without a baseline one sample is enough.
+/// The loss is only evaluated, never differentiated. Source: Williams 1992; Kool, van Hoof, Welling 2019 (leave-one-out
+/// baseline), and Plackett-Luce for log p of an ordered draw.
 struct ReinforceGradient {
   static constexpr std::string_view name = "reinforce";
   Index samples = 4;
@@ -25,7 +26,8 @@ struct ReinforceGradient {
     }
     const auto n = static_cast<double>(samples);
     at::Tensor surrogate = at::zeros({}, scores.options().requires_grad(false));
-    for (std::size_t i = 0; i < logs.size(); ++i) surrogate = surrogate + logs[i] * ((values[i] - (baseline ? (total - values[i]) / (n - 1) : 0.0)) / n);
+    for (std::size_t i = 0; i < logs.size(); ++i)
+      surrogate = surrogate + logs[i] * ((values[i] - (baseline ? (total - values[i]) / (n - 1) : 0.0)) / n);
     return {surrogate, total / n};
   }
   /// Of drawing `places` in this order without replacement, each with probability softmax over what is left.

@@ -9,8 +9,8 @@
 namespace arrcoc::eigen {
 
 /// One task per kv head reads its keys and values once, in place.
-inline void attend_one(ThreadPool& threads, MemoryPool& pool, const AttentionPlan& p, const Tensor& q, const Tensor& k, const Tensor& v,
-                       Tensor& out, float* received) {
+inline void attend_one(ThreadPool& threads, MemoryPool& pool, const AttentionPlan& p, const Tensor& q, const Tensor& k,
+                       const Tensor& v, Tensor& out, float* received) {
   if (p.blocks.empty()) return;
   const QueryRun& block = p.blocks.front();
   const Index kv = p.heads / p.group;
@@ -21,7 +21,7 @@ inline void attend_one(ThreadPool& threads, MemoryPool& pool, const AttentionPla
       for (Index first = g * p.group; first < (g + 1) * p.group; first += 4) {
         const Index heads = std::min<Index>(4, (g + 1) * p.group - first);
         const float* queries = scaled.get() + first * p.d;
-        Index count = 0;   // keys seen, packed to the front of each head's weights
+        Index count = 0;  // keys seen, packed to the front of each head's weights
         const auto over_keys = [&](auto&& f) {
           count = 0;
           for (const Index which : {block.first, block.second}) {
@@ -67,7 +67,9 @@ inline void attend_one(ThreadPool& threads, MemoryPool& pool, const AttentionPla
                 unrolled<4>([&](auto u) __attribute__((always_inline)) { acc[u] = load(to + c + u * lanes); });
                 for (Index t = 0; t < keys; ++t) {
                   const P weight = set(w[t]);
-                  unrolled<4>([&](auto u) __attribute__((always_inline)) { acc[u] = fma(weight, load(value + t * v.stride() + c + u * lanes), acc[u]); });
+                  unrolled<4>([&](auto u) __attribute__((always_inline)) {
+                    acc[u] = fma(weight, load(value + t * v.stride() + c + u * lanes), acc[u]);
+                  });
                 }
                 unrolled<4>([&](auto u) __attribute__((always_inline)) { store(to + c + u * lanes, acc[u]); });
               }

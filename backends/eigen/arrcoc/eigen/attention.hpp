@@ -1,6 +1,7 @@
 #pragma once
-// Attention in blocks with a running softmax (Milakov and Gimelshein 2018; the blocking of Dao et al. 2022): no [Lq, Lk] matrix exists.
-// Keys and values are packed once; each task is one head and a block of queries that see the same key ranges.
+// Attention in blocks with a running softmax (Milakov and Gimelshein 2018; the blocking of Dao et al. 2022): no [Lq,
+// Lk] matrix exists. Keys and values are packed once; each task is one head and a block of queries that see the same
+// key ranges.
 #include <cmath>
 #include <limits>
 #include <type_traits>
@@ -15,8 +16,9 @@ namespace arrcoc::eigen {
 inline constexpr Index key_block = 256;
 inline constexpr Index score_stride = key_block + 16;
 
-/// exp((x - m) * factor), without `halves` exp(x - m), over the first n of `width` values in place (width a multiple of lanes), zero after them; returns their sum.
-/// With `halves` the results, not their sum, are rounded to bf16 and lie next to each other at the start of the row.
+/// exp((x - m) * factor), without `halves` exp(x - m), over the first n of `width` values in place (width a multiple of
+/// lanes), zero after them; returns their sum. With `halves` the results, not their sum, are rounded to bf16 and lie
+/// next to each other at the start of the row.
 template <bool halves>
 EIGEN_ALWAYS_INLINE float exp_row(float* x, Index n, Index width, float m, float factor) {
   const P top = set(m), scale = set(factor * 1.44269504f);
@@ -47,12 +49,13 @@ EIGEN_ALWAYS_INLINE float exp_row(float* x, Index n, Index width, float m, float
   return eigen::sum(sum);
 }
 
-/// Op: Floats, or Pairs for products in bf16 (q, k, v and the weights are rounded; sums and the softmax stay float32), which needs
-/// an even d and a scale above 0. Threads: run(n, grain, f).
+/// Op: Floats, or Pairs for products in bf16 (q, k, v and the weights are rounded; sums and the softmax stay float32),
+/// which needs an even d and a scale above 0. Threads: run(n, grain, f).
 template <class Op, class Threads>
 class BlockedAttention {
  public:
-  BlockedAttention(Threads& threads, MemoryPool& pool, const AttentionPlan& plan, const Tensor& q, const Tensor& k, const Tensor& v)
+  BlockedAttention(Threads& threads, MemoryPool& pool, const AttentionPlan& plan, const Tensor& q, const Tensor& k,
+                   const Tensor& v)
       : threads_(threads), pool_(pool), p_(plan), q_(q) {
     pack(k, v);
   }
@@ -65,7 +68,8 @@ class BlockedAttention {
     }
     const auto blocks = static_cast<Index>(p_.blocks.size());
     threads_.run(p_.heads * blocks, 1, [&](Index begin, Index end) {
-      for (Index t = begin; t < end; ++t) query_task(t / blocks, p_.blocks[static_cast<std::size_t>(t % blocks)], out, for_received);
+      for (Index t = begin; t < end; ++t)
+        query_task(t / blocks, p_.blocks[static_cast<std::size_t>(t % blocks)], out, for_received);
     });
   }
 
@@ -79,31 +83,38 @@ class BlockedAttention {
         owner.push_back(static_cast<Index>(r));
       }
     threads_.run(static_cast<Index>(chunks.size()), 1, [&](Index begin, Index end) {
-      for (Index c = begin; c < end; ++c) received_task(chunks[static_cast<std::size_t>(c)], owner[static_cast<std::size_t>(c)], sums);
+      for (Index c = begin; c < end; ++c)
+        received_task(chunks[static_cast<std::size_t>(c)], owner[static_cast<std::size_t>(c)], sums);
     });
   }
 
  private:
   static constexpr Index chunk_keys = 128;
   static constexpr bool pairs = std::is_same_v<Op, Pairs>;
-  static constexpr Index per_float = pairs ? 2 : 1;   // values in one element of a packed operand
+  static constexpr Index per_float = pairs ? 2 : 1;  // values in one element of a packed operand
   Index depth() const { return p_.d / per_float; }
   /// Of the values: rows of the panels.
   Index value_rows() const { return pairs ? p_.packed_keys / 2 : p_.keys; }
   Index value_row(const KeyRange& r) const { return pairs ? r.packed / 2 : r.begin; }
   Index value_width() const { return (p_.dv + lanes - 1) / lanes * lanes; }
-  const float* packed_keys(Index head, Index packed) const { return keys_.get() + (head / p_.group * p_.packed_keys + packed) * depth(); }
+  const float* packed_keys(Index head, Index packed) const {
+    return keys_.get() + (head / p_.group * p_.packed_keys + packed) * depth();
+  }
 
   /// Keys as panels [d][tile_cols]; values as panels [keys][packets], each range from a panel of its own.
   void pack(const Tensor& k, const Tensor& v) {
     const Index kv = p_.heads / p_.group;
     keys_ = pool_.take(kv * p_.packed_keys * depth());
     values_ = pool_.take(kv * value_rows() * value_width());
-    struct Piece { Index head, begin, end, packed, values; };
+    struct Piece {
+      Index head, begin, end, packed, values;
+    };
     std::vector<Piece> pieces;
     for (Index h = 0; h < kv; ++h)
       for (const KeyRange& r : p_.ranges)
-        for (Index j = r.begin; j < r.end; j += 512) pieces.push_back({h, j, std::min(r.end, j + 512), r.packed + j - r.begin, value_row(r) + (j - r.begin) / per_float});
+        for (Index j = r.begin; j < r.end; j += 512)
+          pieces.push_back(
+              {h, j, std::min(r.end, j + 512), r.packed + j - r.begin, value_row(r) + (j - r.begin) / per_float});
     threads_.run(static_cast<Index>(pieces.size()), 1, [&](Index begin, Index end) {
       const auto scratch = pool_.take(pairs ? lanes * (depth() + lanes) : 1);
       for (Index t = begin; t < end; ++t) {
@@ -117,7 +128,8 @@ class BlockedAttention {
             Index stride = k.stride();
             if constexpr (pairs) {
               stride = depth() + lanes;
-              for (int i = 0; i < rows; ++i) round_row(from + i * k.stride(), p_.d, reinterpret_cast<std::uint16_t*>(scratch.get() + i * stride));
+              for (int i = 0; i < rows; ++i)
+                round_row(from + i * k.stride(), p_.d, reinterpret_cast<std::uint16_t*>(scratch.get() + i * stride));
               from = scratch.get();
             }
             transpose_rows<DType::f32>(from, stride, rows, depth(), panel + half * lanes, tile_cols, true);
@@ -138,11 +150,16 @@ class BlockedAttention {
   }
 
   /// Rows [begin, end) two by two; a last one without a partner gets zeros.
-  static void pack_value_pairs(const float* v, Index stride, Index begin, Index end, Index columns, int packets, float* out) {
+  static void pack_value_pairs(const float* v, Index stride, Index begin, Index end, Index columns, int packets,
+                               float* out) {
     for (Index j = begin; j < end; j += 2)
       for (int h = 0; h < packets; ++h, out += lanes) {
         const Index n = std::clamp<Index>(columns - h * lanes, 0, lanes);
-        const auto row = [&](Index i) { return i >= end ? set(0.0f) : n == lanes ? load(v + i * stride + h * lanes) : load_part(v + i * stride + h * lanes, n); };
+        const auto row = [&](Index i) {
+          return i >= end     ? set(0.0f)
+                 : n == lanes ? load(v + i * stride + h * lanes)
+                              : load_part(v + i * stride + h * lanes, n);
+        };
         store(out, pair(row(j), row(j + 1)));
       }
   }
@@ -166,7 +183,10 @@ class BlockedAttention {
     for (Index i = 0; i < rows;) {
       const int r = group_rows(rows - i);
       for (Index j = 0; j < width; j += tile_cols)
-        with_rows(r, [&]<int R>() { tile<R, 2, 1, R, Op>(queries + i * depth(), keys + j * depth(), depth(), nullptr, false, out + i * score_stride + j, score_stride); });
+        with_rows(r, [&]<int R>() {
+          tile<R, 2, 1, R, Op>(queries + i * depth(), keys + j * depth(), depth(), nullptr, false,
+                               out + i * score_stride + j, score_stride);
+        });
       i += r;
     }
   }
@@ -206,7 +226,9 @@ class BlockedAttention {
             continue;
           }
           total[i] = total[i] * shrink[i] + exp_row<pairs>(row, n, wide, top[i], factor());
-          if (shrink[i] != 1.0f) map(sums.get() + i * width, sums.get() + i * width, width, [&](P x) { return ei::pmul(x, set(shrink[i])); });
+          if (shrink[i] != 1.0f)
+            map(sums.get() + i * width, sums.get() + i * width, width,
+                [&](P x) { return ei::pmul(x, set(shrink[i])); });
         }
         const Index steps = (seen + per_float - 1) / per_float;
         for (Index c = 0; c < p_.dv;) {
@@ -255,7 +277,8 @@ class BlockedAttention {
           if (n == 0) continue;
           float* row = weights.get() + (i - b.begin) * score_stride;
           const auto at = static_cast<std::size_t>(head * p_.queries + i);
-          if constexpr (pairs) map(row, row, n, [&](P x) { return ei::pmul(ei::psub(x, set(top_[at])), set(factor())); });
+          if constexpr (pairs)
+            map(row, row, n, [&](P x) { return ei::pmul(ei::psub(x, set(top_[at])), set(factor())); });
           exp_row<false>(row, n, wide, pairs ? 0.0f : top_[at], 1.0f);
           const P s = set(share_[at]);
           for (Index j = 0; j < wide; j += lanes) store(part + j, fma(load(row + j), s, load(part + j)));
@@ -270,7 +293,7 @@ class BlockedAttention {
   const AttentionPlan& p_;
   const Tensor& q_;
   std::shared_ptr<float> keys_, values_;
-  std::vector<float> top_, share_;   // [heads, Lq]
+  std::vector<float> top_, share_;  // [heads, Lq]
 };
 
 }  // namespace arrcoc::eigen

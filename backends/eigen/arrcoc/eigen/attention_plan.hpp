@@ -12,10 +12,11 @@ namespace arrcoc::eigen {
 
 inline constexpr Index query_block = 4 * tile_rows;
 
-/// Keys [begin, end), packed from a panel of their own, so that a segment's bits do not depend on what stands before it.
+/// Keys [begin, end), packed from a panel of their own, so that a segment's bits do not depend on what stands before
+/// it.
 struct KeyRange {
   Index begin = 0, end = 0;
-  Index packed = 0;   // where its keys start in the packed order, a multiple of tile_cols
+  Index packed = 0;  // where its keys start in the packed order, a multiple of tile_cols
 };
 
 /// Queries [begin, end) that see key ranges `first` and (unless -1) `second`.
@@ -37,15 +38,24 @@ struct AttentionPlan {
   }
 };
 
-/// Which queries see which keys. Segments are in key rows; query row i stands at key row i + causal_offset. Rows of the shared prefix
-/// see the prefix alone.
+/// Which queries see which keys. Segments are in key rows; query row i stands at key row i + causal_offset. Rows of the
+/// shared prefix see the prefix alone.
 inline AttentionPlan plan_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& s) {
-  const auto check = [](bool ok, auto sentence) { require_that(ok, Code::shape_mismatch, "eigen.attention", sentence); };
+  const auto check = [](bool ok, auto sentence) {
+    require_that(ok, Code::shape_mismatch, "eigen.attention", sentence);
+  };
   check(s.heads > 0 && s.kv_heads > 0 && s.heads % s.kv_heads == 0, [&] {
-    return "expected heads to be a multiple of kv_heads, got " + std::to_string(s.heads) + " and " + std::to_string(s.kv_heads); });
-  check(q.cols() % s.heads == 0 && k.cols() == q.cols() / s.heads * s.kv_heads && v.cols() % s.kv_heads == 0 && k.rows() == v.rows(), [&] {
-    return "expected q [Lq, heads * d], k [Lk, kv_heads * d], v [Lk, kv_heads * dv], got q " + shape_of(q) + ", k " + shape_of(k) + ", v " + shape_of(v); });
-  check(s.causal_offset >= 0 && s.shared_prefix >= 0 && s.shared_prefix <= k.rows(), "expected offset >= 0 and a prefix inside the keys");
+    return "expected heads to be a multiple of kv_heads, got " + std::to_string(s.heads) + " and " +
+           std::to_string(s.kv_heads);
+  });
+  check(q.cols() % s.heads == 0 && k.cols() == q.cols() / s.heads * s.kv_heads && v.cols() % s.kv_heads == 0 &&
+            k.rows() == v.rows(),
+        [&] {
+          return "expected q [Lq, heads * d], k [Lk, kv_heads * d], v [Lk, kv_heads * dv], got q " + shape_of(q) +
+                 ", k " + shape_of(k) + ", v " + shape_of(v);
+        });
+  check(s.causal_offset >= 0 && s.shared_prefix >= 0 && s.shared_prefix <= k.rows(),
+        "expected offset >= 0 and a prefix inside the keys");
 
   AttentionPlan p;
   p.heads = s.heads;
@@ -63,7 +73,8 @@ inline AttentionPlan plan_attention(const Tensor& q, const Tensor& k, const Tens
   };
   const auto add_run = [&](Index begin, Index end, Index first, Index second) {
     begin = std::max<Index>(begin, 0);
-    for (Index i = begin; i < end; i += query_block) p.blocks.push_back({i, std::min(end, i + query_block), first, second});
+    for (Index i = begin; i < end; i += query_block)
+      p.blocks.push_back({i, std::min(end, i + query_block), first, second});
   };
   if (s.segments.empty() && s.shared_prefix == 0) {
     add_range(0, p.keys);
@@ -71,7 +82,9 @@ inline AttentionPlan plan_attention(const Tensor& q, const Tensor& k, const Tens
     return p;
   }
   check(p.queries + p.offset <= p.keys, [&] {
-    return "segments: expected a key for every query, got " + std::to_string(p.queries) + " queries at " + std::to_string(p.offset) + " and " + std::to_string(p.keys) + " keys"; });
+    return "segments: expected a key for every query, got " + std::to_string(p.queries) + " queries at " +
+           std::to_string(p.offset) + " and " + std::to_string(p.keys) + " keys";
+  });
   Index at = s.shared_prefix;
   const Index prefix = at > 0 ? 0 : -1;
   if (at > 0) {
@@ -81,14 +94,18 @@ inline AttentionPlan plan_attention(const Tensor& q, const Tensor& k, const Tens
   const std::vector<Segment> rest{{at, p.keys}};
   for (const Segment& g : s.segments.empty() ? rest : s.segments) {
     check(g.begin == at && g.end >= g.begin && g.end <= p.keys, [&] {
-      return "segments: expected one to start at row " + std::to_string(at) + " and end by " + std::to_string(p.keys) + ", got [" + std::to_string(g.begin) + ", " + std::to_string(g.end) + ")"; });
+      return "segments: expected one to start at row " + std::to_string(at) + " and end by " + std::to_string(p.keys) +
+             ", got [" + std::to_string(g.begin) + ", " + std::to_string(g.end) + ")";
+    });
     const auto own = static_cast<Index>(p.ranges.size());
     add_range(g.begin, g.end);
     if (prefix < 0) add_run(g.begin - p.offset, std::min(g.end - p.offset, p.queries), own, -1);
     else add_run(g.begin - p.offset, std::min(g.end - p.offset, p.queries), prefix, own);
     at = g.end;
   }
-  check(at == p.keys, [&] { return "segments: expected them to end at row " + std::to_string(p.keys) + ", got " + std::to_string(at); });
+  check(at == p.keys, [&] {
+    return "segments: expected them to end at row " + std::to_string(p.keys) + ", got " + std::to_string(at);
+  });
   return p;
 }
 

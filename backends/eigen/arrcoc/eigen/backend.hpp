@@ -1,6 +1,7 @@
 #pragma once
-// The Eigen backend: float32 arithmetic on the CPU (bf16 products if asked), weights kept in the type they are stored in. Results do not depend on the number
-// of threads: work is cut into pieces of fixed size, and no sum crosses a piece.
+// The Eigen backend: float32 arithmetic on the CPU (bf16 products if asked), weights kept in the type they are stored
+// in. Results do not depend on the number of threads: work is cut into pieces of fixed size, and no sum crosses a
+// piece.
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -19,16 +20,17 @@
 namespace arrcoc {
 
 struct EigenOptions {
-  int threads = 0;                                    ///< in all; 0 = as many as the hardware has
-  std::size_t keep_bytes = std::size_t{1} << 30;      ///< free memory kept for reuse, at most
-  /// Products with bf16 weights and attention over several queries round their inputs to bf16 and sum in float32; everything else stays
-  /// float32. Without effect where the build has no AVX512-BF16.
+  int threads = 0;                                ///< in all; 0 = as many as the hardware has
+  std::size_t keep_bytes = std::size_t{1} << 30;  ///< free memory kept for reuse, at most
+  /// Products with bf16 weights and attention over several queries round their inputs to bf16 and sum in float32;
+  /// everything else stays float32. Without effect where the build has no AVX512-BF16.
   bool bf16 = false;
   bool operator==(const EigenOptions&) const = default;
 };
 
-/// KernelBackend on Eigen's packets (see core/kernel_backend.hpp for every kernel's shapes). A handle: copies share threads and memory.
-/// Kernels may be called from several threads at once; one of them gets the workers, the others work alone.
+/// KernelBackend on Eigen's packets (see core/kernel_backend.hpp for every kernel's shapes). A handle: copies share
+/// threads and memory. Kernels may be called from several threads at once; one of them gets the workers, the others
+/// work alone.
 class EigenBackend {
   using P = eigen::P;
 
@@ -39,13 +41,16 @@ class EigenBackend {
   using Cache = eigen::Cache;
 
   explicit EigenBackend(EigenOptions options = {})
-      : threads_(std::make_shared<eigen::ThreadPool>(options.threads)), pool_(std::make_shared<eigen::MemoryPool>(options.keep_bytes)),
+      : threads_(std::make_shared<eigen::ThreadPool>(options.threads)),
+        pool_(std::make_shared<eigen::MemoryPool>(options.keep_bytes)),
         bf16_(options.bf16 && eigen::bf16_products) {}
 
   int threads() const { return threads_->size(); }
   /// f(begin, end); an exception in f ends the loop and is rethrown here. Inside another loop it runs in place.
   template <class F>
-  void parallel_for(Index n, Index grain, F&& f) const { threads_->run(n, grain, f); }
+  void parallel_for(Index n, Index grain, F&& f) const {
+    threads_->run(n, grain, f);
+  }
   const eigen::MemoryPool& memory() const { return *pool_; }
 
   // --- host ---
@@ -54,7 +59,9 @@ class EigenBackend {
 
   Tensor from_host(std::span<const float> values, Index r, Index c) const {
     check(r >= 0 && c >= 0 && r * c == static_cast<Index>(values.size()), "from_host", [&] {
-      return "expected " + std::to_string(values.size()) + " values, got shape [" + std::to_string(r) + ", " + std::to_string(c) + "]"; });
+      return "expected " + std::to_string(values.size()) + " values, got shape [" + std::to_string(r) + ", " +
+             std::to_string(c) + "]";
+    });
     Tensor t = make(r, c);
     std::copy(values.begin(), values.end(), t.fill());
     return t;
@@ -66,7 +73,8 @@ class EigenBackend {
   }
   /// Matrices stay where and as they are (f32, f16, bf16; f32 that is not aligned is copied); vectors are widened.
   Weight import_weight(const HostTensor& t, Layout layout) const {
-    require_that(t.dtype == DType::f32 || t.dtype == DType::bf16 || t.dtype == DType::f16, Code::bad_weight, "eigen.import_weight",
+    require_that(t.dtype == DType::f32 || t.dtype == DType::bf16 || t.dtype == DType::f16, Code::bad_weight,
+                 "eigen.import_weight",
                  [&] { return "expected F32, BF16 or F16, got " + std::string(name_of(t.dtype)); });
     if (layout == Layout::vector) return {host_tensor(to_floats(t), {t.count()}), 1, t.count(), false};
     check(t.shape.size() == 2, "import_weight", [&] { return "expected a matrix, got shape " + shape_text(t.shape); });
@@ -86,7 +94,9 @@ class EigenBackend {
   Tensor matmul(const Tensor& a, const Tensor& c, bool transpose_c) const {
     const Index n = transpose_c ? c.rows() : c.cols();
     check(a.cols() == (transpose_c ? c.cols() : c.rows()), "matmul", [&] {
-      return std::string(transpose_c ? "expected [m, k] and [n, k], got " : "expected [m, k] and [k, n], got ") + shape_of(a) + " and " + shape_of(c); });
+      return std::string(transpose_c ? "expected [m, k] and [n, k], got " : "expected [m, k] and [k, n], got ") +
+             shape_of(a) + " and " + shape_of(c);
+    });
     Tensor out = make(a.rows(), n);
     if (transpose_c) product(a, n, eigen::PackOutputs<DType::f32>{c.data(), c.stride()}, nullptr, out);
     else product(a, n, eigen::PackInputs<DType::f32>{c.data(), c.stride()}, nullptr, out);
@@ -127,10 +137,16 @@ class EigenBackend {
       const auto n = static_cast<float>(x.cols());
       const float mean = eigen::sum_of(from, x.cols(), [](P v) { return v; }) / n;
       const P m = eigen::set(mean);
-      const float variance = eigen::sum_of(from, x.cols(), [&](P v) { const P d = eigen::ei::psub(v, m); return eigen::ei::pmul(d, d); }) / n;
+      const float variance = eigen::sum_of(from, x.cols(),
+                                           [&](P v) {
+                                             const P d = eigen::ei::psub(v, m);
+                                             return eigen::ei::pmul(d, d);
+                                           }) /
+                             n;
       const P inverse = eigen::set(1.0f / std::sqrt(variance + eps));
       float* to = out.fill(i);
-      eigen::map(from, scale, to, x.cols(), [&](P v, P s) { return eigen::ei::pmul(eigen::ei::pmul(eigen::ei::psub(v, m), inverse), s); });
+      eigen::map(from, scale, to, x.cols(),
+                 [&](P v, P s) { return eigen::ei::pmul(eigen::ei::pmul(eigen::ei::psub(v, m), inverse), s); });
       eigen::map(to, shift, to, x.cols(), [](P v, P s) { return eigen::ei::padd(v, s); });
     });
     return out;
@@ -140,9 +156,11 @@ class EigenBackend {
     Tensor out = make(x.rows(), x.cols());
     const float* scale = w.stored_row<float>(0);
     over_rows(out, [&](Index i) {
-      const float mean = eigen::sum_of(x.row(i), x.cols(), [](P v) { return eigen::ei::pmul(v, v); }) / static_cast<float>(x.cols());
+      const float mean =
+          eigen::sum_of(x.row(i), x.cols(), [](P v) { return eigen::ei::pmul(v, v); }) / static_cast<float>(x.cols());
       const P inverse = eigen::set(1.0f / std::sqrt(mean + eps));
-      eigen::map(x.row(i), scale, out.fill(i), x.cols(), [&](P v, P s) { return eigen::ei::pmul(eigen::ei::pmul(v, inverse), s); });
+      eigen::map(x.row(i), scale, out.fill(i), x.cols(),
+                 [&](P v, P s) { return eigen::ei::pmul(eigen::ei::pmul(v, inverse), s); });
     });
     return out;
   }
@@ -175,30 +193,41 @@ class EigenBackend {
     if (kind == Gelu::erf) {
       over_rows(out, [&](Index i) {
         eigen::map(x.row(i), out.fill(i), x.cols(), [](P v) {
-          return eigen::ei::pmul(eigen::ei::pmul(v, eigen::set(0.5f)), eigen::one_plus_erf(eigen::ei::pmul(v, eigen::set(0.707106781f)))); });
+          return eigen::ei::pmul(eigen::ei::pmul(v, eigen::set(0.5f)),
+                                 eigen::one_plus_erf(eigen::ei::pmul(v, eigen::set(0.707106781f))));
+        });
       });
     } else {
       over_rows(out, [&](Index i) {
         eigen::map(x.row(i), out.fill(i), x.cols(), [](P v) {
           const P cubic = eigen::fma(eigen::ei::pmul(eigen::ei::pmul(v, v), eigen::set(0.044715f)), v, v);
-          return eigen::ei::pmul(v, eigen::sigmoid(eigen::ei::pmul(cubic, eigen::set(1.59576912f)))); });
+          return eigen::ei::pmul(v, eigen::sigmoid(eigen::ei::pmul(cubic, eigen::set(1.59576912f))));
+        });
       });
     }
     return out;
   }
   Tensor silu_mul(const Tensor& gate, const Tensor& up) const {
-    check(gate.rows() == up.rows() && gate.cols() == up.cols(), "silu_mul", [&] { return "expected equal shapes, got " + shape_of(gate) + " and " + shape_of(up); });
+    check(gate.rows() == up.rows() && gate.cols() == up.cols(), "silu_mul",
+          [&] { return "expected equal shapes, got " + shape_of(gate) + " and " + shape_of(up); });
     Tensor out = make(gate.rows(), gate.cols());
     over_rows(out, [&](Index i) {
-      eigen::map(gate.row(i), up.row(i), out.fill(i), out.cols(), [](P g, P u) { return eigen::ei::pmul(eigen::ei::pmul(g, eigen::sigmoid(g)), u); });
+      eigen::map(gate.row(i), up.row(i), out.fill(i), out.cols(),
+                 [](P g, P u) { return eigen::ei::pmul(eigen::ei::pmul(g, eigen::sigmoid(g)), u); });
     });
     return out;
   }
-  Tensor add(const Tensor& a, const Tensor& b) const { return pairwise(a, b, "add", [](P x, P y) { return eigen::ei::padd(x, y); }); }
-  Tensor mul(const Tensor& a, const Tensor& b) const { return pairwise(a, b, "mul", [](P x, P y) { return eigen::ei::pmul(x, y); }); }
+  Tensor add(const Tensor& a, const Tensor& b) const {
+    return pairwise(a, b, "add", [](P x, P y) { return eigen::ei::padd(x, y); });
+  }
+  Tensor mul(const Tensor& a, const Tensor& b) const {
+    return pairwise(a, b, "mul", [](P x, P y) { return eigen::ei::pmul(x, y); });
+  }
   Tensor scale(const Tensor& x, float s) const {
     Tensor out = make(x.rows(), x.cols());
-    over_rows(out, [&](Index i) { eigen::map(x.row(i), out.fill(i), x.cols(), [&](P v) { return eigen::ei::pmul(v, eigen::set(s)); }); });
+    over_rows(out, [&](Index i) {
+      eigen::map(x.row(i), out.fill(i), x.cols(), [&](P v) { return eigen::ei::pmul(v, eigen::set(s)); });
+    });
     return out;
   }
 
@@ -207,7 +236,8 @@ class EigenBackend {
   Tensor mean_rows(const Tensor& x) const { return reduce_rows(x, x.rows() > 0 ? static_cast<float>(x.rows()) : 1.0f); }
   Tensor sum_cols(const Tensor& x) const {
     Tensor out = make(x.rows(), 1);
-    for_rows(x.rows(), x.cols(), [&](Index i) { *out.fill(i) = eigen::sum_of(x.row(i), x.cols(), [](P v) { return v; }); });
+    for_rows(x.rows(), x.cols(),
+             [&](Index i) { *out.fill(i) = eigen::sum_of(x.row(i), x.cols(), [](P v) { return v; }); });
     return out;
   }
   Tensor max_cols(const Tensor& x) const {
@@ -230,7 +260,8 @@ class EigenBackend {
     check(!parts.empty(), "concat_rows", [] { return "expected at least one tensor, got none"; });
     Index total = 0;
     for (const Tensor& t : parts) {
-      check(t.cols() == parts.front().cols(), "concat_rows", [&] { return "expected equal columns, got " + shape_of(parts.front()) + " and " + shape_of(t); });
+      check(t.cols() == parts.front().cols(), "concat_rows",
+            [&] { return "expected equal columns, got " + shape_of(parts.front()) + " and " + shape_of(t); });
       total += t.rows();
     }
     Tensor out = make(total, parts.front().cols());
@@ -242,7 +273,10 @@ class EigenBackend {
     return out;
   }
   Tensor reshape(const Tensor& x, Index r, Index c) const {
-    check(r >= 0 && c >= 0 && r * c == x.rows() * x.cols(), "reshape", [&] { return "expected as many values as " + shape_of(x) + ", got [" + std::to_string(r) + ", " + std::to_string(c) + "]"; });
+    check(r >= 0 && c >= 0 && r * c == x.rows() * x.cols(), "reshape", [&] {
+      return "expected as many values as " + shape_of(x) + ", got [" + std::to_string(r) + ", " + std::to_string(c) +
+             "]";
+    });
     return x.contiguous() ? x.reshaped(r, c) : copy(x).reshaped(r, c);
   }
   Tensor gather_rows(const Tensor& x, std::span<const Index> idx) const {
@@ -262,7 +296,8 @@ class EigenBackend {
         const float* from = x.row(idx[at]);
         const P s = eigen::set(weights[at]);
         if (j == 0) eigen::map(from, to, x.cols(), [&](P v) { return eigen::ei::pmul(v, s); });
-        else eigen::map(to, from, to, x.cols(), [&](P sum, P v) { return eigen::ei::padd(sum, eigen::ei::pmul(v, s)); });
+        else
+          eigen::map(to, from, to, x.cols(), [&](P sum, P v) { return eigen::ei::padd(sum, eigen::ei::pmul(v, s)); });
       }
     });
     return out;
@@ -270,7 +305,8 @@ class EigenBackend {
   Tensor scatter_rows(const Tensor& x, std::span<const Index> idx, const Tensor& src) const {
     check_scatter(x, idx, src, "scatter_rows");
     Tensor out = copy(x);
-    for_rows(src.rows(), src.cols(), [&](Index i) { std::copy_n(src.row(i), src.cols(), out.fill(idx[static_cast<std::size_t>(i)])); });
+    for_rows(src.rows(), src.cols(),
+             [&](Index i) { std::copy_n(src.row(i), src.cols(), out.fill(idx[static_cast<std::size_t>(i)])); });
     return out;
   }
   Tensor scatter_add_rows(const Tensor& x, std::span<const Index> idx, const Tensor& src) const {
@@ -285,8 +321,12 @@ class EigenBackend {
 
   // --- attention ---
   Tensor rope(const Tensor& x, Index heads, const Tensor& cos, const Tensor& sin) const {
-    check(heads > 0 && x.cols() % (2 * heads) == 0 && cos.rows() == x.rows() && sin.rows() == x.rows() && cos.cols() == x.cols() / heads / 2 && sin.cols() == cos.cols(),
-          "rope", [&] { return "expected x [L, heads * d] and cos, sin [L, d / 2], got " + shape_of(x) + " with " + std::to_string(heads) + " heads, " + shape_of(cos) + " and " + shape_of(sin); });
+    check(heads > 0 && x.cols() % (2 * heads) == 0 && cos.rows() == x.rows() && sin.rows() == x.rows() &&
+              cos.cols() == x.cols() / heads / 2 && sin.cols() == cos.cols(),
+          "rope", [&] {
+            return "expected x [L, heads * d] and cos, sin [L, d / 2], got " + shape_of(x) + " with " +
+                   std::to_string(heads) + " heads, " + shape_of(cos) + " and " + shape_of(sin);
+          });
     Tensor out = make(x.rows(), x.cols());
     const Index half = cos.cols();
     over_rows(out, [&](Index i) {
@@ -296,7 +336,8 @@ class EigenBackend {
         float* to = out.fill(i) + 2 * h * half;
         Index j = 0;
         for (; j + eigen::lanes <= half; j += eigen::lanes) {
-          const P first = eigen::load(a + j), second = eigen::load(a + half + j), cosine = eigen::load(c + j), sine = eigen::load(s + j);
+          const P first = eigen::load(a + j), second = eigen::load(a + half + j), cosine = eigen::load(c + j),
+                  sine = eigen::load(s + j);
           eigen::store(to + j, eigen::ei::psub(eigen::ei::pmul(first, cosine), eigen::ei::pmul(second, sine)));
           eigen::store(to + half + j, eigen::ei::padd(eigen::ei::pmul(second, cosine), eigen::ei::pmul(first, sine)));
         }
@@ -308,7 +349,8 @@ class EigenBackend {
     });
     return out;
   }
-  /// With segments, rows are key rows and query row i stands at key row i + causal_offset. A query that sees no key gives zeros.
+  /// With segments, rows are key rows and query row i stands at key row i + causal_offset. A query that sees no key
+  /// gives zeros.
   Attended<Tensor> attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& spec) const {
     const eigen::AttentionPlan plan = eigen::plan_attention(q, k, v, spec);
     Attended<Tensor> a;
@@ -334,12 +376,17 @@ class EigenBackend {
     return a;
   }
   Cache make_cache(Index capacity, Index width) const {
-    check(capacity >= 0 && width > 0, "make_cache", [&] { return "expected a capacity and a width above 0, got " + std::to_string(capacity) + " and " + std::to_string(width); });
+    check(capacity >= 0 && width > 0, "make_cache", [&] {
+      return "expected a capacity and a width above 0, got " + std::to_string(capacity) + " and " +
+             std::to_string(width);
+    });
     return {pool_, capacity, width};
   }
   void cache_append(Cache& cache, const Tensor& k, const Tensor& v) const {
     check(k.rows() == v.rows() && k.cols() == cache.width() && v.cols() == cache.width(), "cache_append", [&] {
-      return "expected keys and values [n, " + std::to_string(cache.width()) + "], got " + shape_of(k) + " and " + shape_of(v); });
+      return "expected keys and values [n, " + std::to_string(cache.width()) + "], got " + shape_of(k) + " and " +
+             shape_of(v);
+    });
     cache.append(k, v);
   }
   Tensor cache_keys(const Cache& cache) const { return cache.keys(); }
@@ -348,8 +395,10 @@ class EigenBackend {
   // --- pictures ---
   Tensor conv2d(const Tensor& x, const Weight& w, const Weight& bias, const Conv2dSpec& s) const {
     check_window(x, s, "conv2d");
-    const Index area = s.kernel_h * s.kernel_w, channels = x.cols(), width = channels * area, ho = s.out_height(), wo = s.out_width();
-    check(w.in() == width, "conv2d", [&] { return "expected a weight [Cout, " + std::to_string(width) + "], got " + shape_of(w); });
+    const Index area = s.kernel_h * s.kernel_w, channels = x.cols(), width = channels * area, ho = s.out_height(),
+                wo = s.out_width();
+    check(w.in() == width, "conv2d",
+          [&] { return "expected a weight [Cout, " + std::to_string(width) + "], got " + shape_of(w); });
     check_vector(bias, w.out(), "conv2d", "bias");
     Tensor out = make(ho * wo, w.out());
     // A bounded number of output rows at a time, their inputs laid out as rows of a matrix.
@@ -381,7 +430,8 @@ class EigenBackend {
       std::fill_n(to, x.cols(), 0.0f);
       for (Index y = 0; y < s.kernel_h; ++y)
         for (Index z = 0; z < s.kernel_w; ++z)
-          eigen::map(to, x.row((i / wo * s.stride + y) * s.width + i % wo * s.stride + z), to, x.cols(), [](P a, P b) { return eigen::ei::padd(a, b); });
+          eigen::map(to, x.row((i / wo * s.stride + y) * s.width + i % wo * s.stride + z), to, x.cols(),
+                     [](P a, P b) { return eigen::ei::padd(a, b); });
       eigen::map(to, to, x.cols(), [&](P v) { return eigen::ei::pdiv(v, area); });
     });
     return out;
@@ -393,25 +443,35 @@ class EigenBackend {
     require_that(ok, Code::shape_mismatch, "eigen", [&] { return std::string(kernel) + ": " + sentence(); });
   }
   static void check_index(Index i, Index n, std::string_view kernel) {
-    check(i >= 0 && i < n, kernel, [&] { return "expected row indices below " + std::to_string(n) + ", got " + std::to_string(i); });
+    check(i >= 0 && i < n, kernel,
+          [&] { return "expected row indices below " + std::to_string(n) + ", got " + std::to_string(i); });
   }
   static void check_bags(std::span<const Index> idx, std::span<const float> weights, Index k, std::string_view kernel) {
     check(k > 0 && idx.size() == weights.size() && static_cast<Index>(idx.size()) % k == 0, kernel, [&] {
-      return "expected as many weights as indices, a multiple of k = " + std::to_string(k) + ", got " + std::to_string(weights.size()) + " and " + std::to_string(idx.size()); });
+      return "expected as many weights as indices, a multiple of k = " + std::to_string(k) + ", got " +
+             std::to_string(weights.size()) + " and " + std::to_string(idx.size());
+    });
   }
   static void check_vector(const Weight& w, Index n, std::string_view kernel, std::string_view what) {
-    check(w.out() == 1 && w.in() == n && w.dtype() == DType::f32 && !w.transposed(), kernel, [&] { return std::string(what) + ": expected a vector of " + std::to_string(n) + ", got " + shape_of(w); });
+    check(w.out() == 1 && w.in() == n && w.dtype() == DType::f32 && !w.transposed(), kernel,
+          [&] { return std::string(what) + ": expected a vector of " + std::to_string(n) + ", got " + shape_of(w); });
   }
   static void check_scatter(const Tensor& x, std::span<const Index> idx, const Tensor& src, std::string_view kernel) {
     check(src.rows() == static_cast<Index>(idx.size()) && src.cols() == x.cols(), kernel, [&] {
-      return "expected a source [" + std::to_string(idx.size()) + ", " + std::to_string(x.cols()) + "], got " + shape_of(src); });
+      return "expected a source [" + std::to_string(idx.size()) + ", " + std::to_string(x.cols()) + "], got " +
+             shape_of(src);
+    });
     for (const Index i : idx) check_index(i, x.rows(), kernel);
   }
   static void check_window(const Tensor& x, const Conv2dSpec& s, std::string_view kernel) {
-    check(s.kernel_h > 0 && s.kernel_w > 0 && s.stride > 0 && s.padding >= 0 && s.height >= 0 && s.width >= 0 && x.rows() == s.height * s.width &&
-              s.height + 2 * s.padding >= s.kernel_h && s.width + 2 * s.padding >= s.kernel_w,
-          kernel, [&] { return "expected x [" + std::to_string(s.height) + " * " + std::to_string(s.width) + ", C] and a window that fits, got " + shape_of(x) + " and a window of " +
-                        std::to_string(s.kernel_h) + " x " + std::to_string(s.kernel_w); });
+    check(s.kernel_h > 0 && s.kernel_w > 0 && s.stride > 0 && s.padding >= 0 && s.height >= 0 && s.width >= 0 &&
+              x.rows() == s.height * s.width && s.height + 2 * s.padding >= s.kernel_h &&
+              s.width + 2 * s.padding >= s.kernel_w,
+          kernel, [&] {
+            return "expected x [" + std::to_string(s.height) + " * " + std::to_string(s.width) +
+                   ", C] and a window that fits, got " + shape_of(x) + " and a window of " +
+                   std::to_string(s.kernel_h) + " x " + std::to_string(s.kernel_w);
+          });
   }
   static std::string range_text(Index i, Index j, const Tensor& x) {
     return "expected a range inside " + shape_of(x) + ", got [" + std::to_string(i) + ", " + std::to_string(j) + ")";
@@ -431,16 +491,20 @@ class EigenBackend {
     });
   }
   template <class F>
-  void over_rows(const Tensor& out, F&& f) const { for_rows(out.rows(), out.cols(), f); }
+  void over_rows(const Tensor& out, F&& f) const {
+    for_rows(out.rows(), out.cols(), f);
+  }
 
   template <class F>
   Tensor pairwise(const Tensor& a, const Tensor& b, std::string_view kernel, F f) const {
-    check(a.cols() == b.cols() && (a.rows() == b.rows() || b.rows() == 1), kernel, [&] { return "expected equal shapes or a second of one row, got " + shape_of(a) + " and " + shape_of(b); });
+    check(a.cols() == b.cols() && (a.rows() == b.rows() || b.rows() == 1), kernel,
+          [&] { return "expected equal shapes or a second of one row, got " + shape_of(a) + " and " + shape_of(b); });
     Tensor out = make(a.rows(), a.cols());
     over_rows(out, [&](Index i) { eigen::map(a.row(i), b.row(b.rows() == 1 ? 0 : i), out.fill(i), a.cols(), f); });
     return out;
   }
-  /// Sums over rows in blocks of 64, so that rounding grows with the blocks and not with the rows; columns go to the threads.
+  /// Sums over rows in blocks of 64, so that rounding grows with the blocks and not with the rows; columns go to the
+  /// threads.
   Tensor reduce_rows(const Tensor& x, float divisor) const {
     Tensor out = make(1, x.cols());
     const P d = eigen::set(divisor);
@@ -458,35 +522,47 @@ class EigenBackend {
       for (int q = 0; q < Q; ++q) write(q, eigen::ei::pdiv(total[q], d));
     };
     constexpr Index wide = 4 * eigen::lanes;
-    threads_->run((x.cols() + wide - 1) / wide, std::max<Index>(1, 256 / std::max<Index>(x.rows(), 1)), [&](Index begin, Index end) {
-      for (Index j = begin * wide; j < std::min(x.cols(), end * wide);) {
-        float* to = out.fill() + j;
-        const Index n = x.cols() - j;
-        if (n >= wide) {
-          columns(std::integral_constant<int, 4>{}, [&](const float* row, int q) { return eigen::load(row + j + q * eigen::lanes); },
+    threads_->run(
+        (x.cols() + wide - 1) / wide, std::max<Index>(1, 256 / std::max<Index>(x.rows(), 1)),
+        [&](Index begin, Index end) {
+          for (Index j = begin * wide; j < std::min(x.cols(), end * wide);) {
+            float* to = out.fill() + j;
+            const Index n = x.cols() - j;
+            if (n >= wide) {
+              columns(
+                  std::integral_constant<int, 4>{},
+                  [&](const float* row, int q) { return eigen::load(row + j + q * eigen::lanes); },
                   [&](int q, P v) { eigen::store(to + q * eigen::lanes, v); });
-          j += wide;
-        } else if (n >= eigen::lanes) {
-          columns(std::integral_constant<int, 1>{}, [&](const float* row, int) { return eigen::load(row + j); }, [&](int, P v) { eigen::store(to, v); });
-          j += eigen::lanes;
-        } else {
-          columns(std::integral_constant<int, 1>{}, [&](const float* row, int) { return eigen::load_part(row + j, n); }, [&](int, P v) { eigen::store_part(to, v, n); });
-          j += n;
-        }
-      }
-    });
+              j += wide;
+            } else if (n >= eigen::lanes) {
+              columns(
+                  std::integral_constant<int, 1>{}, [&](const float* row, int) { return eigen::load(row + j); },
+                  [&](int, P v) { eigen::store(to, v); });
+              j += eigen::lanes;
+            } else {
+              columns(
+                  std::integral_constant<int, 1>{}, [&](const float* row, int) { return eigen::load_part(row + j, n); },
+                  [&](int, P v) { eigen::store_part(to, v, n); });
+              j += n;
+            }
+          }
+        });
     return out;
   }
 
   template <class F>
-  static void with_weight(const Weight& w, F&& f) { eigen::with_dtype(w.dtype(), f); }
+  static void with_weight(const Weight& w, F&& f) {
+    eigen::with_dtype(w.dtype(), f);
+  }
   /// to (+)= factor * row i of w, in stored or transposed layout.
   template <DType D>
   static void add_row(const Weight& w, Index i, float factor, bool add, float* to) {
     using T = eigen::stored_t<D>;
     const Index n = w.in();
     const P s = eigen::set(factor);
-    const auto value = [&](P v, const float* old) { return add ? eigen::ei::padd(eigen::load(old), eigen::ei::pmul(v, s)) : eigen::ei::pmul(v, s); };
+    const auto value = [&](P v, const float* old) {
+      return add ? eigen::ei::padd(eigen::load(old), eigen::ei::pmul(v, s)) : eigen::ei::pmul(v, s);
+    };
     if (w.transposed()) {
       for (Index j = 0; j < n; ++j) {
         const float v = float_at(w.values(), j * w.out() + i) * factor;
@@ -513,22 +589,32 @@ class EigenBackend {
       using T = eigen::stored_t<D>;
       const T* data = w.stored_row<T>(0);
       if (D == DType::bf16 && bf16_ && w.in() % 2 == 0 && x.rows() > eigen::unpacked_rows) {
-        const Index stride = (w.in() + eigen::lanes - 1) / eigen::lanes * eigen::lanes / 2;   // whole packets: rows are rounded by several threads
+        const Index stride = (w.in() + eigen::lanes - 1) / eigen::lanes * eigen::lanes /
+                             2;  // whole packets: rows are rounded by several threads
         const auto pairs = pool_->take(x.rows() * stride);
-        for_rows(x.rows(), x.cols(), [&](Index i) { eigen::round_row(x.row(i), x.cols(), reinterpret_cast<std::uint16_t*>(pairs.get() + i * stride)); });
+        for_rows(x.rows(), x.cols(), [&](Index i) {
+          eigen::round_row(x.row(i), x.cols(), reinterpret_cast<std::uint16_t*>(pairs.get() + i * stride));
+        });
         const auto multiply = [&](const auto& pack) {
-          eigen::gemm<eigen::Pairs>(*threads_, *pool_, pairs.get(), stride, x.rows(), w.in() / 2, w.out(), pack, init, out.fill(), out.stride());
+          eigen::gemm<eigen::Pairs>(*threads_, *pool_, pairs.get(), stride, x.rows(), w.in() / 2, w.out(), pack, init,
+                                    out.fill(), out.stride());
         };
         if (w.transposed()) multiply(eigen::PackInputPairs{reinterpret_cast<const std::uint16_t*>(data), w.out()});
         else multiply(eigen::PackOutputs<DType::f32>{reinterpret_cast<const float*>(data), w.in() / 2});
-      } else if (w.transposed() && x.rows() <= eigen::unpacked_rows) eigen::few_rows_by_input<D>(*threads_, x.data(), x.stride(), x.rows(), w.in(), data, w.out(), init, out.fill(), out.stride());
+      } else if (w.transposed() && x.rows() <= eigen::unpacked_rows)
+        eigen::few_rows_by_input<D>(*threads_, x.data(), x.stride(), x.rows(), w.in(), data, w.out(), init, out.fill(),
+                                    out.stride());
       else if (w.transposed()) product(x, w.out(), eigen::PackInputs<D>{data, w.out()}, init, out);
-      else if (x.rows() <= eigen::unpacked_rows) eigen::few_rows<D>(*threads_, x.data(), x.stride(), x.rows(), w.in(), data, w.in(), w.out(), init, out.fill(), out.stride());
+      else if (x.rows() <= eigen::unpacked_rows)
+        eigen::few_rows<D>(*threads_, x.data(), x.stride(), x.rows(), w.in(), data, w.in(), w.out(), init, out.fill(),
+                           out.stride());
       else product(x, w.out(), eigen::PackOutputs<D>{data, w.in()}, init, out);
     });
   }
   Tensor linear_from(const Tensor& x, const Weight& w, const float* init) const {
-    check(x.cols() == w.in(), "linear", [&] { return "expected x [L, " + std::to_string(w.in()) + "] for a weight " + shape_of(w) + ", got " + shape_of(x); });
+    check(x.cols() == w.in(), "linear", [&] {
+      return "expected x [L, " + std::to_string(w.in()) + "] for a weight " + shape_of(w) + ", got " + shape_of(x);
+    });
     Tensor out = make(x.rows(), w.out());
     if (x.rows() > 0) weight_product(x, w, init, out);
     return out;

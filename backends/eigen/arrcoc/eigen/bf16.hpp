@@ -1,6 +1,6 @@
 #pragma once
-// Products of bf16 pairs, accumulated in float32 (AVX512-BF16). A "float" in such a buffer holds two bf16 values, the earlier in its low
-// half; it is moved and broadcast, never computed with.
+// Products of bf16 pairs, accumulated in float32 (AVX512-BF16). A "float" in such a buffer holds two bf16 values, the
+// earlier in its low half; it is moved and broadcast, never computed with.
 #include "arrcoc/eigen/packet.hpp"
 
 #if defined(__AVX512BF16__) && defined(__AVX512F__)
@@ -12,7 +12,7 @@ namespace arrcoc::eigen {
 #if defined(__AVX512BF16__) && defined(__AVX512F__)
 inline constexpr bool bf16_products = true;
 #else
-inline constexpr bool bf16_products = false;   // this build has no instruction for them
+inline constexpr bool bf16_products = false;  // this build has no instruction for them
 #endif
 
 /// One step of a product of float32 values.
@@ -31,10 +31,11 @@ struct Pairs {
   }
 };
 
-/// 2^x with a relative error below 3e-6 (a polynomial of degree 4, a fit of ours), for weights that become bf16; 0 far below, NaN for NaN.
+/// 2^x with a relative error below 3e-6 (a polynomial of degree 4, a fit of ours), for weights that become bf16; 0 far
+/// below, NaN for NaN.
 EIGEN_ALWAYS_INLINE P exp2_short(P x) {
 #if defined(__AVX512BF16__) && defined(__AVX512F__)
-  x = _mm512_max_ps(set(-1000.0f), x);   // in this order NaN stays
+  x = _mm512_max_ps(set(-1000.0f), x);  // in this order NaN stays
   const P n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), f = ei::psub(x, n);
   P p = set(0.00957009196f);
   p = fma(p, f, set(0.0559178591f));

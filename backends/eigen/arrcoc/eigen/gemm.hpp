@@ -1,8 +1,9 @@
 #pragma once
-// Matrix products. C [M, N] = A [M, K] * B [K, N] in register tiles of `tile_rows` x 2 packets, both operands packed into contiguous
-// panels. Every element of C is a sum over k in ascending order, one chain of fused multiply-adds per block of `k_block`, whatever the
-// tile, the partition or the thread that computes it: a row's bits depend on nothing but that row and B.
-// With `Pairs` for the operation an element of A and B is two bf16 values, neighbours in k, and a step adds both products.
+// Matrix products. C [M, N] = A [M, K] * B [K, N] in register tiles of `tile_rows` x 2 packets, both operands packed
+// into contiguous panels. Every element of C is a sum over k in ascending order, one chain of fused multiply-adds per
+// block of `k_block`, whatever the tile, the partition or the thread that computes it: a row's bits depend on nothing
+// but that row and B. With `Pairs` for the operation an element of A and B is two bf16 values, neighbours in k, and a
+// step adds both products.
 #include <algorithm>
 #include <array>
 
@@ -13,7 +14,8 @@
 
 namespace arrcoc::eigen {
 
-/// Rows of a register tile: as many as leave room for two packets of B and one of A (and no more than a packet transposes).
+/// Rows of a register tile: as many as leave room for two packets of B and one of A (and no more than a packet
+/// transposes).
 inline constexpr int tile_rows = lanes == 16 ? 14 : lanes == 8 ? 6 : 3;
 inline constexpr int tile_cols = 2 * lanes;
 /// Columns of A and rows of B that are packed at a time.
@@ -31,16 +33,19 @@ inline int group_rows(Index left) {
 template <class F>
 EIGEN_ALWAYS_INLINE void with_rows(int rows, F&& f) {
   if (rows == tile_rows) return f.template operator()<tile_rows>();
-  if constexpr (tile_rows > 8) if (rows == 8) return f.template operator()<8>();
-  if constexpr (tile_rows > 4) if (rows == 4) return f.template operator()<4>();
+  if constexpr (tile_rows > 8)
+    if (rows == 8) return f.template operator()<8>();
+  if constexpr (tile_rows > 4)
+    if (rows == 4) return f.template operator()<4>();
   if (rows == 2) return f.template operator()<2>();
   f.template operator()<1>();
 }
 
-/// c[R, Q packets] = (accumulate ? c : init ? init[j] : 0) + a * b over `depth` steps. Element (i, k) of A is a[i * row_step + k * k_step];
-/// row k of B is b[k * Q * lanes].
+/// c[R, Q packets] = (accumulate ? c : init ? init[j] : 0) + a * b over `depth` steps. Element (i, k) of A is a[i *
+/// row_step + k * k_step]; row k of B is b[k * Q * lanes].
 template <int R, int Q, Index row_step, Index k_step, class Op = Floats>
-EIGEN_ALWAYS_INLINE void tile(const float* a, const float* b, Index depth, const float* init, bool accumulate, float* c, Index stride) {
+EIGEN_ALWAYS_INLINE void tile(const float* a, const float* b, Index depth, const float* init, bool accumulate, float* c,
+                              Index stride) {
   P acc[R * Q];
   unrolled<R * Q>([&](auto t) __attribute__((always_inline)) { acc[t] = set(0.0f); });
   for (Index k = 0; k < depth; ++k) {
@@ -48,22 +53,28 @@ EIGEN_ALWAYS_INLINE void tile(const float* a, const float* b, Index depth, const
     unrolled<Q>([&](auto q) __attribute__((always_inline)) { row[q] = load(b + q * lanes); });
     unrolled<R>([&](auto i) __attribute__((always_inline)) {
       const P value = set(a[i * row_step]);
-      unrolled<Q>([&](auto q) __attribute__((always_inline)) { acc[i * Q + q] = Op::step(value, row[q], acc[i * Q + q]); });
+      unrolled<Q>([&](auto q)
+                      __attribute__((always_inline)) { acc[i * Q + q] = Op::step(value, row[q], acc[i * Q + q]); });
     });
     a += k_step;
     b += Q * lanes;
   }
   if (accumulate) {
-    unrolled<R * Q>([&](auto t) __attribute__((always_inline)) { acc[t] = ei::padd(acc[t], load(c + (t / Q) * stride + (t % Q) * lanes)); });
+    unrolled<R * Q>([&](auto t) __attribute__((always_inline)) {
+      acc[t] = ei::padd(acc[t], load(c + (t / Q) * stride + (t % Q) * lanes));
+    });
   } else if (init != nullptr) {
-    unrolled<R * Q>([&](auto t) __attribute__((always_inline)) { acc[t] = ei::padd(acc[t], load(init + (t % Q) * lanes)); });
+    unrolled<R * Q>([&](auto t)
+                        __attribute__((always_inline)) { acc[t] = ei::padd(acc[t], load(init + (t % Q) * lanes)); });
   }
-  unrolled<R * Q>([&](auto t) __attribute__((always_inline)) { store(c + (t / Q) * stride + (t % Q) * lanes, acc[t]); });
+  unrolled<R * Q>([&](auto t)
+                      __attribute__((always_inline)) { store(c + (t / Q) * stride + (t % Q) * lanes, acc[t]); });
 }
 
 /// A tile whose last columns may lie outside C: they go through a buffer. `columns` <= Q * lanes are real.
 template <int R, int Q, Index row_step, Index k_step, class Op>
-void edge_tile(const float* a, const float* b, Index depth, const float* init, bool accumulate, float* c, Index stride, Index columns) {
+void edge_tile(const float* a, const float* b, Index depth, const float* init, bool accumulate, float* c, Index stride,
+               Index columns) {
   if (columns == Q * lanes) return tile<R, Q, row_step, k_step, Op>(a, b, depth, init, accumulate, c, stride);
   alignas(64) float buffer[R * Q * lanes] = {}, start[Q * lanes] = {};
   if (accumulate)
@@ -75,14 +86,16 @@ void edge_tile(const float* a, const float* b, Index depth, const float* init, b
 
 /// One packed group of rows against one panel of B of at most two packets.
 template <int Q, class Op>
-inline void group_tile(int rows, const float* a, const float* b, Index depth, const float* init, bool accumulate, float* c, Index stride, Index columns) {
+inline void group_tile(int rows, const float* a, const float* b, Index depth, const float* init, bool accumulate,
+                       float* c, Index stride, Index columns) {
   with_rows(rows, [&]<int R>() { edge_tile<R, Q, 1, R, Op>(a, b, depth, init, accumulate, c, stride, columns); });
 }
 
-/// Transposes `rows` <= lanes rows of `depth` stored values into out[k * step + i]. With `pad`, rows up to `lanes` are written as zeros;
-/// without, only `rows` values of each k are written.
+/// Transposes `rows` <= lanes rows of `depth` stored values into out[k * step + i]. With `pad`, rows up to `lanes` are
+/// written as zeros; without, only `rows` values of each k are written.
 template <DType D>
-inline void transpose_rows(const stored_t<D>* x, Index stride, int rows, Index depth, float* out, Index step, bool pad) {
+inline void transpose_rows(const stored_t<D>* x, Index stride, int rows, Index depth, float* out, Index step,
+                           bool pad) {
   Index k = 0;
   P block[lanes];
   const auto flush = [&](Index count) {
@@ -136,7 +149,8 @@ struct PackOutputs {
       const int q = panel_packets(j, columns);
       for (int h = 0; h < q; ++h) {
         const auto rows = static_cast<int>(std::min<Index>(lanes, columns - j - h * lanes));
-        transpose_rows<D>(data + (column + j + h * lanes) * stride + k, stride, rows, depth, out + h * lanes, q * lanes, true);
+        transpose_rows<D>(data + (column + j + h * lanes) * stride + k, stride, rows, depth, out + h * lanes, q * lanes,
+                          true);
       }
       out += depth * q * lanes;
       j += q * lanes;
@@ -187,9 +201,11 @@ struct PackInputPairs {
 /// Floats that packing `columns` columns of `depth` takes.
 inline Index packed_size(Index depth, Index columns) { return depth * ((columns + lanes - 1) / lanes) * lanes; }
 
-/// A [rows, depth] packed whole: blocks of k_block columns one after the other, each in groups of rows. Read by every task of a product.
-inline std::shared_ptr<float> pack_all(ThreadPool& threads, MemoryPool& pool, const float* a, Index stride, Index rows, Index depth) {
-  constexpr Index high = 8 * tile_rows;   // whole groups, so that the layout is that of all rows at once
+/// A [rows, depth] packed whole: blocks of k_block columns one after the other, each in groups of rows. Read by every
+/// task of a product.
+inline std::shared_ptr<float> pack_all(ThreadPool& threads, MemoryPool& pool, const float* a, Index stride, Index rows,
+                                       Index depth) {
+  constexpr Index high = 8 * tile_rows;  // whole groups, so that the layout is that of all rows at once
   auto out = pool.take(rows * depth + lanes);
   const Index chunks = (rows + high - 1) / high;
   const auto chunk = [&](Index begin, Index end) {
@@ -204,11 +220,11 @@ inline std::shared_ptr<float> pack_all(ThreadPool& threads, MemoryPool& pool, co
   return out;
 }
 
-/// One block of c = a * b + init in the calling thread: `rows` rows and columns [column, column + columns). `a` points to the first of these rows in what
-/// pack_all made of `packed` rows.
+/// One block of c = a * b + init in the calling thread: `rows` rows and columns [column, column + columns). `a` points
+/// to the first of these rows in what pack_all made of `packed` rows.
 template <class Op, class PackB>
-void gemm_block(MemoryPool& pool, const float* a, Index packed, Index first, Index rows, Index depth, Index column, Index columns, const PackB& pack_b,
-                const float* init, float* c, Index c_stride) {
+void gemm_block(MemoryPool& pool, const float* a, Index packed, Index first, Index rows, Index depth, Index column,
+                Index columns, const PackB& pack_b, const float* init, float* c, Index c_stride) {
   const auto packed_b = pool.take(packed_size(std::min(depth, k_block), columns));
   for (Index k = 0; k < depth; k += k_block) {
     const Index steps = std::min(k_block, depth - k);
@@ -217,7 +233,8 @@ void gemm_block(MemoryPool& pool, const float* a, Index packed, Index first, Ind
     for (Index i = 0; i < rows;) {
       const int r = group_rows(rows - i);
       const float *panel = packed_b.get(), *next = group + r * steps;
-      const Index share = (r * steps * tile_cols + columns - 1) / columns;   // of the next group, asked for while a panel is at work
+      const Index share =
+          (r * steps * tile_cols + columns - 1) / columns;  // of the next group, asked for while a panel is at work
       for (Index j = 0; j < columns;) {
         for (Index n = 0; n < share; n += 16) __builtin_prefetch(next + n, 0, 2);
         next += share;
@@ -236,10 +253,11 @@ void gemm_block(MemoryPool& pool, const float* a, Index packed, Index first, Ind
   }
 }
 
-/// C [rows, columns] = A [rows, depth] * B + init (a row, or null). A is packed once, a slab of rows at a time; blocks of C go to the threads.
+/// C [rows, columns] = A [rows, depth] * B + init (a row, or null). A is packed once, a slab of rows at a time; blocks
+/// of C go to the threads.
 template <class Op = Floats, class PackB>
-void gemm(ThreadPool& threads, MemoryPool& pool, const float* a, Index a_stride, Index rows, Index depth, Index columns, const PackB& pack_b,
-          const float* init, float* c, Index c_stride) {
+void gemm(ThreadPool& threads, MemoryPool& pool, const float* a, Index a_stride, Index rows, Index depth, Index columns,
+          const PackB& pack_b, const float* init, float* c, Index c_stride) {
   if (rows == 0 || columns == 0) return;
   if (depth == 0) {
     for (Index i = 0; i < rows; ++i)
@@ -250,17 +268,19 @@ void gemm(ThreadPool& threads, MemoryPool& pool, const float* a, Index a_stride,
   for (Index first = 0; first < rows; first += slab) {
     const Index packed = std::min(slab, rows - first);
     const auto a_packed = pack_all(threads, pool, a + first * a_stride, a_stride, packed, depth);
-    // Enough blocks for every thread; high ones pack B less often, wide ones read A less often. Bits do not depend on it.
+    // Enough blocks for every thread; high ones pack B less often, wide ones read A less often. Bits do not depend on
+    // it.
     const Index enough = 4 * threads.size();
     Index wide = 256;
-    const Index high = (columns + wide - 1) / wide >= enough ? 80 * tile_rows : 32 * tile_rows, row_blocks = (packed + high - 1) / high;
+    const Index high = (columns + wide - 1) / wide >= enough ? 80 * tile_rows : 32 * tile_rows,
+                row_blocks = (packed + high - 1) / high;
     while (wide > tile_cols && row_blocks * ((columns + wide - 1) / wide) < enough) wide /= 2;
     const Index column_blocks = (columns + wide - 1) / wide;
     const auto block = [&](Index begin, Index end) {
       for (Index t = begin; t < end; ++t) {
         const Index i = t % row_blocks * high, j = t / row_blocks * wide;
-        gemm_block<Op>(pool, a_packed.get(), packed, i, std::min(high, packed - i), depth, j, std::min(wide, columns - j), pack_b, init,
-                       c + (first + i) * c_stride, c_stride);
+        gemm_block<Op>(pool, a_packed.get(), packed, i, std::min(high, packed - i), depth, j,
+                       std::min(wide, columns - j), pack_b, init, c + (first + i) * c_stride, c_stride);
       }
     };
     const Index blocks = row_blocks * column_blocks;
@@ -269,7 +289,8 @@ void gemm(ThreadPool& threads, MemoryPool& pool, const float* a, Index a_stride,
   }
 }
 
-/// Dot products of R rows of x with one stored row: every row in four chains of packets, in an order that depends on n alone.
+/// Dot products of R rows of x with one stored row: every row in four chains of packets, in an order that depends on n
+/// alone.
 template <DType D, int R>
 EIGEN_ALWAYS_INLINE void dots(const float* x, Index x_stride, const stored_t<D>* w, Index n, float* out) {
   P s[R * 4];
@@ -278,15 +299,20 @@ EIGEN_ALWAYS_INLINE void dots(const float* x, Index x_stride, const stored_t<D>*
   for (; k + 4 * lanes <= n; k += 4 * lanes)
     unrolled<4>([&](auto u) __attribute__((always_inline)) {
       const P value = widen<D>(w + k + u * lanes);
-      unrolled<R>([&](auto r) __attribute__((always_inline)) { s[r * 4 + u] = fma(load(x + r * x_stride + k + u * lanes), value, s[r * 4 + u]); });
+      unrolled<R>([&](auto r) __attribute__((always_inline)) {
+        s[r * 4 + u] = fma(load(x + r * x_stride + k + u * lanes), value, s[r * 4 + u]);
+      });
     });
   for (; k + lanes <= n; k += lanes) {
     const P value = widen<D>(w + k);
-    unrolled<R>([&](auto r) __attribute__((always_inline)) { s[r * 4] = fma(load(x + r * x_stride + k), value, s[r * 4]); });
+    unrolled<R>([&](auto r)
+                    __attribute__((always_inline)) { s[r * 4] = fma(load(x + r * x_stride + k), value, s[r * 4]); });
   }
   if (k < n) {
     const P value = widen_part<D>(w + k, n - k);
-    unrolled<R>([&](auto r) __attribute__((always_inline)) { s[r * 4 + 1] = fma(load_part(x + r * x_stride + k, n - k), value, s[r * 4 + 1]); });
+    unrolled<R>([&](auto r) __attribute__((always_inline)) {
+      s[r * 4 + 1] = fma(load_part(x + r * x_stride + k, n - k), value, s[r * 4 + 1]);
+    });
   }
   unrolled<R>([&](auto r) __attribute__((always_inline)) {
     out[r] = eigen::sum(ei::padd(ei::padd(s[r * 4], s[r * 4 + 1]), ei::padd(s[r * 4 + 2], s[r * 4 + 3])));
@@ -298,8 +324,8 @@ inline constexpr Index unpacked_rows = 8;
 
 /// C = A * W^T + init for up to `unpacked_rows` rows: reads W once, as it is stored. Bound by memory.
 template <DType D>
-void few_rows(ThreadPool& threads, const float* a, Index a_stride, Index rows, Index depth, const stored_t<D>* w, Index w_stride, Index columns,
-              const float* init, float* c, Index c_stride) {
+void few_rows(ThreadPool& threads, const float* a, Index a_stride, Index rows, Index depth, const stored_t<D>* w,
+              Index w_stride, Index columns, const float* init, float* c, Index c_stride) {
   const Index grain = std::max<Index>(1, 65536 / std::max<Index>(depth, 1));
   threads.run(columns, grain, [&](Index begin, Index end) {
     for (Index j = begin; j < end; ++j) {

@@ -1,5 +1,6 @@
 #pragma once
-// Memory for tensors: 64-byte aligned blocks in size classes, kept for reuse so that a steady state touches no new pages.
+// Memory for tensors: 64-byte aligned blocks in size classes, kept for reuse so that a steady state touches no new
+// pages.
 #include <bit>
 #include <cstdlib>
 #include <map>
@@ -38,7 +39,8 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
       }
     }
     if (p == nullptr) p = static_cast<float*>(std::aligned_alloc(64, size));
-    require_that(p != nullptr, Code::out_of_memory, "eigen", [&] { return "expected " + std::to_string(size) + " bytes, got none"; });
+    require_that(p != nullptr, Code::out_of_memory, "eigen",
+                 [&] { return "expected " + std::to_string(size) + " bytes, got none"; });
     return {p, [pool = shared_from_this(), size](float* q) { pool->give(q, size); }};
   }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Eigen's SIMD packets with what the kernels add to them: exp and erf close to float rounding, loops whose result for one element
-// does not depend on its place, and widening of bf16 and f16.
+// Eigen's SIMD packets with what the kernels add to them: exp and erf close to float rounding, loops whose result for
+// one element does not depend on its place, and widening of bf16 and f16.
 #ifndef EIGEN_DONT_PARALLELIZE
 #define EIGEN_DONT_PARALLELIZE
 #endif
@@ -17,7 +17,7 @@
 #include "arrcoc/core/host_tensor.hpp"
 
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wignored-attributes"   // packets as template arguments, here and only here
+#pragma GCC diagnostic ignored "-Wignored-attributes"  // packets as template arguments, here and only here
 #if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12's own AVX-512 headers (PR 105593)
 #pragma GCC diagnostic ignored "-Wuninitialized"
@@ -40,13 +40,15 @@ template <int N, class F>
 EIGEN_ALWAYS_INLINE void unrolled(F&& f) {
   [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
     (f(std::integral_constant<int, I>{}), ...);
-  }(std::make_integer_sequence<int, N>{});
+  }
+  (std::make_integer_sequence<int, N>{});
 }
 
 /// The first n < lanes values, zero after them.
 EIGEN_ALWAYS_INLINE P load_part(const float* p, Index n) {
   alignas(64) float buffer[lanes] = {};
-  std::memcpy(buffer, p, static_cast<std::size_t>(n) * sizeof(float));   // p may be any address: of pairs of bf16 in a mapped file
+  std::memcpy(buffer, p,
+              static_cast<std::size_t>(n) * sizeof(float));  // p may be any address: of pairs of bf16 in a mapped file
   return ei::pload<P>(buffer);
 }
 EIGEN_ALWAYS_INLINE void store_part(float* p, P v, Index n) {
@@ -98,13 +100,15 @@ inline float max_of(const float* x, Index n) {
 EIGEN_ALWAYS_INLINE float first(P v) { return ei::pfirst(v); }
 EIGEN_ALWAYS_INLINE float sum(P v) { return ei::predux(v); }
 
-/// e^x within 1.1 ulp; 0 below -87, infinity above 88.72, NaN for NaN. Cody-Waite reduction and a Taylor series of degree 7.
+/// e^x within 1.1 ulp; 0 below -87, infinity above 88.72, NaN for NaN. Cody-Waite reduction and a Taylor series of
+/// degree 7.
 EIGEN_ALWAYS_INLINE P exp(P x) {
   using I = ei::unpacket_traits<P>::integer_packet;
   const P low = ei::pcmp_lt(x, set(-87.0f)), high = ei::pcmp_lt(set(88.722839f), x);
   const P c = ei::pmin<P>(ei::pmax<P>(x, set(-87.0f)), set(88.722839f));
-  const P n = ei::psub(fma(c, set(1.44269504f), set(12582912.0f)), set(12582912.0f));   // 1.5 * 2^23: rounds to an integer
-  P r = fma(n, set(-0.693145752f), c);       // ln 2 in two parts: the first has 15 bits, so n times it is exact
+  const P n =
+      ei::psub(fma(c, set(1.44269504f), set(12582912.0f)), set(12582912.0f));  // 1.5 * 2^23: rounds to an integer
+  P r = fma(n, set(-0.693145752f), c);  // ln 2 in two parts: the first has 15 bits, so n times it is exact
   r = fma(n, set(-1.42860677e-6f), r);
   P p = set(1.0f / 5040);
   p = fma(p, r, set(1.0f / 720));
@@ -124,8 +128,8 @@ EIGEN_ALWAYS_INLINE P exp(P x) {
 /// 1 / (1 + e^-x)
 EIGEN_ALWAYS_INLINE P sigmoid(P x) { return ei::pdiv(set(1.0f), ei::padd(set(1.0f), exp(ei::pnegate(x)))); }
 
-/// 1 + erf(z), where the left tail keeps its relative accuracy. Two minimax fits of ours: erf(z) / z - 1 in z^2 below 1, and
-/// log(erfc) from 0.95 to 4.3.
+/// 1 + erf(z), where the left tail keeps its relative accuracy. Two minimax fits of ours: erf(z) / z - 1 in z^2 below
+/// 1, and log(erfc) from 0.95 to 4.3.
 EIGEN_ALWAYS_INLINE P one_plus_erf(P z) {
   const P t = ei::pabs(z), s = ei::pmul(z, z);
   P p = set(-9.64151604e-06f);
@@ -165,7 +169,8 @@ EIGEN_ALWAYS_INLINE void transpose(P (&block)[lanes]) {
         [&]<int... J>(std::integer_sequence<int, J...>) __attribute__((always_inline)) {
           rows[i] = __builtin_shufflevector(a, b, ((J & H) == 0 ? J : lanes + J - H)...);
           rows[i + H] = __builtin_shufflevector(a, b, ((J & H) == 0 ? J + H : lanes + J)...);
-        }(std::make_integer_sequence<int, lanes>{});
+        }
+        (std::make_integer_sequence<int, lanes>{});
       }
     });
   };
@@ -184,7 +189,9 @@ using Half = std::uint16_t __attribute__((vector_size(2 * lanes)));
 using Word = std::uint32_t __attribute__((vector_size(4 * lanes)));
 
 template <>
-EIGEN_ALWAYS_INLINE P widen<DType::f32>(const void* p) { return load(static_cast<const float*>(p)); }
+EIGEN_ALWAYS_INLINE P widen<DType::f32>(const void* p) {
+  return load(static_cast<const float*>(p));
+}
 template <>
 EIGEN_ALWAYS_INLINE P widen<DType::bf16>(const void* p) {
   Half h;

@@ -9,7 +9,8 @@
 
 namespace arrcoc::eigen {
 
-/// float32 [rows, cols], row-major with a row stride, a handle on shared memory. Never mutated once a kernel has returned it.
+/// float32 [rows, cols], row-major with a row stride, a handle on shared memory. Never mutated once a kernel has
+/// returned it.
 class Tensor {
  public:
   Tensor() = default;
@@ -38,7 +39,9 @@ class Tensor {
   Index rows_ = 0, cols_ = 0, stride_ = 0;
 };
 
-inline std::string shape_of(const Tensor& t) { return "[" + std::to_string(t.rows()) + ", " + std::to_string(t.cols()) + "]"; }
+inline std::string shape_of(const Tensor& t) {
+  return "[" + std::to_string(t.rows()) + ", " + std::to_string(t.cols()) + "]";
+}
 
 /// A matrix [out, in], in the type and memory it came in, or a vector [1, n] widened to float32.
 class Weight {
@@ -50,11 +53,13 @@ class Weight {
   Index out() const { return out_; }
   Index in() const { return in_; }
   DType dtype() const { return values_.dtype; }
-  bool transposed() const { return transposed_; }   // stored as [in, out]
+  bool transposed() const { return transposed_; }  // stored as [in, out]
   Index stored_cols() const { return transposed_ ? out_ : in_; }
   /// Row i as stored. T is float for f32 and std::uint16_t for bf16 and f16.
   template <class T>
-  const T* stored_row(Index i) const { return reinterpret_cast<const T*>(values_.data) + i * stored_cols(); }
+  const T* stored_row(Index i) const {
+    return reinterpret_cast<const T*>(values_.data) + i * stored_cols();
+  }
   const HostTensor& values() const { return values_; }
 
  private:
@@ -63,15 +68,21 @@ class Weight {
   bool transposed_ = false;
 };
 
-inline std::string shape_of(const Weight& w) { return "[" + std::to_string(w.out()) + ", " + std::to_string(w.in()) + "]"; }
+inline std::string shape_of(const Weight& w) {
+  return "[" + std::to_string(w.out()) + ", " + std::to_string(w.in()) + "]";
+}
 
-/// Keys and values of one layer. Rows already handed out as tensors are never written again; a copy has memory of its own.
+/// Keys and values of one layer. Rows already handed out as tensors are never written again; a copy has memory of its
+/// own.
 class Cache {
  public:
   Cache() = default;
   Cache(std::shared_ptr<MemoryPool> pool, Index capacity, Index width)
-      : pool_(std::move(pool)), capacity_(capacity < 1 ? 1 : capacity), width_(width),
-        keys_(pool_->take(capacity_ * width)), values_(pool_->take(capacity_ * width)) {}
+      : pool_(std::move(pool)),
+        capacity_(capacity < 1 ? 1 : capacity),
+        width_(width),
+        keys_(pool_->take(capacity_ * width)),
+        values_(pool_->take(capacity_ * width)) {}
   Cache(const Cache& other) : pool_(other.pool_), capacity_(other.capacity_), width_(other.width_) {
     if (pool_) move_to(other.capacity_, other);
   }

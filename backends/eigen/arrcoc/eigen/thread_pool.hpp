@@ -33,8 +33,8 @@ class ThreadPool {
 
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
-  /// f(begin, end) over [0, n) in ranges of `grain`, the last one shorter. The ranges do not depend on the number of threads.
-  /// The first exception is rethrown here after every range that had started has ended.
+  /// f(begin, end) over [0, n) in ranges of `grain`, the last one shorter. The ranges do not depend on the number of
+  /// threads. The first exception is rethrown here after every range that had started has ended.
   template <class F>
   void run(Index n, Index grain, F&& f) {
     if (n <= 0) return;

@@ -3,8 +3,8 @@
 #include <string_view>
 #include <vector>
 
-#include "arrcoc/primitives/selection.hpp"
 #include "arrcoc/core/stages.hpp"
+#include "arrcoc/primitives/selection.hpp"
 
 namespace arrcoc {
 
@@ -29,7 +29,8 @@ struct CentreAllocator {
       const Index r = 2 * (t / e.grid.cols) + 1 - e.grid.rows, c = 2 * (t % e.grid.cols) + 1 - e.grid.cols;
       near[static_cast<std::size_t>(t)] = -0.25f * static_cast<float>(r * r + c * c);  // minus the squared distance
     }
-    return selection::finish(e.grid, selection::best(near, k), Cause::centre, clamped, [&](Index t) { return near[static_cast<std::size_t>(t)]; });
+    return selection::finish(e.grid, selection::best(near, k), Cause::centre, clamped,
+                             [&](Index t) { return near[static_cast<std::size_t>(t)]; });
   }
 };
 static_assert(check_allocator<CentreAllocator>());

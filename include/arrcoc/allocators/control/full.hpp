@@ -2,8 +2,8 @@
 #include <span>
 #include <string_view>
 
-#include "arrcoc/primitives/selection.hpp"
 #include "arrcoc/core/stages.hpp"
+#include "arrcoc/primitives/selection.hpp"
 
 namespace arrcoc {
 

@@ -3,8 +3,8 @@
 #include <string_view>
 #include <vector>
 
-#include "arrcoc/primitives/selection.hpp"
 #include "arrcoc/core/stages.hpp"
+#include "arrcoc/primitives/selection.hpp"
 
 namespace arrcoc {
 
@@ -12,8 +12,8 @@ struct Grid2dConfig {
   bool operator==(const Grid2dConfig&) const = default;
 };
 
-/// A lattice that covers rows and columns evenly, exactly K tokens: see selection::lattice. O(K). Relevance is not looked at.
-/// The stronger of the two uniform controls.
+/// A lattice that covers rows and columns evenly, exactly K tokens: see selection::lattice. O(K). Relevance is not
+/// looked at. The stronger of the two uniform controls.
 struct Grid2dAllocator {
   static constexpr std::string_view name = "grid";
   static constexpr Needs needs{Phase::pixels, Need::none};

@@ -14,9 +14,9 @@ struct OracleConfig {
   bool operator==(const OracleConfig&) const = default;
 };
 
-/// Knows the answer boxes: tokens by how much of the boxes they cover (area of the union inside the token's cell, pixels, equal ones by
-/// the smaller index), cut to the most covered when they exceed the budget; what is left over is filled by the 2-D lattice.
-/// O(N + boxes' cells). An upper bound that leaks: only the answer may be left in view.
+/// Knows the answer boxes: tokens by how much of the boxes they cover (area of the union inside the token's cell,
+/// pixels, equal ones by the smaller index), cut to the most covered when they exceed the budget; what is left over is
+/// filled by the 2-D lattice. O(N + boxes' cells). An upper bound that leaks: only the answer may be left in view.
 /// Throws Error{missing_evidence} without boxes or without the picture's size.
 struct OracleAllocator {
   static constexpr std::string_view name = "oracle";
@@ -28,7 +28,8 @@ struct OracleAllocator {
   Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng&) const {
     selection::check_relevance(relevance, e.grid, name);
     require_that(!e.boxes.empty(), Code::missing_evidence, name, "expected answer boxes, got none");
-    require_that(e.rgb.height > 0 && e.rgb.width > 0, Code::missing_evidence, name, "expected the picture's size, got none");
+    require_that(e.rgb.height > 0 && e.rgb.width > 0, Code::missing_evidence, name,
+                 "expected the picture's size, got none");
     const auto [k, clamped] = budget.resolve(e.grid.count());
     const std::vector<double> areas = cells::covered_areas(e.grid, e.rgb.height, e.rgb.width, e.boxes);
     const std::vector<float> covered(areas.begin(), areas.end());
@@ -45,12 +46,15 @@ struct OracleAllocator {
   /// `wanted` uncovered tokens: the smallest lattice that has so many, thinned evenly.
   static std::vector<Index> filling(Grid grid, const std::vector<float>& covered, Index wanted) {
     std::vector<Index> free;
-    for (Index m = wanted; wanted > 0 && static_cast<Index>(free.size()) < wanted; m = std::min(grid.count(), m + wanted - static_cast<Index>(free.size()))) {
+    for (Index m = wanted; wanted > 0 && static_cast<Index>(free.size()) < wanted;
+         m = std::min(grid.count(), m + wanted - static_cast<Index>(free.size()))) {
       free = selection::lattice(grid, m);
       std::erase_if(free, [&](Index t) { return covered[static_cast<std::size_t>(t)] > 0.f; });
     }
     std::vector<Index> out(static_cast<std::size_t>(wanted));
-    for (Index i = 0; i < wanted; ++i) out[static_cast<std::size_t>(i)] = free[static_cast<std::size_t>((2 * i + 1) * static_cast<Index>(free.size()) / (2 * wanted))];
+    for (Index i = 0; i < wanted; ++i)
+      out[static_cast<std::size_t>(i)] =
+          free[static_cast<std::size_t>((2 * i + 1) * static_cast<Index>(free.size()) / (2 * wanted))];
     return out;
   }
 };

@@ -3,8 +3,8 @@
 #include <string_view>
 #include <vector>
 
-#include "arrcoc/primitives/selection.hpp"
 #include "arrcoc/core/stages.hpp"
+#include "arrcoc/primitives/selection.hpp"
 
 namespace arrcoc {
 

@@ -3,8 +3,8 @@
 #include <string_view>
 #include <vector>
 
-#include "arrcoc/primitives/selection.hpp"
 #include "arrcoc/core/stages.hpp"
+#include "arrcoc/primitives/selection.hpp"
 
 namespace arrcoc {
 
@@ -12,8 +12,8 @@ struct UniformConfig {
   bool operator==(const UniformConfig&) const = default;
 };
 
-/// Every N/K-th token in raster order: floor((i + 1/2) N / K). O(K). Strided in one dimension: when N/K is near a multiple of the row
-/// width it picks vertical stripes, which is why "grid" exists.
+/// Every N/K-th token in raster order: floor((i + 1/2) N / K). O(K). Strided in one dimension: when N/K is near a
+/// multiple of the row width it picks vertical stripes, which is why "grid" exists.
 struct UniformAllocator {
   static constexpr std::string_view name = "uniform";
   static constexpr Needs needs{Phase::pixels, Need::none};

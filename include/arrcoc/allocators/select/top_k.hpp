@@ -3,8 +3,8 @@
 #include <string_view>
 #include <vector>
 
-#include "arrcoc/primitives/selection.hpp"
 #include "arrcoc/core/stages.hpp"
+#include "arrcoc/primitives/selection.hpp"
 
 namespace arrcoc {
 
@@ -12,8 +12,8 @@ struct TopKConfig {
   bool operator==(const TopKConfig&) const = default;
 };
 
-/// The K most relevant tokens; equal ones by the smaller index. [N] -> K. O(N + K log K). Every kept token at full depth.
-/// Source: the plain selection that every pruning method ends in; NaN counts as lowest.
+/// The K most relevant tokens; equal ones by the smaller index. [N] -> K. O(N + K log K). Every kept token at full
+/// depth. Source: the plain selection that every pruning method ends in; NaN counts as lowest.
 struct TopKAllocator {
   static constexpr std::string_view name = "top_k";
   static constexpr Needs needs{Phase::pixels, Need::none};

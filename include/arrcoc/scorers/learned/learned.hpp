@@ -15,17 +15,20 @@ struct LearnedConfig {
 };
 
 /// Any real number a token, higher = more relevant: a LearnedHead of one output. [N, D] -> [N]. O(N D H).
-/// Source: ours; trained by box supervision with the base frozen. Error{bad_weight} when it was trained for another width.
+/// Source: ours; trained by box supervision with the base frozen. Error{bad_weight} when it was trained for another
+/// width.
 struct LearnedScorer {
   static constexpr std::string_view name = "learned";
   static constexpr Needs needs{Phase::vision, Need::vision | Need::query};
   static constexpr bool row_wise = true;
   using Config = LearnedConfig;
   Config config{};
-  std::shared_ptr<const LearnedHead<HostTensor>> head{};   // read from config.weights by whoever can read files (registry/learned.hpp)
+  std::shared_ptr<const LearnedHead<HostTensor>>
+      head{};  // read from config.weights by whoever can read files (registry/learned.hpp)
 
   std::vector<float> score(const Evidence& e) const {
-    require_that(head != nullptr, Code::bad_config, "scorers.learned", "weights: expected the file that `arrcoc train scorer` wrote, got none");
+    require_that(head != nullptr, Code::bad_config, "scorers.learned",
+                 "weights: expected the file that `arrcoc train scorer` wrote, got none");
     const auto values = learned_values(*head, e, "scorers.learned", config.weights);
     return {values.begin(), values.end()};
   }

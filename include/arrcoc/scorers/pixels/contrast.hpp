@@ -11,13 +11,15 @@ namespace arrcoc {
 
 struct ContrastConfig {
   Index radius = 1;  ///< cells to each side of the neighbourhood; 1..64
-  std::string validate() const { return radius >= 1 && radius <= 64 ? "" : "radius: expected 1..64, got " + std::to_string(radius); }
+  std::string validate() const {
+    return radius >= 1 && radius <= 64 ? "" : "radius: expected 1..64, got " + std::to_string(radius);
+  }
   bool operator==(const ContrastConfig&) const = default;
 };
 
-/// Local contrast: the Euclidean distance of a token's textures from the mean of its neighbours', position channels left out:
-/// [N, C] -> [N]. O(N C radius^2). Source: the centre-surround idea of Itti, Koch, Niebur 1998, section II; here on pooled cells, one
-/// scale. The plain control for "perspectival".
+/// Local contrast: the Euclidean distance of a token's textures from the mean of its neighbours', position channels
+/// left out: [N, C] -> [N]. O(N C radius^2). Source: the centre-surround idea of Itti, Koch, Niebur 1998, section II;
+/// here on pooled cells, one scale. The plain control for "perspectival".
 struct ContrastScorer {
   static constexpr std::string_view name = "contrast";
   static constexpr Needs needs{Phase::pixels, Need::textures};
@@ -33,7 +35,8 @@ struct ContrastScorer {
     const Grid g = e.grid;
     std::vector<double> squares(static_cast<std::size_t>(g.count()));
     for (Index ch = 0; ch < t.channel_count(); ++ch) {
-      if (t.channels[static_cast<std::size_t>(ch)] == "row" || t.channels[static_cast<std::size_t>(ch)] == "col") continue;
+      if (t.channels[static_cast<std::size_t>(ch)] == "row" || t.channels[static_cast<std::size_t>(ch)] == "col")
+        continue;
       for (Index i = 0; i < g.count(); ++i) {
         const Index r = i / g.cols, c = i % g.cols;
         double sum = 0;

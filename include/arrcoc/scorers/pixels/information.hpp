@@ -11,8 +11,10 @@ struct InformationConfig {
   float contrast_share = 0.6f;  ///< how much of the score asks for contrast besides entropy; [0, 1]
   float contrast_knee = 0.12f;  ///< luma contrast (standard deviation / 255) that earns half of that share; > 0
   std::string validate() const {
-    if (!(contrast_share >= 0.f && contrast_share <= 1.f)) return "contrast_share: expected a number in [0, 1], got " + std::to_string(contrast_share);
-    if (!(contrast_knee > 0.f && contrast_knee < 1e6f)) return "contrast_knee: expected a number in (0, 1e6), got " + std::to_string(contrast_knee);
+    if (!(contrast_share >= 0.f && contrast_share <= 1.f))
+      return "contrast_share: expected a number in [0, 1], got " + std::to_string(contrast_share);
+    if (!(contrast_knee > 0.f && contrast_knee < 1e6f))
+      return "contrast_knee: expected a number in (0, 1e6), got " + std::to_string(contrast_knee);
     return {};
   }
   bool operator==(const InformationConfig&) const = default;
@@ -22,9 +24,9 @@ struct InformationConfig {
 ///   h = entropy of the cell's own histogram of edge strengths, in [0, 1] (channel edge_entropy)
 ///   c = s / (s + knee),  s = contrast of the cell's pixels against their surround (channel intensity_contrast)
 ///   score = h ((1 - share) + share c)
-/// Blank cells of any grey have one filled bin: h = 0. Text has flat ground, strokes and their soft rims: h near 1. Dark on light and
-/// light on dark give the same edges, so the same score. Strong noise has no flat ground and fills one bin. An intensity histogram
-/// would not do: fine grain on a bin border reads as one bit, and noise is its maximum.
+/// Blank cells of any grey have one filled bin: h = 0. Text has flat ground, strokes and their soft rims: h near 1.
+/// Dark on light and light on dark give the same edges, so the same score. Strong noise has no flat ground and fills
+/// one bin. An intensity histogram would not do: fine grain on a bin border reads as one bit, and noise is its maximum.
 /// Source: Shannon 1948, section 6 (entropy); binning ours.
 struct InformationScorer {
   static constexpr std::string_view name = "information";
@@ -42,7 +44,8 @@ struct InformationScorer {
     std::vector<float> out(static_cast<std::size_t>(e.grid.count()));
     for (Index i = 0; i < e.grid.count(); ++i) {
       const float s = t.at(i, contrast);
-      out[static_cast<std::size_t>(i)] = t.at(i, entropy) * ((1.f - config.contrast_share) + config.contrast_share * (s / (s + config.contrast_knee)));
+      out[static_cast<std::size_t>(i)] =
+          t.at(i, entropy) * ((1.f - config.contrast_share) + config.contrast_share * (s / (s + config.contrast_knee)));
     }
     return out;
   }

@@ -10,11 +10,11 @@
 namespace arrcoc {
 
 struct PerspectivalConfig {
-  float colour = 1.f;       ///< weights of the four conspicuity maps, >= 0, not all 0
+  float colour = 1.f;  ///< weights of the four conspicuity maps, >= 0, not all 0
   float intensity = 1.f;
   float orientation = 1.f;
-  float global = 0.5f;      ///< of the distance from what the picture mostly is
-  float floor = 0.02f;      ///< a map whose largest value is below this is not stretched to 1; (0, 1]
+  float global = 0.5f;  ///< of the distance from what the picture mostly is
+  float floor = 0.02f;  ///< a map whose largest value is below this is not stretched to 1; (0, 1]
   std::string validate() const {
     for (const float w : {colour, intensity, orientation, global})
       if (!(w >= 0.f && w < 1e6f)) return "weights: expected numbers in [0, 1e6), got " + std::to_string(w);
@@ -26,11 +26,11 @@ struct PerspectivalConfig {
 };
 
 /// Perspectival knowing: what stands out? [N, C] -> [N] in [0, 1]. O(N).
-///   each map m (colour, intensity, orientation contrast, distance to the picture's clusters) is scaled to this picture,
-///   x = (m - min) / max(max - min, floor), and weighted by N(x) = (1 - mean of its local maxima other than the greatest)^2,
-///   so that a map with one peak counts more than one with many; score = sum w N x / sum w N.
-/// Source: Itti, Koch, Niebur 1998, section II.B: the map normalisation N(.) and the sum of conspicuity maps. Differs: a fourth map of
-/// global contrast; N weighs and never silences (at least 0.1), since text has many peaks.
+///   each map m (colour, intensity, orientation contrast, distance to the picture's clusters) is scaled to this
+///   picture, x = (m - min) / max(max - min, floor), and weighted by N(x) = (1 - mean of its local maxima other than
+///   the greatest)^2, so that a map with one peak counts more than one with many; score = sum w N x / sum w N.
+/// Source: Itti, Koch, Niebur 1998, section II.B: the map normalisation N(.) and the sum of conspicuity maps. Differs:
+/// a fourth map of global contrast; N weighs and never silences (at least 0.1), since text has many peaks.
 struct PerspectivalScorer {
   static constexpr std::string_view name = "perspectival";
   static constexpr Needs needs{Phase::pixels, Need::textures};
@@ -44,7 +44,8 @@ struct PerspectivalScorer {
     const std::array<float, 4> gains{config.colour, config.intensity, config.orientation, config.global};
     const Textures& t = *e.textures;
     require_that(t.grid == e.grid, Code::shape_mismatch, name, "textures and evidence have different grids");
-    const std::array<Index, 4> columns{t.channel("colour_contrast"), t.channel("intensity_contrast"), t.channel("orientation_contrast"), t.channel("cluster_distance")};
+    const std::array<Index, 4> columns{t.channel("colour_contrast"), t.channel("intensity_contrast"),
+                                       t.channel("orientation_contrast"), t.channel("cluster_distance")};
     const auto n = static_cast<std::size_t>(e.grid.count());
     std::vector<double> sum(n);
     double weights = 0;

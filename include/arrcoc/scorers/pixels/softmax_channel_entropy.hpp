@@ -12,14 +12,16 @@ namespace arrcoc {
 struct SoftmaxChannelEntropyConfig {
   float channel_weight = 1.f;  ///< every channel is multiplied by it before the softmax (the sketch: 1/13); > 0
   std::string validate() const {
-    return channel_weight > 0.f && channel_weight < 1e6f ? "" : "channel_weight: expected a number in (0, 1e6), got " + std::to_string(channel_weight);
+    return channel_weight > 0.f && channel_weight < 1e6f
+               ? ""
+               : "channel_weight: expected a number in (0, 1e6), got " + std::to_string(channel_weight);
   }
   bool operator==(const SoftmaxChannelEntropyConfig&) const = default;
 };
 
-/// The older sketch's "Shannon information": the entropy, in nats, of a softmax over a token's own channel values: [N, C] -> [N].
-/// O(N C). Kept for comparison; not information of the picture's content: the range is a few percent of ln C, and flat cells score at or
-/// above text.
+/// The older sketch's "Shannon information": the entropy, in nats, of a softmax over a token's own channel values: [N,
+/// C] -> [N]. O(N C). Kept for comparison; not information of the picture's content: the range is a few percent of ln
+/// C, and flat cells score at or above text.
 struct SoftmaxChannelEntropyScorer {
   static constexpr std::string_view name = "softmax_channel_entropy";
   static constexpr std::string_view reproduces_fault = "entropy over channel values: ranks blank cells above text";
@@ -36,7 +38,8 @@ struct SoftmaxChannelEntropyScorer {
     std::vector<float> out(static_cast<std::size_t>(e.grid.count()));
     for (Index i = 0; i < e.grid.count(); ++i) {
       double largest = config.channel_weight * t.at(i, 0), sum = 0, weighted = 0;
-      for (Index c = 1; c < t.channel_count(); ++c) largest = std::max<double>(largest, config.channel_weight * t.at(i, c));
+      for (Index c = 1; c < t.channel_count(); ++c)
+        largest = std::max<double>(largest, config.channel_weight * t.at(i, c));
       for (Index c = 0; c < t.channel_count(); ++c) {
         const double x = config.channel_weight * t.at(i, c) - largest, p = std::exp(x);
         sum += p;
