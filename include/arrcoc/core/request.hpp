@@ -1,0 +1,64 @@
+#pragma once
+// What a strategy may ask of the model's inside: rows of one block of the vision tower, or of one layer of the language
+// model. docs/requests.md says what each published method asks.
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "arrcoc/core/host_tensor.hpp"
+#include "arrcoc/core/types.hpp"
+
+namespace arrcoc {
+
+/// One question to the inside. Values are those of block or layer `index`, before its output is added to the residual;
+/// `hidden` is its input. Of the tower everything is by token: the mean over a token's four patches (received: the sum
+/// over them).
+struct Request {
+  enum class Site : std::uint8_t { tower, layer };
+  enum class What : std::uint8_t { hidden, q, k, v, received };
+  /// Whose rows: of hidden, q, k, v those that come back; of received those that pay. `visual`: the picture's living
+  /// tokens.
+  enum class Rows : std::uint8_t { visual, all, last, question, vision_end, list };
+  enum class Over : std::uint8_t { mean, max, each };  // how several heads, or several paying rows, become one
+  enum class Rope : std::uint8_t { before, after };    // of q and k
+
+  Site site = Site::tower;
+  Index index = -1;  // negative: from the end
+  What what = What::received;
+  Rows rows = Rows::visual;
+  Over heads = Over::mean;
+  Over payers = Over::mean;  // received only: over the rows that pay
+  Rope rope = Rope::after;
+  std::vector<Index> list{};  // Rows::list: columns of the full prompt (layer), tokens (tower)
+  bool operator==(const Request&) const = default;
+};
+
+constexpr std::string_view name_of(Request::What w) {
+  constexpr std::string_view names[] = {"hidden", "q", "k", "v", "received"};
+  return names[static_cast<std::size_t>(w)];
+}
+constexpr std::string_view name_of(Request::Site s) { return s == Request::Site::tower ? "tower" : "layer"; }
+constexpr std::string_view name_of(Request::Rows r) {
+  constexpr std::string_view names[] = {"visual", "all", "last", "question", "vision_end", "list"};
+  return names[static_cast<std::size_t>(r)];
+}
+constexpr std::string_view name_of(Request::Over o) {
+  constexpr std::string_view names[] = {"mean", "max", "each"};
+  return names[static_cast<std::size_t>(o)];
+}
+
+/// "tower -2 received of visual, heads mean": for messages.
+inline std::string text_of(const Request& r) {
+  return std::string(name_of(r.site)) + " " + std::to_string(r.index) + " " + std::string(name_of(r.what)) + " of " +
+         std::string(name_of(r.rows)) + ", heads " + std::string(name_of(r.heads));
+}
+
+/// What came back for one picture.
+///   received  heads mean or max: [N]; each: [heads, N]; with payers each one block of that for every paying row, [R,
+///   ...] q k v     [R, heads * d], heads mean: [R, d] (max is refused) hidden    [R, D]
+struct Answered {
+  Request request;
+  HostTensor values;  // f32
+};
+
+}  // namespace arrcoc
