@@ -1,12 +1,12 @@
 // PNG and JPEG in memory, with the compression effort and the quality in the caller's hand.
-#include <jpeglib.h>
-#include <png.h>
-#include <cstdio>  // before jpeglib.h, which wants FILE
-
 #include <csetjmp>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
+
+#include <jpeglib.h>
+#include <png.h>
 
 #include "arrcoc/core/error.hpp"
 #include "arrcoc/io/image_file.hpp"

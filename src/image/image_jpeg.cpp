@@ -1,9 +1,11 @@
 // JPEG through libjpeg: grey, YCbCr, CMYK and YCCK, progressive. Slow integer DCT and fancy upsampling, as Pillow
 // decodes.
+#include <algorithm>
 #include <csetjmp>
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include <jerror.h>
 #include <jpeglib.h>
@@ -17,6 +19,8 @@ struct Jpeg {
   jpeg_decompress_struct c{};
   jpeg_error_mgr errors{};
   std::jmp_buf jump;
+  jpeg_progress_mgr progress{};
+  int most_scans = 0;
   char problem[JMSG_LENGTH_MAX] = "";
   bool created = false;
   ~Jpeg() {
@@ -34,7 +38,16 @@ void on_message(j_common_ptr c, int level) {
     on_exit(c);  // a truncated file is an error, other warnings are not
 }
 
-bool read_header(Jpeg& j, std::span<const std::byte> bytes, Decoded& d) {
+/// Each scan walks the whole picture, however few bytes it has.
+void on_progress(j_common_ptr c) {
+  auto* j = static_cast<Jpeg*>(c->client_data);
+  if (j->c.input_scan_number <= j->most_scans) return;
+  std::snprintf(j->problem, sizeof j->problem, "expected at most %d scans at %ux%u pixels, got more", j->most_scans,
+                j->c.image_width, j->c.image_height);
+  std::longjmp(j->jump, 1);
+}
+
+bool read_header(Jpeg& j, std::span<const std::byte> bytes, Image& size) {
   j.c.err = jpeg_std_error(&j.errors);
   j.errors.error_exit = on_exit;
   j.errors.emit_message = on_message;
@@ -46,8 +59,8 @@ bool read_header(Jpeg& j, std::span<const std::byte> bytes, Decoded& d) {
   jpeg_mem_src(&j.c, reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<unsigned long>(bytes.size()));
   jpeg_save_markers(&j.c, JPEG_APP0 + 1, 0xffff);
   jpeg_read_header(&j.c, TRUE);
-  d.height = j.c.image_height;
-  d.width = j.c.image_width;
+  size.height = j.c.image_height;
+  size.width = j.c.image_width;
   return true;
 }
 
@@ -59,26 +72,30 @@ bool start(Jpeg& j) {
     case 4: j.c.out_color_space = JCS_CMYK; break;
     default: ERREXIT(&j.c, JERR_CONVERSION_NOTIMPL);
   }
+  j.progress.progress_monitor = on_progress;
+  j.c.progress = &j.progress;
   j.c.dct_method = JDCT_ISLOW;
   j.c.do_fancy_upsampling = TRUE;
   jpeg_start_decompress(&j.c);
   return true;
 }
 
-bool read_rows(Jpeg& j, std::uint8_t* to, std::size_t stride) {
+/// Rows of three components go where they belong, others through `row`.
+bool read_rows(Jpeg& j, std::uint8_t* to, std::uint8_t* row) {
   if (setjmp(j.jump) != 0) return false;
+  const std::size_t width = j.c.output_width;
+  const int components = j.c.output_components;
   while (j.c.output_scanline < j.c.output_height) {
-    JSAMPROW row = to + j.c.output_scanline * stride;
-    jpeg_read_scanlines(&j.c, &row, 1);
+    std::uint8_t* const rgb = to + j.c.output_scanline * width * 3;
+    JSAMPROW target = components == 3 ? rgb : row;
+    jpeg_read_scanlines(&j.c, &target, 1);
+    for (std::size_t x = 0; x < width && components != 3; ++x)
+      for (std::size_t k = 0; k < 3; ++k)
+        rgb[x * 3 + k] =
+            components == 1 ? row[x] : from_cmyk(255u - row[x * 4 + k], 255u - row[x * 4 + 3]);  // Adobe's are inverted
   }
   jpeg_finish_decompress(&j.c);
   return true;
-}
-
-/// One channel of Pillow's CMYK -> RGB, from Adobe's inverted samples.
-std::uint8_t from_cmyk(unsigned inverted_ink, unsigned inverted_black) {
-  const unsigned product = (255 - inverted_ink) * inverted_black + 128;
-  return static_cast<std::uint8_t>(inverted_black - (((product >> 8) + product) >> 8));
 }
 
 int jpeg_orientation(const Jpeg& j) {
@@ -90,28 +107,21 @@ int jpeg_orientation(const Jpeg& j) {
 
 }  // namespace
 
-Decoded decode_jpeg(std::span<const std::byte> bytes, Index max_pixels, std::string_view where) {
+Decoded decode_jpeg(const Encoded& file) {
   Jpeg j;
   Decoded d;
   const auto check = [&](bool ok) {
-    require_that(ok, Code::bad_image, where, [&] { return std::string("JPEG: ") + j.problem; });
+    require_that(ok, Code::bad_image, file.where, [&] { return std::string("JPEG: ") + j.problem; });
   };
-  check(read_header(j, bytes, d));
-  check_size(d.height, d.width, max_pixels, where);
+  check(read_header(j, file.bytes, d.image));
+  const Index height = d.image.height, width = d.image.width;
+  check_size(height, width, file);
   d.orientation = jpeg_orientation(j);
+  j.most_scans = static_cast<int>(std::clamp<Index>(2'000'000'000 / (height * width), 20, 100));
   check(start(j));
-  const auto components = static_cast<std::size_t>(j.c.output_components),
-             pixels = static_cast<std::size_t>(d.height * d.width);
-  std::vector<std::uint8_t> raw(pixels * components);
-  check(read_rows(j, raw.data(), static_cast<std::size_t>(d.width) * components));
-  if (components == 3) {
-    d.pixels = std::move(raw);
-    return d;
-  }
-  d.pixels.resize(pixels * 3);
-  for (std::size_t i = 0; i < pixels; ++i)
-    for (std::size_t k = 0; k < 3; ++k)
-      d.pixels[i * 3 + k] = components == 1 ? raw[i] : from_cmyk(raw[i * 4 + k], raw[i * 4 + 3]);
+  d.image = Image(height, width);
+  std::vector<std::uint8_t> row(static_cast<std::size_t>(width * j.c.output_components));
+  check(read_rows(j, d.image.rgb.data(), row.data()));
   return d;
 }
 

@@ -3,6 +3,7 @@
 #include <webp/demux.h>
 
 #include <memory>
+#include <vector>
 
 #include "image_codecs.hpp"
 
@@ -23,43 +24,53 @@ int webp_orientation(const WebPData& file) {
   return orientation;
 }
 
-/// The canvas after the first frame, RGBA; the file outlives the decoder.
-void first_frame(const WebPData& file, Decoded& d, std::string_view where) {
-  WebPAnimDecoderOptions options;
-  WebPAnimDecoderOptionsInit(&options);
-  options.color_mode = MODE_RGBA;
-  const std::unique_ptr<WebPAnimDecoder, decltype(&WebPAnimDecoderDelete)> decoder(WebPAnimDecoderNew(&file, &options),
-                                                                                   &WebPAnimDecoderDelete);
-  std::uint8_t* canvas = nullptr;
-  int time = 0;
-  require_that(decoder && WebPAnimDecoderGetNext(decoder.get(), &canvas, &time) != 0, Code::bad_image, where,
-               "WebP: the animation is malformed or truncated");
-  const std::size_t pixels = static_cast<std::size_t>(d.height * d.width),
-                    channels = static_cast<std::size_t>(d.channels);
-  for (std::size_t i = 0; i < pixels; ++i)
-    for (std::size_t k = 0; k < channels; ++k) d.pixels[i * channels + k] = canvas[i * 4 + k];
+/// Pixels [top, left] .. of a canvas that is `d.image`, or 4 channels wide before alpha is dealt with. The decoder
+/// writes into it in place.
+bool decode_into(const std::uint8_t* bytes, std::size_t size, std::uint8_t* to, std::size_t room, Index width,
+                 int channels) {
+  const int stride = static_cast<int>(width * channels);
+  return (channels == 4 ? WebPDecodeRGBAInto(bytes, size, to, room, stride)
+                        : WebPDecodeRGBInto(bytes, size, to, room, stride)) != nullptr;
+}
+
+/// The canvas after the first frame: the frame at its place, the rest transparent (black where there is no alpha).
+/// libwebp's own animation decoder would hold two canvases beside ours.
+bool first_frame(const WebPData& file, std::vector<std::uint8_t>& canvas, Index height, Index width, int channels) {
+  const std::unique_ptr<WebPDemuxer, decltype(&WebPDemuxDelete)> demuxer(WebPDemux(&file), &WebPDemuxDelete);
+  WebPIterator frame;
+  if (!demuxer || WebPDemuxGetFrame(demuxer.get(), 1, &frame) == 0) return false;
+  const std::unique_ptr<WebPIterator, decltype(&WebPDemuxReleaseIterator)> release(&frame, &WebPDemuxReleaseIterator);
+  if (frame.x_offset < 0 || frame.y_offset < 0 || frame.x_offset + frame.width > width ||
+      frame.y_offset + frame.height > height)
+    return false;
+  const auto at = static_cast<std::size_t>((frame.y_offset * width + frame.x_offset) * channels);
+  return decode_into(frame.fragment.bytes, frame.fragment.size, canvas.data() + at, canvas.size() - at, width,
+                     channels);
 }
 
 }  // namespace
 
-Decoded decode_webp(std::span<const std::byte> bytes, Index max_pixels, std::string_view where) {
-  const WebPData file{reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()};
+Decoded decode_webp(const Encoded& file) {
+  const WebPData data{file.data(), file.bytes.size()};
   WebPBitstreamFeatures features;
-  require_that(WebPGetFeatures(file.bytes, file.size, &features) == VP8_STATUS_OK, Code::bad_image, where,
-               "WebP: the header is malformed or truncated");
-  Decoded d{features.height, features.width, features.has_alpha ? 4 : 3, {}, 1};
-  check_size(d.height, d.width, max_pixels, where);
-  d.pixels.resize(static_cast<std::size_t>(d.height * d.width * d.channels));
-  d.orientation = webp_orientation(file);
-  if (features.has_animation != 0) {
-    first_frame(file, d, where);
-    return d;
+  if (WebPGetFeatures(data.bytes, data.size, &features) != VP8_STATUS_OK)
+    file.refuse("WebP: the header is malformed or truncated");
+  Decoded d;
+  const Index height = d.image.height = features.height, width = d.image.width = features.width;
+  check_size(height, width, file);
+  d.orientation = webp_orientation(data);
+  const int channels = features.has_alpha != 0 ? 4 : 3;
+  std::vector<std::uint8_t>& rgb = d.image.rgb;
+  rgb.resize(static_cast<std::size_t>(height * width * channels));
+  const bool animated = features.has_animation != 0;
+  if (!(animated ? first_frame(data, rgb, height, width, channels)
+                 : decode_into(data.bytes, data.size, rgb.data(), rgb.size(), width, channels)))
+    file.refuse(animated ? "WebP: the animation is malformed or truncated"
+                         : "WebP: the data is malformed or truncated");
+  if (channels == 4) {
+    flatten_rgba(rgb.data(), rgb.data(), static_cast<std::size_t>(height * width), file.alpha);
+    rgb.resize(static_cast<std::size_t>(height * width * 3));
   }
-  const int stride = static_cast<int>(d.width * d.channels);
-  const auto* done = d.channels == 4
-                         ? WebPDecodeRGBAInto(file.bytes, file.size, d.pixels.data(), d.pixels.size(), stride)
-                         : WebPDecodeRGBInto(file.bytes, file.size, d.pixels.data(), d.pixels.size(), stride);
-  require_that(done != nullptr, Code::bad_image, where, "WebP: the data is malformed or truncated");
   return d;
 }
 

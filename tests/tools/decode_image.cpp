@@ -1,8 +1,8 @@
 // Picture preparation as the library does it, for comparison with other programs.
-//   decode_image white|drop|exif [resize HxW torchvision|pillow|pillow13] IN OUT   ->   "HEIGHT WIDTH" on stdout, RGB
-//   bytes in OUT decode_image patches PATCH TEMPORAL MERGE MIN MAX MEAN STD IN OUT.npy          ->   smart resize
-//   (torchvision), patchify decode_image sizes < lines of "H W FACTOR MIN MAX"                             ->   "H W",
-//   or "error", a line each
+//   decode_image white|drop|rgba|exif|path [resize HxW torchvision|pillow|pillow13] IN OUT   ->   "HEIGHT WIDTH" on
+//   stdout, RGB bytes in OUT decode_image patches PATCH TEMPORAL MERGE MIN MAX MEAN STD IN OUT.npy          ->   smart
+//   resize (torchvision), patchify decode_image sizes < lines of "H W FACTOR MIN MAX"                             -> "H
+//   W", or "error", a line each
 #include <cstdio>
 #include <iostream>
 #include <string>
@@ -22,9 +22,12 @@ namespace {
 
 void decode(const std::vector<std::string>& a) {
   io::DecodeOptions o;
-  o.alpha = a[0] == "drop" ? io::Alpha::drop : io::Alpha::white;
-  o.exif = a[0] == "exif";
+  std::vector<std::string> unused;
+  o.alpha = a[0] == "drop" || a[0] == "path" ? io::Alpha::drop : a[0] == "rgba" ? io::Alpha::rgba : io::Alpha::white;
+  o.exif = a[0] == "exif" || a[0] == "path";
+  o.unused = &unused;
   Image image = io::read_image(a[a.size() - 2], o);
+  for (const std::string& what : unused) std::fprintf(stderr, "%s\n", what.c_str());
   if (a.size() == 6) {
     const auto x = a[2].find('x');
     image = qwen3vl::resize_bicubic(image.view(), std::stol(a[2].substr(0, x)), std::stol(a[2].substr(x + 1)),
