@@ -11,17 +11,26 @@
 
 namespace arrcoc::io {
 
+/// How an added token is looked for.
+struct AddedTokenRules {
+  bool normalized = false;   // after NFC
+  bool single_word = false;  // not beside a letter, digit, mark or connector
+  bool lstrip = false;       // takes the white space before it along
+  bool rstrip = false;       // and behind it
+};
+
 class AddedTokenFinder {
  public:
   struct Found {
     std::size_t length = 0;  // 0: no token begins here
     TokenId id = -1;
+    AddedTokenRules rules{};
   };
 
-  void add(std::string_view content, TokenId id) {
+  void add(std::string_view content, TokenId id, AddedTokenRules rules) {
     if (content.empty()) return;
     begins_[static_cast<unsigned char>(content[0])] = true;
-    tokens_.push_back({std::string(content), id});
+    tokens_.push_back({std::string(content), id, rules});
   }
   /// After the last add, before the first look.
   void seal() {
@@ -42,7 +51,7 @@ class AddedTokenFinder {
       low = std::lower_bound(low, high, wanted, [&](const Entry& e, int c) { return byte(e) < c; });
       high = std::upper_bound(low, high, wanted, [&](int c, const Entry& e) { return c < byte(e); });
       if (low == high) break;
-      if (low->content.size() == depth + 1) best = {depth + 1, low->id};
+      if (low->content.size() == depth + 1) best = {depth + 1, low->id, low->rules};
     }
     return best;
   }
@@ -51,9 +60,15 @@ class AddedTokenFinder {
   struct Entry {
     std::string content;
     TokenId id;
+    AddedTokenRules rules;
   };
   std::vector<Entry> tokens_;  // by content, bytewise
   std::array<bool, 256> begins_{};
 };
+
+/// The bytes [begin, end) that a found token at text[at] becomes, none of them before `done`; false where it is no
+/// single word.
+bool added_token_extent(std::string_view text, const AddedTokenFinder::Found& found, std::size_t at, std::size_t done,
+                        std::size_t& begin, std::size_t& end);
 
 }  // namespace arrcoc::io

@@ -123,9 +123,12 @@ RenderedChat render_with_places(const std::vector<Message>& messages, ChatTempla
 
   Renderer renderer;
   const std::size_t query = last_query(messages);
+  const bool later_system = thinking || chat == ChatTemplate::qwen2;
+  if (chat == ChatTemplate::qwen2 && messages[0].role != "system")
+    renderer.say("<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n");
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const Message& message = messages[i];
-    if (message.role == "system" && i > 0 && !thinking) continue;  // Instruct ignores later system messages
+    if (message.role == "system" && i > 0 && !later_system) continue;  // Instruct ignores later system messages
     if (message.role == "assistant" && thinking) renderer.assistant(message, i > query, i + 1 == messages.size());
     else renderer.turn(message, i == question);
   }
@@ -240,7 +243,27 @@ std::string_view builtin_chat_template(ChatTemplate chat) {
     {{- '<|im_start|>assistant\n<think>\n' }}
 {%- endif %}
 )jinja";
-  return chat == ChatTemplate::thinking ? thinking : instruct;
+  static constexpr std::string_view qwen2 =
+      R"jinja({#- Qwen2-VL rendering, written by arrcoc: any role; pictures; a system prompt where none is given. #}
+{%- if messages[0].role != 'system' %}
+    {{- '<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n' }}
+{%- endif %}
+{%- for message in messages %}
+    {{- '<|im_start|>' + message.role + '\n' }}
+    {%- if message.content is string %}
+        {{- message.content }}
+    {%- else %}
+        {%- for part in message.content %}
+            {{- '<|vision_start|><|image_pad|><|vision_end|>' if part.type == 'image' else part.text }}
+        {%- endfor %}
+    {%- endif %}
+    {{- '<|im_end|>\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|im_start|>assistant\n' }}
+{%- endif %}
+)jinja";
+  return chat == ChatTemplate::thinking ? thinking : chat == ChatTemplate::qwen2 ? qwen2 : instruct;
 }
 
 }  // namespace arrcoc::io

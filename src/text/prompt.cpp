@@ -70,8 +70,16 @@ Prompt build_prompt(const std::vector<Message>& messages, const std::vector<Grid
       continue;
     }
     while (question != rendered.question.end() && question->end <= token.begin) ++question;
-    if (question != rendered.question.end() && question->begin <= token.begin && !tokenizer.is_special(token.id))
+    if (question != rendered.question.end() && question->begin <= token.begin && !tokenizer.is_special(token.id)) {
+      // A word begins at white space, in front of the token or at its start.
+      const auto space = [&](std::size_t byte) {
+        return byte < rendered.text.size() &&
+               (rendered.text[byte] == ' ' || (rendered.text[byte] >= '\t' && rendered.text[byte] <= '\r'));
+      };
+      const bool begins = prompt.words.empty() || space(token.begin) || (token.begin > 0 && space(token.begin - 1));
+      prompt.words.push_back(prompt.words.empty() ? 0 : prompt.words.back() + (begins ? 1 : 0));
       prompt.question.push_back(static_cast<Index>(prompt.ids.size()));
+    }
     prompt.ids.push_back(token.id);
   }
   require_that(picture == grids.size(), Code::bad_prompt, "prompt", [&] {

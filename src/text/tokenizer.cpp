@@ -60,7 +60,7 @@ void Tokenizer::Impl::add_merge(std::string_view left, std::string_view right, s
   require_that(bpe.merges.add(a, b, rank, ab), Code::bad_tokenizer, where, [&] { return line() + " is listed twice"; });
 }
 
-void Tokenizer::Impl::add_added(AddedToken token, bool normalized, std::string_view where) {
+void Tokenizer::Impl::add_added(AddedToken token, AddedTokenRules rules, std::string_view where) {
   require_that(!token.text.empty(), Code::bad_tokenizer, where,
                [&] { return "added token " + std::to_string(token.id) + " is empty"; });
   const auto known = added_by_content.find(token.text);
@@ -81,8 +81,8 @@ void Tokenizer::Impl::add_added(AddedToken token, bool normalized, std::string_v
   });
   added_by_id.emplace(token.id, added.size());
   added_by_content.emplace(token.text, token.id);
-  if (!normalized) raw_finder.add(token.text, token.id);
-  else normal_finder.add(nfc ? std::string((*nfc)(token.text).text) : token.text, token.id);
+  if (!rules.normalized) raw_finder.add(token.text, token.id, rules);
+  else normal_finder.add(nfc ? std::string((*nfc)(token.text).text) : token.text, token.id, rules);
   added.push_back(std::move(token));
 }
 
@@ -144,11 +144,15 @@ void Tokenizer::Impl::encode_stretch(std::string_view text, TextRange part, std:
       ++at;
       continue;
     }
-    encode_words(normal.text, {done, at}, out);
-    out.push_back({found.id, at});
-    done = at += found.length;
+    std::size_t begin = 0, end = 0;
+    if (added_token_extent(normal.text, found, at, done, begin, end)) {
+      if (done < begin) encode_words(normal.text, {done, begin}, out);
+      out.push_back({found.id, begin});
+      done = end;
+    }
+    at += found.length;  // not end: white space that was taken may begin the next token
   }
-  encode_words(normal.text, {done, normal.text.size()}, out);
+  if (done < normal.text.size()) encode_words(normal.text, {done, normal.text.size()}, out);
   for (std::size_t i = first; i < out.size(); ++i) out[i].begin = part.begin + normal.source_of(out[i].begin);
 }
 
@@ -168,11 +172,15 @@ void Tokenizer::Impl::encode(std::string_view text, std::span<const TextRange> p
       at = raw_finder.empty() ? text.size() : at + 1;
       continue;
     }
-    encode_stretch(text, {done, at}, plain, out);
-    out.push_back({found.id, at});
-    done = at += found.length;
+    std::size_t begin = 0, end = 0;
+    if (added_token_extent(text, found, at, done, begin, end)) {
+      if (done < begin) encode_stretch(text, {done, begin}, plain, out);
+      out.push_back({found.id, begin});
+      done = end;
+    }
+    at += found.length;
   }
-  encode_stretch(text, {done, text.size()}, plain, out);
+  if (done < text.size()) encode_stretch(text, {done, text.size()}, plain, out);
 }
 
 std::vector<TokenAt> Tokenizer::encode_at(std::string_view text, std::span<const TextRange> plain) const {

@@ -49,6 +49,18 @@ void check_class(const Json& config, std::string_view where) {
   });
 }
 
+/// Whether transformers reads the folder with Qwen2Tokenizer: the config names it, or names none and the model is one
+/// of Qwen's.
+bool is_qwen2(const Json& config, const fs::path& folder) {
+  const Json name = config.value("tokenizer_class", Json());
+  if (!name.is_null()) return name == "Qwen2Tokenizer" || name == "Qwen2TokenizerFast";
+  const fs::path model = folder / "config.json";
+  if (!fs::exists(model)) return false;
+  const Json json = parse_json(read_file(model), Code::bad_model_config, model.string());
+  const Json type = json.is_object() ? json.value("model_type", Json()) : Json();
+  return type == "qwen3_vl" || type == "qwen3_vl_moe";
+}
+
 /// {"151644": {"content": "<|im_start|>", ...}, ...}; tokens the tokenizer already has must agree.
 void add_decoder_tokens(Tokenizer::Impl& impl, const Json& tokens, std::string_view where) {
   require_that(tokens.is_object(), Code::bad_tokenizer, where,
@@ -82,14 +94,17 @@ Tokenizer Tokenizer::from_folder(const fs::path& folder) {
   require_that(whole || (fs::exists(vocab) && fs::exists(merges)), Code::file_missing, folder.string(),
                "no tokenizer; expected tokenizer.json, or vocab.json and merges.txt");
   const std::string where = (whole ? file : vocab).string();
-  const std::shared_ptr<Impl> impl =
-      whole ? read_tokenizer_file(read_file(file), where) : read_vocabulary_and_merges(vocab, merges);
-
   Json config = Json::object();
   if (fs::exists(config_file)) config = parse_json(read_file(config_file), Code::bad_tokenizer, config_file.string());
   require_that(config.is_object(), Code::bad_tokenizer, config_file.string(),
                [&] { return "expected a JSON object, got " + shown(config); });
   if (!whole) check_class(config, config_file.string());
+  TokenizerClass by_class;
+  by_class.qwen2 = is_qwen2(config, folder);
+  const Json listed = config.value("added_tokens_decoder", Json());
+  if (by_class.qwen2 && listed.is_object() && !listed.empty()) by_class.added_tokens = &listed;
+  const std::shared_ptr<Impl> impl =
+      whole ? read_tokenizer_file(read_file(file), where, by_class) : read_vocabulary_and_merges(vocab, merges);
   if (config.contains("added_tokens_decoder")) {
     add_decoder_tokens(*impl, config["added_tokens_decoder"], config_file.string());
   } else if (!whole && fs::exists(added_file)) {

@@ -38,7 +38,7 @@ struct Tokenizer::Impl {
   void add_entry(std::string_view content, std::int64_t id, std::string_view where);
   /// The pair of contents; both and their concatenation must be entries.
   void add_merge(std::string_view left, std::string_view right, std::string_view where);
-  void add_added(AddedToken token, bool normalized, std::string_view where);
+  void add_added(AddedToken token, AddedTokenRules rules, std::string_view where);
   /// After the last addition: looks up the 256 byte tokens and readies the finders.
   void finish(std::string_view where);
 

@@ -81,7 +81,8 @@ class Reader {
     // unk_token and fuse_unk never act: every byte has a token, which finish() checks.
   }
 
-  void added_tokens(const Json& node) {
+  /// `rules`: where given, tokenizer_config.json's added_tokens_decoder, whose flags count.
+  void added_tokens(const Json& node, const Json* rules) {
     if (node.is_null()) return;
     require_that(node.is_array(), Code::bad_tokenizer, where_,
                  [&] { return "added_tokens must be a list; got " + shown(node); });
@@ -93,7 +94,19 @@ class Reader {
         return "added token " + in_quotes(content) + " has no id; expected a whole number, got " +
                (token.contains("id") ? shown(token["id"]) : "none");
       });
-      add_added_token(impl_, token, token["id"].get<std::int64_t>(), where_);
+      const std::string id = token["id"].dump();
+      require_that(rules == nullptr || rules->contains(id), Code::bad_tokenizer, where_, [&] {
+        return "added token " + in_quotes(content) + " (" + printable(id, 20) +
+               ") is not in the added_tokens_decoder of tokenizer_config.json; expected it in both, or no such list "
+               "(releases of transformers differ)";
+      });
+      const Json& flags = rules != nullptr ? (*rules)[id] : token;
+      require_that(rules == nullptr || (flags.is_object() && flags.value("content", Json()) == content),
+                   Code::bad_tokenizer, where_, [&] {
+                     return "id " + printable(id, 20) + " belongs to two tokens; expected one, got " +
+                            in_quotes(content) + " and " + shown(flags) + " in tokenizer_config.json";
+                   });
+      add_added_token(impl_, flags, token["id"].get<std::int64_t>(), where_);
     }
   }
 
@@ -172,13 +185,12 @@ void add_added_token(Tokenizer::Impl& impl, const Json& token, std::int64_t id, 
     });
     return token[key].get<bool>();
   };
-  for (const char* key : {"single_word", "lstrip", "rstrip"})
-    require_that(!is(key), Code::bad_tokenizer, where,
-                 [&] { return "added token " + in_quotes(content) + " with " + key + " is unknown; expected false"; });
-  impl.add_added({content, Tokenizer::Impl::checked_id(id, content, where), is("special")}, is("normalized"), where);
+  impl.add_added({content, Tokenizer::Impl::checked_id(id, content, where), is("special")},
+                 {is("normalized"), is("single_word"), is("lstrip"), is("rstrip")}, where);
 }
 
-std::shared_ptr<Tokenizer::Impl> read_tokenizer_file(std::string_view json, std::string_view where) {
+std::shared_ptr<Tokenizer::Impl> read_tokenizer_file(std::string_view json, std::string_view where,
+                                                     const TokenizerClass& by_class) {
   auto impl = std::make_shared<Tokenizer::Impl>();
   // Merges may come before the vocabulary they name; they are then kept back.
   std::vector<std::pair<std::string, std::string>> merges;
@@ -192,16 +204,22 @@ std::shared_ptr<Tokenizer::Impl> read_tokenizer_file(std::string_view json, std:
   Reader reader(*impl, where);
   reader.model(part("model"));
   for (const auto& [left, right] : merges) impl->add_merge(left, right, where);
-  reader.normalizer(part("normalizer"));
-  reader.pre_tokenizer(part("pre_tokenizer"));
+  if (by_class.qwen2) {
+    impl->nfc.emplace();
+    impl->splits.emplace_back(qwen2_pattern(), where);
+    impl->ignore_merges = false;
+  } else {
+    reader.normalizer(part("normalizer"));
+    reader.pre_tokenizer(part("pre_tokenizer"));
+  }
   reader.post_processor(part("post_processor"));
   reader.decoder(part("decoder"));
-  reader.added_tokens(part("added_tokens"));
+  reader.added_tokens(part("added_tokens"), by_class.added_tokens);
   return impl;
 }
 
 Tokenizer Tokenizer::from_json(std::string_view json, std::string_view where) {
-  auto impl = read_tokenizer_file(json, where);
+  auto impl = read_tokenizer_file(json, where, {});
   impl->finish(where);
   return Tokenizer(std::move(impl));
 }

@@ -108,7 +108,9 @@ SplitRegex::SplitRegex(std::string_view pattern, std::string_view where) {
     return "the pre-tokeniser's expression does not compile: " + reason(error) + "; got " +
            std::string(pattern.substr(0, 200));
   });
-  pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE);  // where there is no JIT the interpreter does the same
+  // Machine code does not count where it goes back, so that its limits end nothing: it is for expressions that are
+  // known not to. The interpreter, and a place without JIT, give the same pieces.
+  if (pattern == qwen2_pattern() || pattern == gpt2_pattern()) pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE);
   compiled_ = std::make_shared<Compiled>(Compiled{std::move(code), std::string(where)});
 }
 
@@ -116,16 +118,18 @@ void SplitRegex::split(std::string_view text, Piece part, std::vector<Piece>& ou
   const Owned<pcre2_match_data> match(pcre2_match_data_create_from_pattern(compiled_->code.get(), nullptr));
   const Owned<pcre2_match_context> context(pcre2_match_context_create(nullptr));
   require_that(match && context, Code::out_of_memory, "tokenizer", "no memory for the pre-tokeniser");
-  // A run of n characters takes about n steps of one match; the cap only ends what would never end.
-  pcre2_set_match_limit(context.get(), static_cast<std::uint32_t>(std::min<std::uint64_t>(
-                                           10'000'000 + 16 * std::uint64_t{part.end - part.begin}, 0xFFFFFFFF)));
-  pcre2_set_heap_limit(context.get(), 1 << 21);  // KiB, the interpreter's
+  pcre2_set_heap_limit(context.get(), static_cast<std::uint32_t>((1 << 16) + (part.end - part.begin) / 4));  // KiB
   Owned<pcre2_jit_stack> stack;
 
   const std::string_view subject = text.substr(part.begin, part.end - part.begin);
   const auto emit = [&](std::size_t begin, std::size_t end) { out.push_back({part.begin + begin, part.begin + end}); };
+  // A run of n characters takes about n steps of one match. Steps are not told, only limited: a match starts with few,
+  // takes more when they do not suffice, and what it was given above the first few is taken from what the text has.
+  constexpr std::uint64_t first_steps = 1 << 12, step_growth = 8;
+  std::uint64_t left = 10'000'000 + 64 * std::uint64_t{subject.size()}, steps = first_steps;
   std::size_t done = 0;
   while (done < subject.size()) {
+    pcre2_set_match_limit(context.get(), static_cast<std::uint32_t>(std::min<std::uint64_t>(steps, 0xFFFFFFFF)));
     const int found = pcre2_match(compiled_->code.get(), reinterpret_cast<PCRE2_SPTR>(subject.data()), subject.size(),
                                   done, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, match.get(), context.get());
     if (found == PCRE2_ERROR_JIT_STACKLIMIT && !stack) {
@@ -134,6 +138,12 @@ void SplitRegex::split(std::string_view text, Piece part, std::vector<Piece>& ou
       pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
       continue;
     }
+    if (found == PCRE2_ERROR_MATCHLIMIT && left > 0) {
+      steps = std::min(steps * step_growth, std::max(left, first_steps));
+      left -= std::min(left, steps);
+      continue;
+    }
+    steps = first_steps;
     if (found == PCRE2_ERROR_NOMATCH) break;
     require_that(found >= 0, Code::bad_tokenizer, compiled_->where,
                  [&] { return "the pre-tokeniser's expression gave up on this text: " + reason(found); });

@@ -11,7 +11,8 @@
 
 namespace arrcoc::io {
 
-enum class ChatTemplate : std::uint8_t { instruct, thinking };
+/// Qwen3-VL Instruct and Thinking; Qwen2-VL and Qwen2.5-VL, which have a system prompt of their own.
+enum class ChatTemplate : std::uint8_t { instruct, thinking, qwen2 };
 
 struct ContentPart {
   enum class Kind : std::uint8_t { text, image } kind = Kind::text;
@@ -22,10 +23,10 @@ struct Message {
   std::vector<ContentPart> content;
 };
 
-/// Finds the folder's template (chat_template.jinja, chat_template.json, tokenizer_config.json) and tells which known
-/// one it is. "auto": an unknown one throws Error{bad_template}, no template at all means Instruct; "builtin": ours,
-/// Thinking if the folder's template opens a <think> block. Any other choice: Error{bad_config}. The rule:
-/// docs/formats.md, section "Chat template".
+/// Finds the folder's template (processor_config.json, chat_template.json, chat_template.jinja, tokenizer_config.json)
+/// and tells which known one it is. "auto": an unknown one throws Error{bad_template}, no template at all means
+/// Instruct; "builtin": ours, Thinking if the folder's template opens a <think> block. Any other choice:
+/// Error{bad_config}. The rule: docs/formats.md, section "Chat template".
 ChatTemplate recognise_chat_template(const std::filesystem::path& folder, const std::string& choice);
 
 /// Our own Jinja text of a rendering, as written beside models we save; system, user and assistant turns, pictures, no
