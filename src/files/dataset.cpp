@@ -1,120 +1,16 @@
+// Which format a file of questions has, what all formats have in common, and what was chosen of it.
 #include "arrcoc/io/dataset.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <fstream>
-#include <map>
 
-#include "arrcoc/io/atomic_file.hpp"
-#include "json_util.hpp"
-#include "text/utf8.hpp"
+#include "arrcoc/measure/metrics.hpp"
+#include "files/dataset_parts.hpp"
 
 namespace arrcoc::io {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// One line's values; what is wrong with it ends in one error that names the file and the line.
-class Line {
- public:
-  Line(std::string_view text, Index number, const std::string& where) : number_(number), where_(where) {
-    if (utf8::first_invalid(text) != std::string_view::npos) wrong("expected UTF-8");
-    json_ = parse_json(text, Code::bad_text, where + ", line " + std::to_string(number), 1'000'000);
-    if (!json_.is_object()) wrong("expected a JSON object, got " + shown(json_));
-  }
-  [[noreturn]] void wrong(const std::string& sentence, Code code = Code::bad_text) const {
-    fail(code, where_, "line " + std::to_string(number_) + ": " + sentence);
-  }
-  bool has(const char* key) const { return json_.contains(key) && !json_.at(key).is_null(); }
-
-  std::string text(const char* key) const {
-    if (!has(key)) wrong(std::string(key) + ": expected a string, got none");
-    return string_of(json_.at(key), key);
-  }
-  std::string text(const char* key, std::string otherwise) const { return has(key) ? text(key) : otherwise; }
-  std::vector<std::string> texts(const char* key) const {
-    std::vector<std::string> out;
-    for (const Json& v : list(key)) out.push_back(string_of(v, key));
-    return out;
-  }
-  Index integer(const char* key, Index otherwise) const {
-    if (!has(key)) return otherwise;
-    return integer_of(json_.at(key), key);
-  }
-  std::vector<Index> integers(const char* key) const {
-    std::vector<Index> out;
-    for (const Json& v : list(key)) out.push_back(integer_of(v, key));
-    return out;
-  }
-  std::vector<Box> boxes(const char* key) const {
-    std::vector<Box> out;
-    for (const Json& v : list(key)) {
-      const auto number = [&](std::size_t i) { return v[i].is_number() ? v[i].get<double>() : NAN; };
-      if (!v.is_array() || v.size() != 4 || !std::isfinite(number(0) + number(1) + number(2) + number(3)))
-        wrong(std::string(key) + ": expected [row0, col0, row1, col1], got " + shown(v));
-      out.push_back({number(0), number(1), number(2), number(3)});
-    }
-    return out;
-  }
-
- private:
-  const Json& list(const char* key) const {
-    static const Json none = Json::array();
-    if (!has(key)) return none;
-    if (!json_.at(key).is_array()) wrong(std::string(key) + ": expected a list, got " + shown(json_.at(key)));
-    return json_.at(key);
-  }
-  std::string string_of(const Json& v, const char* key) const {
-    if (!v.is_string()) wrong(std::string(key) + ": expected a string, got " + shown(v));
-    return v.get<std::string>();
-  }
-  Index integer_of(const Json& v, const char* key) const {
-    if (!v.is_number_integer() || v.get<double>() < 0 || v.get<double>() > 1e9)
-      wrong(std::string(key) + ": expected a whole number, got " + shown(v));
-    return v.get<Index>();
-  }
-  Index number_;
-  const std::string& where_;
-  Json json_;
-};
-
-Sample read_sample(const Line& line, Index number, const fs::path& folder) {
-  Sample s;
-  s.line = number;
-  s.id = line.text("id");
-  if (s.id.empty()) line.wrong("id: expected a name, got an empty text");
-  s.question = line.text("question");
-  s.answers = line.texts("answers");
-  s.scenario = line.text("scenario", "");
-  s.split = line.text("split", "");
-  s.kind = line.text("kind", "plain");
-  s.metric = line.text("metric", "exact");
-  s.difficulty = line.integer("difficulty", 0);
-  if (s.metric != "exact" && s.metric != "relaxed" && s.metric != "none")
-    line.wrong("metric: expected exact, relaxed or none, got '" + printable(s.metric, 60) + "'");
-  if (s.metric != "none" && s.answers.empty()) line.wrong("answers: expected at least one, got none");
-  s.image_names = line.texts("images");
-  if (s.image_names.empty()) line.wrong("images: expected at least one picture, got none");
-  for (const std::string& name : s.image_names) {
-    s.images.push_back(folder / name);
-    std::error_code e;
-    if (!fs::is_regular_file(s.images.back(), e))
-      line.wrong("no such picture: " + printable(s.images.back().string(), 300), Code::file_missing);
-  }
-  s.boxes.resize(s.images.size());
-  const std::vector<Box> boxes = line.boxes("boxes");
-  std::vector<Index> of = line.integers("box_images");
-  if (of.empty()) of.assign(boxes.size(), 0);
-  if (of.size() != boxes.size())
-    line.wrong("box_images: expected one for each of " + std::to_string(boxes.size()) + " boxes, got " +
-               std::to_string(of.size()));
-  for (std::size_t i = 0; i < boxes.size(); ++i) {
-    if (of[i] >= static_cast<Index>(s.images.size()))
-      line.wrong("box_images: expected below " + std::to_string(s.images.size()) + ", got " + std::to_string(of[i]));
-    s.boxes[static_cast<std::size_t>(of[i])].push_back(boxes[i]);
-  }
-  return s;
-}
 
 std::string known_text(const std::map<std::string, Index>& known) {
   std::string out;
@@ -122,69 +18,202 @@ std::string known_text(const std::map<std::string, Index>& known) {
   return out.empty() ? "none" : printable(out, 600);
 }
 
+bool holds(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
+
+/// By the first 64 KiB.
+std::string recognised(const fs::path& file) {
+  std::error_code e;
+  require_that(fs::exists(file, e), Code::file_missing, "input", [&] { return "no such file: " + file.string(); });
+  require_that(!fs::is_directory(file, e), Code::file_unreadable, "input",
+               [&] { return "expected a file, got a folder: " + file.string(); });
+  require_that(fs::is_regular_file(file, e), Code::file_unreadable, "input",
+               [&] { return "expected a regular file, got a pipe or a device: " + file.string(); });
+  std::ifstream f(file, std::ios::binary);
+  require_that(f.good(), Code::file_unreadable, "input", [&] { return "cannot read " + file.string(); });
+  std::string head(65536, '\0');
+  f.read(head.data(), static_cast<std::streamsize>(head.size()));
+  head.resize(static_cast<std::size_t>(f.gcount()));
+  std::string_view text = head;
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first == text.npos) return "jsonl";
+  if (text[first] == '[') return "json";
+  const std::string_view line = text.substr(first, text.find('\n', first) - first);
+  if (text[first] != '{') return holds(line, "\t") ? "vlmevalkit" : "jsonl";
+  if (holds(text, "\"questions\"") && holds(text, "\"question_id\"") && !holds(line, "\"answer")) return "vqa2";
+  if (holds(line, "\"doc_id\"") || holds(line, "\"filtered_resps\"")) return "lmms";
+  if (holds(line, "\"question_id\"") && holds(line, "\"text\"")) return "llava";
+  return "jsonl";
+}
+
+/// The metric that VLMEvalKit and the challenges score a dataset by, told by its name; empty: unknown.
+std::string metric_by_name(std::string name) {
+  for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  for (const auto& [part, metric] : {std::pair{"docvqa", "anls"},
+                                     {"infovqa", "anls"},
+                                     {"infographic", "anls"},
+                                     {"chartqa", "relaxed"},
+                                     {"textvqa", "vqa"},
+                                     {"vizwiz", "vqa"},
+                                     {"vqav2", "vqa"},
+                                     {"ocrvqa", "match"},
+                                     {"gqa", "match"},
+                                     {"ocrbench", "ocrbench"},
+                                     {"pope", "yesno"},
+                                     {"mme", "yesno"},
+                                     {"hallusion", "yesno"},
+                                     {"amber", "yesno"},
+                                     {"refcoco", "box"}})
+    if (holds(name, part) && !(holds(name, "mmmu") || holds(name, "mme-") || holds(name, "mme_real"))) return metric;
+  return {};
+}
+
+/// Takes <image> out of a text; where each stood.
+std::vector<Index> take_marks(std::string& text) {
+  std::vector<Index> out;
+  constexpr std::string_view mark = "<image>";
+  for (std::size_t at = text.find(mark); at != text.npos; at = text.find(mark, at)) {
+    std::size_t from = at, to = at + mark.size();
+    if (to < text.size() && text[to] == '\n') ++to;  // a line of its own goes whole
+    else if (to == text.size() && from > 0 && text[from - 1] == '\n') --from;
+    text.erase(from, to - from);
+    out.push_back(static_cast<Index>(from));
+    at = from;
+  }
+  return out;
+}
+
 }  // namespace
 
-std::vector<Sample> read_questions(const fs::path& given, const DatasetChoice& choice) {
+std::string text_of(const DataProblem& p) {
+  return "line " + std::to_string(p.line) + (p.id.empty() ? "" : " ('" + printable(p.id, 100) + "')") + ": " + p.what;
+}
+
+Reading::Reading(const fs::path& file, const DatasetChoice& choice, Dataset& out)
+    : file_(file),
+      pictures_(choice.pictures.empty() ? file.parent_path() : choice.pictures),
+      choice_(choice),
+      out_(out),
+      metric_(metric_by_name(file.filename().string())) {}
+
+void Reading::finish(Sample& s) {
+  if (s.id.empty()) bad_item("id: expected a name, got none");
+  const auto [before, fresh] = ids_.emplace(s.id, s.line);
+  if (!fresh)
+    bad_item("id '" + printable(s.id, 100) + "' stands in line " + std::to_string(before->second) + " already");
+  if (s.metric.empty()) s.metric = choice_.metric;
+  if (s.metric.empty()) {
+    s.metric = s.answers.empty() ? "unscored" : !s.options.empty() ? "choice" : metric_.empty() ? "exact" : metric_;
+    if (s.answers.empty()) unanswered_.insert(s.line);
+  }
+  if (!measure::is_metric(s.metric)) {
+    std::string known;
+    for (const std::string_view name : measure::metric_names) (known += known.empty() ? "" : ", ") += name;
+    bad_item("metric: expected one of " + known + ", got '" + printable(s.metric, 60) + "'");
+  }
+  if (s.answers.empty() && s.metric != "none" && s.metric != "unscored")
+    bad_item("answers: expected at least one, got none");
+  if (s.metric == "choice") {
+    if (s.options.empty()) bad_item("options: expected some for metric choice, got none");
+    for (const std::string& a : s.answers)
+      if (a.size() != 1 || a[0] < 'A' || static_cast<std::size_t>(a[0] - 'A') >= s.options.size() ||
+          s.options[static_cast<std::size_t>(a[0] - 'A')].empty())
+        bad_item("answers: expected the letter of an option, got '" + printable(a, 60) + "'");
+  }
+  if (s.metric == "yesno")
+    for (const std::string& a : s.answers)
+      if (measure::yes_or_no(a, measure::Flavour::lmms) == measure::YesNo::unknown)
+        bad_item("answers: expected yes or no, got '" + printable(a, 60) + "'");
+  if (s.metric.starts_with("box"))
+    for (const std::string& a : s.answers)
+      if (!measure::first_box(a)) bad_item("answers: expected [x0, y0, x1, y1], got '" + printable(a, 60) + "'");
+  const std::vector<Index> places = take_marks(s.question);
+  if (s.images.empty()) bad_item("images: expected at least one picture, got none");
+  if (!places.empty() && places.size() != s.images.size())
+    bad_item("<image>: expected one for each of " + std::to_string(s.images.size()) + " pictures, got " +
+             std::to_string(places.size()));
+  s.places = places.empty() ? std::vector<Index>(s.images.size(), 0) : places;
+  s.boxes.resize(s.images.size());
+  if (std::any_of(s.places.begin(), s.places.end(), [](Index p) { return p != 0; }))
+    out_.problems.push_back(
+        {s.line, s.id, Code::bad_prompt, "a picture stands inside the text; it is shown before the text", true});
+}
+
+void Reading::refuse_unanswered() {
+  std::vector<Sample>& samples = out_.samples;
+  if (std::all_of(samples.begin(), samples.end(), [](const Sample& s) { return s.answers.empty(); })) return;
+  const auto gone = std::stable_partition(samples.begin(), samples.end(),
+                                          [&](const Sample& s) { return !unanswered_.contains(s.line); });
+  for (auto s = gone; s != samples.end(); ++s)
+    out_.problems.push_back({s->line, s->id, Code::bad_text, "answers: expected at least one, got none", false});
+  samples.erase(gone, samples.end());
+}
+
+Dataset read_dataset(const fs::path& given, const DatasetChoice& choice) {
   std::error_code error;
   const fs::path file = fs::is_directory(given, error) ? given / "questions.jsonl" : given;
-  const std::string text = read_file(file), where = file.string();
-  std::vector<Sample> out;
-  std::map<std::string, Index> ids, scenarios, splits;  // name -> line
-  Index number = 0;
-  for (std::size_t from = 0; from < text.size();) {
-    const std::size_t to = std::min(text.find('\n', from), text.size());
-    std::string_view raw(text.data() + from, to - from);
-    from = to + 1;
-    ++number;
-    if (raw.ends_with('\r')) raw.remove_suffix(1);
-    if (raw.empty()) continue;
-    const Line line(raw, number, where);
-    Sample s = read_sample(line, number, file.parent_path());
-    const auto [before, fresh] = ids.emplace(s.id, number);
-    if (!fresh)
-      line.wrong("id '" + printable(s.id, 100) + "' stands in line " + std::to_string(before->second) + " already");
-    scenarios.emplace(s.scenario, number);
-    splits.emplace(s.split, number);
-    const bool fits = (choice.scenarios.empty() || std::find(choice.scenarios.begin(), choice.scenarios.end(),
-                                                             s.scenario) != choice.scenarios.end()) &&
-                      (choice.split.empty() || s.split == choice.split);
-    if (fits && (choice.limit == 0 || static_cast<Index>(out.size()) < choice.limit)) out.push_back(std::move(s));
+  Dataset data;
+  data.file = file.string();
+  require_that(choice.format.empty() ||
+                   std::find(std::begin(data_formats), std::end(data_formats), choice.format) != std::end(data_formats),
+               Code::bad_usage, "format", [&] {
+                 std::string known;
+                 for (const std::string_view name : data_formats) (known += known.empty() ? "" : ", ") += name;
+                 return "expected one of " + known + ", got '" + printable(choice.format, 60) + "'";
+               });
+  require_that(choice.metric.empty() || measure::is_metric(choice.metric), Code::bad_usage, "metric",
+               [&] { return "no metric named '" + printable(choice.metric, 60) + "'; docs/metrics.md lists them"; });
+  const std::string found = recognised(file);
+  data.format = choice.format.empty() ? found : choice.format;
+  Reading reading(file, choice, data);
+  if (data.format == "vlmevalkit") read_vlmevalkit(reading);
+  else if (data.format == "vqa2") read_vqa2(reading);
+  else if (data.format == "json" || found == "json") read_json_list(reading);
+  else read_json_lines(reading);
+
+  reading.refuse_unanswered();
+
+  const std::string& where = data.file;
+  require_that(data.items > 0, Code::bad_text, where, "expected at least one question, got none");
+  std::map<std::string, Index> scenarios, splits;
+  for (const Sample& s : data.samples) {
+    scenarios.emplace(s.scenario, s.line);
+    splits.emplace(s.split, s.line);
   }
-  require_that(!ids.empty(), Code::bad_text, where, "expected at least one question, got none");
+  std::vector<Sample> fit;
+  for (Sample& s : data.samples)
+    if ((choice.scenarios.empty() ||
+         std::find(choice.scenarios.begin(), choice.scenarios.end(), s.scenario) != choice.scenarios.end()) &&
+        (choice.split.empty() || s.split == choice.split) &&
+        (choice.limit == 0 || static_cast<Index>(fit.size()) < choice.limit))
+      fit.push_back(std::move(s));
+  data.samples = std::move(fit);
+  if (scenarios.empty()) refuse_problems(data);  // nothing was right
   for (const std::string& s : choice.scenarios)
     require_that(scenarios.contains(s), Code::unknown_strategy, where,
                  [&] { return "no question of scenario '" + s + "'; expected one of " + known_text(scenarios); });
   require_that(choice.split.empty() || splits.contains(choice.split), Code::bad_text, where,
                [&] { return "split '" + choice.split + "' is empty; expected one of " + known_text(splits); });
-  require_that(!out.empty(), Code::bad_text, where,
+  require_that(!data.samples.empty(), Code::bad_text, where,
                [&] { return "no question of the chosen scenarios is in split '" + choice.split + "'"; });
-  return out;
+  return data;
 }
 
-void check_boxes(const Sample& s, std::size_t picture, Index height, Index width, std::string_view where) {
-  for (const Box& b : s.boxes.at(picture))
-    require_that(b.row0 >= 0 && b.col0 >= 0 && b.row0 < b.row1 && b.col0 < b.col1 &&
-                     b.row1 <= static_cast<double>(height) && b.col1 <= static_cast<double>(width),
-                 Code::bad_text, where, [&] {
-                   const Json shown_box{b.row0, b.col0, b.row1, b.col1};
-                   return "line " + std::to_string(s.line) +
-                          ": box outside the picture: expected 0 <= row0 < row1 <= " + std::to_string(height) +
-                          " and 0 <= col0 < col1 <= " + std::to_string(width) + ", got " + shown(shown_box);
-                 });
+void refuse_problems(const Dataset& data) {
+  if (data.problems.empty()) return;
+  std::string text;
+  for (std::size_t i = 0; i < data.problems.size() && i < 20; ++i)
+    text += (i == 0 ? "" : "; ") + text_of(data.problems[i]);
+  const std::size_t n = data.problems.size();
+  fail(data.problems.front().code, data.file,
+       (n == 1 ? "" : std::to_string(n) + " problems: ") + text +
+           (n > 20 ? "; and " + std::to_string(n - 20) + " more" : ""));
 }
 
-PictureSize png_size(const fs::path& file) {
-  std::ifstream f(file, std::ios::binary);
-  unsigned char head[24] = {};
-  f.read(reinterpret_cast<char*>(head), sizeof head);
-  constexpr unsigned char signature[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-  if (!f || !std::equal(std::begin(signature), std::end(signature), head) || !std::equal(head + 12, head + 16, "IHDR"))
-    return {};
-  const auto number = [&](std::size_t at) {
-    return static_cast<Index>(head[at]) << 24 | static_cast<Index>(head[at + 1]) << 16 |
-           static_cast<Index>(head[at + 2]) << 8 | head[at + 3];
-  };
-  return {number(20), number(16)};
+std::vector<Sample> read_questions(const fs::path& file_or_folder, const DatasetChoice& choice) {
+  Dataset data = read_dataset(file_or_folder, choice);
+  refuse_problems(data);
+  return std::move(data.samples);
 }
 
 }  // namespace arrcoc::io

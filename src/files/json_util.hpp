@@ -1,67 +1,16 @@
 #pragma once
-// Small tools over nlohmann/json, for files that people and other programs wrote: one strict parse, and typed getters
-// that collect every problem with its path.
+// Typed getters over JSON that people and other programs wrote; they collect every problem with its path.
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "arrcoc/core/error.hpp"
 #include "arrcoc/core/types.hpp"
+#include "json_parse.hpp"
 
 namespace arrcoc::io {
-
-using Json = nlohmann::json;
-
-/// Text from a file as part of a one-line message: control characters become '?', and it ends at a character's border.
-inline std::string printable(std::string_view text, std::size_t most = 200) {
-  std::size_t end = std::min(most, text.size());
-  while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-  std::string out(text.substr(0, end));
-  for (char& c : out)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  return out + (end < text.size() ? "..." : "");
-}
-
-/// Parses a whole text. Refuses what JSON does not allow, duplicate keys, NUL bytes and more than 64 levels:
-/// Error{code}. `max_values` bounds the number of values, and with it the memory.
-inline Json parse_json(std::string_view text, Code code, std::string_view where, std::size_t max_values = 50'000'000) {
-  // nlohmann takes a NUL for the end of the text and skips a byte order mark.
-  require_that(text.find('\0') == std::string_view::npos, code, where, "JSON: expected text, got a NUL byte");
-  require_that(text.substr(0, 3) != "\xef\xbb\xbf", code, where, "JSON: expected text without a byte order mark");
-  std::vector<std::set<std::string>> keys;
-  std::size_t values = 0;
-  const Json::parser_callback_t watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
-    require_that(depth <= 64, code, where, "JSON: expected at most 64 levels");
-    require_that(++values <= max_values, code, where,
-                 [&] { return "JSON: expected at most " + std::to_string(max_values) + " values"; });
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key) {
-      const auto& key = parsed.get_ref<const std::string&>();
-      require_that(keys.back().insert(key).second, code, where,
-                   [&] { return "JSON: duplicate key '" + printable(key) + "'"; });
-    }
-    return true;
-  };
-  try {
-    return Json::parse(text.begin(), text.end(), watch);
-  } catch (const nlohmann::json::exception& e) {
-    std::string why = e.what();  // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
-    if (const auto end = why.find("] "); end != std::string::npos) why.erase(0, end + 2);
-    for (char& c : why)
-      if (static_cast<unsigned char>(c) >= 0x80) c = '?';  // it quotes the bytes it stumbled over
-    fail(code, where, "JSON: " + printable(why, 300));
-  }
-}
-
-/// A value as people would write it in a message, cut to 60 characters.
-inline std::string shown(const Json& value) {
-  return printable(value.dump(-1, ' ', false, Json::error_handler_t::replace), 60);
-}
 
 /// One object of a file. Getters record "path: expected ..., got ..." in `problems` and return a harmless value.
 class JsonObject {

@@ -7,21 +7,20 @@
 namespace arrcoc::io {
 namespace {
 
+constexpr std::size_t max_line_values = 5'000'000;
+
 Json parse_line(std::string_view line, Index line_number, std::string_view where, std::string_view expected) {
   const auto at = [&] { return "line " + std::to_string(line_number); };
   const std::size_t invalid = utf8::first_invalid(line);
   require_that(invalid == std::string_view::npos, Code::bad_text, where,
                [&] { return at() + ": expected UTF-8, got an invalid byte at place " + std::to_string(invalid); });
-  require_that(!line.starts_with("\xEF\xBB\xBF") && line.find('\0') == std::string_view::npos, Code::bad_text, where,
-               [&] { return at() + ": expected " + std::string(expected) + ", got a byte order mark or a NUL byte"; });
-  try {
-    return Json::parse(line.begin(), line.end());
-  } catch (const nlohmann::json::exception& e) {
-    std::string why = e.what();
-    if (const auto end = why.find("column "); end != std::string::npos) why.erase(0, end);
-    if (const auto end = why.find("; last read"); end != std::string::npos) why.erase(end);
-    fail(Code::bad_text, where, at() + ": expected " + std::string(expected) + "; got " + printable(why, 160));
-  }
+  Json value;
+  std::string problem = read_json(line, max_line_values, value);
+  if (const auto column = problem.find("column "); column != std::string::npos) problem.erase(0, column);
+  if (const auto last = problem.find("; last read"); last != std::string::npos) problem.erase(last);
+  require_that(problem.empty(), Code::bad_text, where,
+               [&] { return at() + ": expected " + std::string(expected) + "; got " + printable(problem, 160); });
+  return value;
 }
 
 }  // namespace

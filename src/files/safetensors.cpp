@@ -8,9 +8,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <exception>
+#include <set>
+#include <utility>
 
 #include "arrcoc/io/atomic_file.hpp"
 #include "json_util.hpp"
+#include "text/utf8.hpp"
 
 namespace arrcoc::io {
 namespace {
@@ -75,28 +79,157 @@ TensorEntry parse_entry(const std::string& name, const Json& item, std::string_v
   return e;
 }
 
-}  // namespace
+using Entries = std::map<std::string, TensorEntry, std::less<>>;
 
-std::map<std::string, TensorEntry, std::less<>> parse_safetensors_header(std::string_view json,
-                                                                         std::uint64_t data_bytes,
-                                                                         std::string_view where) {
-  require_that(!json.empty() && json.front() == '{', Code::bad_safetensors, where,
-               "header: expected JSON that starts with '{'");
-  const Json header = parse_json(json, Code::bad_safetensors, where, 40 * max_tensors);
-  std::map<std::string, TensorEntry, std::less<>> entries;
-  for (const auto& [name, item] : header.items()) {
+/// Reads a header as programs write it, without building values: no escapes, no unknown keys, nothing wrong. Whatever
+/// is different is left to the full parser, which knows why.
+class QuickHeader {
+ public:
+  explicit QuickHeader(std::string_view json) : at_(json.data()), end_(json.data() + json.size()) {}
+
+  bool read(Entries& out) {
+    bool metadata = false;
+    const bool good = members([&](std::string_view name) {
+      if (name == "__metadata__") {
+        std::set<std::string_view> keys;
+        std::string_view ignored;
+        return !std::exchange(metadata, true) &&
+               members([&](std::string_view key) { return keys.insert(key).second && text(ignored); });
+      }
+      TensorEntry e;
+      if (out.size() >= max_tensors || !entry(e)) return false;
+      const std::size_t before = out.size();
+      out.emplace_hint(out.end(), name, std::move(e));
+      return out.size() > before;
+    });
+    space();
+    return good && at_ == end_;
+  }
+
+ private:
+  void space() {
+    while (at_ < end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
+  }
+  bool eat(char c) {
+    space();
+    if (at_ >= end_ || *at_ != c) return false;
+    ++at_;
+    return true;
+  }
+  bool text(std::string_view& out) {
+    if (!eat('"')) return false;
+    const char* const begin = at_;
+    while (at_ < end_ && *at_ != '"' && *at_ != '\\' && static_cast<unsigned char>(*at_) >= 0x20) ++at_;
+    out = {begin, static_cast<std::size_t>(at_ - begin)};
+    return eat_here('"');
+  }
+  bool eat_here(char c) {
+    if (at_ >= end_ || *at_ != c) return false;
+    ++at_;
+    return true;
+  }
+  bool number(std::uint64_t& out) {
+    space();
+    const char* const begin = at_;
+    out = 0;
+    while (at_ < end_ && *at_ >= '0' && *at_ <= '9' && at_ - begin < 18)
+      out = out * 10 + static_cast<std::uint64_t>(*at_++ - '0');
+    return at_ > begin && (*begin != '0' || at_ == begin + 1) && at_ < end_ && (*at_ < '0' || *at_ > '9');
+  }
+  template <class F>
+  bool members(F&& value) {
+    if (!eat('{')) return false;
+    if (eat('}')) return true;
+    do {
+      std::string_view name;
+      if (!text(name) || !eat(':') || !value(name)) return false;
+    } while (eat(','));
+    return eat('}');
+  }
+  bool numbers(std::vector<Index>& out) {
+    if (!eat('[')) return false;
+    if (eat(']')) return true;
+    do {
+      std::uint64_t n = 0;
+      if (out.size() == max_rank || !number(n)) return false;
+      out.push_back(static_cast<Index>(n));
+    } while (eat(','));
+    return eat(']');
+  }
+  bool entry(TensorEntry& e) {
+    unsigned seen = 0;
+    const auto once = [&](unsigned bit) { return (std::exchange(seen, seen | bit) & bit) == 0; };
+    const bool good = members([&](std::string_view key) {
+      std::string_view name;
+      if (key == "dtype") {
+        const bool read = once(1) && text(name);
+        e.dtype = name;
+        return read;
+      }
+      if (key == "shape") return once(2) && numbers(e.shape);
+      places_.clear();
+      return key == "data_offsets" && once(4) && numbers(places_) && places_.size() == 2;
+    });
+    if (!good || seen != 7) return false;
+    e.begin = static_cast<std::uint64_t>(places_[0]);
+    e.end = static_cast<std::uint64_t>(places_[1]);
+    std::uint64_t bits = bits_of(e.dtype);
+    bool overflows = bits == 0;
+    for (const Index n : e.shape) overflows |= __builtin_mul_overflow(bits, static_cast<std::uint64_t>(n), &bits);
+    return !overflows && e.begin <= e.end && bits % 8 == 0 && e.end - e.begin == bits / 8;
+  }
+  const char *at_, *end_;
+  std::vector<Index> places_;
+};
+
+/// Every header, with the reason when it is refused.
+Entries full_header(std::string_view json, std::string_view where) {
+  Entries entries;
+  bool metadata = false;
+  std::exception_ptr wrong;  // told when the text is known to be JSON
+  const auto entry = [&](std::string&& name, Json&& item) {
+    const auto once = [&](bool fresh) {
+      require_that(fresh, Code::bad_safetensors, where,
+                   [&] { return "JSON: duplicate key '" + printable(name) + "'"; });
+    };
     if (name == "__metadata__") {
+      once(!metadata);
+      metadata = true;
       require_that(item.is_object(), Code::bad_safetensors, where,
-                   [&, &i = item] { return "__metadata__: expected an object, got " + shown(i); });
+                   [&] { return "__metadata__: expected an object, got " + shown(item); });
       for (const auto& [key, text] : item.items())
         require_that(text.is_string(), Code::bad_safetensors, where, [&, &k = key, &t = text] {
           return "__metadata__." + printable(k) + ": expected a string, got " + shown(t);
         });
-      continue;
+      return;
     }
-    entries.emplace(name, parse_entry(name, item, where));
-  }
-  require_that(entries.size() <= max_tensors, Code::bad_safetensors, where, "header: expected at most 1000000 tensors");
+    once(!entries.contains(name));
+    require_that(entries.size() < max_tensors, Code::bad_safetensors, where,
+                 "header: expected at most 1000000 tensors");
+    TensorEntry e = parse_entry(name, item, where);
+    entries.emplace_hint(entries.end(), std::move(name), std::move(e));
+  };
+  const auto take = [&](std::string&& name, Json&& item) {
+    if (wrong) return;
+    try {
+      entry(std::move(name), std::move(item));
+    } catch (const Error&) { wrong = std::current_exception(); }
+  };
+  Json outermost;
+  const std::string problem = read_json(json, 40 * max_tensors, outermost, take);
+  require_that(problem.empty(), Code::bad_safetensors, where, [&] { return "JSON: " + problem; });
+  if (wrong) std::rethrow_exception(wrong);
+  return entries;
+}
+
+}  // namespace
+
+Entries parse_safetensors_header(std::string_view json, std::uint64_t data_bytes, std::string_view where) {
+  require_that(!json.empty() && json.front() == '{', Code::bad_safetensors, where,
+               "header: expected JSON that starts with '{'");
+  Entries entries;
+  if (utf8::first_invalid(json) != std::string_view::npos || !QuickHeader(json).read(entries))
+    entries = full_header(json, where);
 
   // The tensors tile the data section: sorted by place, each begins where the one before ended.
   std::vector<std::pair<const std::string*, const TensorEntry*>> order;
@@ -127,7 +260,7 @@ std::map<std::string, TensorEntry, std::less<>> parse_safetensors_header(std::st
 
 SafetensorsFile SafetensorsFile::open(const std::filesystem::path& file) {
   const std::string where = file.string();
-  const int fd = ::open(where.c_str(), O_RDONLY | O_CLOEXEC);
+  const int fd = ::open(where.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe would wait for a writer
   if (fd < 0) {
     const bool missing = errno == ENOENT || errno == ENOTDIR;
     fail(missing ? Code::file_missing : Code::file_unreadable, where,
@@ -170,6 +303,12 @@ std::optional<HostTensor> SafetensorsFile::describe(std::string_view name) const
            (e.dtype.starts_with("F8") ? " (quantised checkpoints cannot be read)" : "");
   });
   return HostTensor{*dtype, e.shape, nullptr, nullptr};
+}
+
+std::span<const std::byte> SafetensorsFile::bytes(std::string_view name) const {
+  const auto it = entries_.find(name);
+  if (it == entries_.end()) return {};
+  return {data_ + it->second.begin, static_cast<std::size_t>(it->second.end - it->second.begin)};
 }
 
 HostTensor SafetensorsFile::tensor(std::string_view name) const {

@@ -1,49 +1,108 @@
 #pragma once
-// Questions with known answers, as `arrcoc scenes` writes them: one JSON object a line (docs/sweep.md names the keys).
+// Questions with known answers out of the files that people have: ours, plain JSONL, VLMEvalKit's TSV, lmms-eval's
+// exports and sample logs, LLaVA's question files, VQA v2's pairs. docs/sweep.md names every key.
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "arrcoc/core/error.hpp"
 #include "arrcoc/core/image.hpp"
+#include "arrcoc/io/image_file.hpp"
 
 namespace arrcoc::io {
 
+/// A picture of a question: a file, base64 text inside one (a TSV of gigabytes stays on the disk), or base64 itself.
+struct DatasetPicture {
+  std::filesystem::path file;
+  std::int64_t offset = -1, length = 0;  // of base64 text in `file`; offset -1: the file is the picture
+  std::string base64{};                  // not empty: the picture, whatever `file` says
+  bool operator==(const DatasetPicture&) const = default;
+};
+
 struct Sample {
   std::string id;
-  std::vector<std::filesystem::path> images;  // beside the file that names them, in prompt order
-  std::vector<std::string> image_names;       // as the file spells them
-  std::string question;                       // may be empty
-  std::vector<std::string> answers;           // any of them is right; none with metric "none"
-  std::vector<std::vector<Box>>
-      boxes;  // of each picture: all that are needed; none = the whole picture, or nothing in it
-  std::string scenario, split, kind = "plain";
-  std::string metric = "exact";  // exact | relaxed | none
+  std::vector<DatasetPicture> images;    // in prompt order
+  std::vector<std::string> image_names;  // what tells them apart: as the file spells them, or by what they hold
+  std::vector<Index> places;             // byte of `question` before which each stands; all 0: before the text
+  std::string question;                  // may be empty; <image> marks are taken out
+  std::string hint;
+  std::vector<std::string> answers;       // any of them is right; none with metric "none" and "unscored"
+  std::vector<std::string> options;       // of multiple choice: A, B, ...; an empty text is no option
+  std::vector<std::vector<Box>> boxes{};  // of each picture: all that are needed; none = the whole picture, or nothing
+  std::string scenario, split, category, kind = "plain";
+  std::string metric = "exact";  // measure/metrics.hpp; unscored: asked, not scored; none: not even asked
   Index difficulty = 0;
-  Index line = 0;  // of the file, from 1
+  Index line = 0;  // of the file, from 1; of a JSON list, the item
 };
+
+/// What is wrong with one item. `kept`: it is asked nevertheless.
+struct DataProblem {
+  Index line = 0;
+  std::string id;
+  Code code = Code::bad_text;
+  std::string what;
+  bool kept = false;
+};
+
+/// "line 7 ('b'): no such picture: x.png".
+std::string text_of(const DataProblem& problem);
+
+struct Dataset {
+  std::string file, format;  // format: one of data_formats
+  std::vector<Sample> samples;
+  std::vector<DataProblem> problems;  // probe_pictures puts them in the file's order
+  Index items = 0;                    // read, the bad ones too
+};
+
+inline constexpr std::string_view data_formats[] = {"jsonl", "json", "vlmevalkit", "lmms", "llava", "vqa2"};
 
 /// What to take of a file. Empty: everything.
 struct DatasetChoice {
-  std::vector<std::string> scenarios;
-  std::string split;
-  Index limit = 0;  // the first so many that fit the rest; 0: all
+  std::vector<std::string> scenarios{};
+  std::string split{};
+  Index limit = 0;                      // the first so many that fit the rest; 0: all
+  std::string format{};                 // one of data_formats; empty: recognised
+  std::filesystem::path pictures{};     // the folder of relative names; empty: the file's own
+  std::filesystem::path annotations{};  // vqa2; empty: the questions' name with annotations in it
+  std::string metric{};                 // of items that name none; empty: by the file's name and what the item holds
 };
 
-/// A JSONL file, or the questions.jsonl of a folder. Error{bad_text} naming the line for anything malformed, an id that
-/// comes twice and a missing key; Error{file_missing} naming the line for a picture that is not there;
-/// Error{unknown_strategy} for a scenario and Error{bad_text} for a split that no line has. Unknown keys are left
-/// alone.
+/// A file, or the questions.jsonl of a folder. Items that are wrong are listed in `problems`, by line and id, and left
+/// out. Error{bad_text} when the file as a whole cannot be read as its format, holds no item, or none that was chosen;
+/// Error{unknown_strategy} for a scenario that no item has; Error{bad_usage} for an unknown format or metric; 401, 402.
+Dataset read_dataset(const std::filesystem::path& file_or_folder, const DatasetChoice& choice = {});
+
+/// Looks at every picture: its header's size and ratio, or with `decode` all of its pixels, and the boxes in it. What
+/// is wrong joins `problems`, and its samples go.
+void probe_pictures(Dataset& data, bool decode);
+
+/// Error with the first problem's code, and the first twenty by name, when there is one.
+void refuse_problems(const Dataset& data);
+
+/// As read_dataset, where anything that is wrong with any item is an error. Pictures are only looked for.
 std::vector<Sample> read_questions(const std::filesystem::path& file_or_folder, const DatasetChoice& choice = {});
 
-/// Error{bad_text} naming the line unless every box has an area and lies inside its picture.
-void check_boxes(const Sample& sample, std::size_t picture, Index height, Index width, std::string_view where);
+/// The bytes of the picture's file, decoded from base64 where they stand as such. Error{bad_image}, 401, 402.
+std::string picture_bytes(const DatasetPicture& picture);
+Image read_image(const DatasetPicture& picture, const DecodeOptions& options = {});
 
-/// Height and width as a PNG's header gives them, before anything is decoded; {0, 0} for other kinds of file and
-/// damaged ones.
+/// Our own JSONL line with its end; pictures by the names given.
+std::string sample_json(const Sample& sample, const std::vector<std::string>& image_names);
+
+/// How a question becomes the prompt. automatic: multiple choice as VLMEvalKit puts it, all else as it stands.
+enum class PromptShape : std::uint8_t { automatic, none, vlmevalkit, qwen3vl, lmms };
+inline constexpr std::string_view prompt_shape_names[] = {"auto", "none", "vlmevalkit", "qwen3vl", "lmms"};
+std::string shaped_prompt(const Sample& sample, PromptShape shape);
+/// FNV-1a over prompts, 16 hexadecimal digits: equal hashes were asked the same.
+std::string prompts_hash(const std::vector<std::string>& prompts);
+
+/// Pixels.
 struct PictureSize {
   Index height = 0, width = 0;
 };
-PictureSize png_size(const std::filesystem::path& file);
+/// Of the first bytes of a PNG, JPEG or WebP file; {0, 0} where they do not say.
+PictureSize header_size(std::string_view bytes);
 
 }  // namespace arrcoc::io

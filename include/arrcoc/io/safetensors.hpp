@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,8 @@ class SafetensorsFile {
   HostTensor tensor(std::string_view name) const;
   /// The same without its values (data is null; absent: nullopt): what a check of names and shapes needs.
   std::optional<HostTensor> describe(std::string_view name) const;
+  /// Its bytes, whatever its dtype; empty when absent. They live as long as this object or a copy of it.
+  std::span<const std::byte> bytes(std::string_view name) const;
 
  private:
   std::map<std::string, TensorEntry, std::less<>> entries_;
