@@ -1,34 +1,20 @@
-// config.json, generation_config.json and the processor files, as transformers 4.57 and 5.x write them.
+// config.json and the processor files, as transformers 4.57 and 5.x write them.
 #include <algorithm>
 #include <cmath>
 #include <optional>
 
 #include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/io/model_folder.hpp"
-#include "files/json_util.hpp"
+#include "config_parts.hpp"
 
 namespace arrcoc::io {
 namespace {
 
 // Nothing published comes within a factor of 8 of these; they keep every product of two sizes far from overflow.
-constexpr Index max_vocab = 1 << 24, max_width = 1 << 17, max_layers = 4096, max_heads = 4096, max_head_dim = 4096,
+constexpr Index max_width = 1 << 17, max_layers = 4096, max_heads = 4096, max_head_dim = 4096,
                 max_positions = Index{1} << 31, max_inner = 1 << 22, max_experts = 4096, max_patch = 256,
                 max_merge = 16, max_table = 1 << 22, max_taps = 32;
 constexpr double huge = 1e12;
-
-std::optional<Json> read_object(const std::filesystem::path& file, std::vector<std::string>& problems) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored)) return std::nullopt;
-  try {
-    Json j = parse_json(read_file(file), Code::bad_model_config, file.filename().string());
-    if (j.is_object()) return j;
-    problems.push_back(file.filename().string() + ": expected an object, got " + shown(j));
-  } catch (const Error& e) {
-    if (e.code() != Code::bad_model_config) throw;
-    problems.push_back(e.what());
-  }
-  return Json::object();
-}
 
 /// Every size that must divide another one.
 void divides(const JsonObject& o, const char* small, Index a, const char* large, Index b) {
@@ -83,8 +69,13 @@ void read_rope(const JsonObject& text, TextConfig& c) {
   if (c.yarn_beta_fast <= c.yarn_beta_slow)
     rope.problem("beta_fast", "expected more than beta_slow (" + shown(Json(c.yarn_beta_slow)) + "), got " +
                                   shown(Json(c.yarn_beta_fast)));
-  for (const char* key : {"attention_factor", "mscale", "mscale_all_dim"}) absent_or(rope, key, nullptr);
-  absent_or(rope, "truncate", true);
+  const auto scale = [&](double mscale) {
+    return c.yarn_factor <= 1 ? 1.0 : 0.1 * mscale * std::log(c.yarn_factor) + 1;
+  };
+  const double mscale = rope.number("mscale", 0.0, 1e3, 0.0), all = rope.number("mscale_all_dim", 0.0, 1e3, 0.0);
+  if (rope.has("attention_factor")) c.yarn_attention_factor = rope.number("attention_factor", 1e-6, 1e6);
+  else if (mscale > 0 && all > 0) c.yarn_attention_factor = scale(mscale) / scale(all);
+  c.yarn_truncate = rope.boolean("truncate", true);
 }
 
 /// The width of the dense feed-forward layers: needed unless every layer has experts.
@@ -93,6 +84,19 @@ void read_inner(const JsonObject& text, TextConfig& c) {
   for (Index layer = 0; layer < c.layers; ++layer) dense = dense || !c.sparse(layer);
   c.intermediate_size =
       dense ? text.integer("intermediate_size", 1, max_inner) : text.integer("intermediate_size", 1, max_inner, 1);
+}
+
+/// Block-scaled FP8 as Qwen publishes it is read; other kinds are refused.
+void read_quantisation(const JsonObject& o, ModelConfig& c) {
+  if (o.text("quant_method") != "fp8") {
+    const Json method = o.at("quant_method");
+    return o.problem("quant_method",
+                     "expected \"fp8\" (or no quantisation), got " + (method.is_null() ? "none" : shown(method)));
+  }
+  only(o, "fmt", "e4m3");
+  only(o, "activation_scheme", "dynamic");
+  c.fp8_block = o.integers("weight_block_size", 1, max_width, 2);
+  if (c.fp8_block.size() != 2) c.fp8_block = {1, 1};  // the problem is noted
 }
 
 void read_text(const JsonObject& text, const JsonObject& top, bool moe, TextConfig& c) {
@@ -195,11 +199,15 @@ void read_preprocess(const std::filesystem::path& folder, const VisionConfig& vi
   const JsonObject o(*file, name, problems);
   constexpr Index max_pixels = Index{1} << 32;
   const JsonObject size = o.child("size");
+  // A number that another program wrote as 65536.0 is as good. Without a size the limits are transformers' own.
+  const auto pixels = [&](const JsonObject& from, const char* key, Index otherwise) {
+    if (from.has(key) && from.at(key).is_number_float() && from.at(key) == std::floor(from.at(key).get<double>()))
+      return static_cast<Index>(from.number(key, 1.0, static_cast<double>(max_pixels)));
+    return o.has("size") || from.has(key) ? from.integer(key, 1, max_pixels) : otherwise;
+  };
   // The old names win where both are given, as in transformers.
-  c.min_pixels =
-      o.has("min_pixels") ? o.integer("min_pixels", 1, max_pixels) : size.integer("shortest_edge", 1, max_pixels);
-  c.max_pixels =
-      o.has("max_pixels") ? o.integer("max_pixels", 1, max_pixels) : size.integer("longest_edge", 1, max_pixels);
+  c.min_pixels = o.has("min_pixels") ? pixels(o, "min_pixels", 0) : pixels(size, "shortest_edge", 56 * 56);
+  c.max_pixels = o.has("max_pixels") ? pixels(o, "max_pixels", 0) : pixels(size, "longest_edge", 28 * 28 * 1280);
   if (c.min_pixels > c.max_pixels)
     o.problem("size", "expected shortest_edge <= longest_edge (pixel counts), got " + std::to_string(c.min_pixels) +
                           " and " + std::to_string(c.max_pixels));
@@ -209,8 +217,10 @@ void read_preprocess(const std::filesystem::path& folder, const VisionConfig& vi
     if (!o.boolean(step, true)) o.problem(step, "expected true, got false");
   if (std::abs(o.number("rescale_factor", 0.0, 1.0, 1.0 / 255.0) - 1.0 / 255.0) > 1e-9)
     o.problem("rescale_factor", "expected 1/255, got " + shown(o.at("rescale_factor")));
-  if (o.integer("resample", 0, 5, 3) != 3)
-    o.problem("resample", "expected 3 (bicubic), got " + shown(o.at("resample")));
+  static constexpr const char* kernels[] = {"nearest", "Lanczos", "bilinear", "bicubic", "box", "Hamming"};
+  const auto kernel = static_cast<std::size_t>(o.number("resample", 0.0, 5.0, 3.0));
+  if (o.has("resample") && o.at("resample") != 3)
+    o.problem("resample", "expected 3 (bicubic), got " + shown(o.at("resample")) + " (" + kernels[kernel] + ")");
   const auto agrees = [&](const char* key, Index expected, const char* in_config) {
     const Index got = o.integer(key, 1, max_patch);
     if (o.has(key) && got != expected)
@@ -222,34 +232,21 @@ void read_preprocess(const std::filesystem::path& folder, const VisionConfig& vi
   agrees("merge_size", vision.spatial_merge_size, "spatial_merge_size");
 }
 
-std::vector<TokenId> read_ids(const JsonObject& o, const char* key, Index vocab) {
-  std::vector<TokenId> out;
-  if (!o.has(key)) return out;
-  const auto many =
-      o.at(key).is_array() ? o.integers(key, 0, vocab - 1) : std::vector<Index>{o.integer(key, 0, vocab - 1)};
-  for (const Index id : many)
-    if (std::find(out.begin(), out.end(), id) == out.end()) out.push_back(static_cast<TokenId>(id));
-  return out;
-}
-
-void read_generation(const std::filesystem::path& folder, const JsonObject& text, const JsonObject& top, Index vocab,
-                     GenerationDefaults& g, std::vector<std::string>& problems) {
-  if (const auto file = read_object(folder / "generation_config.json", problems)) {
-    const JsonObject o(*file, "generation_config.json", problems);
-    g.sample = o.boolean("do_sample", g.sample);
-    g.temperature = static_cast<float>(o.number("temperature", 0.0, 100.0, g.temperature));
-    g.top_p = static_cast<float>(o.number("top_p", 0.0, 1.0, g.top_p));
-    g.repetition_penalty = static_cast<float>(o.number("repetition_penalty", 1e-3, 1e3, g.repetition_penalty));
-    g.top_k = o.integer("top_k", 0, max_vocab, g.top_k);
-    if (g.sample && g.temperature <= 0.0f)
-      o.problem("temperature", "expected more than 0 when do_sample is true, got " + shown(o.at("temperature")));
-    g.stop_ids = read_ids(o, "eos_token_id", vocab);
-  }
-  if (g.stop_ids.empty()) g.stop_ids = read_ids(text, "eos_token_id", vocab);
-  if (g.stop_ids.empty()) g.stop_ids = read_ids(top, "eos_token_id", vocab);
-}
-
 }  // namespace
+
+std::optional<Json> read_object(const std::filesystem::path& file, std::vector<std::string>& problems) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) return std::nullopt;
+  try {
+    Json j = parse_json(read_file(file), Code::bad_model_config, file.filename().string());
+    if (j.is_object()) return j;
+    problems.push_back(file.filename().string() + ": expected an object, got " + shown(j));
+  } catch (const Error& e) {
+    if (e.code() != Code::bad_model_config) throw;
+    problems.push_back(e.what());
+  }
+  return Json::object();
+}
 
 ModelConfig read_model_config(const std::filesystem::path& folder) {
   const std::string where = folder.string();
@@ -268,10 +265,11 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
     return "config.json.model_type: expected \"qwen3_vl\" or \"qwen3_vl_moe\", got " +
            (type.empty() ? "none" : "\"" + printable(type, 60) + "\"");
   });
-  absent_or(top, "quantization_config", nullptr);
+  const JsonObject quantised = top.child("quantization_config");
   if (!top.has("text_config")) top.problem("text_config", "expected, got none");
 
   ModelConfig c;
+  if (top.has("quantization_config")) read_quantisation(quantised, c);
   const JsonObject text = top.child("text_config");
   if (top.has("text_config")) read_text(text, top, moe, c.text);
   for (const JsonObject* o : {&top, &text})
@@ -289,7 +287,7 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
     for (const auto& [key, id] : ids) *id = static_cast<TokenId>(top.integer(key, 0, vocab - 1));
     read_preprocess(folder, c.vision, c.preprocess, problems);
   }
-  read_generation(folder, text, top, vocab, c.generation, problems);
+  read_generation(folder, text, top, vocab, c.generation, c.unused, problems);
 
   if (!problems.empty()) {
     std::string all = problems.size() == 1 ? "" : std::to_string(problems.size()) + " problems: ";

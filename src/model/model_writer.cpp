@@ -1,8 +1,6 @@
 // A model folder in the layout that transformers reads and writes.
 #include "arrcoc/io/model_writer.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "arrcoc/core/config.hpp"
@@ -219,21 +217,9 @@ void write_model_folder(const std::filesystem::path& folder, const ModelFiles& f
   std::error_code bad;
   require_that(!fs::exists(target, bad) || (fs::is_directory(target, bad) && fs::is_empty(target, bad)),
                Code::bad_output, where, "expected a new or empty folder, got one that exists");
-  std::string name = target.string() + ".XXXXXX";
-  require_that(::mkdtemp(name.data()) != nullptr, Code::bad_output, where,
-               "its parent folder is missing or cannot be written");
-  try {
-    write_files(name, files);
-    fs::permissions(name,
-                    fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec | fs::perms::others_read |
-                        fs::perms::others_exec,
-                    bad);
-    fs::rename(name, target, bad);
-    require_that(!bad, Code::bad_output, where, [&] { return "cannot be renamed into place: " + bad.message(); });
-  } catch (...) {
-    fs::remove_all(name, bad);
-    throw;
-  }
+  UnfinishedFolder part(target);
+  write_files(part.path(), files);
+  part.finish();
 }
 
 }  // namespace arrcoc::io

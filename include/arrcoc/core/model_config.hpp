@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "arrcoc/core/host_tensor.hpp"
+#include "arrcoc/core/token_bans.hpp"
 #include "arrcoc/core/types.hpp"
 
 namespace arrcoc {
@@ -23,6 +24,8 @@ struct TextConfig {
   bool attention_bias = false;
   // YaRN (0 = off): facts section 9
   double yarn_factor = 0, yarn_original_positions = 0, yarn_beta_fast = 32, yarn_beta_slow = 1;
+  double yarn_attention_factor = 0;  // of cos and sin; 0: 0.1 ln(factor) + 1
+  bool yarn_truncate = true;         // the ramp begins and ends at whole dimensions
   // Mixture of experts (0 = dense). Every sparse_step-th layer has experts, unless it is one of dense_layers.
   Index experts = 0, experts_per_token = 0, expert_intermediate_size = 0, sparse_step = 1;
   std::vector<Index> dense_layers{};
@@ -51,8 +54,11 @@ struct PreprocessConfig {
 struct GenerationDefaults {
   bool sample = false;
   float temperature = 1.0f, top_p = 1.0f, repetition_penalty = 1.0f;
+  float min_p = 0.0f;
   Index top_k = 50;
-  std::vector<TokenId> stop_ids;
+  std::optional<Index> max_new_tokens{};
+  std::vector<TokenId> stop_ids{};
+  TokenBans bans{};
 };
 
 struct ModelConfig {
@@ -62,7 +68,9 @@ struct ModelConfig {
   TokenId image_token = -1, video_token = -1, vision_start = -1, vision_end = -1;
   PreprocessConfig preprocess;
   GenerationDefaults generation;
-  std::string stored_dtype;  // as config.json says: "bfloat16", "float32", ...
+  std::string stored_dtype;         // as config.json says: "bfloat16", "float32", ...
+  std::vector<Index> fp8_block{};   // rows and columns that share a scale in FP8 weights; empty: there are none
+  std::vector<std::string> unused;  // what the folder holds and nobody reads, a phrase each
 };
 
 /// Finds a tensor by its checkpoint name (the released spelling, facts section 8.3); nullopt when it is not there.

@@ -1,0 +1,24 @@
+#pragma once
+// What the readers of a model folder's JSON files share.
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "arrcoc/core/model_config.hpp"
+#include "files/json_util.hpp"
+
+namespace arrcoc::io {
+
+/// Largest vocabulary that is read: nothing published comes within a factor of 8.
+inline constexpr Index max_vocab = 1 << 24;
+
+/// An object; nullopt without such a file; an empty one, and a problem, where it holds something else.
+std::optional<Json> read_object(const std::filesystem::path& file, std::vector<std::string>& problems);
+
+/// generation_config.json; the stop ids of `text` or `top` where it names none. `unused` gains the settings that say
+/// something and that nobody reads.
+void read_generation(const std::filesystem::path& folder, const JsonObject& text, const JsonObject& top, Index vocab,
+                     GenerationDefaults& g, std::vector<std::string>& unused, std::vector<std::string>& problems);
+
+}  // namespace arrcoc::io
