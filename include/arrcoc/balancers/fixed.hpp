@@ -26,13 +26,13 @@ struct FixedWeightsConfig {
 /// Source: the fixed .33/.33/.34 of the early sketches.
 struct FixedWeightsBalancer {
   static constexpr std::string_view name = "fixed";
-  static constexpr Needs needs{Phase::pixels, Need::none};
+  static constexpr Needs may_need{Phase::pixels, Need::none};
   using Config = FixedWeightsConfig;
   Config config{};
 
   Balanced balance(std::span<const float> maps, const Evidence& e) const {
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
-    const auto parts = balance::split_maps(maps, e.grid, name);
+    const auto parts = balance::split_maps(maps, e.count(), name);
     double total = 0;
     std::vector<double> weights;
     for (std::size_t m = 0; m < parts.size(); ++m) {

@@ -16,12 +16,12 @@ struct FlatConfig {
 /// them. A control.
 struct FlatBalancer {
   static constexpr std::string_view name = "flat";
-  static constexpr Needs needs{Phase::pixels, Need::none};
+  static constexpr Needs may_need{Phase::pixels, Need::none};
   using Config = FlatConfig;
   Config config{};
 
   Balanced balance(std::span<const float>, const Evidence& e) const {
-    return {std::vector<float>(static_cast<std::size_t>(e.grid.count()), 1.f), {}, {}};
+    return {std::vector<float>(static_cast<std::size_t>(e.count()), 1.f), {}, {}};
   }
 };
 static_assert(check_balancer<FlatBalancer>());

@@ -20,9 +20,9 @@ struct BalancerInput {
   std::vector<std::vector<float>> maps;
   std::vector<float> context;
 };
-inline BalancerInput balancer_input(std::span<const float> maps, Grid grid, std::string_view where) {
+inline BalancerInput balancer_input(std::span<const float> maps, Index tokens, std::string_view where) {
   BalancerInput in;
-  for (const auto& part : balance::split_maps(maps, grid, where)) {
+  for (const auto& part : balance::split_maps(maps, tokens, where)) {
     in.maps.push_back(balance::robust(part, 0.02f, 0.25f));
     double sum = 0, squares = 0;
     for (const float v : in.maps.back()) {
@@ -67,7 +67,7 @@ struct LearnedBalancerConfig {
 /// boxes with the model frozen (ARR-COC notes, P1 of the curriculum).
 struct LearnedBalancer {
   static constexpr std::string_view name = "learned";
-  static constexpr Needs needs{Phase::pixels, Need::none};
+  static constexpr Needs may_need{Phase::pixels, Need::none};
   using Config = LearnedBalancerConfig;
   Config config{};
   std::shared_ptr<const BalancerHead>
@@ -76,7 +76,7 @@ struct LearnedBalancer {
   Balanced balance(std::span<const float> maps, const Evidence& e) const {
     require_that(head != nullptr, Code::bad_config, "balancer",
                  "weights: expected the file that `arrcoc train balancer` wrote, got none");
-    const BalancerInput in = balancer_input(maps, e.grid, name);
+    const BalancerInput in = balancer_input(maps, e.count(), name);
     const std::size_t m = in.maps.size(), h = static_cast<std::size_t>(head->units()), n = in.maps[0].size();
     require_that(static_cast<Index>(m) == head->maps(), Code::bad_config, "balancer", [&] {
       return config.weights + ": trained for " + std::to_string(head->maps()) + " scorers, got " + std::to_string(m);

@@ -1,11 +1,12 @@
 #pragma once
 // What an allocator decides: which tokens live, at which depth, and why.
 #include <cmath>
-#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "arrcoc/core/error.hpp"
+#include "arrcoc/core/places.hpp"
 #include "arrcoc/core/types.hpp"
 
 namespace arrcoc {
@@ -34,8 +35,9 @@ struct Budget {
 };
 
 /// What an allocator promises about K, tested by the laws. exact: K = min(B, N); at_most: K <= B and no further unit
-/// fits; own_count: K inside its own range with B as a cap; tiers: the sum of tiers is <= B and maximal.
-enum class Spend : std::uint8_t { exact, at_most, own_count, tiers };
+/// fits; own_count: K inside its own range with B as a cap; tiers: the sum of tiers is <= B and maximal;
+/// everything: K = N whatever B is.
+enum class Spend : std::uint8_t { exact, at_most, own_count, tiers, everything };
 
 /// Why a token was kept. Take the cause away and the token's fate changes.
 enum class Cause : std::uint8_t { everything, score, random, lattice, centre, oracle, floor, coverage };
@@ -60,42 +62,84 @@ struct Region {
   bool operator==(const Region&) const = default;
 };
 
+/// One member of a merged row.
+struct MergePart {
+  Index token = 0;   // living
+  float weight = 0;  // > 0; the weights of a row sum to 1
+  bool operator==(const MergePart&) const = default;
+};
+
 inline constexpr std::uint32_t all_levels = 0xffffffffu;
 
 struct Allocation {
-  Grid grid;
-  std::vector<Index> kept;           // [K] raster indices, strictly ascending
-  std::vector<std::uint32_t> depth;  // [K] bit l set: this token receives DeepStack level l
-  std::vector<Provenance> why;       // [K]
-  std::vector<Region> regions;       // TIER only
-  std::vector<Index> merged_into;    // [N] or empty: the kept token that stands for this one, -1 if dropped
-  bool clamped = false;              // the budget was larger than the image
+  TokenSet tokens;                            // who was alive: N
+  std::vector<Index> kept;                    // [K] living tokens, strictly ascending
+  std::vector<std::uint32_t> depth;           // [K] bit l set: this token receives DeepStack level l
+  std::vector<Provenance> why;                // [K]
+  std::vector<Index> entry;                   // [K] the layer a token joins before, or empty: all before layer 0
+  std::vector<std::vector<MergePart>> merge;  // [K] who a row is made of, or empty: each of itself alone
+  std::vector<Region> regions;                // TIER only
+  bool clamped = false;                       // the budget was larger than the image
   bool operator==(const Allocation&) const = default;
+
+  Grid grid() const { return tokens.grid; }
+  Index count() const { return static_cast<Index>(kept.size()); }
 };
 
 /// Everything kept at full depth: the identity plan.
-inline Allocation keep_everything(Grid grid) {
+inline Allocation keep_everything(TokenSet tokens) {
   Allocation a;
-  a.grid = grid;
-  for (Index i = 0; i < grid.count(); ++i) a.kept.push_back(i);
+  a.tokens = std::move(tokens);
+  for (Index i = 0; i < a.tokens.count(); ++i) a.kept.push_back(i);
   a.depth.assign(a.kept.size(), all_levels);
   a.why.assign(a.kept.size(), Provenance{});
   return a;
 }
 
-/// Throws Error{bad_stage_output} unless kept is non-empty, strictly ascending, inside the grid, and all lengths agree.
+/// Throws Error{bad_stage_output} unless kept is non-empty, strictly ascending, among the living, and all lengths
+/// agree.
 inline void check_allocation(const Allocation& a, std::string_view where) {
-  const Index n = a.grid.count();
+  const Index n = a.tokens.count();
   require_that(!a.kept.empty(), Code::bad_stage_output, where, "at least one token per image must be kept, got none");
   require_that(a.depth.size() == a.kept.size() && a.why.size() == a.kept.size(), Code::bad_stage_output, where,
                "expected a depth and a provenance for each kept token");
+  require_that(a.entry.empty() || a.entry.size() == a.kept.size(), Code::bad_stage_output, where,
+               "expected an entry layer for each kept token, or none");
+  require_that(a.merge.empty() || a.merge.size() == a.kept.size(), Code::bad_stage_output, where,
+               "expected the members of each kept row, or none");
   for (std::size_t i = 0; i < a.kept.size(); ++i) {
     require_that(a.kept[i] >= 0 && a.kept[i] < n && (i == 0 || a.kept[i - 1] < a.kept[i]), Code::bad_stage_output,
                  where, [&] {
                    return "kept tokens: expected strictly ascending indices below " + std::to_string(n) + ", got " +
                           std::to_string(a.kept[i]) + " at place " + std::to_string(i);
                  });
+    require_that(a.why[i].value - a.why[i].value == 0, Code::bad_stage_output, where,
+                 [&] { return "the value of kept token " + std::to_string(a.kept[i]) + ": expected a finite number"; });
   }
+  for (const auto& row : a.merge) {
+    require_that(!row.empty(), Code::bad_stage_output, where, "a merged row: expected at least one member, got none");
+    for (const MergePart& m : row)
+      require_that(m.token >= 0 && m.token < n && m.weight > 0 && m.weight - m.weight == 0, Code::bad_stage_output,
+                   where, [&] {
+                     return "a merged row: expected living tokens with weights above 0, got token " +
+                            std::to_string(m.token) + " with " + std::to_string(m.weight);
+                   });
+  }
+}
+
+/// Throws Error{bad_stage_output} unless the allocation spends as its allocator declares.
+inline void check_spend(const Allocation& a, Spend spend, const Budget& budget, std::string_view where) {
+  const Index n = a.tokens.count(), cap = budget.resolve(n).kept, k = a.count();
+  const auto refuse = [&](const std::string& expected) {
+    fail(Code::bad_stage_output, where,
+         "spends: expected " + expected + ", got " + std::to_string(k) + " of " + std::to_string(n));
+  };
+  if (spend == Spend::everything) {
+    if (k != n) refuse("every token");
+    return;
+  }
+  if (spend == Spend::exact && k != cap) refuse("exactly " + std::to_string(cap) + " tokens");
+  if (spend != Spend::exact && k > cap) refuse("at most " + std::to_string(cap) + " tokens");
 }
 
 }  // namespace arrcoc

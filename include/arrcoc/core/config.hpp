@@ -4,8 +4,9 @@
 //
 //   for_each_field(cfg, f)                    f(name, field&) for each field, in declaration order
 //   flatten(cfg, "allocator")                 -> every field as {path, type, value text}; values read back to the same
-//   bits apply(cfg, "allocator", settings, out)    sets the fields named in `settings`, and appends what is wrong to
-//   `out` check_prefixes(settings, known, out)      appends a problem for each path that belongs to no stage
+//                                             bits
+//   apply(cfg, "allocator", settings, out)    sets the fields named in `settings`, and appends what is wrong to `out`
+//   check_prefixes(settings, known, out)      appends a problem for each path that belongs to no stage
 //   throw_problems(out, where)                one Error for all of them
 //
 // Field types: bool, integers, float, double, std::string. A config may have `validate() const`, which returns a

@@ -15,6 +15,7 @@ enum class Code : int {
   bad_prompt = 104,        // images and placeholders do not agree, empty prompt
   bad_usage = 105,         // flags that exclude each other, missing value
   bad_output = 106,        // an output cannot be written
+  unused_input = 107,      // something was given and not used, and that was asked to be an error
   shape_mismatch = 201,    // two things that must agree in shape do not
   bad_stage_output = 203,  // a stage broke its law: not finite, wrong count, not ascending
   missing_evidence = 204,  // a strategy needs evidence that this mode cannot have yet

@@ -10,15 +10,17 @@
 //   b.rows(t), b.cols(t)                    Index
 //   b.from_host(span<const float>, r, c)    Tensor [r, c]
 //   b.to_host(t)                            vector<float> [r * c], row-major
-//   b.import_weight(HostTensor, Layout)     Weight; a matrix [out, in] (or [in, out] if transposed), or a vector as [1,
-//   n].
+//   b.import_weight(HostTensor, Layout)     Weight; a matrix [out, in] (or [in, out] if transposed), or a vector as
+//                                           [1, n].
 //                                           Mapped memory is used in place where the backend can; the owner is kept
-//                                           alive.
+//                                             alive.
 //   b.linear(x, w), b.linear(x, w, bias)    [L, in] x [out, in]^T (+ bias [out]) -> [L, out]
 //   b.embedding(w, ids)                     rows of w: [n, D]
 //   b.embedding_bag(w, ids, weights, k)     [n / k, D]: sum over k of weights[i*k+j] * w[ids[i*k+j]], float32, j
-//   ascending b.layer_norm(x, w, bias, eps)           over each row, biased variance b.rms_norm(x, w, eps) x *
-//   rsqrt(mean(x^2) + eps), then times w b.gelu(x, Gelu)                         tanh approximation or exact (erf)
+//                                           ascending
+//   b.layer_norm(x, w, bias, eps)           over each row, biased variance
+//   b.rms_norm(x, w, eps)                   x * rsqrt(mean(x^2) + eps), then times w
+//   b.gelu(x, Gelu)                         tanh approximation or exact (erf)
 //   b.silu_mul(gate, up)                    silu(gate) * up
 //   b.add(a, b), b.mul(a, b)                elementwise; b may be [1, cols] (repeated over rows)
 //   b.scale(x, s)                           x * s
@@ -32,7 +34,8 @@
 //   b.scatter_rows(x, idx, src)             x with rows idx replaced by src (idx distinct)
 //   b.scatter_add_rows(x, idx, src)         x with src added to rows idx (idx distinct)
 //   b.rope(x, heads, cos, sin)              x [L, heads*d], cos and sin [L, d/2]: element i pairs with i + d/2 in each
-//   head b.attention(q, k, v, spec)              Attended{out [Lq, heads*dv], received [1, Lk] or empty}
+//                                           head
+//   b.attention(q, k, v, spec)              Attended{out [Lq, heads*dv], received [1, Lk] or empty}
 //   b.make_cache(capacity, width)           Cache for `capacity` rows of keys and values, `width` = kv_heads * head_dim
 //   b.cache_append(cache&, k, v)            grows by rows(k); amortised O(1) copies
 //   b.cache_keys(cache), cache_values       Tensor [rows so far, width], no copy
@@ -40,8 +43,10 @@
 //   b.sum_rows(x), b.mean_rows(x)           [1, cols]: over all rows
 //   b.sum_cols(x), b.max_cols(x)            [rows, 1]: over each row
 //   b.conv2d(x, w, bias, spec)              x [H*W, Cin] channels last, w Weight [Cout, Cin*kh*kw] -> [Ho*Wo, Cout],
-//   zero padding b.avg_pool(x, spec)                     x [H*W, C] -> [Ho*Wo, C], no padding b.parallel_for(n, grain,
-//   f)             f(begin, end) over disjoint ranges covering [0, n) b.threads()                             int
+//                                           zero padding
+//   b.avg_pool(x, spec)                     x [H*W, C] -> [Ho*Wo, C], no padding
+//   b.parallel_for(n, grain, f)             f(begin, end) over disjoint ranges covering [0, n)
+//   b.threads()                             int
 //
 // Laws: results do not depend on the thread count (eigen); equal inputs give equal outputs within one build.
 // A backend may offer more (fused kernels); generic code asks with `if constexpr (requires ...)`.

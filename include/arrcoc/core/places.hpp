@@ -38,6 +38,7 @@ struct TokenSet {
   std::vector<Place> places;  // [N] by frame, centre row, centre column, area; empty: the whole raster
 
   TokenSet() = default;
+  TokenSet(Index rows, Index cols) : grid{rows, cols} {}
   TokenSet(Grid g, Index f = 1) : grid(g), frames(f) {}
   TokenSet(Grid g, std::vector<Place> p, Index f = 1) : grid(g), frames(f), places(std::move(p)) {}
 

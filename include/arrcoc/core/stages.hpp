@@ -1,14 +1,18 @@
 #pragma once
 // The stage contracts. One image at a time; no statistic crosses images; ties go to the smaller index.
 //
-//   TextureGenerator  t.generate(ImageView, Grid)                        -> Textures [N, C], named channels,
-//   box-integrated from native pixels Scorer            s.score(const Evidence&)                           ->
-//   std::vector<float> [N], finite, higher = more relevant TensorScorer<B>   s.score(B&, const TensorEvidence<B>&) ->
-//   B::Tensor [N, 1], same laws Balancer          l.balance(span<const float> [M*N], const Evidence&) -> Balanced;
-//   equal maps in, same order out Allocator         a.allocate(span<const float> [N], const Evidence&, Budget, Rng&) ->
-//   Allocation; spends as A::spend declares
-// Every stage has `static constexpr std::string_view name`, `using Config`, is default constructible and constructible
-// from its Config, and (scorers, balancers, allocators) says `static constexpr Needs needs`.
+//   TextureGenerator  t.generate(ImageView, const TokenSet&)    -> Textures [N, C], named channels, box-integrated over
+//   each
+//                                                                  place from native pixels
+//   Scorer            s.score(const Evidence&)                  -> std::vector<float> [N], finite, higher = more
+//   relevant TensorScorer<B>   s.score(B&, const TensorEvidence<B>&)     -> B::Tensor [N, 1], same laws Balancer
+//   l.balance(span<const float> [M*N], const Evidence&)                 -> Balanced
+//                                                                  equal maps in, same order out
+//   Allocator         a.allocate(span<const float> [N], const Evidence&, Budget, Rng&)    -> Allocation
+//                                                                  spends as A::spend declares
+// N is the number of living tokens (evidence.count()). A stage that asks the model's inside has `std::vector<Request>
+// needs() const`. Every stage has `static constexpr std::string_view name`, `using Config`, is default constructible
+// and constructible from its Config, and (scorers, balancers, allocators) says `static constexpr Needs may_need`.
 #include <concepts>
 #include <span>
 #include <string>
@@ -36,10 +40,10 @@ struct Balanced {
 /// Features that stay on the backend, so that trained strategies keep their graph.
 template <class B>
 struct TensorEvidence {
-  Grid grid;
+  TokenSet tokens;
   typename B::Tensor vision;                  // [N, D]
   std::vector<typename B::Tensor> deepstack;  // per level [N, D]
-  typename B::Tensor query;                   // [1, D] masked mean of the question's token embeddings
+  typename B::Tensor query;                   // [1, D] what a query encoder made of the question
   typename B::Tensor question;                // [Q, D] the question's token embeddings
 };
 
@@ -54,10 +58,10 @@ concept configured = std::default_initializable<S> && requires(typename S::Confi
 };
 template <class S>
 concept states_needs = requires {
-  { S::needs } -> std::convertible_to<Needs>;
+  { S::may_need } -> std::convertible_to<Needs>;
 };
 template <class S>
-concept generates = requires(const S s, ImageView v, Grid g) {
+concept generates = requires(const S s, ImageView v, const TokenSet& g) {
   { s.generate(v, g) } -> std::same_as<Textures>;
 };
 template <class S>
@@ -99,14 +103,15 @@ template <class S>
 consteval bool check_texture() {
   static_assert(require::named<S>, "TextureGenerator: add `static constexpr std::string_view name = \"...\";`");
   static_assert(require::configured<S>, "TextureGenerator: add `using Config = ...;` and make S{} and S{Config} valid");
-  static_assert(require::generates<S>, "TextureGenerator: add `Textures generate(ImageView, Grid) const`");
+  static_assert(require::generates<S>, "TextureGenerator: add `Textures generate(ImageView, const TokenSet&) const`");
   return true;
 }
 template <class S>
 consteval bool check_scorer() {
   static_assert(require::named<S>, "Scorer: add `static constexpr std::string_view name = \"...\";`");
   static_assert(require::configured<S>, "Scorer: add `using Config = ...;` and make S{} and S{Config} valid");
-  static_assert(require::states_needs<S>, "Scorer: add `static constexpr Needs needs{Phase::pixels, Need::textures};`");
+  static_assert(require::states_needs<S>,
+                "Scorer: add `static constexpr Needs may_need{Phase::pixels, Need::textures};`");
   static_assert(require::scores<S>, "Scorer: add `std::vector<float> score(const Evidence&) const`");
   return true;
 }
@@ -115,7 +120,7 @@ consteval bool check_tensor_scorer() {
   static_assert(require::named<S>, "TensorScorer: add `static constexpr std::string_view name = \"...\";`");
   static_assert(require::configured<S>, "TensorScorer: add `using Config = ...;` and make S{} and S{Config} valid");
   static_assert(require::states_needs<S>,
-                "TensorScorer: add `static constexpr Needs needs{Phase::vision, Need::vision};`");
+                "TensorScorer: add `static constexpr Needs may_need{Phase::vision, Need::vision};`");
   static_assert(require::tensor_scores<S, B>,
                 "TensorScorer: add `typename B::Tensor score(B&, const TensorEvidence<B>&) const` [N, 1]");
   return true;
@@ -124,7 +129,8 @@ template <class S>
 consteval bool check_balancer() {
   static_assert(require::named<S>, "Balancer: add `static constexpr std::string_view name = \"...\";`");
   static_assert(require::configured<S>, "Balancer: add `using Config = ...;` and make S{} and S{Config} valid");
-  static_assert(require::states_needs<S>, "Balancer: add `static constexpr Needs needs{Phase::pixels, Need::none};`");
+  static_assert(require::states_needs<S>,
+                "Balancer: add `static constexpr Needs may_need{Phase::pixels, Need::none};`");
   static_assert(require::balances<S>,
                 "Balancer: add `Balanced balance(std::span<const float> maps, const Evidence&) const`");
   return true;
@@ -133,7 +139,8 @@ template <class S>
 consteval bool check_allocator() {
   static_assert(require::named<S>, "Allocator: add `static constexpr std::string_view name = \"...\";`");
   static_assert(require::configured<S>, "Allocator: add `using Config = ...;` and make S{} and S{Config} valid");
-  static_assert(require::states_needs<S>, "Allocator: add `static constexpr Needs needs{Phase::pixels, Need::none};`");
+  static_assert(require::states_needs<S>,
+                "Allocator: add `static constexpr Needs may_need{Phase::pixels, Need::none};`");
   static_assert(require::spends<S>,
                 "Allocator: add `static constexpr Spend spend = Spend::exact;` (or at_most, own_count, tiers)");
   static_assert(require::allocates<S>,

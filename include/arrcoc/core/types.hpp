@@ -4,6 +4,7 @@
 // Coordinates are (row, col), row first.
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace arrcoc {
 
@@ -25,7 +26,13 @@ struct Box {
   bool operator==(const Box&) const = default;
 };
 
-/// When a decision can be taken: from pixels alone, after the vision tower, or inside the language model.
-enum class Phase : std::uint8_t { pixels, vision, layer };
+/// When a decision is taken: from pixels alone, between blocks of the vision tower, after it, or before a layer of the
+/// language model.
+enum class Phase : std::uint8_t { pixels, tower, vision, layer };
+
+constexpr std::string_view name_of(Phase p) {
+  constexpr std::string_view names[] = {"pixels", "tower", "vision", "layer"};
+  return names[static_cast<std::size_t>(p)];
+}
 
 }  // namespace arrcoc

@@ -18,10 +18,9 @@ struct GatherConfig {
 struct GatherInjector {
   static constexpr std::string_view name = "gather";
   static constexpr Phase phase = Phase::vision;
+  static constexpr unsigned honours = Honour::depth;
   using Config = GatherConfig;
   Config config{};
-
-  VisionPlan plan(const Allocation&, Grid) const { return {}; }
 
   template <class B>
   qwen3vl::Injected<B> inject(B& b, std::span<const Allocation> allocations, const qwen3vl::Encoded<B>& e,
@@ -29,24 +28,30 @@ struct GatherInjector {
     require_that(allocations.size() == prompt.spans.size(), Code::shape_mismatch, "injector.gather",
                  "expected one allocation for each picture");
     qwen3vl::Injected<B> in;
-    std::vector<Index> visual_rows, features;  // place in the short sequence; row of the concatenated features
+    std::vector<Index> columns, visual_rows,
+        features;  // of the full prompt; place in the short sequence; row of the features
     std::vector<std::uint32_t> depth;
     Index column = 0, first_feature = 0;
     const auto text_until = [&](Index end) {
-      for (; column < end; ++column) in.columns.push_back(column);
+      for (; column < end; ++column) {
+        columns.push_back(column);
+        in.rows.push_back({column, -1, -1});
+      }
     };
     for (std::size_t s = 0; s < prompt.spans.size(); ++s) {
       const VisionSpan& span = prompt.spans[s];
       const Allocation& a = allocations[s];
-      require_that(a.grid == span.grid, Code::shape_mismatch, "injector.gather",
-                   "an allocation's grid differs from its picture's");
+      require_that(a.tokens.raster() && a.grid() == span.grid, Code::shape_mismatch, "injector.gather",
+                   "an allocation's tokens differ from its picture's");
       check_allocation(a, "injector.gather");
+      refuse_unhonoured(a, honours, "injector.gather");
       text_until(span.begin);
       for (std::size_t i = 0; i < a.kept.size(); ++i) {
-        visual_rows.push_back(static_cast<Index>(in.columns.size()));
+        visual_rows.push_back(static_cast<Index>(columns.size()));
         features.push_back(first_feature + a.kept[i]);
         depth.push_back(a.depth[i]);
-        in.columns.push_back(span.begin + a.kept[i]);
+        columns.push_back(span.begin + a.kept[i]);
+        in.rows.push_back({columns.back(), static_cast<Index>(s), a.kept[i]});
       }
       column = span.begin + span.grid.count();
       first_feature += span.grid.count();
@@ -56,8 +61,8 @@ struct GatherInjector {
     }
     text_until(static_cast<Index>(prompt.ids.size()));
 
-    in.positions = qwen3vl::gather_columns(e.positions, in.columns);
-    in.embeddings = b.gather_rows(e.embeddings, in.columns);
+    in.positions = qwen3vl::gather_columns(e.positions, columns);
+    in.embeddings = b.gather_rows(e.embeddings, columns);
     if (visual_rows.empty()) return in;
     in.embeddings = b.scatter_rows(in.embeddings, visual_rows, b.gather_rows(e.vision.tokens, features));
     for (std::size_t level = 0; level < e.vision.deepstack.size(); ++level) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "arrcoc/core/error.hpp"
+#include "arrcoc/core/places.hpp"
 #include "arrcoc/core/types.hpp"
 
 namespace arrcoc::cells {
@@ -58,7 +59,30 @@ inline std::vector<double> covered_areas(Grid grid, Index height, Index width, s
   return out;
 }
 
-/// The same as a share of each cell, [N] in [0, 1].
+/// The same for living tokens, [N]: cells of a raster, or the rectangles of places. Boxes lie in every frame.
+inline std::vector<double> covered_areas(const TokenSet& tokens, Index height, Index width,
+                                         std::span<const Box> boxes) {
+  if (tokens.raster() && tokens.frames == 1) return covered_areas(tokens.grid, height, width, boxes);
+  const double tall = static_cast<double>(height) / static_cast<double>(tokens.grid.rows),
+               wide = static_cast<double>(width) / static_cast<double>(tokens.grid.cols);
+  std::vector<double> out;
+  for (Index t = 0; t < tokens.count(); ++t) {
+    const Place p = tokens.at(t);
+    const auto row = static_cast<double>(p.row), col = static_cast<double>(p.col);
+    const Box cell{tall * row, wide * col, tall * (row + static_cast<double>(p.rows)),
+                   wide * (col + static_cast<double>(p.cols))};
+    std::vector<Box> parts;
+    for (const Box& b : boxes) {
+      const Box part{std::max(b.row0, cell.row0), std::max(b.col0, cell.col0), std::min(b.row1, cell.row1),
+                     std::min(b.col1, cell.col1)};
+      if (part.row0 < part.row1 && part.col0 < part.col1) parts.push_back(part);
+    }
+    out.push_back(union_area(parts));
+  }
+  return out;
+}
+
+/// The same as a share of each cell of a grid, [N] in [0, 1].
 inline std::vector<double> covered_shares(Grid grid, Index height, Index width, std::span<const Box> boxes) {
   std::vector<double> out = covered_areas(grid, height, width, boxes);
   const double tall = static_cast<double>(height) / static_cast<double>(grid.rows),

@@ -54,10 +54,10 @@ typename B::Tensor learned_values(B& b, const LearnedHead<typename B::Weight>& w
 /// in messages. Error{bad_weight} when the head was trained for another width.
 inline std::vector<double> learned_values(const LearnedHead<HostTensor>& w, const Evidence& e, std::string_view where,
                                           std::string_view file) {
-  const Index n = e.grid.count(), h = w.token.shape[0], d = w.token.shape[1], outputs = w.out.shape[0];
-  require_that(e.vision.shape == std::vector<Index>{n, d} && e.query.count() == d, Code::bad_weight, where, [&] {
+  const Index n = e.count(), h = w.token.shape[0], d = w.token.shape[1], outputs = w.out.shape[0];
+  require_that(e.vision->shape == std::vector<Index>{n, d} && e.query->count() == d, Code::bad_weight, where, [&] {
     return std::string(file) + ": trained for embeddings of width " + std::to_string(d) + ", got a model of width " +
-           std::to_string(e.query.count());
+           std::to_string(e.query->count());
   });
   const auto dot = [](const HostTensor& m, Index row, const std::vector<double>& x) {
     const float* p = m.floats().data() + row * static_cast<Index>(x.size());
@@ -77,14 +77,14 @@ inline std::vector<double> learned_values(const LearnedHead<HostTensor>& w, cons
                     static_cast<double>(bias.floats().data()[i]));
     return out;
   };
-  const std::vector<double> q = normed(e.query.floats().data(), w.query_norm, w.query_norm_bias);
+  const std::vector<double> q = normed(e.query->floats().data(), w.query_norm, w.query_norm_bias);
   std::vector<double> gate, shift, units(static_cast<std::size_t>(h)), out;
   for (Index k = 0; k < h; ++k) {
     gate.push_back(dot(w.gate_query, k, q));
     shift.push_back(dot(w.query, k, q) + static_cast<double>(w.bias.floats().data()[k]));
   }
   for (Index i = 0; i < n; ++i) {
-    const std::vector<double> v = normed(e.vision.floats().data() + i * d, w.token_norm, w.token_norm_bias);
+    const std::vector<double> v = normed(e.vision->floats().data() + i * d, w.token_norm, w.token_norm_bias);
     for (Index k = 0; k < h; ++k) {
       const double x = dot(w.token, k, v) + dot(w.gate, k, v) * gate[static_cast<std::size_t>(k)] +
                        shift[static_cast<std::size_t>(k)];

@@ -68,12 +68,12 @@ inline std::vector<float> robust(std::span<const float> x, float tail, float ran
 
 /// Splits [M * N] into M maps of one picture; throws Error{shape_mismatch} unless it divides, Error{bad_number} unless
 /// finite.
-inline std::vector<std::span<const float>> split_maps(std::span<const float> maps, Grid grid, std::string_view where) {
-  const auto n = static_cast<std::size_t>(grid.count());
-  require_that(
-      grid.rows > 0 && grid.cols > 0 && !maps.empty() && maps.size() % n == 0, Code::shape_mismatch, where, [&] {
-        return "maps: expected a multiple of " + std::to_string(n) + " values, got " + std::to_string(maps.size());
-      });
+inline std::vector<std::span<const float>> split_maps(std::span<const float> maps, Index tokens,
+                                                      std::string_view where) {
+  const auto n = static_cast<std::size_t>(tokens);
+  require_that(tokens > 0 && !maps.empty() && maps.size() % n == 0, Code::shape_mismatch, where, [&] {
+    return "maps: expected a multiple of " + std::to_string(n) + " values, got " + std::to_string(maps.size());
+  });
   for (const float x : maps)
     require_that(std::isfinite(x), Code::bad_number, where,
                  [&] { return "maps: expected finite values, got " + std::to_string(x); });

@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "arrcoc/core/allocation.hpp"
 #include "arrcoc/core/evidence.hpp"
+#include "arrcoc/primitives/apportion.hpp"
 
 namespace arrcoc::selection {
 
@@ -54,17 +56,51 @@ inline std::vector<Index> lattice(Grid grid, Index k) {
   return out;
 }
 
+/// k living tokens spread evenly, ascending; exactly k, distinct: over a raster the lattice above, elsewhere the token
+/// nearest to each of its points that is free. A clip's frames share k evenly. O(k) on a raster, O(k N) elsewhere.
+/// Needs 1 <= k <= N.
+inline std::vector<Index> lattice(const TokenSet& tokens, Index k) {
+  if (tokens.raster() && tokens.frames == 1) return lattice(tokens.grid, k);
+  std::vector<std::vector<Index>> of_frame(static_cast<std::size_t>(tokens.frames));
+  for (Index t = 0; t < tokens.count(); ++t) of_frame[static_cast<std::size_t>(tokens.at(t).frame)].push_back(t);
+  std::vector<Index> counts, out;
+  for (const auto& f : of_frame) counts.push_back(static_cast<Index>(f.size()));
+  const std::vector<double> sizes(counts.begin(), counts.end());
+  const std::vector<Index> share = apportion(k, sizes, counts, 0);
+  for (std::size_t f = 0; f < of_frame.size(); ++f) {
+    std::vector<Index> free = of_frame[f];
+    const Index points = std::min(share[f], tokens.grid.count());
+    for (const Index p : points > 0 ? lattice(tokens.grid, points) : std::vector<Index>{}) {
+      const auto row = static_cast<float>(p / tokens.grid.cols), col = static_cast<float>(p % tokens.grid.cols);
+      const auto distance = [&](Index t) {
+        const Place at = tokens.at(t);
+        return (at.centre_row() - row) * (at.centre_row() - row) + (at.centre_col() - col) * (at.centre_col() - col);
+      };
+      const auto nearest =
+          std::min_element(free.begin(), free.end(), [&](Index a, Index b) { return distance(a) < distance(b); });
+      out.push_back(*nearest);
+      free.erase(nearest);
+    }
+    for (Index i = points; i < share[f]; ++i) {  // places finer than the grid: more tokens than lattice points
+      out.push_back(free.front());
+      free.erase(free.begin());
+    }
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 /// One token with its reason.
 struct Choice {
   Index token = 0;
   Provenance why;
 };
 
-/// Sorts the choices into raster order; every kept token at full depth.
-inline Allocation finish(Grid grid, std::vector<Choice> choices, bool clamped) {
+/// Sorts the choices into the order of the living; every kept token at full depth.
+inline Allocation finish(TokenSet tokens, std::vector<Choice> choices, bool clamped) {
   std::sort(choices.begin(), choices.end(), [](const Choice& a, const Choice& b) { return a.token < b.token; });
   Allocation out;
-  out.grid = grid;
+  out.tokens = std::move(tokens);
   out.clamped = clamped;
   out.depth.assign(choices.size(), all_levels);
   out.kept.reserve(choices.size());
@@ -78,29 +114,31 @@ inline Allocation finish(Grid grid, std::vector<Choice> choices, bool clamped) {
 
 /// Tokens in the order given, all for one cause; value(token) is the number the choice was made by.
 template <class Value>
-Allocation finish(Grid grid, const std::vector<Index>& order, Cause cause, bool clamped, Value&& value) {
+Allocation finish(TokenSet tokens, const std::vector<Index>& order, Cause cause, bool clamped, Value&& value) {
   std::vector<Choice> choices(order.size());
   for (std::size_t i = 0; i < order.size(); ++i)
     choices[i] = {order[i], {cause, static_cast<Index>(i), value(order[i])}};
-  return finish(grid, std::move(choices), clamped);
+  return finish(std::move(tokens), std::move(choices), clamped);
 }
 
-inline void check_relevance(std::span<const float> relevance, Grid grid, std::string_view where) {
-  require_that(grid.rows > 0 && grid.cols > 0 && grid.count() <= Index{0xffffffff}, Code::shape_mismatch, where, [&] {
-    return "expected a grid of at least 1 x 1, got " + std::to_string(grid.rows) + " x " + std::to_string(grid.cols);
-  });
-  require_that(static_cast<Index>(relevance.size()) == grid.count(), Code::shape_mismatch, where, [&] {
-    return "relevance: expected " + std::to_string(grid.count()) + " values, got " + std::to_string(relevance.size());
+inline void check_relevance(std::span<const float> relevance, const TokenSet& tokens, std::string_view where) {
+  require_that(tokens.grid.rows > 0 && tokens.grid.cols > 0 && tokens.count() <= Index{0xffffffff},
+               Code::shape_mismatch, where, [&] {
+                 return "expected a grid of at least 1 x 1, got " + std::to_string(tokens.grid.rows) + " x " +
+                        std::to_string(tokens.grid.cols);
+               });
+  require_that(static_cast<Index>(relevance.size()) == tokens.count(), Code::shape_mismatch, where, [&] {
+    return "relevance: expected " + std::to_string(tokens.count()) + " values, got " + std::to_string(relevance.size());
   });
 }
 
 /// The K tokens of greatest relevance at full depth: what `top_k` is, and what allocators that decide on depth start
 /// from.
-inline Allocation most_relevant(std::span<const float> relevance, Grid grid, const Budget& budget,
+inline Allocation most_relevant(std::span<const float> relevance, const TokenSet& tokens, const Budget& budget,
                                 std::string_view where) {
-  check_relevance(relevance, grid, where);
-  const auto [k, clamped] = budget.resolve(grid.count());
-  return finish(grid, best(relevance, k), Cause::score, clamped,
+  check_relevance(relevance, tokens, where);
+  const auto [k, clamped] = budget.resolve(tokens.count());
+  return finish(tokens, best(relevance, k), Cause::score, clamped,
                 [&](Index t) { return relevance[static_cast<std::size_t>(t)]; });
 }
 

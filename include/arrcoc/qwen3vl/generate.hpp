@@ -40,7 +40,7 @@ void decode(B& b, const LanguageModel<B>& model, std::vector<float> row, KvCache
   for (Index i = 0; i < limit; ++i) {
     if (o.keep_logits) out.logits.insert(out.logits.end(), row.begin(), row.end());
     const auto at = static_cast<std::size_t>(i);
-    const TokenId token = at < o.forced.size() ? o.forced[at] : choose_token(std::move(row), seen, o.sampling, rng);
+    const TokenId token = at < o.forced.size() ? o.forced[at] : choose_token(std::move(row), seen, o.sampling, rng, i);
     if (o.forced.empty() && std::find(o.stop_ids.begin(), o.stop_ids.end(), token) != o.stop_ids.end()) {
       out.stopped = true;
       break;
@@ -59,9 +59,9 @@ inline Index decode_capacity(const GenerateOptions& o) {
 }
 
 /// `prompt_ids` are the full prompt's ids (the repetition penalty counts them, pads too).
-template <class B, class Hook = NoHook>
+template <class B>
 Generated generate(B& b, const LanguageModel<B>& model, Injected<B> input, std::span<const TokenId> prompt_ids,
-                   const GenerateOptions& o, Trace* trace = nullptr, Hook&& hook = {}) {
+                   const GenerateOptions& o, Trace* trace = nullptr, LayerHook<B>* hook = nullptr) {
   Generated out;
   out.sequence_length = b.rows(input.embeddings);
   out.rope_delta = input.positions.rope_delta();
@@ -69,7 +69,7 @@ Generated generate(B& b, const LanguageModel<B>& model, Injected<B> input, std::
   std::vector<float> row;
   {
     const StageTimer timer(trace, "prefill");
-    const auto hidden = model.prefill(b, std::move(input), state, decode_capacity(o), trace, std::forward<Hook>(hook));
+    const auto hidden = model.prefill(b, std::move(input), state, decode_capacity(o), trace, hook);
     out.cached = state.lengths;
     row = b.to_host(model.logits(b, b.slice_rows(hidden, b.rows(hidden) - 1, b.rows(hidden))));
   }

@@ -3,6 +3,8 @@
 #include <vector>
 
 #include "arrcoc/core/kernel_backend.hpp"
+#include "arrcoc/core/prompt.hpp"
+#include "arrcoc/qwen3vl/layer_hook.hpp"
 #include "arrcoc/qwen3vl/positions.hpp"
 
 namespace arrcoc::qwen3vl {
@@ -19,11 +21,20 @@ struct Injected {
   typename B::Tensor embeddings;         // [L, H]
   Positions positions;                   // [L] columns of the full table
   std::vector<DeepStackRows<B>> levels;  // level l goes to the output of layer l
-  std::vector<Index> columns;            // [L] the full prompt's columns that survive
+  std::vector<SequenceRow> rows;         // [L] what each row is
   // Several questions about one picture in one pass: rows [0, shared_prefix) are seen by all, each segment sees them
   // and itself.
   std::vector<Segment> segments;
   Index shared_prefix = 0;
 };
+
+/// What every row of the full prompt is: text, and the raster tokens of each picture at their columns.
+inline std::vector<SequenceRow> prompt_rows(const Prompt& prompt) {
+  std::vector<SequenceRow> out(prompt.ids.size());
+  for (std::size_t i = 0; i < out.size(); ++i) out[i].column = static_cast<Index>(i);
+  for (const VisionSpan& s : prompt.spans)
+    for (Index t = 0; t < s.grid.count(); ++t) out[static_cast<std::size_t>(s.begin + t)] = {s.begin + t, s.image, t};
+  return out;
+}
 
 }  // namespace arrcoc::qwen3vl

@@ -95,24 +95,29 @@ class LanguageModel {
 
   /// Runs a whole prompt. Returns the hidden rows after the final norm, [L at the end, H]; `state` is filled for
   /// decoding.
-  template <class Hook = NoHook>
   Tensor prefill(B& b, Injected<B> in, KvCache<B>& state, Index capacity, Trace* trace = nullptr,
-                 Hook&& hook = {}) const {
+                 LayerHook<B>* hook = nullptr) const {
     start(b, state, b.rows(in.embeddings) + capacity);
-    return extend(b, std::move(in), state, trace, std::forward<Hook>(hook));
+    return extend(b, std::move(in), state, trace, hook);
   }
 
   /// Runs the next rows of a prompt behind those that `state` holds; they see all of them and, causally, each other.
-  template <class Hook = NoHook>
-  Tensor extend(B& b, Injected<B> in, KvCache<B>& state, Trace* trace = nullptr, Hook&& hook = {}) const {
+  Tensor extend(B& b, Injected<B> in, KvCache<B>& state, Trace* trace = nullptr, LayerHook<B>* hook = nullptr) const {
     state.next_position = in.positions.next;
+    run_layers(b, in, state, 0, static_cast<Index>(layers_.size()), trace, hook);
+    return last_norm(b, in.embeddings);
+  }
+
+  /// Layers [first, last) over `in`, whose embeddings are the input of layer `first` and become the input of layer
+  /// `last`; `state` was begun with room for its rows.
+  void run_layers(B& b, Injected<B>& in, KvCache<B>& state, Index first, Index last, Trace* trace = nullptr,
+                  LayerHook<B>* hook = nullptr) const {
     Rotary angles = rotary(b, in.positions);
-    Tensor x = std::move(in.embeddings);
-    for (std::size_t l = 0; l < layers_.size(); ++l) {
-      if constexpr (std::decay_t<Hook>::active) {
-        if (auto edit = hook.before_layer(b, static_cast<Index>(l), LayerView<B>{x, in.columns})) {
-          require_that(in.segments.empty(), Code::shape_mismatch, "language_model",
-                       "rows of a packed sequence cannot be dropped between layers");
+    Tensor& x = in.embeddings;
+    for (auto l = static_cast<std::size_t>(first); l < static_cast<std::size_t>(last); ++l) {
+      if (hook != nullptr) {
+        if (const auto edit = hook->before_layer(b, static_cast<Index>(l), LayerView<B>{x, in.rows})) {
+          check_edit(in, *edit);
           x = b.gather_rows(x, edit->keep);
           drop_rows(b, in, l, edit->keep);
           angles = rotary(b, in.positions);
@@ -126,7 +131,14 @@ class LanguageModel {
         x = b.scatter_add_rows(x, in.levels[l].rows, in.levels[l].features);
       if (trace) tap(trace, "text.layer" + std::to_string(l), b, x);
     }
-    return b.rms_norm(x, norm_, config_.rms_norm_eps);
+  }
+
+  /// An empty cache with room for `capacity` rows in each layer.
+  void start(B& b, KvCache<B>& state, Index capacity) const {
+    state.layers.clear();
+    for (std::size_t l = 0; l < layers_.size(); ++l)
+      state.layers.push_back(b.make_cache(capacity, config_.kv_heads * config_.head_dim));
+    state.lengths.assign(layers_.size(), 0);
   }
 
   /// A state of its own that goes on from the same rows, with room for `capacity` more.
@@ -153,9 +165,11 @@ class LanguageModel {
       x = layer(b, layers_[l], x, angles, state.layers[l], attention_spec(state.lengths[l], {}, 0));
       state.lengths[l] += 1;
     }
-    return b.rms_norm(x, norm_, config_.rms_norm_eps);
+    return last_norm(b, x);
   }
 
+  /// The norm behind the last layer, over each row.
+  Tensor last_norm(B& b, const Tensor& hidden) const { return b.rms_norm(hidden, norm_, config_.rms_norm_eps); }
   /// hidden [L, H] -> logits [L, V]
   Tensor logits(B& b, const Tensor& hidden) const { return b.linear(hidden, head_); }
 
@@ -169,11 +183,23 @@ class LanguageModel {
     Tensor cos, sin;
   };
 
-  void start(B& b, KvCache<B>& state, Index capacity) const {
-    state.layers.clear();
-    for (std::size_t l = 0; l < layers_.size(); ++l)
-      state.layers.push_back(b.make_cache(capacity, config_.kv_heads * config_.head_dim));
-    state.lengths.assign(layers_.size(), 0);
+  static void check_edit(const Injected<B>& in, const RowEdit& edit) {
+    require_that(in.segments.empty(), Code::shape_mismatch, "language_model",
+                 "rows of a packed sequence cannot be dropped between layers");
+    std::size_t at = 0;
+    for (const Index k : edit.keep) {
+      require_that(k >= static_cast<Index>(at) && k < static_cast<Index>(in.rows.size()), Code::bad_stage_output,
+                   "hook", [&] {
+                     return "rows that go on: expected strictly ascending rows below " +
+                            std::to_string(in.rows.size()) + ", got " + std::to_string(k);
+                   });
+      for (; at <= static_cast<std::size_t>(k); ++at)
+        require_that(at == static_cast<std::size_t>(k) || !in.rows[at].text(), Code::bad_stage_output, "hook",
+                     [&] { return "row " + std::to_string(at) + " is text: expected it to go on"; });
+    }
+    for (; at < in.rows.size(); ++at)
+      require_that(!in.rows[at].text(), Code::bad_stage_output, "hook",
+                   [&] { return "row " + std::to_string(at) + " is text: expected it to go on"; });
   }
 
   Rotary rotary(B& b, const Positions& p) const {
@@ -213,13 +239,14 @@ class LanguageModel {
     return b.add(h, b.linear(b.silu_mul(b.linear(f, w.gate), b.linear(f, w.up)), w.down));
   }
 
-  /// The rows that go on keep their positions, columns and the DeepStack levels still to come.
+  /// The rows that go on keep their positions, what they are, and the DeepStack levels still to come.
   static void drop_rows(B& b, Injected<B>& in, std::size_t from_level, const std::vector<Index>& keep) {
     in.positions = gather_columns(in.positions, keep);
-    std::vector<Index> place(in.columns.size(), -1), columns;
+    std::vector<Index> place(in.rows.size(), -1);
+    std::vector<SequenceRow> left;
     for (std::size_t i = 0; i < keep.size(); ++i) {
       place[static_cast<std::size_t>(keep[i])] = static_cast<Index>(i);
-      columns.push_back(in.columns[static_cast<std::size_t>(keep[i])]);
+      left.push_back(in.rows[static_cast<std::size_t>(keep[i])]);
     }
     for (std::size_t l = from_level; l < in.levels.size(); ++l) {
       std::vector<Index> rows, source;
@@ -232,7 +259,7 @@ class LanguageModel {
       if (!source.empty()) in.levels[l].features = b.gather_rows(in.levels[l].features, source);
       in.levels[l].rows = std::move(rows);
     }
-    in.columns = std::move(columns);
+    in.rows = std::move(left);
   }
 
   TextConfig config_;

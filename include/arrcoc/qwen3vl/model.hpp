@@ -36,7 +36,9 @@ class Model {
   const LanguageModel<B>& text() const { return text_; }
   const VisionTower<B>& vision() const { return vision_; }
 
-  VisionOut<B> encode_images(B& b, const std::vector<Pixels>& pictures, Trace* trace = nullptr) const {
+  /// `requests`: what decisions ask of the tower's blocks.
+  VisionOut<B> encode_images(B& b, const std::vector<Pixels>& pictures, Trace* trace = nullptr,
+                             const std::vector<Request>& requests = {}) const {
     const StageTimer timer(trace, "vision");
     if (pictures.empty()) return {};
     require_that(config_.has_vision, Code::bad_prompt, "model",
@@ -51,11 +53,11 @@ class Model {
       if (pictures.size() > 1) rows.insert(rows.end(), p.rows.begin(), p.rows.end());
     }
     const std::vector<float>& all = pictures.size() > 1 ? rows : pictures.front().rows;
-    return vision_.run(b, b.from_host(all, static_cast<Index>(all.size()) / width, width), grids, trace);
+    return vision_.run(b, b.from_host(all, static_cast<Index>(all.size()) / width, width), grids, trace, requests);
   }
 
   /// Spans and pictures must agree: the same number, the same grids, in order.
-  Encoded<B> encode(B& b, const std::vector<Pixels>& pictures, const Prompt& prompt, Trace* trace = nullptr) const {
+  void check_prompt(const std::vector<Pixels>& pictures, const Prompt& prompt) const {
     require_that(!prompt.ids.empty(), Code::bad_prompt, "model", "the prompt is empty");
     require_that(pictures.size() == prompt.spans.size(), Code::bad_prompt, "model", [&] {
       return "expected one picture for each placeholder, got " + std::to_string(pictures.size()) + " pictures and " +
@@ -64,6 +66,9 @@ class Model {
     for (std::size_t i = 0; i < pictures.size(); ++i)
       require_that(pictures[i].patches.tokens(config_.vision.spatial_merge_size) == prompt.spans[i].grid,
                    Code::bad_prompt, "model", "a picture's grid differs from its placeholder's");
+  }
+  Encoded<B> encode(B& b, const std::vector<Pixels>& pictures, const Prompt& prompt, Trace* trace = nullptr) const {
+    check_prompt(pictures, prompt);
     return {encode_images(b, pictures, trace), text_.embed(b, prompt.ids), build_positions(prompt)};
   }
 
@@ -84,7 +89,7 @@ Injected<B> stock_input(B& b, const Prompt& prompt, const Encoded<B>& e) {
   in.embeddings = rows.empty() ? e.embeddings : b.scatter_rows(e.embeddings, rows, e.vision.tokens);
   if (!rows.empty())
     for (const auto& level : e.vision.deepstack) in.levels.push_back({rows, level});
-  for (std::size_t i = 0; i < prompt.ids.size(); ++i) in.columns.push_back(static_cast<Index>(i));
+  in.rows = prompt_rows(prompt);
   return in;
 }
 

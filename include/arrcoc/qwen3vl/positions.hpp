@@ -83,8 +83,13 @@ inline std::vector<float> inverse_frequencies(const TextConfig& c) {
     return static_cast<double>(c.head_dim) * std::log(c.yarn_original_positions / (rotations * two_pi)) /
            (2.0 * std::log(c.rope_theta));
   };
-  const double low = std::max(0.0, std::floor(corrected(c.yarn_beta_fast)));
-  double high = std::min(static_cast<double>(c.head_dim - 1), std::ceil(corrected(c.yarn_beta_slow)));
+  double low = corrected(c.yarn_beta_fast), high = corrected(c.yarn_beta_slow);
+  if (c.yarn_truncate) {
+    low = std::floor(low);
+    high = std::ceil(high);
+  }
+  low = std::max(0.0, low);
+  high = std::min(static_cast<double>(c.head_dim - 1), high);
   if (low == high) high += 0.001;
   for (Index i = 0; i < half; ++i) {
     const float ramp =
@@ -111,7 +116,9 @@ inline RotaryTable text_rotary(const Positions& p, const TextConfig& c, const st
   table.half = c.head_dim / 2;
   table.cos.resize(static_cast<std::size_t>(table.rows * table.half));
   table.sin.resize(table.cos.size());
-  const float attention_factor = c.yarn_factor > 1 ? static_cast<float>(0.1 * std::log(c.yarn_factor) + 1.0) : 1.0f;
+  const float attention_factor = c.yarn_attention_factor > 0 ? static_cast<float>(c.yarn_attention_factor)
+                                 : c.yarn_factor > 1         ? static_cast<float>(0.1 * std::log(c.yarn_factor) + 1.0)
+                                                             : 1.0f;
   for (Index l = 0; l < table.rows; ++l) {
     for (Index i = 0; i < table.half; ++i) {
       const int axis = mrope_axis(i, c.mrope_section);

@@ -6,6 +6,7 @@
 
 #include "arrcoc/core/kernel_backend.hpp"
 #include "arrcoc/core/trace.hpp"
+#include "arrcoc/qwen3vl/tower_requests.hpp"
 #include "arrcoc/qwen3vl/vision_positions.hpp"
 #include "arrcoc/qwen3vl/weights.hpp"
 
@@ -13,8 +14,10 @@ namespace arrcoc::qwen3vl {
 
 template <class B>
 struct VisionOut {
-  typename B::Tensor tokens;                  // [N, H]
-  std::vector<typename B::Tensor> deepstack;  // per tap [N, H]
+  typename B::Tensor tokens;                   // [N, H]
+  std::vector<typename B::Tensor> deepstack;   // per tap [N, H]
+  std::vector<std::vector<Answered>> answers;  // of each picture, in the order of the requests
+  Index count = 0;                             // N
 };
 
 template <class B>
@@ -50,8 +53,11 @@ class VisionTower {
       tap_mergers_.push_back(merger(v + "deepstack_merger_list." + std::to_string(k) + ".", m));
   }
 
-  /// pixels [P, patch values] for all pictures, one after the other. Pictures and frames never see each other.
-  VisionOut<B> run(B& b, const Tensor& pixels, const std::vector<PatchGrid>& grids, Trace* trace = nullptr) const {
+  /// pixels [P, patch values] for all pictures, one after the other. Pictures and frames never see each other. Tokens
+  /// and levels are the same bits with and without `requests`.
+  VisionOut<B> run(B& b, const Tensor& pixels, const std::vector<PatchGrid>& grids, Trace* trace = nullptr,
+                   const std::vector<Request>& requests = {}) const {
+    TowerRequests<B> asked(requests, config_, grids);
     Index patches = 0;
     AttentionSpec spec;
     spec.heads = spec.kv_heads = config_.heads;
@@ -75,13 +81,15 @@ class VisionTower {
 
     VisionOut<B> out;
     for (std::size_t j = 0; j < blocks_.size(); ++j) {
-      x = block(b, blocks_[j], x, cos, sin, spec);
+      x = block(b, blocks_[j], x, cos, sin, spec, asked, static_cast<Index>(j));
       if (trace) tap(trace, "vision.block" + std::to_string(j), b, x);
       for (std::size_t k = 0; k < tap_mergers_.size(); ++k)
         if (config_.deepstack_taps[k] == static_cast<Index>(j))
           out.deepstack.push_back(merge_after_grouping(b, tap_mergers_[k], x));
     }
     out.tokens = merge(b, merger_, x);
+    out.count = b.rows(out.tokens);
+    out.answers = asked.take();
     return out;
   }
 
@@ -97,12 +105,15 @@ class VisionTower {
 
   Index merged_width() const { return config_.hidden_size * config_.spatial_merge_size * config_.spatial_merge_size; }
 
-  Tensor block(B& b, const Block& w, const Tensor& x, const Tensor& cos, const Tensor& sin,
-               const AttentionSpec& spec) const {
+  Tensor block(B& b, const Block& w, const Tensor& x, const Tensor& cos, const Tensor& sin, const AttentionSpec& spec,
+               TowerRequests<B>& asked, Index index) const {
     const Index d = config_.hidden_size;
     const Tensor qkv = b.linear(b.layer_norm(x, w.norm1_w, w.norm1_b, config_.norm_eps), w.qkv_w, w.qkv_b);  // [P, 3D]
     const Tensor q = b.rope(b.slice_cols(qkv, 0, d), config_.heads, cos, sin);
     const Tensor k = b.rope(b.slice_cols(qkv, d, 2 * d), config_.heads, cos, sin);
+    if (asked.wants(index))
+      asked.answer(b, index,
+                   {x, b.slice_cols(qkv, 0, d), b.slice_cols(qkv, d, 2 * d), q, k, b.slice_cols(qkv, 2 * d, 3 * d)});
     const Tensor a = b.attention(q, k, b.slice_cols(qkv, 2 * d, 3 * d), spec).out;  // [P, D]
     const Tensor h = b.add(x, b.linear(a, w.proj_w, w.proj_b));
     const Tensor up =

@@ -7,6 +7,7 @@
 // Integers only, so the sums are the same on every machine and for every order of the bands.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <vector>
@@ -206,6 +207,43 @@ inline void sum_cell_row(ImageView v, Grid grid, Index row, detail::Columns& scr
       detail::fold(scratch, columns, out[c]);
     }
   }
+}
+
+/// Sums of one rectangle of pixels, by the same integer rules: what the cells of a raster give, for any place.
+/// O(pixels).
+inline CellSums sum_pixels(ImageView v, Range rows, Range cols) {
+  CellSums s;
+  const auto luma = [&](Index y, Index x) {
+    const std::uint8_t* p = v.row(std::clamp<Index>(y, 0, v.height - 1)) + 3 * std::clamp<Index>(x, 0, v.width - 1);
+    return detail::luma_of(p[0], p[1], p[2]);
+  };
+  for (Index y = rows.begin; y < rows.end; ++y)
+    for (Index x = cols.begin; x < cols.end; ++x) {
+      const std::uint8_t* p = v.row(y) + 3 * x;
+      const int r = p[0], g = p[1], b = p[2], l = luma(y, x), rg = 2 * (r - g), by = r + g - 2 * b;
+      int around[3][3];
+      for (Index i = 0; i < 3; ++i)
+        for (Index j = 0; j < 3; ++j) around[i][j] = luma(y + i - 1, x + j - 1);
+      const int gx = around[0][2] + 2 * around[1][2] + around[2][2] - around[0][0] - 2 * around[1][0] - around[2][0];
+      const int gy = around[2][0] + 2 * around[2][1] + around[2][2] - around[0][0] - 2 * around[0][1] - around[0][2];
+      ++s.pixels;
+      s.red += r, s.green += g, s.blue += b, s.luma += l, s.luma2 += l * l, s.colour2 += rg * rg + by * by;
+      s.edge_x += std::abs(gx), s.edge_y += std::abs(gy);
+      s.jxx += gx * gx, s.jyy += gy * gy, s.jxy += gx * gy;
+      for (std::size_t k = 0; k < edge_thresholds.size(); ++k)
+        s.above[k] += (std::abs(gx) + std::abs(gy)) >> 3 >= edge_thresholds[k] ? 1 : 0;
+    }
+  return s;
+}
+
+/// Pixels that a place of `size` tokens from `from` covers along an axis of n tokens and `length` pixels; at least one.
+inline Range place_range(float from, float size, Index n, Index length) {
+  const auto border = [&](double at) {
+    return static_cast<Index>(std::floor(at * static_cast<double>(length) / static_cast<double>(n) + 0.5));
+  };
+  const double start = static_cast<double>(from), end = start + static_cast<double>(size);
+  const Index begin = std::clamp<Index>(border(start), 0, length - 1);
+  return {begin, std::clamp<Index>(border(end), begin + 1, length)};
 }
 
 }  // namespace arrcoc::texture

@@ -1,6 +1,7 @@
 #pragma once
 // Sums over windows of cells in constant time, for centre-surround differences. Summed-area tables of whole numbers:
 // exact. Source: Crow 1984, "Summed-area tables for texture mapping".
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -30,16 +31,19 @@ class AreaTable {
     }
   }
   /// The sum over the cells at most `radius` away in row and column, cut at the rim, without the cell itself.
-  Row ring(Index r, Index c, Index radius) const {
-    const Row all = box(r, c, radius), self = box(r, c, 0);
+  Row ring(Index r, Index c, Index radius) const { return ring({r, r + 1, c, c + 1}, radius); }
+  /// Around a block of cells.
+  Row ring(Window own, Index radius) const {
+    const Row all = box(own, radius), self = box(own, 0);
     Row out;
     for (std::size_t f = 0; f < F; ++f) out[f] = all[f] - self[f];
     return out;
   }
 
  private:
-  Row box(Index r, Index c, Index radius) const {
-    const auto [r0, r1, c0, c1] = window_around(grid_, r, c, radius);
+  Row box(Window own, Index radius) const {
+    const Index r0 = std::max<Index>(0, own.row0 - radius), r1 = std::min(grid_.rows, own.row1 + radius);
+    const Index c0 = std::max<Index>(0, own.col0 - radius), c1 = std::min(grid_.cols, own.col1 + radius);
     const Row &a = at(r0, c0), &b = at(r0, c1), &d = at(r1, c0), &e = at(r1, c1);
     Row out;
     for (std::size_t f = 0; f < F; ++f) out[f] = e[f] - b[f] - d[f] + a[f];

@@ -1,5 +1,6 @@
 #pragma once
 // The thirteen channels the host-plane scorers read, box-integrated over each token's cell from native pixels.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <functional>
@@ -37,8 +38,10 @@ struct Texture13Config {
 ///   row col               cell centre / grid size
 ///   edge_x edge_y         mean |gx|, |gy| / 1020, Sobel 3x3 on luma
 ///   coherence             |J| anisotropy: sqrt((Jxx - Jyy)^2 + 4 Jxy^2) / (Jxx + Jyy + floor^2), J = cell mean of the
-///   structure tensor colour_contrast       root mean square over the cell's pixels of their distance in (r - g, (r +
-///   g) / 2 - b) from the surround's mean intensity_contrast    the same for luma: sqrt(variance + (mean - surround)^2)
+///                         structure tensor
+///   colour_contrast       root mean square over the cell's pixels of their distance in (r - g, (r + g) / 2 - b) from
+///                         the surround's mean
+///   intensity_contrast    the same for luma: sqrt(variance + (mean - surround)^2)
 ///   orientation_contrast  how much the edge amplitude at 0, 45, 90, 135 degrees exceeds the surround's
 ///   cluster_distance      share-weighted distance to the picture's k-means centres
 ///   edge_entropy          Shannon entropy of the cell's histogram of edge strengths (flat, weak, strong) / log2 3
@@ -83,22 +86,34 @@ struct Texture13 {
                                                                              "cluster_distance",
                                                                              "edge_entropy"};
 
-  Textures generate(ImageView image, Grid grid) const {
+  Textures generate(ImageView image, const TokenSet& tokens) const {
+    const Grid grid = tokens.grid;
     require_that(!image.empty(), Code::shape_mismatch, name, "expected a picture, got an empty one");
     require_that(grid.rows > 0 && grid.cols > 0, Code::shape_mismatch, name, [&] {
       return "expected a grid of at least 1 x 1, got " + std::to_string(grid.rows) + " x " + std::to_string(grid.cols);
     });
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
-    const auto sums = sum_cells(image, grid);
-    Textures out;
-    out.grid = grid;
-    out.channels.assign(channel_names.begin(), channel_names.end());
-    out.values.resize(sums.size() * channel_count);
-    for (std::size_t i = 0; i < sums.size(); ++i)
-      own_channels(sums[i], grid, static_cast<Index>(i), &out.values[i * channel_count]);
-    contrasts(sums, grid, out.values);
-    clusters(out.values, sums.size());
-    return out;
+    const auto cells = sum_cells(image, grid);
+    const Surround table(grid, [&](Index t) { return fields_of(cells[static_cast<std::size_t>(t)]); });
+    const auto unit = [](const Place& p) { return p.unit(); };
+    if (tokens.raster() || std::all_of(tokens.places.begin(), tokens.places.end(), unit)) {
+      Textures whole = of_places(cells, TokenSet(grid), table);
+      if (tokens.raster() && tokens.frames == 1) return whole;
+      Textures out{whole.channels, {}};
+      for (Index t = 0; t < tokens.count(); ++t) {
+        const Place p = tokens.at(t);
+        const auto* own =
+            &whole.values[static_cast<std::size_t>(grid.at(static_cast<Index>(p.row), static_cast<Index>(p.col))) *
+                          channel_count];
+        out.values.insert(out.values.end(), own, own + channel_count);
+      }
+      return out;
+    }
+    std::vector<texture::CellSums> sums;
+    for (const Place& p : tokens.places)
+      sums.push_back(texture::sum_pixels(image, texture::place_range(p.row, p.rows, grid.rows, image.height),
+                                         texture::place_range(p.col, p.cols, grid.cols, image.width)));
+    return of_places(sums, tokens, table);
   }
 
  private:
@@ -117,13 +132,30 @@ struct Texture13 {
     return sums;
   }
 
-  void own_channels(const texture::CellSums& s, Grid grid, Index token, float* out) const {
+  enum Field : std::size_t { count, luma, red_green, blue_yellow, xx, yy, xy, fields };
+  using Surround = texture::AreaTable<fields>;
+  static Surround::Row fields_of(const texture::CellSums& s) {
+    return {s.pixels, s.luma, 2 * (s.red - s.green), s.red + s.green - 2 * s.blue, s.jxx, s.jyy, s.jxy};
+  }
+
+  Textures of_places(const std::vector<texture::CellSums>& sums, const TokenSet& tokens, const Surround& table) const {
+    Textures out;
+    out.channels.assign(channel_names.begin(), channel_names.end());
+    out.values.resize(sums.size() * channel_count);
+    for (std::size_t i = 0; i < sums.size(); ++i)
+      own_channels(sums[i], tokens.grid, tokens.at(static_cast<Index>(i)), &out.values[i * channel_count]);
+    contrasts(sums, tokens, table, out.values);
+    clusters(out.values, sums.size());
+    return out;
+  }
+
+  void own_channels(const texture::CellSums& s, Grid grid, const Place& place, float* out) const {
     const double n = static_cast<double>(s.pixels);
     out[red] = static_cast<float>(static_cast<double>(s.red) / (255 * n));
     out[green] = static_cast<float>(static_cast<double>(s.green) / (255 * n));
     out[blue] = static_cast<float>(static_cast<double>(s.blue) / (255 * n));
-    out[row] = static_cast<float>((static_cast<double>(token / grid.cols) + 0.5) / static_cast<double>(grid.rows));
-    out[col] = static_cast<float>((static_cast<double>(token % grid.cols) + 0.5) / static_cast<double>(grid.cols));
+    out[row] = static_cast<float>((static_cast<double>(place.centre_row()) + 0.5) / static_cast<double>(grid.rows));
+    out[col] = static_cast<float>((static_cast<double>(place.centre_col()) + 0.5) / static_cast<double>(grid.cols));
     out[edge_x] = static_cast<float>(static_cast<double>(s.edge_x) / (1020 * n));
     out[edge_y] = static_cast<float>(static_cast<double>(s.edge_y) / (1020 * n));
     const double difference = static_cast<double>(s.jxx - s.jyy) / n, cross = 2 * static_cast<double>(s.jxy) / n;
@@ -148,14 +180,12 @@ struct Texture13 {
     return out;
   }
 
-  static void contrasts(const std::vector<texture::CellSums>& sums, Grid grid, std::vector<float>& values) {
-    enum : std::size_t { count, luma, red_green, blue_yellow, xx, yy, xy, fields };
-    const auto fields_of = [](const texture::CellSums& s) {
-      return std::array<std::int64_t, fields>{
-          s.pixels, s.luma, 2 * (s.red - s.green), s.red + s.green - 2 * s.blue, s.jxx, s.jyy, s.jxy};
-    };
-    const texture::AreaTable<fields> table(grid, [&](Index t) { return fields_of(sums[static_cast<std::size_t>(t)]); });
-    for (Index t = 0; t < grid.count(); ++t) {
+  static void contrasts(const std::vector<texture::CellSums>& sums, const TokenSet& tokens, const Surround& table,
+                        std::vector<float>& values) {
+    for (Index t = 0; t < tokens.count(); ++t) {
+      const Place place = tokens.at(t);
+      const Window cells{static_cast<Index>(place.row), static_cast<Index>(std::ceil(place.row + place.rows)),
+                         static_cast<Index>(place.col), static_cast<Index>(std::ceil(place.col + place.cols))};
       const auto& s = sums[static_cast<std::size_t>(t)];
       const auto own = fields_of(s);
       const double n = static_cast<double>(s.pixels);
@@ -167,7 +197,7 @@ struct Texture13 {
       const auto here = amplitudes(double(s.jxx), double(s.jyy), double(s.jxy), n);
       double colour = 0, intensity = 0, orientation = 0;
       for (const Index radius : {1, 2, 4}) {
-        auto ring = table.ring(t / grid.cols, t % grid.cols, radius);
+        auto ring = table.ring(cells, radius);
         if (ring[count] == 0) ring = own;  // a grid of one cell is its own surround
         const double m = static_cast<double>(ring[count]);
         const auto around = [&](std::size_t f) { return static_cast<double>(ring[f]) / m; };

@@ -16,20 +16,22 @@ struct CentreConfig {
 /// A control: photographers centre their subject.
 struct CentreAllocator {
   static constexpr std::string_view name = "centre";
-  static constexpr Needs needs{Phase::pixels, Need::none};
+  static constexpr Needs may_need{Phase::pixels, Need::none};
   static constexpr Spend spend = Spend::exact;
   using Config = CentreConfig;
   Config config{};
 
   Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng&) const {
-    selection::check_relevance(relevance, e.grid, name);
-    const auto [k, clamped] = budget.resolve(e.grid.count());
+    selection::check_relevance(relevance, e.tokens, name);
+    const auto [k, clamped] = budget.resolve(e.count());
     std::vector<float> near(relevance.size());
-    for (Index t = 0; t < e.grid.count(); ++t) {
-      const Index r = 2 * (t / e.grid.cols) + 1 - e.grid.rows, c = 2 * (t % e.grid.cols) + 1 - e.grid.cols;
-      near[static_cast<std::size_t>(t)] = -0.25f * static_cast<float>(r * r + c * c);  // minus the squared distance
+    for (Index t = 0; t < e.count(); ++t) {
+      const Place p = e.tokens.at(t);
+      const float r = 2 * p.row + p.rows - static_cast<float>(e.tokens.grid.rows),
+                  c = 2 * p.col + p.cols - static_cast<float>(e.tokens.grid.cols);
+      near[static_cast<std::size_t>(t)] = -0.25f * (r * r + c * c);  // minus the squared distance
     }
-    return selection::finish(e.grid, selection::best(near, k), Cause::centre, clamped,
+    return selection::finish(e.tokens, selection::best(near, k), Cause::centre, clamped,
                              [&](Index t) { return near[static_cast<std::size_t>(t)]; });
   }
 };

@@ -14,15 +14,14 @@ struct FullConfig {
 /// Every token at full depth, whatever the budget: the stock model. O(N).
 struct FullAllocator {
   static constexpr std::string_view name = "full";
-  static constexpr Needs needs{Phase::pixels, Need::none};
-  static constexpr Spend spend = Spend::own_count;
-  static constexpr bool ignores_budget = true;
+  static constexpr Needs may_need{Phase::pixels, Need::none};
+  static constexpr Spend spend = Spend::everything;
   using Config = FullConfig;
   Config config{};
 
   Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget, Rng&) const {
-    selection::check_relevance(relevance, e.grid, name);
-    return keep_everything(e.grid);
+    selection::check_relevance(relevance, e.tokens, name);
+    return keep_everything(e.tokens);
   }
 };
 static_assert(check_allocator<FullAllocator>());

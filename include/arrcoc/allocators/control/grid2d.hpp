@@ -16,15 +16,16 @@ struct Grid2dConfig {
 /// looked at. The stronger of the two uniform controls.
 struct Grid2dAllocator {
   static constexpr std::string_view name = "grid";
-  static constexpr Needs needs{Phase::pixels, Need::none};
+  static constexpr Needs may_need{Phase::pixels, Need::none};
   static constexpr Spend spend = Spend::exact;
   using Config = Grid2dConfig;
   Config config{};
 
   Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng&) const {
-    selection::check_relevance(relevance, e.grid, name);
-    const auto [k, clamped] = budget.resolve(e.grid.count());
-    return selection::finish(e.grid, selection::lattice(e.grid, k), Cause::lattice, clamped, [](Index) { return 0.f; });
+    selection::check_relevance(relevance, e.tokens, name);
+    const auto [k, clamped] = budget.resolve(e.count());
+    return selection::finish(e.tokens, selection::lattice(e.tokens, k), Cause::lattice, clamped,
+                             [](Index) { return 0.f; });
   }
 };
 static_assert(check_allocator<Grid2dAllocator>());

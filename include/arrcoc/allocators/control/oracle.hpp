@@ -20,35 +20,35 @@ struct OracleConfig {
 /// Throws Error{missing_evidence} without boxes or without the picture's size.
 struct OracleAllocator {
   static constexpr std::string_view name = "oracle";
-  static constexpr Needs needs{Phase::pixels, Need::rgb | Need::boxes};
+  static constexpr Needs may_need{Phase::pixels, Need::rgb | Need::boxes};
   static constexpr Spend spend = Spend::exact;
   using Config = OracleConfig;
   Config config{};
 
   Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng&) const {
-    selection::check_relevance(relevance, e.grid, name);
-    require_that(!e.boxes.empty(), Code::missing_evidence, name, "expected answer boxes, got none");
-    require_that(e.rgb.height > 0 && e.rgb.width > 0, Code::missing_evidence, name,
+    selection::check_relevance(relevance, e.tokens, name);
+    require_that(!e.boxes->empty(), Code::missing_evidence, name, "expected answer boxes, got none");
+    require_that(e.rgb->height > 0 && e.rgb->width > 0, Code::missing_evidence, name,
                  "expected the picture's size, got none");
-    const auto [k, clamped] = budget.resolve(e.grid.count());
-    const std::vector<double> areas = cells::covered_areas(e.grid, e.rgb.height, e.rgb.width, e.boxes);
+    const auto [k, clamped] = budget.resolve(e.count());
+    const std::vector<double> areas = cells::covered_areas(e.tokens, e.rgb->height, e.rgb->width, *e.boxes);
     const std::vector<float> covered(areas.begin(), areas.end());
     const auto hit = static_cast<Index>(std::count_if(covered.begin(), covered.end(), [](float x) { return x > 0.f; }));
     std::vector<selection::Choice> choices;
     for (const Index t : selection::best(covered, std::min(k, hit)))
       choices.push_back({t, {Cause::oracle, static_cast<Index>(choices.size()), covered[static_cast<std::size_t>(t)]}});
-    for (const Index t : filling(e.grid, covered, k - static_cast<Index>(choices.size())))
+    for (const Index t : filling(e.tokens, covered, k - static_cast<Index>(choices.size())))
       choices.push_back({t, {Cause::lattice, static_cast<Index>(choices.size()), 0.f}});
-    return selection::finish(e.grid, std::move(choices), clamped);
+    return selection::finish(e.tokens, std::move(choices), clamped);
   }
 
  private:
   /// `wanted` uncovered tokens: the smallest lattice that has so many, thinned evenly.
-  static std::vector<Index> filling(Grid grid, const std::vector<float>& covered, Index wanted) {
+  static std::vector<Index> filling(const TokenSet& tokens, const std::vector<float>& covered, Index wanted) {
     std::vector<Index> free;
     for (Index m = wanted; wanted > 0 && static_cast<Index>(free.size()) < wanted;
-         m = std::min(grid.count(), m + wanted - static_cast<Index>(free.size()))) {
-      free = selection::lattice(grid, m);
+         m = std::min(tokens.count(), m + wanted - static_cast<Index>(free.size()))) {
+      free = selection::lattice(tokens, m);
       std::erase_if(free, [&](Index t) { return covered[static_cast<std::size_t>(t)] > 0.f; });
     }
     std::vector<Index> out(static_cast<std::size_t>(wanted));

@@ -16,15 +16,15 @@ struct RandomConfig {
 /// The control every method must beat; the pipeline seeds the generator from (seed, picture).
 struct RandomAllocator {
   static constexpr std::string_view name = "random";
-  static constexpr Needs needs{Phase::pixels, Need::none};
+  static constexpr Needs may_need{Phase::pixels, Need::none};
   static constexpr Spend spend = Spend::exact;
   using Config = RandomConfig;
   Config config{};
 
   Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng& rng) const {
-    selection::check_relevance(relevance, e.grid, name);
-    const auto [k, clamped] = budget.resolve(e.grid.count());
-    return selection::finish(e.grid, rng.sample(e.grid.count(), k), Cause::random, clamped, [](Index) { return 0.f; });
+    selection::check_relevance(relevance, e.tokens, name);
+    const auto [k, clamped] = budget.resolve(e.count());
+    return selection::finish(e.tokens, rng.sample(e.count(), k), Cause::random, clamped, [](Index) { return 0.f; });
   }
 };
 static_assert(check_allocator<RandomAllocator>());

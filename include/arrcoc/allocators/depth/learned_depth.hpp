@@ -25,7 +25,7 @@ struct DepthHead {
 /// + log K)). Source: ours; trained through the model's answers with a price on every level.
 struct LearnedDepthAllocator {
   static constexpr std::string_view name = "learned_depth";
-  static constexpr Needs needs{Phase::vision, Need::vision | Need::query};
+  static constexpr Needs may_need{Phase::vision, Need::vision | Need::query};
   static constexpr Spend spend = Spend::exact;
   using Config = LearnedDepthConfig;
   Config config{};
@@ -34,7 +34,7 @@ struct LearnedDepthAllocator {
   Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng&) const {
     require_that(head != nullptr, Code::bad_config, "allocator",
                  "weights: expected the file that `arrcoc train depth` wrote, got none");
-    Allocation a = selection::most_relevant(relevance, e.grid, budget, name);
+    Allocation a = selection::most_relevant(relevance, e.tokens, budget, name);
     const std::vector<double> values = learned_values(head->head, e, "allocator", config.weights);
     const Index levels = head->bias.count();
     for (std::size_t i = 0; i < a.kept.size(); ++i) {

@@ -16,13 +16,13 @@ struct TopKConfig {
 /// depth. Source: the plain selection that every pruning method ends in; NaN counts as lowest.
 struct TopKAllocator {
   static constexpr std::string_view name = "top_k";
-  static constexpr Needs needs{Phase::pixels, Need::none};
+  static constexpr Needs may_need{Phase::pixels, Need::none};
   static constexpr Spend spend = Spend::exact;
   using Config = TopKConfig;
   Config config{};
 
   Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng&) const {
-    return selection::most_relevant(relevance, e.grid, budget, name);
+    return selection::most_relevant(relevance, e.tokens, budget, name);
   }
 };
 static_assert(check_allocator<TopKAllocator>());

@@ -16,7 +16,7 @@ struct ParticipatoryConfig {
 /// with the model's own embeddings in place of 13 colour channels. With `centred` off it is the plain cosine.
 struct ParticipatoryScorer {
   static constexpr std::string_view name = "participatory";
-  static constexpr Needs needs{Phase::vision, Need::vision | Need::query};
+  static constexpr Needs may_need{Phase::vision, Need::vision | Need::query};
   static constexpr bool row_wise = true;
   using Config = ParticipatoryConfig;
   Config config{};

@@ -19,7 +19,7 @@ struct LearnedConfig {
 /// width.
 struct LearnedScorer {
   static constexpr std::string_view name = "learned";
-  static constexpr Needs needs{Phase::vision, Need::vision | Need::query};
+  static constexpr Needs may_need{Phase::vision, Need::vision | Need::query};
   static constexpr bool row_wise = true;
   using Config = LearnedConfig;
   Config config{};

@@ -22,30 +22,33 @@ struct ContrastConfig {
 /// here on pooled cells, one scale. The plain control for "perspectival".
 struct ContrastScorer {
   static constexpr std::string_view name = "contrast";
-  static constexpr Needs needs{Phase::pixels, Need::textures};
+  static constexpr Needs may_need{Phase::pixels, Need::textures};
   static constexpr bool row_wise = false;
   using Config = ContrastConfig;
   Config config{};
 
   std::vector<float> score(const Evidence& e) const {
-    require_that(e.textures != nullptr, Code::missing_evidence, name, "expected textures, got none");
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     const Textures& t = *e.textures;
-    require_that(t.grid == e.grid, Code::shape_mismatch, name, "textures and evidence have different grids");
-    const Grid g = e.grid;
-    std::vector<double> squares(static_cast<std::size_t>(g.count()));
+    require_that(t.count() == e.count(), Code::shape_mismatch, name, "textures: expected one row for each token");
+    const Grid g = e.tokens.grid;
+    const std::vector<Index> cells = covering(e.tokens);
+    std::vector<double> squares(static_cast<std::size_t>(e.count()));
     for (Index ch = 0; ch < t.channel_count(); ++ch) {
       if (t.channels[static_cast<std::size_t>(ch)] == "row" || t.channels[static_cast<std::size_t>(ch)] == "col")
         continue;
-      for (Index i = 0; i < g.count(); ++i) {
-        const Index r = i / g.cols, c = i % g.cols;
+      for (Index i = 0; i < e.count(); ++i) {
+        const Place p = e.tokens.at(i);
+        const auto r = static_cast<Index>(p.centre_row()), c = static_cast<Index>(p.centre_col());
+        const Index first = p.frame * g.count();
         double sum = 0;
         Index count = 0;
         const Window w = window_around(g, r, c, config.radius);
         for (Index a = w.row0; a < w.row1; ++a)
           for (Index b = w.col0; b < w.col1; ++b) {
-            if (a == r && b == c) continue;
-            sum += t.at(g.at(a, b), ch);
+            const Index other = cells[static_cast<std::size_t>(first + g.at(a, b))];
+            if (other < 0 || other == i) continue;
+            sum += t.at(other, ch);
             ++count;
           }
         const double difference = count ? t.at(i, ch) - sum / static_cast<double>(count) : 0.0;

@@ -30,19 +30,18 @@ struct InformationConfig {
 /// Source: Shannon 1948, section 6 (entropy); binning ours.
 struct InformationScorer {
   static constexpr std::string_view name = "information";
-  static constexpr Needs needs{Phase::pixels, Need::textures};
+  static constexpr Needs may_need{Phase::pixels, Need::textures};
   static constexpr bool row_wise = true;  // a token's score depends on its own row of textures alone
   using Config = InformationConfig;
   Config config{};
 
   std::vector<float> score(const Evidence& e) const {
-    require_that(e.textures != nullptr, Code::missing_evidence, name, "expected textures, got none");
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     const Textures& t = *e.textures;
-    require_that(t.grid == e.grid, Code::shape_mismatch, name, "textures and evidence have different grids");
+    require_that(t.count() == e.count(), Code::shape_mismatch, name, "textures: expected one row for each token");
     const Index entropy = t.channel("edge_entropy"), contrast = t.channel("intensity_contrast");
-    std::vector<float> out(static_cast<std::size_t>(e.grid.count()));
-    for (Index i = 0; i < e.grid.count(); ++i) {
+    std::vector<float> out(static_cast<std::size_t>(e.count()));
+    for (Index i = 0; i < e.count(); ++i) {
       const float s = t.at(i, contrast);
       out[static_cast<std::size_t>(i)] =
           t.at(i, entropy) * ((1.f - config.contrast_share) + config.contrast_share * (s / (s + config.contrast_knee)));

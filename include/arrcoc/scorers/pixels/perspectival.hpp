@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "arrcoc/core/stages.hpp"
+#include "arrcoc/primitives/neighbours.hpp"
 
 namespace arrcoc {
 
@@ -33,20 +34,20 @@ struct PerspectivalConfig {
 /// a fourth map of global contrast; N weighs and never silences (at least 0.1), since text has many peaks.
 struct PerspectivalScorer {
   static constexpr std::string_view name = "perspectival";
-  static constexpr Needs needs{Phase::pixels, Need::textures};
+  static constexpr Needs may_need{Phase::pixels, Need::textures};
   static constexpr bool row_wise = false;
   using Config = PerspectivalConfig;
   Config config{};
 
   std::vector<float> score(const Evidence& e) const {
-    require_that(e.textures != nullptr, Code::missing_evidence, name, "expected textures, got none");
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     const std::array<float, 4> gains{config.colour, config.intensity, config.orientation, config.global};
     const Textures& t = *e.textures;
-    require_that(t.grid == e.grid, Code::shape_mismatch, name, "textures and evidence have different grids");
+    require_that(t.count() == e.count(), Code::shape_mismatch, name, "textures: expected one row for each token");
     const std::array<Index, 4> columns{t.channel("colour_contrast"), t.channel("intensity_contrast"),
                                        t.channel("orientation_contrast"), t.channel("cluster_distance")};
-    const auto n = static_cast<std::size_t>(e.grid.count());
+    const auto n = static_cast<std::size_t>(e.count());
+    const std::vector<Index> cells = covering(e.tokens);
     std::vector<double> sum(n);
     double weights = 0;
     for (std::size_t m = 0; m < columns.size(); ++m) {
@@ -54,7 +55,7 @@ struct PerspectivalScorer {
       std::vector<float> x(n);
       for (std::size_t i = 0; i < n; ++i) x[i] = t.at(static_cast<Index>(i), columns[m]);
       stretch(x);
-      const double w = gains[m] * singularity(x, e.grid);
+      const double w = gains[m] * singularity(x, e.tokens.grid, cells);
       weights += w;
       for (std::size_t i = 0; i < n; ++i) sum[i] += w * x[i];
     }
@@ -70,21 +71,25 @@ struct PerspectivalScorer {
     for (float& v : x) v = (v - least) / range;
   }
   /// N(x) in [0.1, 1]: local maxima are the greatest of 3x3 cells and lie above 0.
-  static double singularity(const std::vector<float>& x, Grid grid) {
+  static double singularity(const std::vector<float>& x, Grid grid, const std::vector<Index>& cells) {
     double sum = 0, greatest = 0;
     Index count = 0;
-    for (Index r = 0; r < grid.rows; ++r)
-      for (Index c = 0; c < grid.cols; ++c) {
-        const float v = x[static_cast<std::size_t>(grid.at(r, c))];
-        bool peak = v > 0.f;
-        for (Index a = std::max<Index>(0, r - 1); peak && a < std::min(grid.rows, r + 2); ++a)
-          for (Index b = std::max<Index>(0, c - 1); peak && b < std::min(grid.cols, c + 2); ++b)
-            peak = x[static_cast<std::size_t>(grid.at(a, b))] <= v;
-        if (!peak) continue;
-        sum += v;
-        greatest = std::max<double>(greatest, v);
-        ++count;
-      }
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      if (cells[i] < 0) continue;
+      const Index in_frame = static_cast<Index>(i) % grid.count(), first = static_cast<Index>(i) - in_frame;
+      const float v = x[static_cast<std::size_t>(cells[i])];
+      const Window w = window_around(grid, in_frame / grid.cols, in_frame % grid.cols, 1);
+      bool peak = v > 0.f;
+      for (Index a = w.row0; peak && a < w.row1; ++a)
+        for (Index b = w.col0; peak && b < w.col1; ++b) {
+          const Index other = cells[static_cast<std::size_t>(first + grid.at(a, b))];
+          peak = other < 0 || x[static_cast<std::size_t>(other)] <= v;
+        }
+      if (!peak) continue;
+      sum += v;
+      greatest = std::max<double>(greatest, v);
+      ++count;
+    }
     const double others = count > 1 ? (sum - greatest) / static_cast<double>(count - 1) : 0.0;
     return std::max(0.1, (1 - others) * (1 - others));
   }

@@ -25,18 +25,17 @@ struct SoftmaxChannelEntropyConfig {
 struct SoftmaxChannelEntropyScorer {
   static constexpr std::string_view name = "softmax_channel_entropy";
   static constexpr std::string_view reproduces_fault = "entropy over channel values: ranks blank cells above text";
-  static constexpr Needs needs{Phase::pixels, Need::textures};
+  static constexpr Needs may_need{Phase::pixels, Need::textures};
   static constexpr bool row_wise = true;
   using Config = SoftmaxChannelEntropyConfig;
   Config config{};
 
   std::vector<float> score(const Evidence& e) const {
-    require_that(e.textures != nullptr, Code::missing_evidence, name, "expected textures, got none");
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     const Textures& t = *e.textures;
-    require_that(t.grid == e.grid, Code::shape_mismatch, name, "textures and evidence have different grids");
-    std::vector<float> out(static_cast<std::size_t>(e.grid.count()));
-    for (Index i = 0; i < e.grid.count(); ++i) {
+    require_that(t.count() == e.count(), Code::shape_mismatch, name, "textures: expected one row for each token");
+    std::vector<float> out(static_cast<std::size_t>(e.count()));
+    for (Index i = 0; i < e.count(); ++i) {
       double largest = config.channel_weight * t.at(i, 0), sum = 0, weighted = 0;
       for (Index c = 1; c < t.channel_count(); ++c)
         largest = std::max<double>(largest, config.channel_weight * t.at(i, c));
