@@ -8,14 +8,14 @@ using namespace arrcoc;
 /// Dark cells first: on paper, ink. Textures [N, C] -> [N].
 struct InkScorer {
   static constexpr std::string_view name = "ink";
-  static constexpr Needs needs{Phase::pixels, Need::textures};
+  static constexpr Needs may_need{Phase::pixels, Need::textures};
   struct Config {};
   Config config{};
 
   std::vector<float> score(const Evidence& e) const {
     const Index green = e.textures->channel("green");
     std::vector<float> darkness;
-    for (Index t = 0; t < e.grid.count(); ++t) darkness.push_back(1.0f - e.textures->at(t, green));
+    for (Index t = 0; t < e.count(); ++t) darkness.push_back(1.0f - e.textures->at(t, green));
     return darkness;
   }
 };
@@ -30,7 +30,7 @@ int main() {
   const Grid grid{2, 3};
   const Textures textures = Texture13{}.generate(page.view(), grid);
   Evidence evidence;
-  evidence.grid = grid;
+  evidence.tokens = grid;
   evidence.rgb = page.view();
   evidence.textures = &textures;
   Rng rng(0);

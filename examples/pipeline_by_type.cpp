@@ -4,15 +4,14 @@
 #include "arrcoc/allocators/select/top_k.hpp"
 #include "arrcoc/balancers/fixed.hpp"
 #include "arrcoc/eigen.hpp"
-#include "arrcoc/injectors/gather.hpp"
-#include "arrcoc/pipeline/pipeline.hpp"
+#include "arrcoc/pipeline/realize.hpp"
 #include "arrcoc/scorers/pixels/information.hpp"
 #include "arrcoc/scorers/pixels/perspectival.hpp"
 #include "arrcoc/texture/texture13.hpp"
 
 using namespace arrcoc;
-using Documents = Pipeline<Texture13, ScorerSet<InformationScorer, PerspectivalScorer>, FixedWeightsBalancer,
-                           TopKAllocator, GatherInjector, EigenBackend>;
+using Choose = Decision<ScorerSet<InformationScorer, PerspectivalScorer>, FixedWeightsBalancer, TopKAllocator>;
+using Documents = Pipeline<EigenBackend, Texture13, Choose>;
 
 int main() {
   Image page(256, 384);  // a white page with a block of stripes, as text would be
@@ -23,12 +22,14 @@ int main() {
 
   EigenBackend backend;
   Documents pipeline;
-  pipeline.balancer.config.first = 0.5f;
+  pipeline.decision().balancer.config.first = 0.5f;
   const Picture picture{page.view(), {8, 12}, {}, {}};  // 8 x 12 tokens of 32 px; these scorers need no model
-  const Realized out = pipeline.realize(backend, picture, {}, Budget{12, 0}, 0);
+  RunOptions options;
+  options.budget.tokens = 12;
+  const Realized out = realize(backend, pipeline.erase(), picture, {}, nullptr, options);
   for (Index r = 0; r < 8; ++r, std::puts(""))
     for (Index c = 0; c < 12; ++c) {
       const auto& kept = out.allocation.kept;
-      std::putchar(std::binary_search(kept.begin(), kept.end(), out.allocation.grid.at(r, c)) ? '#' : '.');
+      std::putchar(std::binary_search(kept.begin(), kept.end(), out.allocation.grid().at(r, c)) ? '#' : '.');
     }
 }

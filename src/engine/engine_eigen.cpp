@@ -15,9 +15,20 @@ namespace {
 Registry<EigenBackend> all_strategies(const std::vector<std::filesystem::path>& plugins) {
   Registry<EigenBackend> r;
   register_builtin(r);
-  for (const auto& file : plugins) load_plugin(file, r);
+  for (const auto& file : plugins) load_plugin(file, r.host);
   return r;
 }
+
+/// Relevance that came from elsewhere, in place of scorers and balancer.
+struct GivenRelevance {
+  static constexpr std::string_view name = "given";
+  static constexpr Needs may_need{};
+  struct Config {
+    std::vector<float> relevance;
+  };
+  Config config{};
+  Balanced balance(std::span<const float>, const Evidence&) const { return {config.relevance, {}, {}}; }
+};
 }  // namespace
 
 std::vector<Entry> list_strategies(const std::vector<std::filesystem::path>& plugins) {
@@ -25,14 +36,38 @@ std::vector<Entry> list_strategies(const std::vector<std::filesystem::path>& plu
 }
 
 EvidenceResult allocate_evidence(const EvidenceRequest& r) {
-  const auto made = all_strategies(r.plugins).make(r.pipeline);
+  MadePipeline<EigenBackend> made = all_strategies(r.plugins).make(r.pipeline);
+  AnyPipeline<EigenBackend>& pipeline = made.pipeline;
   EigenBackend b;
   const Index n = r.grid.count();
   require_that(n > 0, Code::bad_usage, "allocate", "expected a grid of at least one token");
-  require_that(
-      r.relevance.empty() || static_cast<Index>(r.relevance.size()) == n, Code::shape_mismatch, "allocate", [&] {
-        return "relevance: expected " + std::to_string(n) + " values, got " + std::to_string(r.relevance.size());
-      });
+  EvidenceResult out;
+  out.pipeline = full_name(made.spec, r.budget);
+  out.settings = made.settings;
+  out.scorers = pipeline.decisions.back().scorer_names();
+  if (!r.relevance.empty()) {
+    require_that(static_cast<Index>(r.relevance.size()) == n, Code::shape_mismatch, "allocate", [&] {
+      return "relevance: expected " + std::to_string(n) + " values, got " + std::to_string(r.relevance.size());
+    });
+    require_that(pipeline.decisions.size() == 1, Code::bad_usage, "allocate",
+                 "given relevance is of one decision: expected a pipeline of one");
+    check_map(r.relevance, n, "relevance");
+    pipeline.decisions[0].scorers.clear();
+    pipeline.decisions[0].balancer = erase_balancer(GivenRelevance{{r.relevance}});
+  }
+  const unsigned needs = pipeline.may_need().evidence;
+  require_that(!(needs & (Need::textures | Need::rgb)) || !r.picture.empty(), Code::missing_evidence, "allocate",
+               "a stage reads the picture, but none was given");
+  require_that(!(needs & Need::query) || !r.query.empty(), Code::missing_evidence, "allocate",
+               "a stage needs the query embedding: expected query.npy, got none");
+  require_that(!(needs & Need::question) || !r.query.empty(), Code::missing_evidence, "allocate",
+               "a stage needs the question's embeddings: expected query.npy, got none");
+  require_that(!(needs & (Need::vision | Need::similarity)) || !r.vision.empty(), Code::missing_evidence, "allocate",
+               "a stage needs vision embeddings: expected vision.npy, got none");
+  require_that(!(needs & Need::deepstack) || !r.deepstack.empty(), Code::missing_evidence, "allocate",
+               "a stage needs DeepStack levels: expected deepstack_0.npy, got none");
+  require_that(pipeline.requests(Request::Site::tower).empty(), Code::missing_evidence, "allocate",
+               "a stage asks the model's inside, which files cannot answer");
   const auto given = [&](const HostTensor& t, std::string_view what, bool rows) {
     if (t.empty()) return typename EigenBackend::Tensor{};
     const Index count = rows ? n : 1, width = t.count() / count;
@@ -45,47 +80,26 @@ EvidenceResult allocate_evidence(const EvidenceRequest& r) {
     check_map(values, static_cast<Index>(values.size()), what);
     return b.from_host(values, count, width);
   };
-  EvidenceResult out;
-  out.pipeline = full_name(made.spec, r.budget);
-  out.settings = made.settings;
-  out.scorers = made.pipeline.scorers.names();
+  qwen3vl::VisionOut<EigenBackend> features;
+  features.count = n;
+  features.tokens = given(r.vision, "vision", true);
+  for (const HostTensor& level : r.deepstack) features.deepstack.push_back(given(level, "deepstack", true));
+  Query<EigenBackend> query;
+  query.vector = query.words = given(r.query, "query", false);
+  if ((needs & Need::query) && (needs & Need::vision))
+    require_that(b.cols(query.vector) == b.cols(features.tokens), Code::shape_mismatch, "allocate", [&] {
+      return "query: expected " + std::to_string(b.cols(features.tokens)) + " values, got " +
+             std::to_string(b.cols(query.vector));
+    });
   Picture picture;
   picture.native = r.picture;
   picture.grid = r.grid;
   picture.boxes = r.boxes;
-  const std::uint64_t seed = derive_seed(r.seed, "image0");  // as a run with a model would take it
+  RunOptions run;
+  run.budget = r.budget;
+  run.seed = r.seed;
   Trace trace;
-  if (!r.relevance.empty()) {
-    Evidence e;
-    e.grid = r.grid;
-    e.rgb = r.picture;
-    e.boxes = r.boxes;
-    check_map(r.relevance, n, "relevance");
-    const StageTimer timer(&trace, "allocate");
-    Rng rng(seed);
-    out.realized.balanced.relevance = r.relevance;
-    out.realized.allocation = made.pipeline.allocator.allocate(r.relevance, e, r.budget, rng);
-    check_allocation(out.realized.allocation, "allocator");
-  } else {
-    const unsigned needs = made.pipeline.needs().evidence;
-    require_that(!(needs & (Need::textures | Need::rgb)) || !r.picture.empty(), Code::missing_evidence, "allocate",
-                 "a stage reads the picture, but none was given");
-    require_that(!(needs & Need::query) || !r.query.empty(), Code::missing_evidence, "allocate",
-                 "a stage needs the query embedding: expected query.npy, got none");
-    require_that(!(needs & Need::vision) || !r.vision.empty(), Code::missing_evidence, "allocate",
-                 "a stage needs vision embeddings: expected vision.npy, got none");
-    TensorEvidence<EigenBackend> features;
-    features.grid = r.grid;
-    features.vision = given(r.vision, "vision", true);
-    features.query = features.question = given(r.query, "query", false);
-    for (const HostTensor& level : r.deepstack) features.deepstack.push_back(given(level, "deepstack", true));
-    if ((needs & Need::query) && (needs & Need::vision))
-      require_that(b.cols(features.query) == b.cols(features.vision), Code::shape_mismatch, "allocate", [&] {
-        return "query: expected " + std::to_string(b.cols(features.vision)) + " values, got " +
-               std::to_string(b.cols(features.query));
-      });
-    out.realized = made.pipeline.realize(b, picture, features, r.budget, seed, &trace);
-  }
+  out.realized = realize(b, pipeline, picture, std::move(features), r.query.empty() ? nullptr : &query, run, &trace);
   out.times = std::move(trace.times);
   return out;
 }

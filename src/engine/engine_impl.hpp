@@ -6,7 +6,8 @@
 
 #include "arrcoc/core/check_finite.hpp"
 #include "arrcoc/engine/engine.hpp"
-#include "arrcoc/engine/plugin.hpp"
+#include "arrcoc/engine/plugin_host.hpp"
+#include "arrcoc/engine/unused.hpp"
 #include "arrcoc/io/chat_template.hpp"
 #include "arrcoc/io/model_folder.hpp"
 #include "arrcoc/qwen3vl/patchify.hpp"
@@ -52,7 +53,7 @@ class EngineOn final : public Engine {
   const ModelSummary& model() const override { return summary_; }
   MachineLimits limits() const override { return measure_limits(b_, folder_.config.stored_dtype == "bfloat16"); }
   std::vector<Entry> strategies() const override { return registry_.entries(); }
-  void load_plugin(const std::filesystem::path& file) override { arrcoc::load_plugin(file, registry_); }
+  void load_plugin(const std::filesystem::path& file) override { arrcoc::load_plugin(file, registry_.host); }
 
   AnswerResult answer(const AnswerRequest& r) override {
     require_that(!r.prompt.empty(), Code::bad_prompt, "answer", "the question is empty");
@@ -60,44 +61,75 @@ class EngineOn final : public Engine {
     Trace trace;
     MadePipeline<B> made;
     if (r.stock) {
+      refuse_stock_choices(r.levels, r.scoring_question);
       out.pipeline = "stock";
     } else {
       made = registry_.make(r.pipeline);
       out.pipeline = full_name(made.spec, r.budget);
       out.settings = made.settings;
-      out.scorers = made.pipeline.scorers.names();
+      out.scorers = made.pipeline.decisions.back().scorer_names();
     }
     const std::vector<Picture> pictures = prepare(r, out, trace);
     const Prompt prompt = build_prompt(r, out.grids, trace);
-    const RunOptions run = options(r);
+    std::optional<Prompt> asking;
+    if (const auto question = scoring_question(r.pipeline, r.scoring_question, r.stock)) {
+      AnswerRequest other;
+      other.system = r.system;
+      other.prompt = *question;
+      asking = build_prompt(other, out.grids, trace);
+    }
+    RunOptions run = options(r);
     if (r.dump) dump_prompt(r, pictures, prompt);
 
-    const bool look = r.generate || r.dump || (!r.stock && (made.pipeline.needs().evidence & features_needed) != 0);
-    qwen3vl::Encoded<B> encoded;
-    if (look) {
+    Journey<B> journey(b_, model_, r.stock ? nullptr : &made.pipeline, pictures, prompt, run, &trace);
+    if (asking) journey.score_with(*asking);
+    journey.decide(Phase::pixels);
+    if (r.generate || r.dump || looks_at_model(r.stock, made.pipeline)) {
       if (r.on_stage && !pictures.empty()) r.on_stage("vision");
-      std::vector<qwen3vl::Pixels> pixels;
-      for (const Picture& p : pictures) pixels.push_back(p.pixels);
-      encoded = model_.encode(b_, pixels, prompt, &trace);
-      if (r.dump) dump_encoded(r, prompt, encoded);
+      journey.encode();
+      if (r.dump) dump_encoded(r, prompt, journey);
     }
-    if (r.generate) generate(r, made.pipeline, pictures, prompt, std::move(encoded), run, out, trace);
-    else allocate(r, made.pipeline, pictures, prompt, encoded, run, out, trace);
+    journey.decide(Phase::vision);
+    if (r.levels != all_levels) journey.mask_levels(r.levels);
+    out.costs = journey.costs();
+    out.pictures = journey.pictures();
+    out.decisions = journey.looks().decisions();
+    if (r.generate) generate(r, journey, run, out, trace);
+    else if (r.dump) dump_outcome(r, prompt, out.pictures, {});
     out.times = std::move(trace.times);
     out.events = std::move(trace.events);
+    add_unused_events(folder_.config, r.pictures, r.prompt, out.events);
     return out;
   }
 
   ManyResult answer_many(const ManyRequest& m) override;  // engine_many.hpp
 
  private:
-  static constexpr unsigned features_needed = Need::vision | Need::query | Need::deepstack;
+  /// Whether a pipeline looks at more than pixels.
+  static bool looks_at_model(bool stock, const AnyPipeline<B>& p) {
+    return !stock && ((p.may_need().evidence & Need::features) != 0 || !p.requests(Request::Site::tower).empty());
+  }
+  static void refuse_stock_choices(std::uint32_t levels, const std::optional<std::string>& question) {
+    require_that(levels == all_levels, Code::bad_config, "answer",
+                 "'stock' is the model without a pipeline: its DeepStack levels cannot be chosen");
+    require_that(!question, Code::bad_config, "answer", "'stock' is the model without a pipeline: no question scores");
+  }
+  /// Another question than the one that is answered, where a pipeline is scored with one.
+  static std::optional<std::string> scoring_question(const PipelineSpec& spec, const std::optional<std::string>& given,
+                                                     bool stock) {
+    if (stock) return std::nullopt;
+    require_that(!given || spec.asking != Asking::blank, Code::bad_config, "answer",
+                 "query=blank and a scoring question exclude each other");
+    if (spec.asking == Asking::blank) return "";
+    require_that(given || spec.asking == Asking::own, Code::bad_config, "answer",
+                 "query=other: expected the other question (--scoring-question)");
+    return given;
+  }
 
   // --- engine_many.hpp ---
   struct Asked;
-  Asked begin_ask(const Ask& a, const AnswerRequest& shared, const AnswerResult& seen) const;
+  void begin_ask(Asked& q, const ManyRequest& m, const AnswerResult& seen);
   void run_asked(Asked& q, const AnswerRequest& shared, qwen3vl::KvCache<B>* begun, bool& ready);
-  qwen3vl::Injected<B> part(const qwen3vl::Injected<B>& in, Index begin, Index end);
 
   static WeightLookup checked(WeightLookup lookup) {
     return [lookup = std::move(lookup)](std::string_view name) {
@@ -146,7 +178,9 @@ class EngineOn final : public Engine {
     for (std::size_t i = 0; i < grids.size(); ++i) user.content.push_back(Part{Part::Kind::image, {}});
     user.content.push_back(Part{Part::Kind::text, r.prompt});
     messages.push_back(std::move(user));
-    return io::build_prompt(messages, grids, *folder_.tokenizer, folder_.config, folder_.chat_template);
+    Prompt prompt = io::build_prompt(messages, grids, *folder_.tokenizer, folder_.config, folder_.chat_template);
+    check_context(static_cast<Index>(prompt.ids.size()), folder_.config.text, r.long_context, trace.events);
+    return prompt;
   }
 
   RunOptions options(const AnswerRequest& r) const {
@@ -156,16 +190,23 @@ class EngineOn final : public Engine {
     o.budget = r.budget;
     o.scope = r.scope;
     o.seed = r.seed;
-    o.generate.max_new_tokens = g.max_new_tokens;
+    o.generate.max_new_tokens = g.max_new_tokens.value_or(d.max_new_tokens.value_or(default_new_tokens));
     o.generate.seed = r.seed;
     o.generate.forced = g.forced;
     o.generate.keep_logits = static_cast<bool>(r.dump);
     if (!g.ignore_eos) o.generate.stop_ids = d.stop_ids;
     qwen3vl::SamplingConfig& s = o.generate.sampling;
-    s = {g.sample, g.temperature.value_or(d.temperature), g.top_k.value_or(d.top_k), g.top_p.value_or(d.top_p),
-         g.repetition_penalty.value_or(d.repetition_penalty)};
-    require_that(g.max_new_tokens > 0, Code::bad_config, "answer",
-                 [&] { return "new tokens: expected at least 1, got " + std::to_string(g.max_new_tokens); });
+    s = {g.sample,
+         g.temperature.value_or(d.temperature),
+         g.top_k.value_or(d.top_k),
+         g.top_p.value_or(d.top_p),
+         g.repetition_penalty.value_or(d.repetition_penalty),
+         g.min_p.value_or(d.min_p),
+         d.bans};
+    require_that(o.generate.max_new_tokens > 0, Code::bad_config, "answer",
+                 [&] { return "new tokens: expected at least 1, got " + std::to_string(o.generate.max_new_tokens); });
+    require_that(s.min_p >= 0 && s.min_p <= 1, Code::bad_config, "answer",
+                 [&] { return "min-p: expected a number in [0, 1], got " + std::to_string(s.min_p); });
     require_that(s.temperature >= 0 && s.temperature < 1e6f, Code::bad_config, "answer",
                  [&] { return "temperature: expected a number of at least 0, got " + std::to_string(s.temperature); });
     require_that(s.top_p > 0 && s.top_p <= 1, Code::bad_config, "answer",
@@ -180,12 +221,12 @@ class EngineOn final : public Engine {
   }
 
   /// Ids to text as they come.
-  class Speech {
+  class TextStream {
    public:
-    explicit Speech(const io::Tokenizer& tokenizer) : size_(tokenizer.size()), decoder_(tokenizer) {}
+    explicit TextStream(const io::Tokenizer& tokenizer) : size_(tokenizer.size()), decoder_(tokenizer) {}
     /// Appends to `text` what can be shown now, and returns it. Checkpoints pad their vocabulary; such ids have no
     /// text.
-    std::string say(TokenId id, std::string& text, Trace& trace) {
+    std::string push(TokenId id, std::string& text, Trace& trace) {
       std::string piece;
       if (id < size_) piece = decoder_.push(id);
       else trace.events.push_back("decode: id " + std::to_string(id) + " has no text");
@@ -203,66 +244,25 @@ class EngineOn final : public Engine {
     io::StreamDecoder decoder_;
   };
 
-  void generate(const AnswerRequest& r, const ErasedPipeline<B>& pipeline, const std::vector<Picture>& pictures,
-                const Prompt& prompt, qwen3vl::Encoded<B> encoded, RunOptions run, AnswerResult& out, Trace& trace) {
-    Speech speech(*folder_.tokenizer);
+  void generate(const AnswerRequest& r, Journey<B>& journey, RunOptions& run, AnswerResult& out, Trace& trace) {
+    TextStream stream(*folder_.tokenizer);
     run.generate.on_token = [&](TokenId id) {
-      const std::string piece = speech.say(id, out.text, trace);
+      const std::string piece = stream.push(id, out.text, trace);
       const bool wanted = piece.empty() || !r.on_text || r.on_text(piece);
       out.cancelled = !wanted || (r.cancelled && r.cancelled());
       return !out.cancelled;
     };
     if (r.on_stage) r.on_stage("language model");
-    Outcome done;
-    if (r.stock) {
-      qwen3vl::Injected<B> input = qwen3vl::stock_input(b_, prompt, encoded);
-      done.columns = input.columns;
-      done.costs = ErasedPipeline<B>::count_costs(folder_.config, pictures, prompt, input);
-      for (const Picture& p : pictures) done.pictures.push_back({{}, {}, {}, keep_everything(p.grid)});
-      done.generated = qwen3vl::generate(b_, model_.text(), std::move(input), prompt.ids, run.generate, &trace);
-    } else {
-      done = pipeline.run_encoded(b_, model_, pictures, prompt, encoded, run, &trace);
-    }
+    journey.inject();
+    qwen3vl::Generated g = journey.generate();
     if (!out.cancelled) {
-      const std::string piece = speech.finish(out.text);
+      const std::string piece = stream.finish(out.text);
       if (!piece.empty() && r.on_text) r.on_text(piece);
     }
-    if (r.dump) dump_outcome(r, done.pictures, done.columns, done.generated);
-    out.tokens = std::move(done.generated.tokens);
-    out.stopped = done.generated.stopped;
-    out.cached = std::move(done.generated.cached);
-    out.pictures = std::move(done.pictures);
-    out.costs = done.costs;
-  }
-
-  void allocate(const AnswerRequest& r, const ErasedPipeline<B>& pipeline, const std::vector<Picture>& pictures,
-                const Prompt& prompt, const qwen3vl::Encoded<B>& encoded, const RunOptions& run, AnswerResult& out,
-                Trace& trace) {
-    if (r.stock)
-      for (const Picture& p : pictures) out.pictures.push_back({{}, {}, {}, keep_everything(p.grid)});
-    else out.pictures = pipeline.allocate(b_, pictures, prompt, encoded, run, &trace);
-    const qwen3vl::Injected<B> counted = counted_input(prompt, out.pictures);
-    out.costs = ErasedPipeline<B>::count_costs(folder_.config, pictures, prompt, counted);
-    if (r.dump) dump_outcome(r, out.pictures, counted.columns, {});
-  }
-
-  /// What the injector would make, without its rows.
-  qwen3vl::Injected<B> counted_input(const Prompt& prompt, const std::vector<Realized>& pictures) const {
-    qwen3vl::Injected<B> counted;
-    counted.levels.resize(folder_.config.vision.deepstack_taps.size());
-    Index column = 0;
-    for (std::size_t i = 0; i < prompt.spans.size(); ++i) {
-      const Allocation& a = pictures[i].allocation;
-      for (; column < prompt.spans[i].begin; ++column) counted.columns.push_back(column);
-      for (std::size_t k = 0; k < a.kept.size(); ++k) {
-        counted.columns.push_back(column + a.kept[k]);
-        for (std::size_t l = 0; l < counted.levels.size(); ++l)
-          if (a.depth[k] >> l & 1u) counted.levels[l].rows.push_back(0);
-      }
-      column += prompt.spans[i].grid.count();
-    }
-    for (; column < static_cast<Index>(prompt.ids.size()); ++column) counted.columns.push_back(column);
-    return counted;
+    if (r.dump) dump_outcome(r, journey.prompt(), out.pictures, g);
+    out.tokens = std::move(g.tokens);
+    out.stopped = g.stopped;
+    out.cached = std::move(g.cached);
   }
 
   // --- dump ---
@@ -290,31 +290,40 @@ class EngineOn final : public Engine {
     r.dump("pixel_values", host_tensor(std::move(rows), {count, width}));
     r.dump("grids", host_tensor(std::move(grids), {static_cast<Index>(pictures.size()), 2}));
   }
-  void dump_encoded(const AnswerRequest& r, const Prompt& prompt, const qwen3vl::Encoded<B>& e) {
+  void dump_encoded(const AnswerRequest& r, const Prompt& prompt, Journey<B>& journey) {
+    const qwen3vl::VisionOut<B>& vision = journey.shelf()->vision();
     if (!prompt.question.empty()) {
-      HostTensor query = matrix(b_.mean_rows(b_.gather_rows(e.embeddings, prompt.question)));
+      HostTensor query = matrix(b_.mean_rows(b_.gather_rows(journey.embeddings(), prompt.question)));
       query.shape = {query.count()};
       r.dump("query", query);
     }
     if (prompt.spans.empty()) return;
-    r.dump("vision", matrix(e.vision.tokens));
-    for (std::size_t k = 0; k < e.vision.deepstack.size(); ++k)
-      r.dump("deepstack_" + std::to_string(k), matrix(e.vision.deepstack[k]));
+    r.dump("vision", matrix(vision.tokens));
+    for (std::size_t k = 0; k < vision.deepstack.size(); ++k)
+      r.dump("deepstack_" + std::to_string(k), matrix(vision.deepstack[k]));
   }
-  void dump_outcome(const AnswerRequest& r, const std::vector<Realized>& pictures, const std::vector<Index>& columns,
+  void dump_outcome(const AnswerRequest& r, const Prompt& prompt, const std::vector<Realized>& pictures,
                     const qwen3vl::Generated& g) {
-    r.dump("kept_columns", longs(columns));
-    std::vector<Index> kept;  // rows of `vision`
+    std::vector<char> gone(prompt.ids.size());
+    std::vector<Index> columns, kept;  // kept: rows of `vision`
     Index first = 0;
     for (std::size_t i = 0; i < pictures.size(); ++i) {
       const Allocation& a = pictures[i].allocation;
-      for (const Index k : a.kept) kept.push_back(first + k);
-      first += a.grid.count();
+      const VisionSpan& span = prompt.spans[i];
+      std::fill_n(gone.begin() + span.begin, span.grid.count(), char{1});
+      for (const Index k : a.kept) {
+        kept.push_back(first + k);
+        gone[static_cast<std::size_t>(span.begin + k)] = 0;
+      }
+      first += a.tokens.count();
       const auto& relevance = pictures[i].balanced.relevance;
-      if (!relevance.empty())
+      if (static_cast<Index>(relevance.size()) == a.grid().count())
         r.dump(pictures.size() == 1 ? "relevance" : "relevance_" + std::to_string(i),
-               host_tensor(relevance, {a.grid.rows, a.grid.cols}));
+               host_tensor(relevance, {a.grid().rows, a.grid().cols}));
     }
+    for (std::size_t c = 0; c < gone.size(); ++c)
+      if (!gone[c]) columns.push_back(static_cast<Index>(c));
+    r.dump("kept_columns", longs(columns));
     r.dump("kept", longs(kept));
     if (!r.generate) return;
     r.dump("tokens", longs(g.tokens));

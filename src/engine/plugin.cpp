@@ -1,11 +1,19 @@
-#include "arrcoc/engine/plugin.hpp"
-
+// Modules from outside: opened, checked, and their strategies erased like any other.
 #include <dlfcn.h>
 
+#include <array>
 #include <cmath>
+#include <cstring>
+#include <limits>
+#include <numeric>
+
+#include "arrcoc/engine/plugin_abi.hpp"
+#include "arrcoc/engine/plugin_host.hpp"
 
 namespace arrcoc {
 namespace {
+
+using Module = std::shared_ptr<const arrcoc_plugin>;
 
 std::string text(const char* s) { return s != nullptr ? std::string(s).substr(0, 100) : "none"; }
 
@@ -13,27 +21,347 @@ std::string text(const char* s) { return s != nullptr ? std::string(s).substr(0,
   fail(Code::bad_plugin, "plugin", file.string() + ": " + sentence);
 }
 
-template <class Row, class Function>
-void check_rows(const std::filesystem::path& file, const Row* rows, std::size_t count, Function Row::*function) {
-  if (count > 0 && rows == nullptr) refuse(file, "a table of " + std::to_string(count) + " strategies is missing");
-  if (count > 1000) refuse(file, "expected at most 1000 strategies of a kind, got " + std::to_string(count));
-  constexpr unsigned known = Need::rgb | Need::textures | Need::vision | Need::query | Need::boxes;
-  for (std::size_t i = 0; i < count; ++i) {
-    const arrcoc_plugin_about& a = rows[i].about;
-    if (a.name == nullptr || *a.name == '\0' || rows[i].*function == nullptr)
-      refuse(file, "strategy " + std::to_string(i) + " has no name or no function");
-    if (a.phase > 1 || (a.evidence & ~known) != 0)
-      refuse(file, text(a.name) + ": asks for evidence or a phase that plug-ins cannot have");
-    if (a.setting_count > 0 && a.settings == nullptr) refuse(file, text(a.name) + ": its settings are missing");
-    for (std::size_t k = 0; k < a.setting_count; ++k)
-      if (a.settings[k].name == nullptr || !std::isfinite(a.settings[k].value))
-        refuse(file, text(a.name) + ": a setting has no name or no finite default");
+/// A struct of the module as far as both know it; the rest is zero.
+template <class T>
+T known_part(const T& from) {
+  T out{};
+  std::memcpy(static_cast<void*>(&out), &from, std::min<std::size_t>(from.bytes, sizeof(T)));
+  return out;
+}
+/// Row i of a table whose rows are as long as its first says.
+template <class T>
+const T& row_at(const T* rows, std::size_t i) {
+  return *reinterpret_cast<const T*>(reinterpret_cast<const std::byte*>(rows) + i * rows->bytes);
+}
+
+/// A stage as the module describes it, copied.
+struct Described {
+  Entry entry;
+  std::vector<Request> requests;
+  StageFacts facts;
+};
+
+void check_about(const std::filesystem::path& file, const arrcoc_about& a, std::size_t i, bool has_function) {
+  if (a.bytes < offsetof(arrcoc_about, setting_count) + sizeof a.setting_count)
+    refuse(file, "strategy " + std::to_string(i) + " does not say its size");
+  if (a.name == nullptr || *a.name == '\0' || !has_function)
+    refuse(file, "strategy " + std::to_string(i) + " has no name or no function");
+  if (a.phase > 3 || (a.evidence & ~(2 * Need::received - 1)) != 0)
+    refuse(file, text(a.name) + ": asks for evidence or a phase that is not known here");
+  if ((a.setting_count > 0 && a.settings == nullptr) || a.setting_count > 1000)
+    refuse(file, text(a.name) + ": its settings are missing");
+  if ((a.request_count > 0 && a.requests == nullptr) || a.request_count > 1000)
+    refuse(file, text(a.name) + ": its requests are missing");
+  for (std::size_t k = 0; k < a.setting_count; ++k) {
+    const arrcoc_setting& s = row_at(a.settings, k);
+    if (s.name == nullptr || s.type == nullptr || s.text == nullptr)
+      refuse(file, text(a.name) + ": a setting has no name, type or default");
   }
 }
 
-}  // namespace
+Described describe(Kind kind, const arrcoc_about& a) {
+  Described d;
+  d.entry.kind = kind;
+  d.entry.name = a.name;
+  d.entry.about = {
+      a.source != nullptr ? a.source : "", {}, a.summary != nullptr ? a.summary : "", a.cost != nullptr ? a.cost : ""};
+  d.entry.needs = {static_cast<Phase>(a.phase), a.evidence};
+  for (std::size_t i = 0; i < a.setting_count; ++i) {
+    const arrcoc_setting& s = row_at(a.settings, i);
+    d.entry.settings.push_back({s.name, s.type, s.text});
+  }
+  for (std::size_t i = 0; i < a.request_count; ++i) {
+    const arrcoc_request r = known_part(row_at(a.requests, i));
+    Request out;
+    out.site = r.site == 0 ? Request::Site::tower : Request::Site::layer;
+    out.index = r.index;
+    out.what = static_cast<Request::What>(std::min<std::uint8_t>(r.what, 4));
+    out.rows = static_cast<Request::Rows>(std::min<std::uint8_t>(r.rows, 5));
+    out.heads = static_cast<Request::Over>(std::min<std::uint8_t>(r.heads, 2));
+    out.payers = static_cast<Request::Over>(std::min<std::uint8_t>(r.payers, 2));
+    out.rope = r.rope == 0 ? Request::Rope::before : Request::Rope::after;
+    if (r.list != nullptr) out.list.assign(r.list, r.list + r.list_count);
+    d.requests.push_back(std::move(out));
+  }
+  d.facts.name = d.entry.name;
+  d.facts.may_need = d.entry.needs;
+  d.facts.needs = d.requests;
+  return d;
+}
 
-std::shared_ptr<const arrcoc_plugin> open_plugin(const std::filesystem::path& file) {
+/// The values of a stage's settings, kept together with the texts they point to.
+struct Values {
+  std::vector<ConfigField> fields;
+  std::vector<arrcoc_setting> settings;
+
+  Values(const std::vector<ConfigField>& defaults, const Settings& given, std::string_view prefix,
+         std::vector<ConfigField>& resolved, std::vector<ConfigProblem>& problems)
+      : fields(defaults) {
+    std::vector<std::string> known;
+    for (ConfigField& f : fields) {
+      known.push_back(detail::join_path(prefix, f.path));
+      if (const auto it = given.find(known.back()); it != given.end()) {
+        if (auto wrong = check(f.type, it->second); !wrong.empty())
+          problems.push_back({known.back(), std::move(wrong)});
+        else f.value = it->second;
+      }
+      resolved.push_back({known.back(), f.type, f.value});
+    }
+    const std::string start = std::string(prefix) + ".";
+    for (const auto& [path, value] : given)
+      if (path.starts_with(start) && std::find(known.begin(), known.end(), path) == known.end())
+        problems.push_back({path, "no such setting" + nearest_names(path, known, start.size()), true});
+    for (const ConfigField& f : fields) {
+      double number = 0;
+      (void)detail::from_text(f.value, number);
+      settings.push_back({sizeof(arrcoc_setting), f.path.c_str(), f.type.c_str(), f.value.c_str(), number});
+    }
+  }
+  Values(const Values&) = delete;
+
+ private:
+  static std::string check(const std::string& type, const std::string& value) {
+    double number = 0;
+    Index whole = 0;
+    bool flag = false;
+    if (type == "int") return detail::from_text(value, whole);
+    if (type == "bool") return detail::from_text(value, flag);
+    if (type == "float" || type == "double") return detail::from_text(value, number);
+    return {};
+  }
+};
+
+/// Evidence as the module sees it; the views are valid as long as `e` is.
+struct SeenEvidence {
+  std::vector<arrcoc_place> places, before;
+  std::vector<const char*> names;
+  std::vector<const float*> levels;
+  std::vector<double> boxes;
+  std::vector<arrcoc_answer> answers;
+  arrcoc_evidence view{};
+
+  SeenEvidence(const Evidence& e, const std::vector<Request>& requests) {
+    view.bytes = sizeof view;
+    view.tokens = e.count();
+    view.rows = e.tokens.grid.rows;
+    view.cols = e.tokens.grid.cols;
+    view.frames = e.tokens.frames;
+    view.places = listed(e.tokens, places);
+    if (e.rgb) {
+      view.height = e.rgb->height;
+      view.width = e.rgb->width;
+      view.rgb = e.rgb->rgb;
+    }
+    if (e.textures) {
+      for (const auto& n : e.textures->channels) names.push_back(n.c_str());
+      view.channels = e.textures->channel_count();
+      view.textures = e.textures->values.data();
+      view.channel_names = names.data();
+    }
+    if (e.vision) view.vision = e.vision->floats().data();
+    if (e.deepstack) {
+      for (const HostTensor& l : *e.deepstack) levels.push_back(l.floats().data());
+      view.levels = static_cast<Index>(levels.size());
+      view.deepstack = levels.data();
+    }
+    if (e.query) view.query = e.query->floats().data();
+    if (e.question) {
+      view.words = e.question->dim(0);
+      view.question = e.question->floats().data();
+    }
+    view.features = e.vision ? e.vision->dim(1) : e.query ? e.query->count() : 0;
+    if (e.boxes) {
+      for (const Box& b : *e.boxes) boxes.insert(boxes.end(), {b.row0, b.col0, b.row1, b.col1});
+      view.box_count = static_cast<Index>(e.boxes->size());
+      view.boxes = boxes.data();
+    }
+    if (e.similarity) {
+      view.similarity = const_cast<SimilarityRows*>(&*e.similarity);
+      view.similarity_row = [](void* s, std::int64_t token, float* out) {
+        const auto& rows = *static_cast<const SimilarityRows*>(s);
+        rows.row(token, {out, static_cast<std::size_t>(rows.count())});
+      };
+    }
+    for (const Request& r : requests) {
+      const HostTensor& t = e.answer(r);
+      answers.push_back({sizeof(arrcoc_answer), t.floats().data(), t.shape.data(), t.shape.size()});
+    }
+    view.answers = answers.data();
+    view.answer_count = answers.size();
+    if (e.previous) {
+      view.previous_tokens = e.previous->tokens.count();
+      view.previous_places = listed(e.previous->tokens, before);
+      view.previous_relevance = e.previous->relevance.data();
+    }
+  }
+  SeenEvidence(const SeenEvidence&) = delete;
+
+ private:
+  static const arrcoc_place* listed(const TokenSet& t, std::vector<arrcoc_place>& out) {
+    for (const Place& p : t.places) out.push_back({p.row, p.col, p.rows, p.cols, p.frame});
+    return out.empty() ? nullptr : out.data();
+  }
+};
+
+/// Runs f(error, bytes); a result other than 0, or anything thrown, is Error{bad_stage_output} with the module's
+/// sentence.
+template <class F>
+void call(const std::string& name, F&& f) {
+  std::array<char, 512> error{};
+  int status = 0;
+  try {
+    status = f(error.data(), error.size());
+  } catch (const Error&) { throw; } catch (const std::exception& e) {
+    fail(Code::bad_stage_output, name, "the plug-in threw: " + std::string(e.what()).substr(0, 300));
+  } catch (...) { fail(Code::bad_stage_output, name, "the plug-in threw something that is no std::exception"); }
+  if (status == 0) return;
+  error.back() = '\0';
+  fail(Code::bad_stage_output, name, error.front() != '\0' ? error.data() : "the plug-in failed without a word");
+}
+
+/// What every stage of a module holds. The row is a copy; the module keeps the functions and texts alive.
+template <class Row>
+struct Held {
+  Module module;
+  Row row;
+  std::vector<Request> requests;
+  std::string name;
+  std::shared_ptr<const Values> values;
+};
+constexpr float unwritten = std::numeric_limits<float>::quiet_NaN();
+
+struct ModuleScorer final : erased::Scorer {
+  Held<arrcoc_scorer> held;
+  std::vector<float> score(const Evidence& e) const override {
+    const SeenEvidence seen(e, held.requests);
+    std::vector<float> out(static_cast<std::size_t>(e.count()), unwritten);
+    call(held.name, [&](char* error, std::size_t n) {
+      return held.row.score(&seen.view, held.values->settings.data(), out.data(), error, n);
+    });
+    return out;
+  }
+};
+
+struct ModuleTexture final : erased::Texture {
+  Held<arrcoc_texture> held;
+  Textures generate(ImageView image, const TokenSet& tokens) const override {
+    Evidence e;
+    e.tokens = tokens;
+    e.rgb = image;
+    const SeenEvidence seen(e, {});
+    Textures out;
+    for (std::size_t c = 0; c < held.row.channel_count; ++c) out.channels.emplace_back(held.row.channel_names[c]);
+    out.values.assign(static_cast<std::size_t>(tokens.count()) * held.row.channel_count, unwritten);
+    call(held.name, [&](char* error, std::size_t n) {
+      return held.row.generate(&seen.view, held.values->settings.data(), out.values.data(), error, n);
+    });
+    for (const float v : out.values)
+      require_that(v - v == 0.0f, Code::bad_stage_output, held.name,
+                   "expected finite textures, got NaN or infinity (a value that was never written is NaN)");
+    return out;
+  }
+};
+
+struct ModuleBalancer final : erased::Balancer {
+  Held<arrcoc_balancer> held;
+  Balanced balance(std::span<const float> maps, const Evidence& e) const override {
+    const SeenEvidence seen(e, held.requests);
+    const Index n = e.count();
+    require_that(n > 0 && static_cast<Index>(maps.size()) % n == 0, Code::shape_mismatch, held.name,
+                 "the maps do not fill the tokens");
+    Balanced out;
+    out.relevance.assign(static_cast<std::size_t>(n), unwritten);
+    const arrcoc_balance_sink sink{sizeof sink, &out,
+                                   [](void* to, const char* name, float value) {
+                                     static_cast<Balanced*>(to)->tensions.push_back({text(name), value});
+                                   },
+                                   [](void* to, float share) { static_cast<Balanced*>(to)->weights.push_back(share); }};
+    call(held.name, [&](char* error, std::size_t bytes) {
+      return held.row.balance(maps.data(), static_cast<Index>(maps.size()) / n, &seen.view,
+                              held.values->settings.data(), out.relevance.data(), &sink, error, bytes);
+    });
+    return out;
+  }
+};
+
+struct ModuleAllocator final : erased::Allocator {
+  Held<arrcoc_allocator> held;
+  Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng& rng) const override {
+    const SeenEvidence seen(e, held.requests);
+    const Budget::Resolved spend = budget.resolve(e.count());
+    Allocation out;
+    out.tokens = e.tokens;
+    out.clamped = spend.clamped;
+    const arrcoc_allocation_sink sink{
+        sizeof sink,
+        &out,
+        [](void* to, std::int64_t token, std::uint32_t depth, std::uint8_t cause, std::int64_t rank, float value) {
+          auto& a = *static_cast<Allocation*>(to);
+          a.kept.push_back(token);
+          a.depth.push_back(depth);
+          a.why.push_back(
+              {static_cast<Cause>(std::min<std::uint8_t>(cause, static_cast<std::uint8_t>(Cause::coverage))), rank,
+               value});
+        },
+        [](void* to, std::int64_t layer) {
+          auto& a = *static_cast<Allocation*>(to);
+          a.entry.resize(a.kept.size());
+          if (!a.entry.empty()) a.entry.back() = layer;
+        },
+        [](void* to, std::int64_t token, float weight) {
+          auto& a = *static_cast<Allocation*>(to);
+          a.merge.resize(a.kept.size());
+          if (!a.merge.empty()) a.merge.back().push_back({token, weight});
+        },
+        [](void* to, std::int64_t row0, std::int64_t col0, std::int64_t row1, std::int64_t col1, std::int64_t tokens) {
+          static_cast<Allocation*>(to)->regions.push_back({row0, col0, row1, col1, tokens});
+        }};
+    call(held.name, [&](char* error, std::size_t bytes) {
+      return held.row.allocate(relevance.data(), &seen.view, spend.kept, rng.next(), held.values->settings.data(),
+                               &sink, error, bytes);
+    });
+    if (!out.entry.empty()) out.entry.resize(out.kept.size());
+    return out;
+  }
+};
+
+template <class Face, class Stage, class Row>
+void add_rows(const std::filesystem::path& file, HostStages& stages, std::vector<StageRow<Any<Face>>>& list, Kind kind,
+              const Module& module, const Row* rows, std::size_t count) {
+  if (count > 0 && rows == nullptr) refuse(file, "a table of " + std::to_string(count) + " strategies is missing");
+  if (count > 1000) refuse(file, "expected at most 1000 strategies of a kind, got " + std::to_string(count));
+  for (std::size_t i = 0; i < count; ++i) {
+    if (rows->bytes < 8 || rows->bytes > 65536)
+      refuse(file, "strategy " + std::to_string(i) + " does not say its size");
+    const Row row = known_part(row_at(rows, i));
+    bool has_function = true;
+    if constexpr (requires { row.score; }) has_function = row.score != nullptr;
+    if constexpr (requires { row.balance; }) has_function = row.balance != nullptr;
+    if constexpr (requires { row.generate; })
+      has_function =
+          row.generate != nullptr && row.channel_names != nullptr && row.channel_count > 0 && row.channel_count <= 4096;
+    if constexpr (requires { row.allocate; }) has_function = row.allocate != nullptr;
+    check_about(file, row.about, i, has_function);
+    Described d = describe(kind, row.about);
+    if constexpr (requires { row.spend; }) {
+      if (row.spend > 4) refuse(file, d.entry.name + ": unknown kind of spending");
+      d.facts.spend = static_cast<Spend>(row.spend);
+      d.entry.spend = d.facts.spend;
+    }
+    const std::vector<ConfigField> defaults = d.entry.settings;
+    Make<Any<Face>> make = [module, row, defaults, facts = d.facts](const Settings& given, std::string_view prefix,
+                                                                    std::vector<ConfigField>& fields,
+                                                                    std::vector<ConfigProblem>& problems) {
+      auto stage = std::make_shared<Stage>();
+      stage->held = {module, row, facts.needs, facts.name,
+                     std::make_shared<const Values>(defaults, given, prefix, fields, problems)};
+      return Any<Face>{std::move(stage), facts};
+    };
+    stages.add(list, StageRow<Any<Face>>{std::move(d.entry), std::move(make)});
+  }
+}
+
+Module open_plugin(const std::filesystem::path& file) {
   std::error_code none;
   require_that(std::filesystem::exists(file, none), Code::file_missing, "plugin",
                [&] { return file.string() + ": no such file"; });
@@ -51,20 +379,28 @@ std::shared_ptr<const arrcoc_plugin> open_plugin(const std::filesystem::path& fi
   const arrcoc_plugin* module = entry();
   if (module == nullptr) refuse(file, "its entry point gave nothing");
   if (module->abi != arrcoc_plugin_abi)
-    refuse(file, "ABI: expected " + std::to_string(arrcoc_plugin_abi) + ", got " + std::to_string(module->abi));
+    refuse(file, "ABI: expected " + std::to_string(arrcoc_plugin_abi) + ", got " + std::to_string(module->abi) +
+                     "; build it anew with this version's headers");
   if (module->bytes != sizeof(arrcoc_plugin))
     refuse(file, "table size: expected " + std::to_string(sizeof(arrcoc_plugin)) + " bytes, got " +
                      std::to_string(module->bytes));
   if (module->build_id == nullptr || std::string_view(module->build_id) != arrcoc_plugin_build_id)
     refuse(file,
            "build id: expected '" + std::string(arrcoc_plugin_build_id) + "', got '" + text(module->build_id) + "'");
-  check_rows(file, module->scorers, module->scorer_count, &arrcoc_plugin_scorer::score);
-  check_rows(file, module->balancers, module->balancer_count, &arrcoc_plugin_balancer::balance);
-  check_rows(file, module->allocators, module->allocator_count, &arrcoc_plugin_allocator::allocate);
-  for (std::size_t i = 0; i < module->allocator_count; ++i)
-    if (module->allocators[i].spend > 3)
-      refuse(file, text(module->allocators[i].about.name) + ": unknown kind of spending");
   return {library, module};
+}
+
+}  // namespace
+
+void load_plugin(const std::filesystem::path& file, HostStages& stages) {
+  const Module m = open_plugin(file);
+  add_rows<erased::Texture, ModuleTexture>(file, stages, stages.textures, Kind::texture, m, m->textures,
+                                           m->texture_count);
+  add_rows<erased::Scorer, ModuleScorer>(file, stages, stages.scorers, Kind::scorer, m, m->scorers, m->scorer_count);
+  add_rows<erased::Balancer, ModuleBalancer>(file, stages, stages.balancers, Kind::balancer, m, m->balancers,
+                                             m->balancer_count);
+  add_rows<erased::Allocator, ModuleAllocator>(file, stages, stages.allocators, Kind::allocator, m, m->allocators,
+                                               m->allocator_count);
 }
 
 }  // namespace arrcoc

@@ -32,6 +32,9 @@ Json times_json(const std::vector<StageTime>& times) {
 }
 
 Json costs_json(const Costs& c) {
+  Json layers = Json::array();
+  for (const LayerCost& l : c.layers)
+    layers.push_back({{"rows", l.rows}, {"visual", l.visual}, {"flops", l.flops}, {"kv_bytes", l.kv_bytes}});
   return {{"visual_tokens_before", c.visual_tokens_before},
           {"visual_tokens_after", c.visual_tokens_after},
           {"sequence_length_before", c.sequence_length_before},
@@ -42,7 +45,10 @@ Json costs_json(const Costs& c) {
           {"prefill_flops", c.prefill_flops},
           {"decode_flops_per_token", c.decode_flops_per_token},
           {"kv_bytes", c.kv_bytes},
-          {"legacy_effective_tokens", c.legacy_effective_tokens}};
+          {"legacy_effective_tokens", c.legacy_effective_tokens},
+          {"evidence_flops", c.evidence_flops},
+          {"token_layers", c.token_layers},
+          {"layers", layers}};
 }
 
 /// Grid, kept tokens with their places and reasons. "budgets": tokens spent at each position; SELECT spends one.
@@ -50,7 +56,9 @@ Json allocation_json(const Realized& r, Index levels) {
   const Allocation& a = r.allocation;
   Json kept = Json::array(), positions = Json::array(), budgets = Json::array(), tensions = Json::object();
   for (std::size_t i = 0; i < a.kept.size(); ++i) {
-    const Index row = a.kept[i] / a.grid.cols, col = a.kept[i] % a.grid.cols;
+    const Place place = a.tokens.at(a.kept[i]);
+    const auto whole = [&](float x) { return place.unit() ? Json(static_cast<Index>(x)) : number(x); };
+    const Json row = whole(place.row), col = whole(place.col);
     Json depth = Json::array();
     for (Index l = 0; l < levels; ++l)
       if (a.depth[i] >> l & 1u) depth.push_back(l);
@@ -61,6 +69,8 @@ Json allocation_json(const Realized& r, Index levels) {
                     {"cause", name_of(a.why[i].cause)},
                     {"rank", a.why[i].rank},
                     {"value", number(a.why[i].value)}});
+    if (!place.unit()) kept.back().update({{"rows", number(place.rows)}, {"cols", number(place.cols)}});
+    if (a.tokens.frames > 1) kept.back()["frame"] = place.frame;
     positions.push_back({row, col});
     budgets.push_back(1);
   }
@@ -70,8 +80,8 @@ Json allocation_json(const Realized& r, Index levels) {
   Json regions = Json::array();
   for (const Region& g : a.regions)
     regions.push_back({{"row0", g.row0}, {"col0", g.col0}, {"row1", g.row1}, {"col1", g.col1}, {"tokens", g.tokens}});
-  Json out{{"grid", {a.grid.rows, a.grid.cols}},
-           {"tokens", a.grid.count()},
+  Json out{{"grid", {a.grid().rows, a.grid().cols}},
+           {"tokens", a.tokens.count()},
            {"kept_count", a.kept.size()},
            {"clamped", a.clamped},
            {"positions", positions},
@@ -80,6 +90,30 @@ Json allocation_json(const Realized& r, Index levels) {
   if (!tensions.empty()) out["tensions"] = tensions;
   if (!weights.empty()) out["weights"] = weights;
   if (!regions.empty()) out["regions"] = regions;
+  return out;
+}
+
+/// Who lived and who died by each decision of one picture: phase, layer and rule.
+Json decisions_json(const std::vector<DecisionTrace>& decisions, std::size_t picture) {
+  Json out = Json::array();
+  for (const DecisionTrace& d : decisions) {
+    const Allocation& a = d.pictures[picture].allocation;
+    Json dropped = Json::array();
+    for (Index t = 0, k = 0; t < a.tokens.count(); ++t) {
+      if (k < a.count() && a.kept[static_cast<std::size_t>(k)] == t) {
+        ++k;
+        continue;
+      }
+      const Place p = a.tokens.at(t);
+      dropped.push_back(p.frame * a.grid().count() + a.grid().at(static_cast<Index>(p.row), static_cast<Index>(p.col)));
+    }
+    out.push_back({{"phase", name_of(d.phase)},
+                   {"layer", d.layer < 0 ? Json(nullptr) : Json(d.layer)},
+                   {"rule", d.name},
+                   {"tokens", a.tokens.count()},
+                   {"kept_count", a.count()},
+                   {"dropped", dropped}});
+  }
   return out;
 }
 
@@ -106,6 +140,7 @@ std::string result_json(const ModelSummary& m, const AnswerRequest& q, const Ans
   out["pipeline"] = r.pipeline;
   out["mode"] = q.stock ? "stock" : "select";
   out["question"] = {{"prompt", q.prompt}, {"system", q.system}};
+  if (q.scoring_question) out["question"]["scoring"] = *q.scoring_question;
   if (q.generate) {
     out["answer"] = r.text;
     out["tokens"] = r.tokens;
@@ -120,6 +155,7 @@ std::string result_json(const ModelSummary& m, const AnswerRequest& q, const Ans
     p["size"] = {q.pictures[i].image.height, q.pictures[i].image.width};
     p["resized"] = {r.sizes[i].height, r.sizes[i].width};
     p.update(allocation_json(r.pictures[i], levels));
+    if (!r.decisions.empty()) p["decisions"] = decisions_json(r.decisions, i);
     if (!q.generate) p["relevance"] = relevance_json(r.pictures[i]);
     clamped = clamped || r.pictures[i].allocation.clamped;
     pictures.push_back(std::move(p));

@@ -11,7 +11,7 @@
 #include "arrcoc/core/config.hpp"
 #include "arrcoc/core/image.hpp"
 #include "arrcoc/core/trace.hpp"
-#include "arrcoc/pipeline/pipeline.hpp"
+#include "arrcoc/pipeline/journey.hpp"
 #include "arrcoc/qwen3vl/resize.hpp"
 #include "arrcoc/qwen3vl/smart_resize.hpp"
 #include "arrcoc/registry/registry.hpp"
@@ -33,13 +33,16 @@ struct InputPicture {
   Image image;       // [H, W, 3] as decoded
   std::string name;  // for messages and results
   double decode_milliseconds = 0;
-  std::vector<Box> boxes;  // answer boxes in native pixels; the oracle reads them
+  std::vector<Box> boxes{};           // answer boxes in native pixels; the oracle reads them
+  std::vector<std::string> unused{};  // what the file says and the pixels do not (io::DecodeOptions)
 };
 
+inline constexpr Index default_new_tokens = 128;  // where neither the run nor the model says
+
 struct GenerationChoice {
-  Index max_new_tokens = 128;
-  bool sample = false;  // with the model's own values unless given here
-  std::optional<float> temperature, top_p, repetition_penalty;
+  std::optional<Index> max_new_tokens;  // default: the model's, or 128
+  bool sample = false;                  // with the model's own values unless given here
+  std::optional<float> temperature, top_p, min_p, repetition_penalty;
   std::optional<Index> top_k;
   bool ignore_eos = false;
   std::vector<TokenId> forced;  // fed back instead of the chosen tokens; sets the length
@@ -48,7 +51,8 @@ struct GenerationChoice {
 struct AnswerRequest {
   std::vector<InputPicture> pictures;  // in prompt order, before the question's text
   std::string prompt, system;
-  bool stock = false;  // no pipeline at all: the model's own path
+  std::optional<std::string> scoring_question;  // scores instead of `prompt`, which is answered; may be empty
+  bool stock = false;                           // no pipeline at all: the model's own path
   PipelineSpec pipeline;
   Budget budget;
   BudgetScope scope = BudgetScope::image;
@@ -56,7 +60,9 @@ struct AnswerRequest {
   GenerationChoice generation;
   qwen3vl::Resize resize = qwen3vl::Resize::torchvision;
   std::optional<Index> min_pixels, max_pixels;  // of the resized picture; default: the model's
+  std::uint32_t levels = all_levels;            // DeepStack levels that a kept token may receive
   bool generate = true;                         // false: stop after the allocation
+  bool long_context = false;                    // true: a prompt longer than the model's positions is no error
   /// Called with the text as it comes; false ends the generation.
   std::function<bool(std::string_view)> on_text;
   /// Asked between tokens; true ends the generation.
@@ -73,23 +79,25 @@ struct AnswerResult {
   std::vector<TokenId> tokens;  // without the stop token
   bool stopped = false;         // a stop token came
   bool cancelled = false;
-  std::vector<Realized> pictures;    // stock: everything kept
-  std::vector<Grid> grids;           // tokens of each picture
-  std::vector<qwen3vl::Size> sizes;  // pixels after the resize
-  std::vector<Index> cached;         // rows cached per layer after the prefill
+  std::vector<Realized> pictures;        // stock: everything kept
+  std::vector<DecisionTrace> decisions;  // each in turn
+  std::vector<Grid> grids;               // tokens of each picture
+  std::vector<qwen3vl::Size> sizes;      // pixels after the resize
+  std::vector<Index> cached;             // rows cached per layer after the prefill
   Costs costs;
   std::vector<StageTime>
       times;  // decode_image, resize, tokenize, vision, texture, score, balance, allocate, inject, prefill, decode
   std::vector<std::string> events;
   std::string pipeline;               // full name, "stock" without a pipeline
   std::vector<ConfigField> settings;  // of every stage, resolved
-  std::vector<std::string> scorers;   // rows of each Realized::maps
+  std::vector<std::string> scorers;   // rows of each Realized::maps, of the last decision
 };
 
 /// One question about pictures that others ask about too, through one pipeline.
 struct Ask {
-  std::string prompt;                   // may be empty
-  std::vector<std::vector<Box>> boxes;  // answer boxes of each picture; shorter or empty: none
+  std::string prompt;                           // may be empty
+  std::optional<std::string> scoring_question;  // scores instead of `prompt`
+  std::vector<std::vector<Box>> boxes;          // answer boxes of each picture; shorter or empty: none
   bool stock = false;
   PipelineSpec pipeline;
   Budget budget;
@@ -140,7 +148,7 @@ class Engine {
   /// Measured with the backend's own products in the type that the weights are in; takes about a second.
   virtual MachineLimits limits() const = 0;
   virtual std::vector<Entry> strategies() const = 0;
-  /// Adds a plug-in's strategies (registry/plugin.hpp).
+  /// Adds a plug-in's strategies (engine/plugin_host.hpp).
   virtual void load_plugin(const std::filesystem::path& file) = 0;
 };
 

@@ -1,192 +1,271 @@
 #pragma once
-// Loads a plug-in and puts its strategies into a Registry. The module's edge is registry/plugin_abi.hpp.
+// A plug-in from C++ types: one line makes a module of scorers, balancers, allocators and textures of the host plane.
+//
+//   #include "arrcoc/engine/plugin.hpp"
+//   struct InkScorer { ... };             // as core/stages.hpp says
+//   ARRCOC_PLUGIN(InkScorer)              // c++ -std=c++20 -shared -fPIC -ffp-contract=off ... -o libink.so;  arrcoc
+//   answer --plugin libink.so
+#include <algorithm>
 #include <array>
-#include <cstring>
-#include <filesystem>
+#include <cstdio>
+#include <exception>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
+#include "arrcoc/core/config.hpp"
+#include "arrcoc/core/stages.hpp"
 #include "arrcoc/engine/plugin_abi.hpp"
-#include "arrcoc/registry/registry.hpp"
 
-namespace arrcoc {
+namespace arrcoc::plugin {
 
-/// Opens a module and checks its ABI number, build id and table. It stays loaded as long as a copy lives.
-/// Error{bad_plugin}: cannot be loaded, no entry point, another ABI or build id, a broken table. Error{file_missing}.
-std::shared_ptr<const arrcoc_plugin> open_plugin(const std::filesystem::path& file);
-
-namespace plugin {
-/// Evidence as the module sees it; the views are valid as long as `e` is.
-struct SeenEvidence {
-  std::vector<const char*> names;
-  std::vector<double> boxes;
-  arrcoc_plugin_evidence view{};
-
-  explicit SeenEvidence(const Evidence& e) {
-    view.rows = e.grid.rows;
-    view.cols = e.grid.cols;
-    view.height = e.rgb.height;
-    view.width = e.rgb.width;
-    view.rgb = e.rgb.rgb;
-    if (e.textures != nullptr) {
-      for (const auto& n : e.textures->channels) names.push_back(n.c_str());
-      view.channels = e.textures->channel_count();
-      view.textures = e.textures->values.data();
-      view.channel_names = names.data();
-    }
-    if (!e.vision.empty()) view.vision = e.vision.floats().data();
-    if (!e.query.empty()) view.query = e.query.floats().data();
-    view.features = !e.vision.empty() ? e.vision.dim(1) : e.query.empty() ? 0 : e.query.count();
-    for (const Box& b : e.boxes) boxes.insert(boxes.end(), {b.row0, b.col0, b.row1, b.col1});
-    view.box_count = static_cast<Index>(e.boxes.size());
-    view.boxes = boxes.data();
-  }
+struct SimilarityOf final : SimilarityRows {
+  const arrcoc_evidence* e;
+  explicit SimilarityOf(const arrcoc_evidence* from) : e(from) {}
+  Index count() const override { return e->tokens; }
+  void row(Index token, std::span<float> out) const override { e->similarity_row(e->similarity, token, out.data()); }
 };
 
-/// Runs f(error, bytes); a result other than 0 is Error{bad_stage_output} with the module's sentence.
-template <class F>
-void call(const char* name, F&& f) {
-  std::array<char, 512> error{};
-  if (f(error.data(), error.size()) == 0) return;
-  error.back() = '\0';
-  fail(Code::bad_stage_output, name, error.front() != '\0' ? error.data() : "the plug-in failed without a word");
+inline std::vector<Place> places_of(const arrcoc_place* p, Index n) {
+  std::vector<Place> out;
+  for (Index i = 0; p != nullptr && i < n; ++i) out.push_back({p[i].row, p[i].col, p[i].rows, p[i].cols, p[i].frame});
+  return out;
+}
+inline HostTensor seen(const float* values, std::vector<Index> shape) {
+  HostTensor t;
+  t.shape = std::move(shape);
+  t.data = reinterpret_cast<const std::byte*>(values);
+  return t;
 }
 
-inline Entry entry_of(Kind kind, const arrcoc_plugin_about& a) {
-  Entry e;
-  e.kind = kind;
-  e.name = a.name;
-  e.about = {a.source != nullptr ? a.source : "", {}, a.summary != nullptr ? a.summary : "", ""};
-  e.needs = {a.phase == 0 ? Phase::pixels : Phase::vision, a.evidence};
-  for (std::size_t i = 0; i < a.setting_count; ++i)
-    e.settings.push_back({a.settings[i].name, "float", detail::to_text(a.settings[i].value)});
+/// The library's own Evidence over what crossed the edge; nothing of it may outlive the call.
+inline Evidence evidence_of(const arrcoc_evidence& from, const std::vector<Request>& requests) {
+  Evidence e;
+  const Index n = from.tokens, d = from.features;
+  e.tokens = TokenSet({from.rows, from.cols}, places_of(from.places, n), from.frames);
+  if (from.rgb != nullptr) e.rgb = ImageView{from.height, from.width, from.rgb};
+  if (from.textures != nullptr) {
+    Textures t{{}, {from.textures, from.textures + n * from.channels}};
+    for (Index c = 0; c < from.channels; ++c) t.channels.emplace_back(from.channel_names[c]);
+    e.textures = std::move(t);
+  }
+  if (from.vision != nullptr) e.vision = seen(from.vision, {n, d});
+  if (from.deepstack != nullptr) {
+    std::vector<HostTensor> levels;
+    for (Index l = 0; l < from.levels; ++l) levels.push_back(seen(from.deepstack[l], {n, d}));
+    e.deepstack = std::move(levels);
+  }
+  if (from.query != nullptr) e.query = seen(from.query, {d});
+  if (from.question != nullptr) e.question = seen(from.question, {from.words, d});
+  if (from.boxes != nullptr) {
+    std::vector<Box> boxes;
+    for (Index i = 0; i < from.box_count; ++i)
+      boxes.push_back({from.boxes[4 * i], from.boxes[4 * i + 1], from.boxes[4 * i + 2], from.boxes[4 * i + 3]});
+    e.boxes = std::move(boxes);
+  }
+  if (from.similarity_row != nullptr)
+    e.similarity = std::shared_ptr<const SimilarityRows>(std::make_shared<const SimilarityOf>(&from));
+  if (from.previous_tokens > 0)
+    e.previous =
+        Look{TokenSet({from.rows, from.cols}, places_of(from.previous_places, from.previous_tokens), from.frames),
+             {from.previous_relevance, from.previous_relevance + from.previous_tokens},
+             {}};
+  for (std::size_t i = 0; i < requests.size() && i < from.answer_count; ++i)
+    e.answers.push_back({requests[i], seen(from.answers[i].values,
+                                           {from.answers[i].shape, from.answers[i].shape + from.answers[i].rank})});
   return e;
 }
 
-/// The settings' values in the module's order.
-inline std::vector<double> read_settings(const std::vector<ConfigField>& defaults, const Settings& settings,
-                                         std::string_view prefix, std::vector<ConfigField>& fields,
-                                         std::vector<ConfigProblem>& problems) {
-  std::vector<double> values;
-  std::vector<std::string> known;
-  for (const ConfigField& d : defaults) {
-    double value = 0;
-    detail::from_text(d.value, value);
-    known.push_back(detail::join_path(prefix, d.path));
-    if (const auto it = settings.find(known.back()); it != settings.end())
-      if (auto wrong = detail::from_text(it->second, value); !wrong.empty())
-        problems.push_back({known.back(), std::move(wrong)});
-    values.push_back(value);
-    fields.push_back({known.back(), "float", detail::to_text(value)});
-  }
-  const std::string start = std::string(prefix) + ".";
-  for (const auto& [path, text] : settings)
-    if (path.starts_with(start) && std::find(known.begin(), known.end(), path) == known.end())
-      problems.push_back({path, "no such setting" + nearest_names(path, known, start.size()), true});
-  return values;
-}
+/// Tables of one type that live as long as the module.
+template <class S>
+struct Described {
+  std::vector<ConfigField> fields = flatten(typename S::Config{});
+  std::vector<arrcoc_setting> settings;
+  std::vector<Request> asked;
+  std::vector<arrcoc_request> requests;
+  std::string name{S::name};
 
-template <class B>
-struct Scorer final : erased::Scorer<B> {
-  std::shared_ptr<const arrcoc_plugin> module;
-  const arrcoc_plugin_scorer* s = nullptr;
-  std::vector<double> settings;
-  std::vector<float> score(B&, const SeenImage<B>& image) const override {
-    const SeenEvidence seen(image.host);
-    std::vector<float> out(static_cast<std::size_t>(image.host.grid.count()));
-    call(s->about.name,
-         [&](char* error, std::size_t n) { return s->score(&seen.view, settings.data(), out.data(), error, n); });
-    return out;
-  }
-};
-
-struct Balancer final : erased::Balancer {
-  std::shared_ptr<const arrcoc_plugin> module;
-  const arrcoc_plugin_balancer* s = nullptr;
-  std::vector<double> settings;
-  Balanced balance(std::span<const float> maps, const Evidence& e) const override {
-    const SeenEvidence seen(e);
-    const Index n = e.grid.count();
-    require_that(n > 0 && static_cast<Index>(maps.size()) % n == 0, Code::shape_mismatch, s->about.name,
-                 "the maps do not fill the grid");
-    Balanced out;
-    out.relevance.resize(static_cast<std::size_t>(n));
-    call(s->about.name, [&](char* error, std::size_t bytes) {
-      return s->balance(maps.data(), static_cast<Index>(maps.size()) / n, &seen.view, settings.data(),
-                        out.relevance.data(), error, bytes);
-    });
-    return out;
-  }
-};
-
-struct Allocator final : erased::Allocator {
-  std::shared_ptr<const arrcoc_plugin> module;
-  const arrcoc_plugin_allocator* s = nullptr;
-  std::vector<double> settings;
-  Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng& rng) const override {
-    const SeenEvidence seen(e);
-    const Index n = e.grid.count();
-    const Budget::Resolved spend = budget.resolve(n);
-    Allocation out;
-    out.grid = e.grid;
-    out.clamped = spend.clamped;
-    out.kept.resize(static_cast<std::size_t>(n));
-    out.depth.assign(out.kept.size(), all_levels);
-    std::vector<float> value(out.kept.size());
-    std::int64_t count = 0;
-    call(s->about.name, [&](char* error, std::size_t bytes) {
-      return s->allocate(relevance.data(), &seen.view, spend.kept, rng.next(), settings.data(), out.kept.data(),
-                         out.depth.data(), value.data(), &count, error, bytes);
-    });
-    require_that(count > 0 && count <= n, Code::bad_stage_output, s->about.name,
-                 [&] { return "kept tokens: expected 1.." + std::to_string(n) + ", got " + std::to_string(count); });
-    out.kept.resize(static_cast<std::size_t>(count));
-    out.depth.resize(out.kept.size());
-    for (std::size_t i = 0; i < out.kept.size(); ++i) out.why.push_back({Cause::score, 0, value[i]});
-    std::vector<std::size_t> order(out.kept.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return value[a] > value[b]; });
-    for (std::size_t i = 0; i < order.size(); ++i) out.why[order[i]].rank = static_cast<Index>(i);
-    return out;
-  }
-};
-}  // namespace plugin
-
-/// Registers everything the module offers. Error{bad_plugin}, Error{duplicate_name}.
-template <class B>
-void load_plugin(const std::filesystem::path& file, Registry<B>& registry) {
-  const std::shared_ptr<const arrcoc_plugin> module = open_plugin(file);
-  const auto add = [&]<class Any, class Stage, class Table>(Kind kind, const Table& row, const Any&, const Stage&) {
-    Entry entry = plugin::entry_of(kind, row.about);
-    typename Any::Config held;
-    held.name = entry.name;
-    held.needs = entry.needs;
-    if constexpr (requires { row.spend; }) {
-      held.spend = static_cast<Spend>(row.spend);
-      entry.spend = held.spend;
+  Described() {
+    for (const ConfigField& f : fields) {
+      double number = 0;
+      (void)detail::from_text(f.value, number);
+      settings.push_back({sizeof(arrcoc_setting), f.path.c_str(), f.type.c_str(), f.value.c_str(), number});
     }
-    const auto defaults = entry.settings;
-    registry.add(
-        std::move(entry),
-        typename Registry<B>::template Make<Any>(
-            [held, defaults, module, s = &row](const Settings& settings, std::string_view prefix,
-                                               std::vector<ConfigField>& fields, std::vector<ConfigProblem>& problems) {
-              auto stage = std::make_shared<Stage>();
-              stage->module = module;
-              stage->s = s;
-              stage->settings = plugin::read_settings(defaults, settings, prefix, fields, problems);
-              typename Any::Config full = held;
-              full.stage = std::move(stage);
-              return Any{std::move(full)};
-            }));
-  };
-  for (std::size_t i = 0; i < module->scorer_count; ++i)
-    add(Kind::scorer, module->scorers[i], AnyScorer<B>{}, plugin::Scorer<B>{});
-  for (std::size_t i = 0; i < module->balancer_count; ++i)
-    add(Kind::balancer, module->balancers[i], AnyBalancer{}, plugin::Balancer{});
-  for (std::size_t i = 0; i < module->allocator_count; ++i)
-    add(Kind::allocator, module->allocators[i], AnyAllocator{}, plugin::Allocator{});
+    const S s{};
+    if constexpr (requires {
+                    { s.needs() } -> std::convertible_to<std::vector<Request>>;
+                  })
+      asked = s.needs();
+    for (const Request& r : asked)
+      requests.push_back({sizeof(arrcoc_request), static_cast<std::int32_t>(r.index), std::uint8_t(r.site),
+                          std::uint8_t(r.what), std::uint8_t(r.rows), std::uint8_t(r.heads), std::uint8_t(r.payers),
+                          std::uint8_t(r.rope), r.list.data(), r.list.size()});
+  }
+  static const Described& get() {
+    static const Described d;
+    return d;
+  }
+  static arrcoc_about about() {
+    const Described& d = get();
+    Needs needs{};
+    if constexpr (requires { Needs(S::may_need); }) needs = S::may_need;
+    const char* source = "a plug-in";
+    if constexpr (requires {
+                    { S::source } -> std::convertible_to<const char*>;
+                  })
+      source = S::source;
+    const char* summary = "";
+    if constexpr (requires {
+                    { S::summary } -> std::convertible_to<const char*>;
+                  })
+      summary = S::summary;
+    return {sizeof(arrcoc_about),
+            d.name.c_str(),
+            source,
+            summary,
+            "",
+            std::uint32_t(needs.phase),
+            needs.evidence,
+            d.requests.data(),
+            d.requests.size(),
+            d.settings.data(),
+            d.settings.size()};
+  }
+  /// The stage with its settings. Error{bad_config}.
+  static S made(const arrcoc_setting* values) {
+    const Described& d = get();
+    Settings settings;
+    for (std::size_t i = 0; i < d.fields.size(); ++i) settings[d.fields[i].path] = values[i].text;
+    typename S::Config config{};
+    std::vector<ConfigProblem> problems;
+    apply(config, "", settings, problems);
+    throw_problems(problems, d.name);
+    return S{config};
+  }
+};
+
+/// Runs f; whatever it throws becomes its sentence.
+template <class F>
+int guarded(char* error, std::size_t bytes, F&& f) {
+  try {
+    f();
+    return 0;
+  } catch (const std::exception& e) { std::snprintf(error, bytes, "%s", e.what()); } catch (...) {
+    std::snprintf(error, bytes, "threw something that is no std::exception");
+  }
+  return 1;
 }
 
-}  // namespace arrcoc
+inline void copy_map(std::span<const float> map, Index n, float* out, std::string_view name) {
+  require_that(static_cast<Index>(map.size()) == n, Code::bad_stage_output, name,
+               [&] { return "expected " + std::to_string(n) + " values, got " + std::to_string(map.size()); });
+  std::copy(map.begin(), map.end(), out);
+}
+
+template <class S>
+arrcoc_scorer scorer_row() {
+  static_assert(check_scorer<S>());
+  return {sizeof(arrcoc_scorer), Described<S>::about(),
+          [](const arrcoc_evidence* e, const arrcoc_setting* settings, float* out, char* error, std::size_t bytes) {
+            return guarded(error, bytes, [&] {
+              copy_map(Described<S>::made(settings).score(evidence_of(*e, Described<S>::get().asked)), e->tokens, out,
+                       S::name);
+            });
+          }};
+}
+template <class S>
+arrcoc_balancer balancer_row() {
+  static_assert(check_balancer<S>());
+  return {sizeof(arrcoc_balancer), Described<S>::about(),
+          [](const float* maps, std::int64_t scorers, const arrcoc_evidence* e, const arrcoc_setting* settings,
+             float* relevance, const arrcoc_balance_sink* sink, char* error, std::size_t bytes) {
+            return guarded(error, bytes, [&] {
+              const auto out = Described<S>::made(settings).balance(
+                  {maps, static_cast<std::size_t>(scorers * e->tokens)}, evidence_of(*e, Described<S>::get().asked));
+              copy_map(out.relevance, e->tokens, relevance, S::name);
+              for (const Tension& t : out.tensions) sink->tension(sink->to, t.name.c_str(), t.value);
+              for (const float w : out.weights) sink->weight(sink->to, w);
+            });
+          }};
+}
+template <class S>
+arrcoc_allocator allocator_row() {
+  static_assert(check_allocator<S>());
+  return {
+      sizeof(arrcoc_allocator), Described<S>::about(), std::uint32_t(S::spend),
+      [](const float* relevance, const arrcoc_evidence* e, std::int64_t budget, std::uint64_t seed,
+         const arrcoc_setting* settings, const arrcoc_allocation_sink* sink, char* error, std::size_t bytes) {
+        return guarded(error, bytes, [&] {
+          Rng rng(seed);
+          const Allocation a = Described<S>::made(settings).allocate({relevance, static_cast<std::size_t>(e->tokens)},
+                                                                     evidence_of(*e, Described<S>::get().asked),
+                                                                     Budget{budget, 1.0}, rng);
+          check_allocation(a, S::name);
+          for (std::size_t i = 0; i < a.kept.size(); ++i) {
+            sink->keep(sink->to, a.kept[i], a.depth[i], std::uint8_t(a.why[i].cause), a.why[i].rank, a.why[i].value);
+            if (!a.entry.empty()) sink->entry(sink->to, a.entry[i]);
+            if (!a.merge.empty())
+              for (const MergePart& m : a.merge[i]) sink->member(sink->to, m.token, m.weight);
+          }
+          for (const Region& r : a.regions) sink->region(sink->to, r.row0, r.col0, r.row1, r.col1, r.tokens);
+        });
+      }};
+}
+/// A texture names its channels in `static constexpr std::array<std::string_view or const char*, C> channel_names`.
+template <class S>
+arrcoc_texture texture_row() {
+  static_assert(check_texture<S>());
+  static const auto names = [] {
+    std::array<std::string, S::channel_names.size()> out;
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = std::string(S::channel_names[i]);
+    return out;
+  }();
+  static const auto pointers = [] {
+    std::array<const char*, S::channel_names.size()> out{};
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = names[i].c_str();
+    return out;
+  }();
+  return {sizeof(arrcoc_texture), Described<S>::about(), pointers.data(), pointers.size(),
+          [](const arrcoc_evidence* e, const arrcoc_setting* settings, float* out, char* error, std::size_t bytes) {
+            return guarded(error, bytes, [&] {
+              const TokenSet tokens({e->rows, e->cols}, places_of(e->places, e->tokens), e->frames);
+              const Textures t = Described<S>::made(settings).generate(ImageView{e->height, e->width, e->rgb}, tokens);
+              copy_map(t.values, e->tokens * static_cast<Index>(S::channel_names.size()), out, S::name);
+            });
+          }};
+}
+
+/// The module of some types.
+template <class... S>
+const arrcoc_plugin* module_of(const char* name) {
+  static const auto tables = [] {
+    std::tuple<std::vector<arrcoc_texture>, std::vector<arrcoc_scorer>, std::vector<arrcoc_balancer>,
+               std::vector<arrcoc_allocator>>
+        t;
+    const auto add = [&]<class One>(const One*) {
+      if constexpr (require::generates<One>) std::get<0>(t).push_back(texture_row<One>());
+      else if constexpr (require::scores<One>) std::get<1>(t).push_back(scorer_row<One>());
+      else if constexpr (require::balances<One>) std::get<2>(t).push_back(balancer_row<One>());
+      else {
+        static_assert(require::allocates<One>,
+                      "ARRCOC_PLUGIN: expected a texture, scorer, balancer or allocator of the host plane");
+        std::get<3>(t).push_back(allocator_row<One>());
+      }
+    };
+    (add(static_cast<const S*>(nullptr)), ...);
+    return t;
+  }();
+  const auto& [textures, scorers, balancers, allocators] = tables;
+  static const arrcoc_plugin module{
+      arrcoc_plugin_abi, sizeof(arrcoc_plugin), arrcoc_plugin_build_id, name,
+      textures.data(),   textures.size(),       scorers.data(),         scorers.size(),
+      balancers.data(),  balancers.size(),      allocators.data(),      allocators.size()};
+  return &module;
+}
+
+}  // namespace arrcoc::plugin
+
+/// Makes the module's entry point of stage types; once in a module, at file scope.
+#define ARRCOC_PLUGIN(...) \
+  extern "C" const arrcoc_plugin* arrcoc_plugin_entry() { return arrcoc::plugin::module_of<__VA_ARGS__>(#__VA_ARGS__); }

@@ -1,67 +1,30 @@
 #pragma once
-// What an answer costs, counted from shapes. Multiply-adds count as two operations. Nothing here is measured.
-#include <string>
+// What an answer costs, counted from shapes (qwen3vl/flops.hpp). Nothing here is measured.
 #include <vector>
 
-#include "arrcoc/core/model_config.hpp"
-#include "arrcoc/core/types.hpp"
+#include "arrcoc/qwen3vl/flops.hpp"
 
 namespace arrcoc {
+
+/// One layer of the language model in the prefill.
+struct LayerCost {
+  Index rows = 0, visual = 0;  // living rows, and visual ones among them
+  double flops = 0, kv_bytes = 0;
+};
 
 struct Costs {
   Index visual_tokens_before = 0, visual_tokens_after = 0;
   Index sequence_length_before = 0, sequence_length = 0;
-  Index deepstack_additions = 0;  // rows added over all levels
-  double vision_flops = 0;        // blocks, attention included
-  double merger_flops = 0;        // main and DeepStack mergers
-  double prefill_flops = 0;
+  Index deepstack_additions = 0;      // rows added over all levels
+  double vision_flops = 0;            // blocks, attention included
+  double merger_flops = 0;            // main and DeepStack mergers
+  double evidence_flops = 0;          // what decisions asked of the model beyond the stock path
+  double prefill_flops = 0;           // the head, applied to one row, included
   double decode_flops_per_token = 0;  // at the end of the prompt
   double kv_bytes = 0;                // as cached: prompt rows of all layers, 4 bytes a value
+  double token_layers = 0;            // living visual tokens, mean over the layers
+  std::vector<LayerCost> layers;      // of the language model
   Index legacy_effective_tokens = 0;  // tokens x levels, as older notes count; not a cost
 };
-
-/// One full pass of the tower over `patches` patches in segments of `segment` patches each.
-inline double vision_flops(const VisionConfig& v, Index patches, Index segment) {
-  const auto p = static_cast<double>(patches), d = static_cast<double>(v.hidden_size),
-             i = static_cast<double>(v.intermediate_size);
-  const double linear = 2 * p * d * (3 * d + d + 2 * i), attention = 4 * p * static_cast<double>(segment) * d;
-  return 2 * p * d * static_cast<double>(v.patch_values()) + static_cast<double>(v.depth) * (linear + attention);
-}
-
-inline double merger_flops(const VisionConfig& v, Index tokens) {
-  const double m = static_cast<double>(v.hidden_size * v.spatial_merge_size * v.spatial_merge_size);
-  return 2 * static_cast<double>(tokens) * m * (m + static_cast<double>(v.out_hidden_size)) *
-         static_cast<double>(1 + v.deepstack_taps.size());
-}
-
-/// `rows` new rows after `cached` cached ones; the head is applied to one row.
-inline double language_flops(const TextConfig& t, Index rows, Index cached) {
-  const auto l = static_cast<double>(rows), h = static_cast<double>(t.hidden_size),
-             a = static_cast<double>(t.heads * t.head_dim), k = static_cast<double>(t.kv_heads * t.head_dim);
-  double mlp = 0;  // of all layers together; the router counts
-  for (Index layer = 0; layer < t.layers; ++layer)
-    mlp += t.sparse(layer) ? 3 * h * static_cast<double>(t.expert_intermediate_size * t.experts_per_token) +
-                                 h * static_cast<double>(t.experts)
-                           : 3 * h * static_cast<double>(t.intermediate_size);
-  const double seen = l * static_cast<double>(cached) + l * (l + 1) / 2;  // query-key pairs under the causal mask
-  return static_cast<double>(t.layers) * (2 * l * (h * a * 2 + h * k * 2) + 4 * seen * a) + 2 * l * mlp +
-         2 * h * static_cast<double>(t.vocab_size);
-}
-
-/// Values in the matrices that one pass reads: of the tower with its mergers, and of the language model with its head
-/// (of a mixture, the experts of one token). Vectors and the embedding table's single rows are left out.
-inline double vision_weights(const VisionConfig& v) {
-  const auto d = static_cast<double>(v.hidden_size), i = static_cast<double>(v.intermediate_size),
-             m = d * static_cast<double>(v.spatial_merge_size * v.spatial_merge_size);
-  return d * static_cast<double>(v.patch_values()) + static_cast<double>(v.depth) * (4 * d * d + 2 * d * i) +
-         static_cast<double>(1 + v.deepstack_taps.size()) * m * (m + static_cast<double>(v.out_hidden_size));
-}
-inline double language_weights(const TextConfig& t) {
-  return (language_flops(t, 1, 0) - 4.0 * static_cast<double>(t.layers * t.heads * t.head_dim)) / 2;
-}
-
-inline double kv_bytes(const TextConfig& t, Index rows) {
-  return static_cast<double>(t.layers * 2 * t.kv_heads * t.head_dim * rows) * 4;
-}
 
 }  // namespace arrcoc

@@ -1,241 +1,197 @@
 #pragma once
-// The whole way of one question, in one file:
-//
-//   pictures + prompt -> Encoded (vision, embeddings, positions)          qwen3vl/model.hpp
-//     per picture: textures -> scores [M, N] -> relevance [N] -> Allocation
-//   -> Injected (rows, positions, per-level rows) -> logits -> tokens     injectors/, qwen3vl/generate.hpp
-//
-// Data goes forward only; each arrow is one plain aggregate. The stages are template parameters; the registry puts
-// erased ones here.
-#include <algorithm>
-#include <numeric>
+// What a pipeline is: a texture, a query encoder, a budget split, and decisions in the order of their phases. Composed
+// by type (Pipeline, checked where it is named) or by name (registry/); both become an AnyPipeline, which one driver
+// takes its way: pipeline/journey.hpp.
+#include <optional>
+#include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
-#include "arrcoc/injectors/injector.hpp"
-#include "arrcoc/pipeline/costs.hpp"
-#include "arrcoc/pipeline/scorer_set.hpp"
-#include "arrcoc/primitives/apportion.hpp"
-#include "arrcoc/qwen3vl/generate.hpp"
+#include "arrcoc/injectors/gather.hpp"
+#include "arrcoc/pipeline/erased.hpp"
+#include "arrcoc/query/encoders.hpp"
 
 namespace arrcoc {
 
-/// A picture as the pipeline sees it. The pixels for the tower may be empty when only `realize` is called with given
-/// features.
-struct Picture {
-  ImageView native;  // as decoded, before any resize
-  Grid grid;         // tokens
-  qwen3vl::Pixels pixels;
-  std::vector<Box> boxes;  // answer boxes in native pixels, for the oracle only
-};
+/// One decision: who is relevant, who stays, and how that reaches the model.
+template <class B>
+struct AnyDecision {
+  std::vector<AnyScorer<B>> scorers;  // may be empty
+  AnyBalancer balancer;
+  AnyAllocator allocator;
+  AnyInjector<B> injector;
+  std::optional<Budget> keep;  // of its own; the last decision without one takes the run's
+  std::string name;            // scorers/balancer/allocator/injector, for provenance
 
-enum class BudgetScope : std::uint8_t { image, prompt };
-
-struct RunOptions {
-  Budget budget;
-  BudgetScope scope = BudgetScope::image;
-  std::uint64_t seed = 0;  // of random strategies
-  qwen3vl::GenerateOptions generate;
-};
-
-/// Relevance realised for one picture.
-struct Realized {
-  Textures textures;        // empty when no stage needs them
-  std::vector<float> maps;  // [M, N]
-  Balanced balanced;        // relevance [N], tensions
-  Allocation allocation;
-};
-
-struct Outcome {
-  std::vector<Realized> pictures;
-  qwen3vl::Generated generated;
-  std::vector<Index> columns;  // surviving columns of the full prompt
-  Costs costs;
-};
-
-/// Splits `total` tokens over images in proportion to their sizes by largest remainder; each gets at least one and at
-/// most its own count.
-inline std::vector<Index> split_budget(Index total, const std::vector<Grid>& grids) {
-  std::vector<double> sizes;
-  std::vector<Index> counts;
-  for (const Grid& g : grids) {
-    counts.push_back(g.count());
-    sizes.push_back(static_cast<double>(g.count()));
+  Phase phase() const { return injector.facts.phase; }
+  /// What its stages may look at, joined.
+  Needs may_need(bool host_only = false) const {
+    Needs all = balancer.facts.may_need | allocator.facts.may_need;
+    for (const auto& s : scorers)
+      if (!host_only || s.on_host()) all = all | s.facts().may_need;
+    return all;
   }
-  return apportion(total, sizes, counts);
+  /// What they ask of the model's inside, each request once.
+  std::vector<Request> requests() const {
+    std::vector<Request> out;
+    const auto add = [&](const std::vector<Request>& some) {
+      for (const Request& r : some)
+        if (std::find(out.begin(), out.end(), r) == out.end()) out.push_back(r);
+    };
+    for (const auto& s : scorers) add(s.facts().needs);
+    add(balancer.facts.needs);
+    add(allocator.facts.needs);
+    return out;
+  }
+  std::vector<std::string> scorer_names() const {
+    std::vector<std::string> out;
+    for (const auto& s : scorers) out.push_back(s.alias.empty() ? s.facts().name : s.alias);
+    return out;
+  }
+};
+
+template <class B>
+struct AnyPipeline {
+  AnyTexture texture;       // may be empty when no stage needs textures
+  std::string texture_key;  // names the texture and its settings: equal keys give equal textures
+  AnyQuery<B> query;
+  AnySplit split;
+  std::vector<AnyDecision<B>> decisions;
+
+  Needs may_need() const {
+    Needs all;
+    for (const auto& d : decisions) all = all | d.may_need();
+    return all;
+  }
+  std::vector<Request> requests(Request::Site site) const {
+    std::vector<Request> out;
+    for (const auto& d : decisions)
+      for (Request& r : d.requests())
+        if (r.site == site && std::find(out.begin(), out.end(), r) == out.end()) out.push_back(std::move(r));
+    return out;
+  }
+  std::vector<std::string> scorer_names() const {
+    std::vector<std::string> out;
+    for (const auto& d : decisions)
+      for (auto& n : d.scorer_names()) out.push_back(std::move(n));
+    return out;
+  }
+};
+
+/// Error{missing_evidence} or Error{bad_config}, once, when a pipeline is put together: a decision that looks at what
+/// its phase does not have, decisions out of order, a request outside what its stage declares, textures without a
+/// texture stage. `where` names the pipeline.
+template <class B>
+void check_pipeline(const AnyPipeline<B>& p, std::string_view where) {
+  const auto refuse = [&](Code code, const std::string& sentence) {
+    fail(code, "pipeline", std::string(where) + ": " + sentence);
+  };
+  if (p.decisions.empty()) refuse(Code::bad_config, "expected at least one decision, got none");
+  Phase before = Phase::pixels;
+  for (const auto& d : p.decisions) {
+    const Needs all = d.may_need();
+    if (all.phase > d.phase())
+      refuse(Code::missing_evidence, "a stage decides at phase '" + std::string(name_of(all.phase)) +
+                                         "', but injector '" + d.injector.facts.name + "' acts at phase '" +
+                                         std::string(name_of(d.phase())) + "'");
+    if (d.phase() < before) refuse(Code::bad_config, "'" + d.name + "' acts before the decision in front of it");
+    before = d.phase();
+    if ((all.evidence & Need::textures) && !p.texture)
+      refuse(Code::missing_evidence, "a stage needs textures, but the texture stage is 'none'");
+    const auto inside = [&](const StageFacts& f) {
+      for (const Request& r : f.needs) {
+        if (!(f.may_need.evidence & Need::of(r.what)))
+          refuse(Code::bad_config, "'" + f.name + "' asks for " + text_of(r) + ", which its type does not declare");
+        if (r.site == Request::Site::layer && d.phase() < Phase::layer)
+          refuse(Code::missing_evidence, "'" + f.name + "' asks for " + text_of(r) + ", which the '" +
+                                             std::string(name_of(d.phase())) + "' phase does not have");
+      }
+    };
+    for (const auto& s : d.scorers) inside(s.facts());
+    inside(d.balancer.facts);
+    inside(d.allocator.facts);
+  }
 }
 
-template <class TextureT, class ScorersT, class BalancerT, class AllocatorT, class InjectorT, class B>
-class Pipeline {
-  static_assert(check_texture<TextureT>() && check_balancer<BalancerT>() && check_allocator<AllocatorT>() &&
-                check_injector<InjectorT, B>() && check_backend<B>());
+// --- by type
+// -------------------------------------------------------------------------------------------------------------
 
- public:
-  [[no_unique_address]] TextureT texture{};
+/// Several scorers, their maps one after the other. Host scorers and tensor scorers mix freely.
+template <class... S>
+struct ScorerSet {
+  std::tuple<S...> scorers{};
+  static constexpr Needs may_need = (Needs{} | ... | Needs(S::may_need));
+};
+
+template <class ScorersT, class BalancerT, class AllocatorT, class InjectorT = GatherInjector>
+struct Decision {
   [[no_unique_address]] ScorersT scorers{};
   [[no_unique_address]] BalancerT balancer{};
   [[no_unique_address]] AllocatorT allocator{};
   [[no_unique_address]] InjectorT injector{};
+  std::optional<Budget> keep{};
 
-  /// What the stages look at, so that nothing else is computed.
-  Needs needs() const {
-    Needs all = scorers.needs();
-    for (const Needs n : {Needs(stage_needs(balancer)), Needs(stage_needs(allocator))}) {
-      all.evidence |= n.evidence;
-      all.phase = std::max(all.phase, n.phase);
-    }
-    return all;
+  static_assert(check_balancer<BalancerT>() && check_allocator<AllocatorT>());
+  static constexpr Needs may_need = ScorersT::may_need | Needs(BalancerT::may_need) | Needs(AllocatorT::may_need);
+  static constexpr Phase phase = InjectorT::phase;
+  static_assert(may_need.phase <= phase,
+                "Decision: a stage looks at evidence of a later phase than its injector acts at");
+};
+
+/// Stages as template parameters: `Pipeline<EigenBackend, Texture13, Decision<ScorerSet<...>, Balancer, Allocator>>`.
+/// Members are settings; what runs is `erase()`, one virtual call per stage and picture.
+template <class B, class TextureT, class... DecisionT>
+struct Pipeline {
+  static_assert(check_texture<TextureT>() && check_backend<B>());
+  static_assert(sizeof...(DecisionT) > 0, "Pipeline: name at least one Decision");
+
+  static consteval bool in_order() {
+    Phase before = Phase::pixels;
+    bool ok = true;
+    ((ok = ok && before <= DecisionT::phase, before = DecisionT::phase), ...);
+    return ok;
+  }
+  static_assert(in_order(), "Pipeline: decisions stand in the order of their phases: pixels, tower, vision, layer");
+
+  [[no_unique_address]] TextureT texture{};
+  std::tuple<DecisionT...> decisions{};
+
+  template <std::size_t I = 0>
+  auto& decision() {
+    return std::get<I>(decisions);
   }
 
-  /// Relevance and allocation of one picture. `features` holds what the phase allows; budget and seed are this
-  /// picture's.
-  Realized realize(B& b, const Picture& picture, const TensorEvidence<B>& features, Budget budget, std::uint64_t seed,
-                   Trace* trace = nullptr) const {
-    Realized out;
-    Evidence evidence;
-    evidence.grid = picture.grid;
-    evidence.rgb = picture.native;
-    evidence.boxes = picture.boxes;
-    const unsigned wanted = needs().evidence;
-    if (wanted & Need::textures) {
-      const StageTimer timer(trace, "texture");
-      out.textures = texture.generate(picture.native, picture.grid);
-      evidence.textures = &out.textures;
-    }
-    if (wanted & (Need::vision | Need::query | Need::deepstack)) {
-      require_that(b.rows(features.vision) == picture.grid.count(), Code::missing_evidence, "pipeline",
-                   "a stage needs vision embeddings, which this phase does not have");
-      show_host(b, features, evidence);
-    }
-    {
-      const StageTimer timer(trace, "score");
-      out.maps = scorers.score_all(b, SeenImage<B>{evidence, features});
-    }
-    {
-      const StageTimer timer(trace, "balance");
-      out.balanced = balancer.balance(out.maps, evidence);
-      check_map(out.balanced.relevance, picture.grid.count(), "balancer");
-    }
-    {
-      const StageTimer timer(trace, "allocate");
-      Rng rng(seed);
-      out.allocation = allocator.allocate(out.balanced.relevance, evidence, budget, rng);
-      check_allocation(out.allocation, "allocator");
-    }
+  AnyPipeline<B> erase() const {
+    AnyPipeline<B> out;
+    if ((... || (DecisionT::may_need.evidence & Need::textures))) out.texture = erase_texture(texture);
+    out.query = erase_query<B>(MeanQuery{});
+    out.split = erase_split(SizeSplit{});
+    std::apply([&](const auto&... d) { (out.decisions.push_back(erase_one(d)), ...); }, decisions);
+    check_pipeline(out, "Pipeline");
     return out;
-  }
-
-  /// Everything before the language model: one Realized per picture. `encoded` covers all pictures of the prompt.
-  std::vector<Realized> allocate(B& b, const std::vector<Picture>& pictures, const Prompt& prompt,
-                                 const qwen3vl::Encoded<B>& encoded, const RunOptions& o,
-                                 Trace* trace = nullptr) const {
-    std::vector<Grid> grids;
-    for (const Picture& p : pictures) grids.push_back(p.grid);
-    std::vector<Index> split;
-    if (o.scope == BudgetScope::prompt && !grids.empty()) {
-      const Index all =
-          std::accumulate(grids.begin(), grids.end(), Index{0}, [](Index n, const Grid& g) { return n + g.count(); });
-      split = split_budget(o.budget.resolve(all).kept, grids);
-    }
-    std::vector<Realized> out;
-    const bool features_wanted = (needs().evidence & (Need::vision | Need::query | Need::deepstack)) != 0;
-    for (std::size_t i = 0, first = 0; i < pictures.size(); ++i) {
-      const auto n = static_cast<std::size_t>(grids[i].count());
-      TensorEvidence<B> features;
-      if (features_wanted)
-        features = look(b, encoded, prompt, grids[i], static_cast<Index>(first), static_cast<Index>(first + n));
-      Budget budget = o.budget;
-      if (!split.empty()) budget.tokens = split[i];
-      out.push_back(realize(b, pictures[i], features, budget, derive_seed(o.seed, "image" + std::to_string(i)), trace));
-      first += n;
-    }
-    return out;
-  }
-
-  Outcome run(B& b, const qwen3vl::Model<B>& model, const std::vector<Picture>& pictures, const Prompt& prompt,
-              const RunOptions& o, Trace* trace = nullptr) const {
-    std::vector<qwen3vl::Pixels> pixels;
-    for (const Picture& p : pictures) pixels.push_back(p.pixels);
-    return run_encoded(b, model, pictures, prompt, model.encode(b, pixels, prompt, trace), o, trace);
-  }
-
-  /// The same from pictures that are encoded already, so that a sweep encodes once.
-  Outcome run_encoded(B& b, const qwen3vl::Model<B>& model, const std::vector<Picture>& pictures, const Prompt& prompt,
-                      const qwen3vl::Encoded<B>& encoded, const RunOptions& o, Trace* trace = nullptr) const {
-    Outcome out;
-    out.pictures = allocate(b, pictures, prompt, encoded, o, trace);
-    qwen3vl::Injected<B> input;
-    {
-      const StageTimer timer(trace, "inject");
-      std::vector<Allocation> allocations;
-      for (const Realized& r : out.pictures) allocations.push_back(r.allocation);
-      input = injector.inject(b, std::span<const Allocation>(allocations), encoded, prompt, trace);
-    }
-    out.columns = input.columns;
-    out.costs = count_costs(model.config(), pictures, prompt, input);
-    out.generated = qwen3vl::generate(b, model.text(), std::move(input), prompt.ids, o.generate, trace);
-    return out;
-  }
-
-  /// Analytic costs of a prompt whose surviving columns and DeepStack rows are in `in`.
-  static Costs count_costs(const ModelConfig& config, const std::vector<Picture>& pictures, const Prompt& prompt,
-                           const qwen3vl::Injected<B>& in) {
-    Costs c;
-    c.sequence_length_before = static_cast<Index>(prompt.ids.size());
-    c.sequence_length = static_cast<Index>(in.columns.size());
-    for (const Picture& p : pictures) {
-      c.visual_tokens_before += p.grid.count();
-      c.vision_flops +=
-          vision_flops(config.vision, p.pixels.patches.count(), p.pixels.patches.rows * p.pixels.patches.cols);
-    }
-    if (config.has_vision) c.merger_flops = merger_flops(config.vision, c.visual_tokens_before);
-    c.visual_tokens_after = c.visual_tokens_before - (c.sequence_length_before - c.sequence_length);
-    for (const auto& level : in.levels) c.deepstack_additions += static_cast<Index>(level.rows.size());
-    c.legacy_effective_tokens = c.visual_tokens_after + c.deepstack_additions;
-    c.prefill_flops = language_flops(config.text, c.sequence_length, 0);
-    c.decode_flops_per_token = language_flops(config.text, 1, c.sequence_length);
-    c.kv_bytes = kv_bytes(config.text, c.sequence_length);
-    return c;
   }
 
  private:
+  template <class D>
+  static AnyDecision<B> erase_one(const D& d) {
+    AnyDecision<B> out;
+    std::apply([&](const auto&... s) { (out.scorers.push_back(erase_any(s)), ...); }, d.scorers.scorers);
+    out.balancer = erase_balancer(d.balancer);
+    out.allocator = erase_allocator(d.allocator);
+    out.injector = erase_injector<B>(d.injector);
+    out.keep = d.keep;
+    out.name = out.balancer.facts.name + "/" + out.allocator.facts.name + "/" + out.injector.facts.name;
+    return out;
+  }
   template <class S>
-  static Needs stage_needs(const S& s) {
-    if constexpr (requires {
-                    { s.needs_now() } -> std::convertible_to<Needs>;
-                  })
-      return s.needs_now();  // an erased stage
-    else return S::needs;
-  }
-
-  /// Copies features to the host plane, for the stages that read them there.
-  void show_host(B& b, const TensorEvidence<B>& features, Evidence& evidence) const {
-    const unsigned host =
-        scorers.host_needs().evidence | stage_needs(balancer).evidence | stage_needs(allocator).evidence;
-    const auto copied = [&](const typename B::Tensor& t) { return host_tensor(b.to_host(t), {b.rows(t), b.cols(t)}); };
-    if (host & Need::vision) evidence.vision = copied(features.vision);
-    if (host & Need::query) {
-      evidence.query = copied(features.query);
-      evidence.query.shape = {evidence.query.dim(1)};
+  static AnyScorer<B> erase_any(const S& s) {
+    if constexpr (require::scores<S>) {
+      static_assert(check_scorer<S>());
+      return {erase_scorer(s), {}, {}};
+    } else {
+      return {{}, erase_tensor_scorer<B>(s), {}};
     }
-    if (host & Need::deepstack)
-      for (const auto& level : features.deepstack) evidence.deepstack.push_back(copied(level));
-  }
-
-  static TensorEvidence<B> look(B& b, const qwen3vl::Encoded<B>& e, const Prompt& prompt, Grid grid, Index first,
-                                Index last) {
-    TensorEvidence<B> t;
-    t.grid = grid;
-    t.vision = b.slice_rows(e.vision.tokens, first, last);
-    for (const auto& level : e.vision.deepstack) t.deepstack.push_back(b.slice_rows(level, first, last));
-    if (!prompt.question.empty()) {
-      t.question = b.gather_rows(e.embeddings, prompt.question);
-      t.query = b.mean_rows(t.question);
-    } else {  // nothing was asked: a zero query, which couples to everything alike
-      const std::vector<float> zero(static_cast<std::size_t>(b.cols(e.embeddings)));
-      t.question = t.query = b.from_host(zero, 1, b.cols(e.embeddings));
-    }
-    return t;
   }
 };
 

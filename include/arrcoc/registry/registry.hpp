@@ -1,151 +1,35 @@
 #pragma once
-// Names to stages. Registration is an explicit call, in a visible order; a name is taken once.
+// Names to stages. Registration is an explicit call, in a visible order; a name is taken once. Stages of the host plane
+// live in HostStages, compiled once; those that live on a backend in Registry<B>.
 //
 //   Registry<B> r;
 //   register_builtin(r);                                     registry/builtin.hpp
-//   r.template add_scorer<MyScorer>({.source = "...", .summary = "..."});
-//   auto made = r.make(PipelineSpec{...});                   made.pipeline.run(...)
+//   r.host.add_scorer<MyScorer>({.source = "...", .summary = "..."});
+//   auto made = r.make(preset_pipeline("default"));          made.pipeline goes into a Journey
 //
-// Settings are a flat map from path to text: texture.X, scorers.NAME.X, balancer.X, allocator.X, injector.X.
+// Settings are a flat map from path to text: texture.X, scorers.ALIAS.X, balancer.X, allocator.X, injector.X, query.X,
+// split.X; of a later decision with its number in front.
 #include <algorithm>
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "arrcoc/core/config.hpp"
 #include "arrcoc/pipeline/pipeline.hpp"
-#include "arrcoc/registry/erased.hpp"
+#include "arrcoc/registry/grammar.hpp"
 
 namespace arrcoc {
 
-enum class Kind : std::uint8_t { texture, scorer, balancer, allocator, injector };
+/// Builds a stage from settings under a prefix; appends its resolved fields and what is wrong.
+template <class Stage>
+using Make = std::function<Stage(const Settings&, std::string_view prefix, std::vector<ConfigField>&,
+                                 std::vector<ConfigProblem>&)>;
 
-constexpr std::string_view name_of(Kind k) {
-  constexpr std::string_view names[] = {"texture", "scorer", "balancer", "allocator", "injector"};
-  return names[static_cast<std::size_t>(k)];
-}
-constexpr std::string_view name_of(Phase p) {
-  constexpr std::string_view names[] = {"pixels", "vision", "layer"};
-  return names[static_cast<std::size_t>(p)];
-}
-constexpr std::string_view name_of(Spend s) {
-  constexpr std::string_view names[] = {"exact", "at_most", "own_count", "tiers"};
-  return names[static_cast<std::size_t>(s)];
-}
-
-/// "vision+query"; "none" for an empty mask.
-inline std::string needs_text(unsigned evidence) {
-  constexpr std::string_view names[] = {"rgb",        "textures", "vision",   "deepstack", "query",
-                                        "similarity", "received", "previous", "boxes"};
-  std::string text;
-  for (std::size_t i = 0; i < std::size(names); ++i)
-    if (evidence >> i & 1u) text += (text.empty() ? "" : "+") + std::string(names[i]);
-  return text.empty() ? "none" : text;
-}
-
-/// What a strategy says of where it comes from.
-struct About {
-  std::string source;              // paper and section, or "ours"
-  std::vector<std::string> seeds;  // rows of the seed list it realises
-  std::string summary;             // one sentence
-  std::string cost;                // in N, C, D, K
-};
-
-/// One registered strategy, as `list` and `explain` show it.
-struct Entry {
-  Kind kind = Kind::scorer;
-  std::string name;
-  About about;
-  Needs needs{};                      // phase of an injector: when its decision is taken
-  std::optional<Spend> spend;         // allocators
-  std::string reproduces_fault;       // the law it breaks on purpose; empty: none
-  std::vector<ConfigField> settings;  // defaults, paths relative to the stage
-};
-
-/// A pipeline by name.
-struct PipelineSpec {
-  std::string texture, balancer, allocator, injector;
-  std::vector<std::string> scorers;  // may be empty
-  Settings settings;                 // path -> text
-  bool operator==(const PipelineSpec&) const = default;
-};
-
-struct Preset {
-  std::string_view name;
-  std::string_view pipeline;  // texture/scorers/balancer/allocator/injector
-  std::string_view summary;
-};
-
-inline constexpr Preset presets[] = {
-    {"default", "texture13/information+perspectival+participatory/tension/top_k/gather",
-     "three ways of knowing, adaptive tensions, the K most relevant tokens"},
-    {"full", "none/none/flat/full/gather", "nothing is pruned"},
-    {"random", "none/none/flat/random/gather", "K tokens drawn at random"},
-    {"uniform", "none/none/flat/uniform/gather", "every n-th token in raster order"},
-    {"grid", "none/none/flat/grid/gather", "a 2-D lattice of K tokens"},
-    {"centre", "none/none/flat/centre/gather", "the K tokens nearest the middle"},
-    {"oracle", "none/none/flat/oracle/gather", "the tokens that cover the answer boxes; needs boxes"},
-};
-
-/// "texture13/a+b/tension/top_k/gather" -> its parts; "none" is an empty scorer list. Error{bad_config} unless there
-/// are five.
-inline PipelineSpec parse_pipeline_name(std::string_view text) {
-  const auto split = [](std::string_view s, char by) {
-    std::vector<std::string> out;
-    for (std::size_t from = 0; from <= s.size();) {
-      const std::size_t to = std::min(s.find(by, from), s.size());
-      out.emplace_back(s.substr(from, to - from));
-      from = to + 1;
-    }
-    return out;
-  };
-  const std::vector<std::string> parts = split(text, '/');
-  require_that(parts.size() == 5, Code::bad_config, "pipeline",
-               [&] { return "expected texture/scorers/balancer/allocator/injector, got '" + std::string(text) + "'"; });
-  PipelineSpec spec{parts[0], parts[2], parts[3], parts[4], {}, {}};
-  if (parts[1] != "none") spec.scorers = split(parts[1], '+');
-  return spec;
-}
-
-/// A preset, or a full name. Error{unknown_strategy} naming the presets.
-inline PipelineSpec preset_pipeline(std::string_view name) {
-  for (const Preset& p : presets)
-    if (p.name == name) return parse_pipeline_name(p.pipeline);
-  if (name.find('/') != std::string_view::npos) return parse_pipeline_name(name);
-  std::vector<std::string> known;
-  for (const Preset& p : presets) known.emplace_back(p.name);
-  std::string all;
-  for (const auto& k : known) all += (all.empty() ? "" : ", ") + k;
-  fail(Code::unknown_strategy, "pipeline",
-       "no preset named '" + std::string(name) + "'" + nearest_names(name, known) + "; known: " + all);
-}
-
-/// texture13/information+participatory/tension/top_k/gather
-inline std::string full_name(const PipelineSpec& s) {
-  std::string scorers;
-  for (const auto& name : s.scorers) scorers += (scorers.empty() ? "" : "+") + name;
-  return s.texture + "/" + (scorers.empty() ? "none" : scorers) + "/" + s.balancer + "/" + s.allocator + "/" +
-         s.injector;
-}
-
-/// ...@128, or @0.25 for a ratio.
-inline std::string full_name(const PipelineSpec& s, const Budget& budget) {
-  if (budget.tokens > 0) return full_name(s) + "@" + std::to_string(budget.tokens);
-  const std::string ratio = detail::to_text(budget.keep_ratio);
-  return full_name(s) + "@" + ratio + (ratio.find('.') == std::string::npos ? ".0" : "");  // @1 is one token
-}
-
-template <class B>
-using ErasedPipeline = Pipeline<AnyTexture, ErasedScorerSet<B>, AnyBalancer, AnyAllocator, AnyInjector<B>, B>;
-
-template <class B>
-struct MadePipeline {
-  ErasedPipeline<B> pipeline;
-  PipelineSpec spec;
-  std::vector<ConfigField> settings;  // every setting of every stage, resolved
+template <class Stage>
+struct StageRow {
+  Entry entry;
+  Make<Stage> make;
 };
 
 /// Nothing to load.
@@ -154,169 +38,234 @@ struct AsItIs {
   void operator()(S&) const {}
 };
 
-template <class B>
-class Registry {
- public:
-  /// Builds a stage from settings under a prefix; appends its resolved fields and what is wrong.
-  template <class Any>
-  using Make = std::function<Any(const Settings&, std::string_view prefix, std::vector<ConfigField>&,
-                                 std::vector<ConfigProblem>&)>;
+namespace detail {
+/// A row for a type; `erase` puts a configured stage behind its face, `load` reads what a trained stage needs.
+template <class Stage, class S, class Erase, class Load>
+StageRow<Stage> row_of(Kind kind, About about, Needs needs, Erase erase, Load load) {
+  Entry e{kind, std::string(S::name), std::move(about), needs, std::nullopt, {}, flatten(typename S::Config{})};
+  if constexpr (requires { std::string(S::reproduces_fault); }) e.reproduces_fault = std::string(S::reproduces_fault);
+  if constexpr (requires { Spend(S::spend); }) e.spend = S::spend;
+  return {std::move(e), [erase, load](const Settings& settings, std::string_view prefix,
+                                      std::vector<ConfigField>& fields, std::vector<ConfigProblem>& problems) {
+            typename S::Config config{};
+            apply(config, prefix, settings, problems);
+            for (auto& f : flatten(config, prefix)) fields.push_back(std::move(f));
+            S stage{config};
+            load(stage);
+            return Stage(erase(std::move(stage)));
+          }};
+}
 
-  template <class S>
-  void add_texture(About about) {
-    static_assert(check_texture<S>());
-    textures_.push_back(row<AnyTexture, S>(Kind::texture, std::move(about), {Phase::pixels, Need::rgb}));
-  }
-  // `load(S&)` runs on a stage once its settings are read: what a trained stage reads its weights in.
-  template <class S, class Load = AsItIs>
-  void add_scorer(About about, Load load = {}) {
-    scorers_.push_back(row<AnyScorer<B>, S>(Kind::scorer, std::move(about), S::needs, load));
-  }
-  template <class S, class Load = AsItIs>
-  void add_balancer(About about, Load load = {}) {
-    static_assert(check_balancer<S>());
-    balancers_.push_back(row<AnyBalancer, S>(Kind::balancer, std::move(about), S::needs, load));
-  }
-  template <class S, class Load = AsItIs>
-  void add_allocator(About about, Load load = {}) {
-    static_assert(check_allocator<S>());
-    allocators_.push_back(row<AnyAllocator, S>(Kind::allocator, std::move(about), S::needs, load));
-    allocators_.back().entry.spend = S::spend;
-  }
-  template <class S>
-  void add_injector(About about) {
-    static_assert(check_injector<S, B>());
-    injectors_.push_back(row<AnyInjector<B>, S>(Kind::injector, std::move(about), {S::phase, Need::none}));
-  }
+/// Error{bad_config} for a name that would not parse back, Error{duplicate_name} for one that is taken.
+void check_free(const Entry& e, const std::vector<Entry>& taken);
 
-  /// A stage that is not a type: a plug-in's. Error{duplicate_name}.
-  void add(Entry entry, Make<AnyScorer<B>> make) {
-    free(entry);
-    scorers_.push_back({std::move(entry), std::move(make)});
-  }
-  void add(Entry entry, Make<AnyBalancer> make) {
-    free(entry);
-    balancers_.push_back({std::move(entry), std::move(make)});
-  }
-  void add(Entry entry, Make<AnyAllocator> make) {
-    free(entry);
-    allocators_.push_back({std::move(entry), std::move(make)});
-  }
-
-  /// Every strategy in the order of registration, kind by kind.
-  std::vector<Entry> entries() const {
-    std::vector<Entry> out;
-    for_each_list([&](const auto& list) {
-      for (const auto& r : list) out.push_back(r.entry);
-    });
-    return out;
-  }
-
-  /// Error{unknown_strategy} listing near names; all problems of the settings at once; Error{missing_evidence} when a
-  /// stage needs what the injector's phase cannot have.
-  MadePipeline<B> make(const PipelineSpec& spec) const {
-    MadePipeline<B> out;
-    out.spec = spec;
-    std::vector<ConfigProblem> problems;
-    const auto stage = [&](const auto& list, Kind kind, const std::string& name, const std::string& prefix) {
-      return find(list, kind, name).make(spec.settings, prefix, out.settings, problems);
-    };
-    std::vector<std::string> prefixes{"texture", "balancer", "allocator", "injector"};
-    if (spec.texture != "none") out.pipeline.texture = stage(textures_, Kind::texture, spec.texture, "texture");
-    for (std::size_t i = 0; i < spec.scorers.size(); ++i) {
-      const std::string& name = spec.scorers[i];
-      require_that(std::find(spec.scorers.begin(), spec.scorers.begin() + static_cast<std::ptrdiff_t>(i), name) ==
-                       spec.scorers.begin() + static_cast<std::ptrdiff_t>(i),
-                   Code::bad_config, "registry", [&] { return "scorer '" + name + "' is named twice"; });
-      prefixes.push_back("scorers." + name);
-      out.pipeline.scorers.scorers.push_back(stage(scorers_, Kind::scorer, name, "scorers." + name));
-    }
-    out.pipeline.balancer = stage(balancers_, Kind::balancer, spec.balancer, "balancer");
-    out.pipeline.allocator = stage(allocators_, Kind::allocator, spec.allocator, "allocator");
-    out.pipeline.injector = stage(injectors_, Kind::injector, spec.injector, "injector");
-    if (spec.texture == "none") add_unknown_texture(spec, problems);
-    check_prefixes(spec.settings, prefixes, problems);
-    throw_problems(problems, "settings");
-    check_evidence(out.pipeline, spec);
-    return out;
-  }
-
- private:
-  template <class Any>
-  struct Row {
-    Entry entry;
-    Make<Any> make;
-  };
-
-  template <class Any, class S, class Load = AsItIs>
-  Row<Any> row(Kind kind, About about, Needs needs, Load load = {}) const {
-    Entry e{kind, std::string(S::name), std::move(about), needs, std::nullopt, {}, flatten(typename S::Config{})};
-    if constexpr (requires { std::string(S::reproduces_fault); }) e.reproduces_fault = std::string(S::reproduces_fault);
-    free(e);
-    return {std::move(e), [load](const Settings& settings, std::string_view prefix, std::vector<ConfigField>& fields,
-                                 std::vector<ConfigProblem>& problems) {
-              typename S::Config config{};
-              apply(config, prefix, settings, problems);
-              for (auto& f : flatten(config, prefix)) fields.push_back(std::move(f));
-              S stage{config};
-              load(stage);
-              return Any::of(std::move(stage));
-            }};
-  }
-
-  template <class F>
-  void for_each_list(F&& f) const {
-    f(textures_), f(scorers_), f(balancers_), f(allocators_), f(injectors_);
-  }
-
-  void free(const Entry& e) const {
-    require_that(
-        e.name != "none" && !e.name.empty() && e.name.find_first_of("/+@.= ") == std::string::npos, Code::bad_config,
-        "registry",
-        [&] { return "a strategy's name: expected a word other than 'none' without / + @ . =, got '" + e.name + "'"; });
-    for (const Entry& taken : entries())
-      require_that(taken.kind != e.kind || taken.name != e.name, Code::duplicate_name, "registry",
-                   [&] { return std::string(name_of(e.kind)) + " '" + e.name + "' is registered already"; });
-  }
-
-  template <class List>
-  const typename List::value_type& find(const List& list, Kind kind, const std::string& name) const {
-    std::vector<std::string> known;
-    std::string all;
-    for (const auto& r : list) {
+/// Error{unknown_strategy} listing near names.
+template <class Stage>
+const StageRow<Stage>& find_row(const std::vector<const std::vector<StageRow<Stage>>*>& lists, Kind kind,
+                                const std::string& name) {
+  std::vector<std::string> known;
+  std::string all;
+  for (const auto* list : lists)
+    for (const auto& r : *list) {
       if (r.entry.name == name) return r;
       known.push_back(r.entry.name);
       all += (all.empty() ? "" : ", ") + r.entry.name;
     }
-    fail(Code::unknown_strategy, "registry",
-         "no " + std::string(name_of(kind)) + " named '" + name + "'" + nearest_names(name, known) + "; known: " + all);
-  }
+  fail(Code::unknown_strategy, "registry",
+       "no " + std::string(name_of(kind)) + " named '" + name + "'" + nearest_names(name, known) + "; known: " + all);
+}
+}  // namespace detail
 
-  static void add_unknown_texture(const PipelineSpec& spec, std::vector<ConfigProblem>& problems) {
-    for (const auto& [path, text] : spec.settings)
-      if (path.starts_with("texture."))
-        problems.push_back({path, "no such setting: this pipeline has no texture stage", true});
-  }
+/// Strategies of the host plane: one implementation for every backend.
+class HostStages {
+ public:
+  std::vector<StageRow<AnyTexture>> textures;
+  std::vector<StageRow<Any<erased::Scorer>>> scorers;
+  std::vector<StageRow<AnyBalancer>> balancers;
+  std::vector<StageRow<AnyAllocator>> allocators;
+  std::vector<StageRow<AnySplit>> splits;
 
-  static void check_evidence(const ErasedPipeline<B>& p, const PipelineSpec& spec) {
-    const Needs needs = p.needs();
-    const auto refuse = [&](const std::string& sentence) {
-      fail(Code::missing_evidence, "pipeline", full_name(spec) + ": " + sentence);
+  template <class S>
+  void add_texture(About about) {
+    static_assert(check_texture<S>());
+    add(textures, detail::row_of<AnyTexture, S>(
+                      Kind::texture, std::move(about), {Phase::pixels, Need::rgb},
+                      [](S s) { return erase_texture(std::move(s)); }, AsItIs{}));
+  }
+  // `load(S&)` runs on a stage once its settings are read: what a trained stage reads its weights in.
+  template <class S, class Load = AsItIs>
+  void add_scorer(About about, Load load = {}) {
+    static_assert(check_scorer<S>());
+    add(scorers,
+        detail::row_of<Any<erased::Scorer>, S>(
+            Kind::scorer, std::move(about), S::may_need, [](S s) { return erase_scorer(std::move(s)); }, load));
+  }
+  template <class S, class Load = AsItIs>
+  void add_balancer(About about, Load load = {}) {
+    static_assert(check_balancer<S>());
+    add(balancers,
+        detail::row_of<AnyBalancer, S>(
+            Kind::balancer, std::move(about), S::may_need, [](S s) { return erase_balancer(std::move(s)); }, load));
+  }
+  template <class S, class Load = AsItIs>
+  void add_allocator(About about, Load load = {}) {
+    static_assert(check_allocator<S>());
+    add(allocators,
+        detail::row_of<AnyAllocator, S>(
+            Kind::allocator, std::move(about), S::may_need, [](S s) { return erase_allocator(std::move(s)); }, load));
+  }
+  template <class S>
+  void add_split(About about) {
+    static_assert(check_split<S>());
+    add(splits, detail::row_of<AnySplit, S>(
+                    Kind::split, std::move(about), {}, [](S s) { return erase_split(std::move(s)); }, AsItIs{}));
+  }
+  /// A stage that is not a type: a plug-in's. Error{duplicate_name}.
+  template <class Stage>
+  void add(std::vector<StageRow<Stage>>& list, StageRow<Stage> row) {
+    detail::check_free(row.entry, entries());
+    list.push_back(std::move(row));
+  }
+  std::vector<Entry> entries() const {
+    std::vector<Entry> out;
+    const auto all = [&](const auto& list) {
+      for (const auto& r : list) out.push_back(r.entry);
     };
-    if (needs.phase > p.injector.phase_now())
-      refuse("a stage decides at phase '" + std::string(name_of(needs.phase)) + "', but injector '" + spec.injector +
-             "' acts at phase '" + std::string(name_of(p.injector.phase_now())) + "'");
-    if (const unsigned never = needs.evidence & (Need::similarity | Need::received | Need::previous); never != 0)
-      refuse("a stage needs " + needs_text(never) + ", which this mode does not have");
-    if ((needs.evidence & Need::textures) && spec.texture == "none")
-      refuse("a stage needs textures, but the texture stage is 'none'");
+    all(textures), all(scorers), all(balancers), all(allocators), all(splits);
+    return out;
+  }
+};
+
+template <class B>
+struct MadePipeline {
+  AnyPipeline<B> pipeline;
+  PipelineSpec spec;
+  std::vector<ConfigField> settings;  // every setting of every stage, resolved
+};
+
+template <class B>
+class Registry {
+ public:
+  HostStages host;
+  std::vector<StageRow<Any<erased::TensorScorer<B>>>> scorers;
+  std::vector<StageRow<AnyQuery<B>>> queries;
+  std::vector<StageRow<AnyInjector<B>>> injectors;
+
+  template <class S>
+  void add_scorer(About about) {
+    add(scorers, detail::row_of<Any<erased::TensorScorer<B>>, S>(
+                     Kind::scorer, std::move(about), S::may_need,
+                     [](S s) { return erase_tensor_scorer<B>(std::move(s)); }, AsItIs{}));
+  }
+  template <class S>
+  void add_query(About about) {
+    add(queries, detail::row_of<AnyQuery<B>, S>(
+                     Kind::query, std::move(about), {}, [](S s) { return erase_query<B>(std::move(s)); }, AsItIs{}));
+  }
+  template <class S>
+  void add_injector(About about) {
+    add(injectors, detail::row_of<AnyInjector<B>, S>(
+                       Kind::injector, std::move(about), {S::phase, Need::none},
+                       [](S s) { return erase_injector<B>(std::move(s)); }, AsItIs{}));
+  }
+  template <class Stage>
+  void add(std::vector<StageRow<Stage>>& list, StageRow<Stage> row) {
+    detail::check_free(row.entry, entries());
+    list.push_back(std::move(row));
   }
 
-  std::vector<Row<AnyTexture>> textures_;
-  std::vector<Row<AnyScorer<B>>> scorers_;
-  std::vector<Row<AnyBalancer>> balancers_;
-  std::vector<Row<AnyAllocator>> allocators_;
-  std::vector<Row<AnyInjector<B>>> injectors_;
+  /// Every strategy, kind by kind in the order of the stage table, in the order of registration.
+  std::vector<Entry> entries() const {
+    std::vector<Entry> all = host.entries(), out;
+    const auto more = [&](const auto& list) {
+      for (const auto& r : list) all.push_back(r.entry);
+    };
+    more(scorers), more(queries), more(injectors);
+    for (const StageKind& k : stage_table)
+      for (const Entry& e : all)
+        if (e.kind == k.kind) out.push_back(e);
+    return out;
+  }
+
+  /// Error{unknown_strategy} listing near names; all problems of the settings at once; Error{missing_evidence} when a
+  /// stage needs what the injector's phase cannot have. Nothing about a pipeline is checked again later.
+  MadePipeline<B> make(const PipelineSpec& spec) const {
+    MadePipeline<B> out;
+    out.spec = spec;
+    std::vector<ConfigProblem> problems;
+    std::vector<std::string> prefixes;
+    const auto stage = [&]<class Stage>(const std::vector<StageRow<Stage>>& list, Kind kind, const std::string& name,
+                                        const std::string& prefix) {
+      prefixes.push_back(prefix);
+      return detail::find_row<Stage>({&list}, kind, name).make(spec.settings, prefix, out.settings, problems);
+    };
+    const std::size_t before_texture = out.settings.size();
+    if (spec.texture != "none") out.pipeline.texture = stage(host.textures, Kind::texture, spec.texture, "texture");
+    out.pipeline.texture_key = spec.texture;
+    for (std::size_t i = before_texture; i < out.settings.size(); ++i)
+      out.pipeline.texture_key += " " + out.settings[i].path + "=" + out.settings[i].value;
+    for (std::size_t i = 0; i < spec.decisions.size(); ++i) {
+      const DecisionSpec& d = spec.decisions[i];
+      const std::string before = decision_prefix(i);
+      AnyDecision<B> decision;
+      for (const ScorerSpec& s : d.scorers)
+        decision.scorers.push_back(
+            make_scorer(s, before + "scorers." + s.alias, spec, out.settings, problems, prefixes));
+      decision.balancer = stage(host.balancers, Kind::balancer, d.balancer, before + "balancer");
+      decision.allocator = stage(host.allocators, Kind::allocator, d.allocator, before + "allocator");
+      decision.injector = stage(injectors, Kind::injector, d.injector, before + "injector");
+      decision.keep = d.keep;
+      decision.name = scorers_text(d.scorers) + "/" + d.balancer + "/" + d.allocator + "/" + d.injector;
+      out.pipeline.decisions.push_back(std::move(decision));
+    }
+    out.pipeline.query = stage(queries, Kind::query, spec.query, "query");
+    out.pipeline.split = stage(host.splits, Kind::split, spec.split, "split");
+    if (spec.texture == "none") {
+      for (const auto& [path, text] : spec.settings)
+        if (path.starts_with("texture."))
+          problems.push_back({path, "no such setting: this pipeline has no texture stage", true});
+      prefixes.emplace_back("texture");
+    }
+    check_prefixes(spec.settings, prefixes, problems);
+    throw_problems(problems, "settings");
+    keep_what_differs(out);
+    check_pipeline(out.pipeline, full_name(spec));
+    return out;
+  }
+
+ private:
+  /// The name of a pipeline says what differs from the defaults, whoever gave it.
+  void keep_what_differs(MadePipeline<B>& made) const {
+    const std::vector<Entry> all = entries();
+    Settings differing;
+    for_each_stage(made.spec, [&](Kind kind, const std::string& prefix, const std::string& name) {
+      const auto e =
+          std::find_if(all.begin(), all.end(), [&](const Entry& x) { return x.kind == kind && x.name == name; });
+      if (e == all.end()) return;
+      for (const ConfigField& now : made.settings)
+        for (const ConfigField& usual : e->settings)
+          if (now.path == prefix + "." + usual.path && now.value != usual.value) differing[now.path] = now.value;
+    });
+    made.spec.settings = std::move(differing);
+  }
+
+  AnyScorer<B> make_scorer(const ScorerSpec& s, const std::string& prefix, const PipelineSpec& spec,
+                           std::vector<ConfigField>& fields, std::vector<ConfigProblem>& problems,
+                           std::vector<std::string>& prefixes) const {
+    prefixes.push_back(prefix);
+    for (const auto& r : scorers)
+      if (r.entry.name == s.name) return {{}, r.make(spec.settings, prefix, fields, problems), s.alias};
+    std::vector<std::string> known;
+    std::string all;
+    for (const auto& r : host.scorers) {
+      if (r.entry.name == s.name) return {r.make(spec.settings, prefix, fields, problems), {}, s.alias};
+      known.push_back(r.entry.name);
+    }
+    for (const auto& r : scorers) known.push_back(r.entry.name);
+    for (const auto& k : known) all += (all.empty() ? "" : ", ") + k;
+    fail(Code::unknown_strategy, "registry",
+         "no scorer named '" + s.name + "'" + nearest_names(s.name, known) + "; known: " + all);
+  }
 };
 
 }  // namespace arrcoc

@@ -1,0 +1,213 @@
+#pragma once
+// Stages erased at their edges: one virtual call per stage and picture. Every pipeline, by type or by name, is driven
+// through these faces, so that the driver exists once a backend and the stages of the host plane once in all.
+#include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "arrcoc/core/stages.hpp"
+#include "arrcoc/injectors/injector.hpp"
+#include "arrcoc/pipeline/split.hpp"
+#include "arrcoc/query/query_encoder.hpp"
+
+namespace arrcoc {
+
+/// What a stage says of itself.
+struct StageFacts {
+  std::string name;
+  Needs may_need{};
+  std::vector<Request> needs{};  // of this instance
+  Spend spend = Spend::exact;    // allocators
+  Phase phase = Phase::pixels;   // injectors: when they act
+  unsigned honours = 0;          // injectors: Honour bits
+  bool common_scale = false;     // scorers: raw maps of two pictures can be compared
+};
+
+template <class S>
+StageFacts facts_of(const S& s) {
+  StageFacts f;
+  f.name = S::name;
+  if constexpr (requires { Needs(S::may_need); }) f.may_need = S::may_need;
+  if constexpr (requires {
+                  { s.needs() } -> std::convertible_to<std::vector<Request>>;
+                })
+    f.needs = s.needs();
+  if constexpr (requires { Spend(S::spend); }) f.spend = S::spend;
+  if constexpr (requires { Phase(S::phase); }) f.phase = S::phase;
+  if constexpr (requires { unsigned(S::honours); }) f.honours = S::honours;
+  if constexpr (requires { bool(S::common_scale); }) f.common_scale = S::common_scale;
+  return f;
+}
+
+namespace erased {
+struct Texture {
+  virtual ~Texture() = default;
+  virtual Textures generate(ImageView image, const TokenSet& tokens) const = 0;
+};
+struct Scorer {
+  virtual ~Scorer() = default;
+  virtual std::vector<float> score(const Evidence& e) const = 0;
+};
+template <class B>
+struct TensorScorer {
+  virtual ~TensorScorer() = default;
+  virtual std::vector<float> score(B& b, const TensorEvidence<B>& e) const = 0;
+};
+struct Balancer {
+  virtual ~Balancer() = default;
+  virtual Balanced balance(std::span<const float> maps, const Evidence& e) const = 0;
+};
+struct Allocator {
+  virtual ~Allocator() = default;
+  virtual Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng& rng) const = 0;
+};
+struct Split {
+  virtual ~Split() = default;
+  virtual std::vector<Index> split(Index total, std::span<const SplitPart> parts) const = 0;
+};
+template <class B>
+struct Query {
+  virtual ~Query() = default;
+  virtual arrcoc::Query<B> encode(B& b, const qwen3vl::Model<B>& model, const Prompt& prompt,
+                                  const typename B::Tensor& embeddings) const = 0;
+};
+template <class B>
+struct Injector {
+  virtual ~Injector() = default;
+  virtual qwen3vl::Injected<B> inject(B& b, std::span<const Allocation> a, const qwen3vl::Encoded<B>& e,
+                                      const Prompt& p, Trace* trace) const = 0;
+};
+}  // namespace erased
+
+/// A stage behind its face, and what it says of itself.
+template <class Face>
+struct Any {
+  std::shared_ptr<const Face> stage;
+  StageFacts facts;
+
+  explicit operator bool() const { return stage != nullptr; }
+  const Face& operator*() const {
+    require_that(stage != nullptr, Code::bad_usage, "pipeline", "an erased stage was used before one was put in");
+    return *stage;
+  }
+  const Face* operator->() const { return &**this; }
+};
+using AnyTexture = Any<erased::Texture>;
+using AnyBalancer = Any<erased::Balancer>;
+using AnyAllocator = Any<erased::Allocator>;
+using AnySplit = Any<erased::Split>;
+template <class B>
+using AnyQuery = Any<erased::Query<B>>;
+template <class B>
+using AnyInjector = Any<erased::Injector<B>>;
+
+/// A scorer of the host plane, or one that lives on a backend: one of the two is there.
+template <class B>
+struct AnyScorer {
+  Any<erased::Scorer> host;
+  Any<erased::TensorScorer<B>> tensor;
+  std::string alias;  // settings, maps and messages go by it
+
+  const StageFacts& facts() const { return host ? host.facts : tensor.facts; }
+  bool on_host() const { return static_cast<bool>(host); }
+};
+
+template <TextureGenerator S>
+AnyTexture erase_texture(S s) {
+  struct Model final : erased::Texture {
+    S s;
+    explicit Model(S from) : s(std::move(from)) {}
+    Textures generate(ImageView image, const TokenSet& tokens) const override { return s.generate(image, tokens); }
+  };
+  StageFacts facts = facts_of(s);
+  facts.may_need = {Phase::pixels, Need::rgb};
+  return {std::make_shared<const Model>(std::move(s)), std::move(facts)};
+}
+template <Scorer S>
+Any<erased::Scorer> erase_scorer(S s) {
+  struct Model final : erased::Scorer {
+    S s;
+    explicit Model(S from) : s(std::move(from)) {}
+    std::vector<float> score(const Evidence& e) const override { return s.score(e); }
+  };
+  StageFacts facts = facts_of(s);
+  return {std::make_shared<const Model>(std::move(s)), std::move(facts)};
+}
+template <class B, class S>
+Any<erased::TensorScorer<B>> erase_tensor_scorer(S s) {
+  static_assert(check_tensor_scorer<S, B>());
+  struct Model final : erased::TensorScorer<B> {
+    S s;
+    explicit Model(S from) : s(std::move(from)) {}
+    std::vector<float> score(B& b, const TensorEvidence<B>& e) const override { return b.to_host(s.score(b, e)); }
+  };
+  StageFacts facts = facts_of(s);
+  return {std::make_shared<const Model>(std::move(s)), std::move(facts)};
+}
+template <Balancer S>
+AnyBalancer erase_balancer(S s) {
+  struct Model final : erased::Balancer {
+    S s;
+    explicit Model(S from) : s(std::move(from)) {}
+    Balanced balance(std::span<const float> maps, const Evidence& e) const override { return s.balance(maps, e); }
+  };
+  StageFacts facts = facts_of(s);
+  return {std::make_shared<const Model>(std::move(s)), std::move(facts)};
+}
+template <Allocator S>
+AnyAllocator erase_allocator(S s) {
+  struct Model final : erased::Allocator {
+    S s;
+    explicit Model(S from) : s(std::move(from)) {}
+    Allocation allocate(std::span<const float> r, const Evidence& e, Budget budget, Rng& rng) const override {
+      return s.allocate(r, e, budget, rng);
+    }
+  };
+  StageFacts facts = facts_of(s);
+  return {std::make_shared<const Model>(std::move(s)), std::move(facts)};
+}
+template <BudgetSplit S>
+AnySplit erase_split(S s) {
+  struct Model final : erased::Split {
+    S s;
+    explicit Model(S from) : s(std::move(from)) {}
+    std::vector<Index> split(Index total, std::span<const SplitPart> parts) const override {
+      return s.split(total, parts);
+    }
+  };
+  StageFacts facts = facts_of(s);
+  return {std::make_shared<const Model>(std::move(s)), std::move(facts)};
+}
+template <class B, class S>
+AnyQuery<B> erase_query(S s) {
+  static_assert(check_query<S, B>());
+  struct Model final : erased::Query<B> {
+    S s;
+    explicit Model(S from) : s(std::move(from)) {}
+    Query<B> encode(B& b, const qwen3vl::Model<B>& model, const Prompt& prompt,
+                    const typename B::Tensor& embeddings) const override {
+      return s.encode(b, model, prompt, embeddings);
+    }
+  };
+  StageFacts facts = facts_of(s);
+  return {std::make_shared<const Model>(std::move(s)), std::move(facts)};
+}
+template <class B, class S>
+AnyInjector<B> erase_injector(S s) {
+  static_assert(check_injector<S, B>());
+  struct Model final : erased::Injector<B> {
+    S s;
+    explicit Model(S from) : s(std::move(from)) {}
+    qwen3vl::Injected<B> inject(B& b, std::span<const Allocation> a, const qwen3vl::Encoded<B>& e, const Prompt& p,
+                                Trace* trace) const override {
+      return s.inject(b, a, e, p, trace);
+    }
+  };
+  StageFacts facts = facts_of(s);
+  return {std::make_shared<const Model>(std::move(s)), std::move(facts)};
+}
+
+}  // namespace arrcoc

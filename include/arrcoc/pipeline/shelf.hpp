@@ -1,0 +1,97 @@
+#pragma once
+// Evidence of the pictures of one prompt, computed once and shared by every decision, pipeline and question about them.
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "arrcoc/core/similarity.hpp"
+#include "arrcoc/pipeline/pipeline.hpp"
+
+namespace arrcoc {
+
+/// A picture as the pipeline sees it. The pixels for the tower may be empty when features are given or nothing looks at
+/// them.
+struct Picture {
+  ImageView native;  // as decoded, before any resize
+  Grid grid;         // tokens
+  qwen3vl::Pixels pixels;
+  std::vector<Box> boxes;  // answer boxes in native pixels, for the oracle only
+};
+
+/// What the vision tower gave for all pictures of a prompt, cut by picture, with the copies that the host plane asked
+/// for. Whole rasters: decisions after the tower gather from them.
+template <class B>
+class Shelf {
+ public:
+  /// `vision` of all pictures in prompt order; empty tensors are evidence that is not there.
+  Shelf(const std::vector<Grid>& grids, qwen3vl::VisionOut<B> vision)
+      : vision_(std::move(vision)), grids_(grids), host_(grids.size()) {
+    Index first = 0;
+    for (const Grid& g : grids) {
+      first_.push_back(first);
+      first += g.count();
+    }
+  }
+  const qwen3vl::VisionOut<B>& vision() const { return vision_; }
+  bool encoded() const { return vision_.count > 0; }
+
+  /// [N, D] rows of one picture.
+  typename B::Tensor tokens(B& b, std::size_t picture) const { return slice(b, vision_.tokens, picture); }
+  std::size_t levels() const { return vision_.deepstack.size(); }
+  typename B::Tensor level(B& b, std::size_t picture, std::size_t l) const {
+    return slice(b, vision_.deepstack[l], picture);
+  }
+
+  /// Copies on the host plane, made on first use.
+  const std::shared_ptr<const HostTensor>& vision_host(B& b, std::size_t picture) {
+    auto& at = host_[picture].vision;
+    if (!at) at = std::make_shared<const HostTensor>(copied(b, tokens(b, picture)));
+    return at;
+  }
+  const std::shared_ptr<const std::vector<HostTensor>>& levels_host(B& b, std::size_t picture) {
+    auto& at = host_[picture].levels;
+    if (!at) {
+      std::vector<HostTensor> all;
+      for (std::size_t l = 0; l < levels(); ++l) all.push_back(copied(b, level(b, picture, l)));
+      at = std::make_shared<const std::vector<HostTensor>>(std::move(all));
+    }
+    return at;
+  }
+  /// Of the whole raster.
+  const std::shared_ptr<const SimilarityRows>& similarity(B& b, std::size_t picture) {
+    auto& at = host_[picture].similarity;
+    if (!at) at = std::make_shared<const Similarity>(*vision_host(b, picture));
+    return at;
+  }
+  /// Textures of the whole raster, by the texture's key (empty: never shared).
+  std::shared_ptr<const Textures>& textures(std::size_t picture, const std::string& key) {
+    return host_[picture].textures[key];
+  }
+  const std::vector<Answered>& answers(std::size_t picture) const {
+    static const std::vector<Answered> none;
+    return picture < vision_.answers.size() ? vision_.answers[picture] : none;
+  }
+
+  static HostTensor copied(B& b, const typename B::Tensor& t) {
+    return host_tensor(b.to_host(t), {b.rows(t), b.cols(t)});
+  }
+
+ private:
+  typename B::Tensor slice(B& b, const typename B::Tensor& t, std::size_t picture) const {
+    return grids_.size() == 1 ? t : b.slice_rows(t, first_[picture], first_[picture] + grids_[picture].count());
+  }
+  struct Host {
+    std::shared_ptr<const HostTensor> vision;
+    std::shared_ptr<const std::vector<HostTensor>> levels;
+    std::shared_ptr<const SimilarityRows> similarity;
+    std::map<std::string, std::shared_ptr<const Textures>> textures;
+  };
+  qwen3vl::VisionOut<B> vision_;
+  std::vector<Grid> grids_;
+  std::vector<Index> first_;
+  std::vector<Host> host_;
+};
+
+}  // namespace arrcoc

@@ -1,0 +1,110 @@
+#pragma once
+// Names of pipelines: texture/scorers/balancer/allocator/injector, decisions joined by %, settings as :name=value
+// behind what they are of, budgets by @. docs/strategies.md, "Names", has the grammar.
+//
+//   texture13/near=contrast:radius=1+information/fixed:first=0.5/top_k/gather@0.5%none/participatory/flat/top_k/gather@64
+//   default:allocator.x=1:query=blank@64                           settings of a preset by path
+//
+// Settings of a pipeline as a whole: query (an encoder; or own, blank, other: whose question scores) and split.
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "arrcoc/registry/entry.hpp"
+
+namespace arrcoc {
+
+struct ScorerSpec {
+  std::string name, alias;  // alias: what settings, maps and messages call it; the name unless given
+  bool operator==(const ScorerSpec&) const = default;
+};
+
+struct DecisionSpec {
+  std::vector<ScorerSpec> scorers;  // may be empty
+  std::string balancer, allocator, injector;
+  std::optional<Budget> keep;  // of an earlier decision
+  bool operator==(const DecisionSpec&) const = default;
+};
+
+/// Whose question scores.
+enum class Asking : std::uint8_t { own, blank, other };
+constexpr std::string_view name_of(Asking a) {
+  constexpr std::string_view names[] = {"own", "blank", "other"};
+  return names[static_cast<std::size_t>(a)];
+}
+
+/// A pipeline by name. Settings: path -> text; of a later decision with its number in front, "2.allocator.x".
+struct PipelineSpec {
+  std::string texture, query = "mean", split = "size";
+  Asking asking = Asking::own;
+  std::vector<DecisionSpec> decisions;
+  std::optional<Budget> budget;  // @ behind the name: the run's
+  Settings settings;
+  bool operator==(const PipelineSpec&) const = default;
+
+  const DecisionSpec& last() const { return decisions.back(); }
+};
+
+struct Preset {
+  std::string_view name;
+  std::string_view pipeline;
+  std::string_view summary;
+};
+inline constexpr Preset presets[] = {
+    {"default", "texture13/information+perspectival+participatory/tension/top_k/gather",
+     "three ways of knowing, adaptive tensions, the K most relevant tokens"},
+    {"full", "none/none/flat/full/gather", "nothing is pruned"},
+    {"random", "none/none/flat/random/gather", "K tokens drawn at random"},
+    {"uniform", "none/none/flat/uniform/gather", "every n-th token in raster order"},
+    {"grid", "none/none/flat/grid/gather", "a 2-D lattice of K tokens"},
+    {"centre", "none/none/flat/centre/gather", "the K tokens nearest the middle"},
+    {"oracle", "none/none/flat/oracle/gather", "the tokens that cover the answer boxes; needs boxes"},
+};
+/// "default, full, ..."
+std::string preset_names();
+
+/// "64", "0.25" -> a budget; Error{bad_budget} naming `where`.
+Budget parse_budget(std::string_view text, std::string_view where);
+std::string budget_text(const Budget& budget);
+
+/// DeepStack levels: "all", "none", or levels below `levels` joined by +, "0+2". Error{bad_config}.
+std::uint32_t parse_depth(std::string_view text, Index levels);
+
+/// A full name with five parts in its first decision (four or five in later ones). Error{bad_config} for anything
+/// malformed, Error{bad_budget}.
+PipelineSpec parse_pipeline_name(std::string_view text);
+/// A preset with its settings, or a full name. Error{unknown_strategy} naming the presets.
+PipelineSpec preset_pipeline(std::string_view name);
+/// "a+near=b" -> scorers; "none": none. Error{bad_config} for a name or alias that stands twice.
+std::vector<ScorerSpec> parse_scorers(std::string_view text, Settings& settings, std::string_view prefix);
+/// "top_k:x=1" -> the stage's name; its settings go under the prefix.
+std::string parse_stage(std::string_view text, Settings& settings, std::string_view prefix);
+std::string scorers_text(const std::vector<ScorerSpec>& scorers);
+
+/// What parse_pipeline_name reads back; settings whose values cannot be written in a name are left out.
+std::string full_name(const PipelineSpec& spec);
+/// ...@128, or @0.25 for a ratio.
+std::string full_name(const PipelineSpec& spec, const Budget& budget);
+
+/// In front of the settings of decision `index` (from 0): "" or "2.".
+inline std::string decision_prefix(std::size_t index) { return index == 0 ? "" : std::to_string(index + 1) + "."; }
+
+/// f(kind, prefix of its settings, name) for every stage that a pipeline names; "none" is none.
+template <class F>
+void for_each_stage(const PipelineSpec& s, F&& f) {
+  if (s.texture != "none") f(Kind::texture, std::string("texture"), s.texture);
+  for (std::size_t i = 0; i < s.decisions.size(); ++i) {
+    const DecisionSpec& d = s.decisions[i];
+    const std::string before = decision_prefix(i);
+    for (const ScorerSpec& one : d.scorers) f(Kind::scorer, before + "scorers." + one.alias, one.name);
+    f(Kind::balancer, before + "balancer", d.balancer);
+    f(Kind::allocator, before + "allocator", d.allocator);
+    f(Kind::injector, before + "injector", d.injector);
+  }
+  f(Kind::query, std::string("query"), s.query);
+  f(Kind::split, std::string("split"), s.split);
+}
+
+}  // namespace arrcoc

@@ -1,0 +1,231 @@
+// Names of pipelines, read and written.
+#include "arrcoc/registry/grammar.hpp"
+
+#include <algorithm>
+
+namespace arrcoc {
+namespace {
+
+constexpr std::string_view five = "texture/scorers/balancer/allocator/injector";
+
+std::vector<std::string> split(std::string_view s, char by) {
+  std::vector<std::string> out;
+  for (std::size_t from = 0; from <= s.size();) {
+    const std::size_t to = std::min(s.find(by, from), s.size());
+    out.emplace_back(s.substr(from, to - from));
+    from = to + 1;
+  }
+  return out;
+}
+
+[[noreturn]] void refuse(std::string_view name, const std::string& sentence) {
+  fail(Code::bad_config, "pipeline", "'" + std::string(name.substr(0, 200)) + "': " + sentence);
+}
+
+/// "word:a=1:b=2" -> word; the pairs go to `pair(name, value)`.
+template <class F>
+std::string take_settings(std::string_view text, std::string_view whole, F&& pair) {
+  const std::vector<std::string> parts = split(text, ':');
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    const auto equals = parts[i].find('=');
+    if (equals == std::string::npos || equals == 0)
+      refuse(whole, "expected :name=value behind '" + parts[0] + "', got ':" + parts[i] + "'");
+    pair(parts[i].substr(0, equals), parts[i].substr(equals + 1));
+  }
+  return parts[0];
+}
+
+/// Settings of the pipeline as a whole; false for any other name.
+bool take_global(PipelineSpec& spec, const std::string& name, const std::string& value) {
+  if (name == "split") spec.split = value;
+  else if (name != "query") return false;
+  else if (value == "own" || value == "blank" || value == "other")
+    spec.asking = value == "own" ? Asking::own : value == "blank" ? Asking::blank : Asking::other;
+  else spec.query = value;
+  return true;
+}
+
+/// "...@64" -> the text in front and the budget.
+std::pair<std::string_view, std::optional<Budget>> take_budget(std::string_view text, std::string_view whole) {
+  const auto at = text.rfind('@');
+  if (at == std::string_view::npos) return {text, std::nullopt};
+  return {text.substr(0, at), parse_budget(text.substr(at + 1), whole)};
+}
+
+void read_decision(std::string_view text, std::size_t index, std::string_view whole, PipelineSpec& spec) {
+  std::vector<std::string> parts = split(text, '/');
+  if (index > 0 && parts.size() == 5) {
+    if (parts[0] != "none" && parts[0] != spec.texture)
+      refuse(whole, "decisions share one texture: expected 'none' or '" + spec.texture + "', got '" + parts[0] + "'");
+    parts.erase(parts.begin());
+  }
+  const std::size_t first = index == 0 ? 1 : 0;
+  if (parts.size() != 4 + first)
+    refuse(whole, "expected " + std::string(index == 0 ? five : five.substr(8)) + ", got '" + std::string(text) + "'");
+  const std::string before = decision_prefix(index);
+  const auto stage = [&](const std::string& part, const std::string& prefix) {
+    return take_settings(part, whole, [&](const std::string& name, const std::string& value) {
+      spec.settings[prefix + "." + name] = value;
+    });
+  };
+  if (index == 0) spec.texture = stage(parts[0], "texture");
+  DecisionSpec d;
+  d.scorers = parse_scorers(parts[first], spec.settings, before + "scorers");
+  d.balancer = stage(parts[first + 1], before + "balancer");
+  d.allocator = stage(parts[first + 2], before + "allocator");
+  d.injector = take_settings(parts[first + 3], whole, [&](const std::string& name, const std::string& value) {
+    if (!take_global(spec, name, value)) spec.settings[before + "injector." + name] = value;
+  });
+  spec.decisions.push_back(std::move(d));
+}
+
+/// The settings under a prefix as ":name=value"s; what would not read back is left out.
+std::string settings_text(const Settings& settings, const std::string& prefix) {
+  std::string out;
+  const std::string start = prefix + ".";
+  for (auto it = settings.lower_bound(start); it != settings.end() && it->first.starts_with(start); ++it) {
+    const std::string name = it->first.substr(start.size());
+    if (name.find('.') != std::string::npos || it->second.empty() ||
+        it->second.find_first_of("/+:%@= ,") != std::string::npos)
+      continue;
+    out += ":" + name + "=" + it->second;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string preset_names() {
+  std::string all;
+  for (const Preset& p : presets) all += (all.empty() ? "" : ", ") + std::string(p.name);
+  return all;
+}
+
+Budget parse_budget(std::string_view text, std::string_view where) {
+  Budget b;
+  const bool ratio = text.find('.') != std::string_view::npos;
+  const std::string wrong = ratio ? detail::from_text(text, b.keep_ratio) : detail::from_text(text, b.tokens);
+  require_that(wrong.empty() && (ratio ? b.keep_ratio > 0 && b.keep_ratio <= 1 : b.tokens > 0), Code::bad_budget,
+               "pipeline", [&] {
+                 return "'" + std::string(where) +
+                        "': expected tokens, or a ratio in (0, 1] with a point, after @; got '" + std::string(text) +
+                        "'";
+               });
+  return b;
+}
+
+std::string budget_text(const Budget& b) {
+  if (b.tokens > 0) return std::to_string(b.tokens);
+  const std::string ratio = detail::to_text(b.keep_ratio);
+  return ratio + (ratio.find('.') == std::string::npos ? ".0" : "");  // @1 is one token
+}
+
+std::uint32_t parse_depth(std::string_view text, Index levels) {
+  if (text == "all") return all_levels;
+  std::uint32_t mask = 0;
+  if (text == "none") return mask;
+  for (const std::string& one : split(text, '+')) {
+    Index l = -1;
+    const std::string wrong = detail::from_text(one, l);
+    require_that(wrong.empty() && l >= 0 && l < levels, Code::bad_config, "depth", [&] {
+      return "depth: expected all, none, each, or DeepStack levels below " + std::to_string(levels) +
+             " joined by +, got '" + std::string(text) + "'";
+    });
+    mask |= 1u << l;
+  }
+  return mask;
+}
+
+std::vector<ScorerSpec> parse_scorers(std::string_view text, Settings& settings, std::string_view prefix) {
+  std::vector<ScorerSpec> out;
+  if (text == "none") return out;
+  for (const std::string& one : split(text, '+')) {
+    ScorerSpec s;
+    Settings own;
+    s.name = take_settings(one, text, [&](const std::string& name, const std::string& value) { own[name] = value; });
+    if (const auto equals = s.name.find('='); equals != std::string::npos) {
+      s.alias = s.name.substr(0, equals);
+      s.name.erase(0, equals + 1);
+    } else {
+      s.alias = s.name;
+    }
+    for (const ScorerSpec& known : out)
+      if (known.alias == s.alias)
+        refuse(text, "scorer '" + s.alias + "' is named twice; an alias tells them apart: other=" + s.name);
+    for (const auto& [name, value] : own) settings[std::string(prefix) + "." + s.alias + "." + name] = value;
+    out.push_back(std::move(s));
+  }
+  return out;
+}
+
+std::string parse_stage(std::string_view text, Settings& settings, std::string_view prefix) {
+  return take_settings(text, text, [&](const std::string& name, const std::string& value) {
+    settings[std::string(prefix) + "." + name] = value;
+  });
+}
+
+std::string scorers_text(const std::vector<ScorerSpec>& scorers) {
+  std::string out;
+  for (const ScorerSpec& s : scorers)
+    out += (out.empty() ? "" : "+") + (s.alias == s.name ? s.name : s.alias + "=" + s.name);
+  return out.empty() ? "none" : out;
+}
+
+PipelineSpec parse_pipeline_name(std::string_view text) {
+  PipelineSpec spec;
+  const std::vector<std::string> decisions = split(text, '%');
+  for (std::size_t i = 0; i < decisions.size(); ++i) {
+    const auto [name, budget] = take_budget(decisions[i], text);
+    read_decision(name, i, text, spec);
+    if (i + 1 < decisions.size()) spec.decisions.back().keep = budget;
+    else spec.budget = budget;
+  }
+  return spec;
+}
+
+PipelineSpec preset_pipeline(std::string_view name) {
+  if (name.find('/') != std::string_view::npos) return parse_pipeline_name(name);
+  const auto [front, budget] = take_budget(name, name);
+  std::vector<std::pair<std::string, std::string>> given;
+  const std::string word = take_settings(
+      front, name, [&](const std::string& path, const std::string& value) { given.emplace_back(path, value); });
+  for (const Preset& p : presets) {
+    if (p.name != word) continue;
+    PipelineSpec spec = parse_pipeline_name(p.pipeline);
+    spec.budget = budget;
+    for (const auto& [path, value] : given)
+      if (!take_global(spec, path, value)) spec.settings[path] = value;
+    return spec;
+  }
+  std::vector<std::string> known;
+  for (const Preset& p : presets) known.emplace_back(p.name);
+  fail(Code::unknown_strategy, "pipeline",
+       "no preset named '" + word + "'" + nearest_names(word, known) + "; known: " + preset_names());
+}
+
+std::string full_name(const PipelineSpec& s) {
+  std::string out = s.texture + settings_text(s.settings, "texture") + "/";
+  for (std::size_t i = 0; i < s.decisions.size(); ++i) {
+    const DecisionSpec& d = s.decisions[i];
+    const std::string before = decision_prefix(i);
+    std::string scorers;
+    for (const ScorerSpec& one : d.scorers)
+      scorers += (scorers.empty() ? "" : "+") + (one.alias == one.name ? one.name : one.alias + "=" + one.name) +
+                 settings_text(s.settings, before + "scorers." + one.alias);
+    out += (scorers.empty() ? "none" : scorers) + "/" + d.balancer + settings_text(s.settings, before + "balancer") +
+           "/" + d.allocator + settings_text(s.settings, before + "allocator") + "/" + d.injector +
+           settings_text(s.settings, before + "injector");
+    if (i + 1 == s.decisions.size()) {
+      if (s.query != "mean") out += ":query=" + s.query;
+      if (s.asking != Asking::own) out += ":query=" + std::string(name_of(s.asking));
+      if (s.split != "size") out += ":split=" + s.split;
+    } else {
+      out += (d.keep ? "@" + budget_text(*d.keep) : "") + "%";
+    }
+  }
+  return out;
+}
+
+std::string full_name(const PipelineSpec& s, const Budget& budget) { return full_name(s) + "@" + budget_text(budget); }
+
+}  // namespace arrcoc
