@@ -2,8 +2,7 @@
 
 #include <chrono>
 
-#include "arrcoc/io/image_file.hpp"
-#include "arrcoc/measure/answers.hpp"
+#include "arrcoc/measure/metrics.hpp"
 #include "arrcoc/qwen3vl/smart_resize.hpp"
 
 namespace arrcoc {
@@ -17,18 +16,6 @@ std::vector<PictureQuestions> by_picture(const std::vector<io::Sample>& samples)
     out[at->second].push_back(&s);
   }
   return out;
-}
-
-void check_pictures(const std::vector<PictureQuestions>& groups, const std::string& where) {
-  for (const PictureQuestions& questions : groups)
-    for (std::size_t p = 0; p < questions.front()->images.size(); ++p) {
-      io::PictureSize size = io::png_size(questions.front()->images[p]);
-      if (size.height == 0) {
-        const Image image = io::read_image(questions.front()->images[p]);
-        size = {image.height, image.width};
-      }
-      for (const io::Sample* s : questions) io::check_boxes(*s, p, size.height, size.width, where);
-    }
 }
 
 /// One row to be.
@@ -74,8 +61,8 @@ std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questi
       const bool leak = c.kind == ColumnKind::oracle_blank || c.kind == ColumnKind::oracle_other;
       if (leak && empty(s.boxes)) continue;
       if (c.kind == ColumnKind::oracle && empty(s.boxes))
-        a.pipeline.allocator = "grid";           // no box to point at: the lattice that fills an oracle
-      if (c.kind == ColumnKind::oracle_other) {  // the next question, in a ring, that looks elsewhere
+        a.pipeline.decisions.back().allocator = "grid";  // no box to point at: the lattice that fills an oracle
+      if (c.kind == ColumnKind::oracle_other) {          // the next question, in a ring, that looks elsewhere
         const io::Sample* other = nullptr;
         for (std::size_t k = 1; k < questions.size() && other == nullptr; ++k) {
           const io::Sample* next = questions[(i + k) % questions.size()];
@@ -83,6 +70,12 @@ std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questi
         }
         if (other == nullptr) continue;
         a.boxes = other->boxes;
+      }
+      if (c.spec.asking == Asking::other) {  // the next question about the picture, in a ring
+        for (std::size_t k = 1; k < questions.size() && !a.scoring_question; ++k)
+          if (questions[(i + k) % questions.size()]->question != s.question)
+            a.scoring_question = questions[(i + k) % questions.size()]->question;
+        if (!a.scoring_question) continue;
       }
       if (c.kind == ColumnKind::downsample) {
         for (const InputPicture& p : shared_.pictures)
@@ -107,7 +100,9 @@ PictureRows SweepRunner::run(const PictureQuestions& questions) {
   for (std::size_t p = 0; p < questions.front()->images.size(); ++p) {
     const auto start = std::chrono::steady_clock::now();
     InputPicture in;
-    in.image = io::read_image(questions.front()->images[p]);
+    io::DecodeOptions decode = decode_;
+    decode.unused = &in.unused;
+    in.image = io::read_image(questions.front()->images[p], decode);
     in.name = questions.front()->image_names[p];
     in.decode_milliseconds =
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
@@ -148,6 +143,18 @@ PictureRows SweepRunner::run(const PictureQuestions& questions) {
     out.rows.push_back(row_of(wanted[i], results[i], inks));
     out.times.push_back(std::move(results[i].times));
   }
+  // Who says what the whole picture's column says.
+  const auto whole = [&](const std::string& pipeline) {
+    return std::any_of(columns_.begin(), columns_.end(),
+                       [&](const SweepColumn& c) { return c.pipeline == pipeline && c.depth == "all"; });
+  };
+  const std::string reference = whole("full") ? "full" : "stock";
+  for (std::size_t i = 0; i < out.rows.size(); ++i)
+    for (std::size_t j = 0; j < out.rows.size(); ++j)
+      if (i != j && wanted[j].sample == wanted[i].sample && out.rows[j].pipeline == reference &&
+          out.rows[j].depth == "all" && wanted[i].column->kind != ColumnKind::oracle_blank && out.rows[i].prediction &&
+          out.rows[j].prediction)
+        out.rows[i].loyal = measure::exact_match(*out.rows[i].prediction, {*out.rows[j].prediction}) ? 1 : 0;
   // How differently the questions of one column look at the picture.
   for (std::size_t i = 0; i < out.rows.size(); ++i) {
     double sum = 0;
@@ -163,10 +170,41 @@ PictureRows SweepRunner::run(const PictureQuestions& questions) {
   return out;
 }
 
-SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result,
-                             std::map<std::pair<std::size_t, Index>, std::vector<double>>& inks) const {
-  const io::Sample& s = *slot.sample;
-  const SweepColumn& c = *slot.column;
+PictureRows SweepRunner::run_or_explain(const PictureQuestions& questions) {
+  const auto of_data = [](Code c) {
+    return c == Code::bad_image || c == Code::bad_text || c == Code::bad_prompt || c == Code::bad_usage ||
+           c == Code::file_missing || c == Code::file_unreadable || c == Code::bad_number || c == Code::out_of_memory;
+  };
+  PictureRows out;
+  std::string reason;
+  try {
+    return run(questions);
+  } catch (const Error& error) {
+    if (!of_data(error.code())) throw;
+    reason = error.what();
+  } catch (const std::bad_alloc&) { reason = "[memory] an allocation failed: the picture or the prompt is too large"; }
+  if (questions.size() == 1) {
+    for (const SweepColumn& c : columns_) {
+      SweepRow row = begun_row(*questions.front(), c);
+      row.question = questions.front()->question;
+      row.error = reason;
+      out.rows.push_back(std::move(row));
+      out.times.emplace_back();
+    }
+    return out;
+  }
+  for (const io::Sample* s : questions) {
+    PictureRows one = run_or_explain({s});
+    out.cancelled = out.cancelled || one.cancelled;
+    std::move(one.rows.begin(), one.rows.end(), std::back_inserter(out.rows));
+    std::move(one.times.begin(), one.times.end(), std::back_inserter(out.times));
+    if (out.shared.empty()) out.shared = std::move(one.shared);
+  }
+  return out;
+}
+
+/// What a row holds before anything was run.
+SweepRow SweepRunner::begun_row(const io::Sample& s, const SweepColumn& c) const {
   SweepRow row;
   row.key = s.id + " " + c.label();
   row.id = s.id;
@@ -177,19 +215,32 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result,
   row.difficulty = s.difficulty;
   row.images = s.image_names;
   row.pipeline = c.pipeline;
-  row.name = c.kind == ColumnKind::downsample ? c.label() : result.pipeline;
+  row.name = c.label();
   row.budget = c.budget;
   row.depth = c.depth;
   row.seed = c.seed;
+  row.answers = s.answers;
+  return row;
+}
+
+SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result,
+                             std::map<std::pair<std::size_t, Index>, std::vector<double>>& inks) const {
+  const io::Sample& s = *slot.sample;
+  const SweepColumn& c = *slot.column;
+  SweepRow row = begun_row(s, c);
+  if (c.kind != ColumnKind::downsample) row.name = result.pipeline;
   row.draw = slot.draw;
   row.question = slot.ask.prompt;
-  row.answers = s.answers;
   if (slot.ask.generate) {
     row.prediction = result.text;
-    row.score = (s.metric == "relaxed" ? measure::relaxed_match(result.text, s.answers)
-                                       : measure::exact_match(result.text, s.answers))
-                    ? 1
-                    : 0;
+    if (s.metric != "unscored") {
+      measure::Expected expected{s.answers, s.options, s.category};
+      expected.width = static_cast<double>(shared_.pictures[0].image.width);
+      expected.height = static_cast<double>(shared_.pictures[0].image.height);
+      measure::Verdict verdict = measure::judge(s.metric, result.text, expected, flavour_);
+      row.score = verdict.score;
+      row.extracted = std::move(verdict.extracted);
+    }
   }
   row.stopped = result.stopped;
   row.grids = result.grids;
@@ -207,10 +258,10 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result,
     row.clamped = row.clamped || r.allocation.clamped;
     row.kept_tokens.push_back(r.allocation.kept);
     const auto [ink, fresh] = inks.try_emplace({p, slot.tokens});
-    if (fresh) ink->second = measure::ink_map(picture, r.allocation.grid);
+    if (fresh) ink->second = measure::ink_map(picture, r.allocation.grid());
     std::vector<float> relevance = r.balanced.relevance;
     if (c.kind >= ColumnKind::oracle) {  // what it looked at
-      const auto shares = cells::covered_shares(r.allocation.grid, picture.height, picture.width, slot.ask.boxes[p]);
+      const auto shares = cells::covered_shares(r.allocation.grid(), picture.height, picture.width, slot.ask.boxes[p]);
       relevance.assign(shares.begin(), shares.end());
     }
     const Figures f =

@@ -1,67 +1,37 @@
 // From what was typed to the columns of a sweep.
 #include <algorithm>
+#include <utility>
 
 #include "arrcoc/sweep/sweep.hpp"
 
 namespace arrcoc {
 namespace {
 
-std::string budget_text(const Budget& b) {
-  if (b.tokens > 0) return std::to_string(b.tokens);
-  const std::string ratio = detail::to_text(b.keep_ratio);
-  return ratio + (ratio.find('.') == std::string::npos ? ".0" : "");
-}
-
-/// "NAME@128", "NAME@0.25" -> NAME and the budget.
-std::pair<std::string, std::optional<Budget>> take_budget(const std::string& text) {
-  const auto at = text.rfind('@');
-  if (at == std::string::npos) return {text, std::nullopt};
-  const std::string value = text.substr(at + 1);
-  Budget b;
-  const bool ratio = value.find('.') != std::string::npos;
-  const std::string wrong = ratio ? detail::from_text(value, b.keep_ratio) : detail::from_text(value, b.tokens);
-  require_that(wrong.empty() && (ratio || b.tokens > 0), Code::bad_budget, "sweep",
-               [&] { return "'" + text + "': expected tokens or a ratio after @"; });
-  return {text.substr(0, at), b};
-}
-
 struct Depth {
   std::string name;
   std::uint32_t levels;
 };
 void add_depth(const std::string& text, Index levels, std::vector<Depth>& out) {
-  if (text == "all") return out.push_back({text, all_levels});
-  if (text == "none") return out.push_back({text, 0});
-  if (text == "each") {
-    for (Index l = 0; l < levels; ++l) out.push_back({std::to_string(l), 1u << l});
-    return;
-  }
-  std::uint32_t mask = 0;
-  for (std::size_t from = 0; from <= text.size();) {
-    const std::size_t to = std::min(text.find('+', from), text.size());
-    Index l = -1;
-    const std::string wrong = detail::from_text(std::string_view(text).substr(from, to - from), l);
-    require_that(wrong.empty() && l >= 0 && l < levels, Code::bad_config, "sweep", [&] {
-      return "depth: expected all, none, each, or DeepStack levels below " + std::to_string(levels) +
-             " joined by +, got '" + text + "'";
-    });
-    mask |= 1u << l;
-    from = to + 1;
-  }
-  out.push_back({text, mask});
+  if (text != "each") return out.push_back({text, parse_depth(text, levels)});
+  for (Index l = 0; l < levels; ++l) out.push_back({std::to_string(l), 1u << l});
 }
 
 PipelineSpec spec_of(const std::string& name) {
   if (name.find('/') != std::string::npos) return parse_pipeline_name(name);
+  const std::string word = name.substr(0, name.find_first_of(":@"));
   std::vector<std::string> known{"stock", "downsample"};
   for (const Preset& p : presets) known.emplace_back(p.name);
-  std::string all;
-  for (const auto& k : known) all += (all.empty() ? "" : ", ") + k;
-  require_that(std::find(known.begin(), known.end(), name) != known.end(), Code::unknown_strategy, "sweep", [&] {
-    return "no pipeline named '" + name + "'" + nearest_names(name, known) + "; known: " + all +
-           ", or texture/scorers/balancer/allocator/injector";
+  require_that(std::find(known.begin(), known.end(), word) != known.end(), Code::unknown_strategy, "sweep", [&] {
+    return "no pipeline named '" + word + "'" + nearest_names(word, known) + "; known: stock, downsample, " +
+           preset_names() + ", or texture/scorers/balancer/allocator/injector";
   });
-  return preset_pipeline(name == "downsample" || name == "stock" ? "full" : name);
+  if (word != "downsample" && word != "stock") return preset_pipeline(name);
+  const auto at = name.rfind('@');
+  require_that(name.find(':') == std::string::npos, Code::bad_config, "sweep",
+               [&] { return "'" + word + "' has no stages and no settings, got '" + name + "'"; });
+  PipelineSpec spec = preset_pipeline("full");
+  if (at != std::string::npos) spec.budget = parse_budget(name.substr(at + 1), name);
+  return spec;
 }
 
 /// Gives each pipeline the settings that its stages have.
@@ -77,14 +47,11 @@ void apply_settings(const Settings& settings, const std::vector<Entry>& entries,
     bool used = false;
     for (SweepColumn& c : columns) {
       if (c.kind == ColumnKind::stock || c.kind == ColumnKind::downsample) continue;
-      const auto mine = [&](Kind kind, const std::string& prefix, const std::string& stage) {
-        return path.starts_with(prefix + ".") && has(kind, stage, std::string_view(path).substr(prefix.size() + 1));
-      };
-      const bool fits =
-          mine(Kind::texture, "texture", c.spec.texture) || mine(Kind::balancer, "balancer", c.spec.balancer) ||
-          mine(Kind::allocator, "allocator", c.spec.allocator) || mine(Kind::injector, "injector", c.spec.injector) ||
-          std::any_of(c.spec.scorers.begin(), c.spec.scorers.end(),
-                      [&](const std::string& s) { return mine(Kind::scorer, "scorers." + s, s); });
+      bool fits = false;
+      for_each_stage(c.spec, [&](Kind kind, const std::string& prefix, const std::string& stage) {
+        fits = fits ||
+               (path.starts_with(prefix + ".") && has(kind, stage, std::string_view(path).substr(prefix.size() + 1)));
+      });
       if (fits) c.spec.settings[path] = value;
       used = used || fits;
     }
@@ -107,13 +74,14 @@ std::vector<SweepColumn> sweep_columns(const SweepChoice& choice, Index levels, 
   for (const auto& d : choice.depths) add_depth(d, levels, depths);
   std::vector<SweepColumn> out;
   for (const std::string& typed : choice.pipelines) {
-    const auto [name, own] = take_budget(typed);
     SweepColumn c;
+    c.spec = spec_of(typed);
+    const std::optional<Budget> own = std::exchange(c.spec.budget, std::nullopt);
+    const std::string name = own ? typed.substr(0, typed.rfind('@')) : typed;
     c.pipeline = name;
     c.kind = name == "stock" ? ColumnKind::stock : name == "downsample" ? ColumnKind::downsample : ColumnKind::plain;
-    c.spec = spec_of(name);
-    if (c.spec.allocator == "oracle") c.kind = ColumnKind::oracle;
-    const bool whole = c.kind != ColumnKind::downsample && c.spec.allocator == "full";
+    if (c.spec.last().allocator == "oracle") c.kind = ColumnKind::oracle;
+    const bool whole = c.kind != ColumnKind::downsample && c.spec.last().allocator == "full";
     std::vector<Budget> budgets = own ? std::vector<Budget>{*own} : choice.budgets;
     if (whole) budgets = {Budget{0, 1.0}};
     for (const Budget& b : budgets) {
@@ -124,7 +92,7 @@ std::vector<SweepColumn> sweep_columns(const SweepChoice& choice, Index levels, 
         if (c.kind == ColumnKind::stock && d.levels != all_levels) continue;
         c.depth = d.name;
         c.levels = d.levels;
-        const bool random = c.spec.allocator == "random";
+        const bool random = c.spec.last().allocator == "random";
         for (const std::uint64_t seed : random ? choice.seeds : std::vector<std::uint64_t>{choice.seeds.front()}) {
           c.seed = random ? seed : 0;
           out.push_back(c);

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "arrcoc/core/digest.hpp"
 #include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/sweep/sweep.hpp"
 #include "files/json_util.hpp"
@@ -34,18 +35,10 @@ std::vector<std::pair<std::string_view, double>> figures_of(const SweepRow& r) {
 }
 
 std::string kept_hash(const std::vector<Allocation>& allocations) {
-  std::uint64_t h = 0xcbf29ce484222325ull;
-  const auto add = [&](std::uint64_t v) {
-    for (int i = 0; i < 64; i += 8) h = (h ^ (v >> i & 255)) * 0x100000001b3ull;
-  };
+  Digest d;
   for (const Allocation& a : allocations)
-    for (std::size_t i = 0; i < a.kept.size(); ++i) {
-      add(static_cast<std::uint64_t>(a.kept[i]));
-      add(a.depth[i]);
-    }
-  std::string out(16, '0');
-  for (std::size_t i = 0; i < 16; ++i) out[15 - i] = "0123456789abcdef"[h >> (4 * i) & 15];
-  return out;
+    for (std::size_t i = 0; i < a.kept.size(); ++i) d.value(a.kept[i]).value(std::uint64_t{a.depth[i]});
+  return Digest::hex_of(d.first());
 }
 
 std::string row_json(const SweepRow& r, bool with_kept) {
@@ -57,6 +50,9 @@ std::string row_json(const SweepRow& r, bool with_kept) {
             {"answers", r.answers}};
   j["prediction"] = r.prediction ? Ordered(*r.prediction) : Ordered(nullptr);
   j["score"] = r.score ? Ordered(*r.score) : Ordered(nullptr);
+  if (!r.extracted.empty()) j["extracted"] = r.extracted;
+  if (r.loyal) j["loyal"] = *r.loyal;
+  if (!r.error.empty()) j["error"] = r.error;
   if (r.prediction) j["stopped"] = r.stopped;
   j["grids"] = Ordered::array();
   for (const Grid& g : r.grids) j["grids"].push_back({g.rows, g.cols});
@@ -112,8 +108,13 @@ std::vector<SweepRow> read_rows(const std::string& run) {
       *to_field = o.text(key);
     }
     r.images = o.texts("images");
+    if (o.has("answers")) r.answers = o.texts("answers");
     r.seed = static_cast<std::uint64_t>(o.integer("seed", 0, INT64_MAX, 0));
     if (o.has("score")) r.score = o.number("score", 0, 1);
+    if (o.has("prediction")) r.prediction = o.text("prediction");
+    r.metric = o.text("metric", "exact");
+    r.extracted = o.text("extracted");
+    r.error = o.text("error");
     require_that(problems.empty(), Code::bad_text, at, [&] { return problems.front(); });
     out.push_back(std::move(r));
   }

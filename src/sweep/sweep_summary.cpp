@@ -1,14 +1,14 @@
-// Rows to shares, intervals and differences; tables of them.
+// Rows to shares, intervals and differences.
 #include <algorithm>
-#include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "arrcoc/sweep/sweep.hpp"
+
+#include "csv.hpp"
 
 namespace arrcoc {
 namespace {
 
-using Ordered = nlohmann::ordered_json;
+using measure::YesNo;
 using Rows = std::vector<const SweepRow*>;
 using Scores = std::map<std::string, double, std::less<>>;  // question id -> 0, 1, or a mean over seeds
 
@@ -109,8 +109,15 @@ SweepGroup group_of(const Rows& rows, const std::string& seed, const Columns& co
     const Scores theirs = scores_of(*small);
     g.where_downsample_fails = share_of(scores, pictures, [&](const std::string& id) {
       const auto at = theirs.find(id);
-      return at != theirs.end() && at->second == 0;
+      return at != theirs.end() && at->second < 0.5;
     });
+  }
+  for (const std::string_view control : {":query=blank", ":query=other"}) {
+    if (!head.pipeline.ends_with(control)) continue;
+    const Rows* own = rows_of(head.pipeline.substr(0, head.pipeline.size() - control.size()), head.budget, head.depth);
+    if (own == nullptr) continue;
+    const auto p = paired(scores_of(*own), scores, pictures);
+    if (p.n > 0) g.own_question = p;
   }
   const Rows *blank = rows_of(head.pipeline + "_blank", head.budget, head.depth),
              *other = rows_of(head.pipeline + "_other", head.budget, head.depth);
@@ -119,11 +126,31 @@ SweepGroup group_of(const Rows& rows, const std::string& seed, const Columns& co
     Scores beyond;  // questions that have both rows
     for (const auto& [id, score] : scores)
       if (one.contains(id) && two.contains(id))
-        beyond[id] = one.find(id)->second == 0 && two.find(id)->second == 0 ? score : 0;
+        beyond[id] = one.find(id)->second < 0.5 && two.find(id)->second < 0.5 ? score : 0;
     g.beyond_leaks = share_of(beyond, pictures, [](const std::string&) { return true; });
   }
+  Scores loyal, whole;  // whole: picture -> 1 while all its yes and no questions are right
+  Pictures alone;
+  std::map<std::string, std::pair<double, Index>, std::less<>> loyal_sums;
   std::vector<std::pair<std::string, Share>> figures;
   for (const SweepRow* r : rows) {
+    if (!r->error.empty()) {
+      ++g.failed;
+      continue;
+    }
+    if (r->loyal) {
+      loyal_sums[r->id].first += *r->loyal;
+      ++loyal_sums[r->id].second;
+    }
+    if (r->metric == "yesno" && r->score) {
+      if (!g.yes_no) g.yes_no.emplace();
+      const auto said = r->extracted == "yes" ? YesNo::yes : r->extracted == "no" ? YesNo::no : YesNo::unknown;
+      const std::string& picture = pictures.at(r->id) + "\n" + std::to_string(r->seed);
+      const auto at = whole.emplace(picture, 1).first;
+      if (*r->score != 1) at->second = 0;
+      alone[picture] = pictures.at(r->id);
+      g.yes_no->add(measure::yes_or_no(r->answers.empty() ? "" : r->answers[0], measure::Flavour::lmms), said);
+    }
     const Costs& c = r->costs;
     g.kept += static_cast<double>(r->kept);
     g.visual_tokens += static_cast<double>(c.visual_tokens_before);
@@ -141,50 +168,12 @@ SweepGroup group_of(const Rows& rows, const std::string& seed, const Columns& co
   }
   for (double* mean : {&g.kept, &g.visual_tokens, &g.sequence_length, &g.deepstack_additions, &g.prefill_flops,
                        &g.kv_bytes, &g.legacy_effective_tokens})
-    *mean /= static_cast<double>(g.rows);
+    *mean /= static_cast<double>(std::max<Index>(1, g.rows - g.failed));
+  for (const auto& [id, sum] : loyal_sums) loyal[id] = sum.first / static_cast<double>(sum.second);
+  g.pictures_right = share_of(whole, alone, [](const std::string&) { return true; });
+  g.loyalty = share_of(loyal, pictures, [](const std::string&) { return true; });
   g.figures = std::move(figures);
   return g;
-}
-
-std::string percent(double x) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", 100 * x);
-  return text;
-}
-std::string cell(const std::string& text, int width) {
-  const auto n = static_cast<int>(text.size());
-  return width < 0 ? text + std::string(static_cast<std::size_t>(std::max(0, -width - n)), ' ')
-                   : std::string(static_cast<std::size_t>(std::max(0, width - n)), ' ') + text;
-}
-std::string title(const SweepGroup& g) {
-  return g.pipeline + (g.budget == "all" ? "" : "@" + g.budget) + (g.depth == "all" ? "" : " depth=" + g.depth) +
-         (g.seed == "0"      ? ""
-          : g.seed == "mean" ? " (mean of seeds)"
-                             : " seed=" + g.seed);
-}
-std::string short_number(double x) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3f", x);
-  return text;
-}
-
-Ordered share_json(const Share& s) {
-  return {{"n", s.n},
-          {"n_effective", s.effective_n},
-          {"right", s.right},
-          {"accuracy", s.accuracy()},
-          {"low", s.interval.low},
-          {"high", s.interval.high}};
-}
-Ordered paired_json(const measure::Paired& p) {
-  return {{"n", p.n},
-          {"n_effective", p.effective_n},
-          {"only_this", p.only_first},
-          {"only_other", p.only_second},
-          {"difference", p.difference},
-          {"low", p.interval.low},
-          {"high", p.interval.high},
-          {"p", p.p_value}};
 }
 
 }  // namespace
@@ -206,115 +195,6 @@ std::vector<SweepGroup> summarise(const std::vector<SweepRow>& rows) {
     if (seeds.size() > 1) out.push_back(group_of(mine, "mean", columns));
   }
   return out;
-}
-
-std::string summary_table(const std::vector<SweepGroup>& groups) {
-  std::size_t width = 8;
-  for (const SweepGroup& g : groups) width = std::max(width, title(g).size());
-  const int w = -static_cast<int>(width);
-  std::string out = cell("pipeline", w) + cell("rows", 7) + cell("kept", 8) + cell("of", 8) + cell("right %", 9) +
-                    cell("95 %", 14) + cell("- full", 8) + cell("95 %", 14) + cell("recall", 8) + cell("cover", 8) +
-                    cell("mass", 8) + cell("AUC", 8) + cell("IoU20", 8) + cell("px", 7) + cell("ink", 8) +
-                    cell("hole", 8) + cell("distinct", 9) + "\n";
-  for (const SweepGroup& g : groups) {
-    char text[64];
-    std::snprintf(text, sizeof text, "%7ld%8.1f%8.1f", static_cast<long>(g.rows), g.kept, g.visual_tokens);
-    out += cell(title(g), w) + text;
-    out += g.all ? cell(percent(g.all->accuracy()), 9) +
-                       cell(percent(g.all->interval.low) + ".." + percent(g.all->interval.high), 14)
-                 : cell("-", 9) + cell("-", 14);
-    out += g.to_full ? cell(percent(g.to_full->difference), 8) +
-                           cell(percent(g.to_full->interval.low) + ".." + percent(g.to_full->interval.high), 14)
-                     : cell("-", 8) + cell("-", 14);
-    for (const auto& [name, columns] : {std::pair{"recall", 8},
-                                        {"box_coverage", 8},
-                                        {"mass_in_box", 8},
-                                        {"auc", 8},
-                                        {"iou20", 8},
-                                        {"legibility", 7},
-                                        {"ink_kept", 8},
-                                        {"largest_hole", 8},
-                                        {"distinctiveness", 9}}) {
-      const auto at =
-          std::find_if(g.figures.begin(), g.figures.end(), [&n = name](const auto& f) { return f.first == n; });
-      std::snprintf(text, sizeof text, std::string_view(name) == "legibility" ? "%.1f" : "%.3f",
-                    at == g.figures.end() ? 0 : at->second.accuracy());
-      out += cell(at == g.figures.end() ? "-" : text, columns);
-    }
-    out += "\n";
-    if (g.beyond_leaks)
-      out += cell("  right, and wrong in both leak rows", w) + cell("", 23) +
-             cell(percent(g.beyond_leaks->accuracy()), 9) +
-             cell(percent(g.beyond_leaks->interval.low) + ".." + percent(g.beyond_leaks->interval.high), 14) + "\n";
-  }
-  // By scenario: one column each.
-  std::map<std::string, Index> scenarios;
-  for (const SweepGroup& g : groups)
-    for (const auto& [name, s] : g.scenarios) scenarios[name] = std::max(scenarios[name], s.n);
-  if (scenarios.size() < 2) return out;
-  out += "\n" + cell("right % by scenario", w);
-  for (const auto& [name, n] : scenarios) out += "  " + cell(name, 7);
-  out += "\n" + cell("questions", w);
-  for (const auto& [name, n] : scenarios)
-    out += "  " + cell(std::to_string(n), static_cast<int>(std::max<std::size_t>(7, name.size())));
-  out += "\n";
-  for (const SweepGroup& g : groups) {
-    if (!g.all) continue;
-    out += cell(title(g), w);
-    for (const auto& [name, n] : scenarios) {
-      const auto at = g.scenarios.find(name);
-      out += "  " + cell(at == g.scenarios.end() ? "-" : percent(at->second.accuracy()),
-                         static_cast<int>(std::max<std::size_t>(7, name.size())));
-    }
-    out += "\n";
-  }
-  return out;
-}
-
-std::string summary_csv(const std::vector<SweepGroup>& groups) {
-  std::string out = "pipeline,budget,depth,seed,scenario,n,right,accuracy,low,high\n";
-  const auto line = [&](const SweepGroup& g, const std::string& scenario, const Share& s) {
-    out += g.pipeline + "," + g.budget + "," + g.depth + "," + g.seed + "," + scenario + "," + std::to_string(s.n) +
-           "," + detail::to_text(s.right) + "," + detail::to_text(s.accuracy()) + "," +
-           detail::to_text(s.interval.low) + "," + detail::to_text(s.interval.high) + "\n";
-  };
-  for (const SweepGroup& g : groups) {
-    if (!g.all) continue;
-    line(g, "all", *g.all);
-    for (const auto& [name, s] : g.scenarios) line(g, name, s);
-  }
-  return out;
-}
-
-std::string summary_json(const std::vector<SweepGroup>& groups,
-                         const std::vector<std::pair<std::string, std::string>>& head) {
-  Ordered out;
-  for (const auto& [name, json] : head) out[name] = Ordered::parse(json);
-  Ordered list = Ordered::array();
-  for (const SweepGroup& g : groups) {
-    Ordered j{{"pipeline", g.pipeline}, {"name", g.name}, {"budget", g.budget},
-              {"depth", g.depth},       {"seed", g.seed}, {"rows", g.rows}};
-    if (g.all) j["all"] = share_json(*g.all);
-    if (!g.scenarios.empty()) {
-      j["scenarios"] = Ordered::object();
-      for (const auto& [name, s] : g.scenarios) j["scenarios"][name] = share_json(s);
-    }
-    if (g.to_full) j["difference_to_full"] = paired_json(*g.to_full);
-    if (g.where_downsample_fails) j["where_downsample_fails"] = share_json(*g.where_downsample_fails);
-    if (g.beyond_leaks) j["beyond_leaks"] = share_json(*g.beyond_leaks);
-    j["means"] = {{"kept", g.kept},
-                  {"visual_tokens", g.visual_tokens},
-                  {"sequence_length", g.sequence_length},
-                  {"deepstack_additions", g.deepstack_additions},
-                  {"prefill_flops", g.prefill_flops},
-                  {"kv_bytes", g.kv_bytes},
-                  {"legacy_effective_tokens", g.legacy_effective_tokens}};
-    j["figures"] = Ordered::object();
-    for (const auto& [name, s] : g.figures) j["figures"][name] = {{"n", s.n}, {"mean", s.accuracy()}};
-    list.push_back(std::move(j));
-  }
-  out["groups"] = std::move(list);
-  return out.dump(2, ' ', false, Ordered::error_handler_t::replace) + "\n";
 }
 
 std::vector<ComparedGroup> compare_runs(const std::vector<SweepRow>& first, const std::vector<SweepRow>& second) {
@@ -354,43 +234,6 @@ std::vector<ComparedGroup> compare_runs(const std::vector<SweepRow>& first, cons
     out.push_back(std::move(g));
   }
   return out;
-}
-
-std::string compare_table(const std::vector<ComparedGroup>& groups) {
-  std::size_t width = 8;
-  for (const ComparedGroup& g : groups) {
-    width = std::max(width, g.label.size());
-    for (const auto& [name, p] : g.scenarios) width = std::max(width, name.size() + 2);
-  }
-  const int w = -static_cast<int>(width);
-  std::string out = cell("pipeline", w) + cell("questions", 11) + cell("first %", 9) + cell("second %", 10) +
-                    cell("difference", 12) + cell("95 %", 14) + cell("p", 8) + "\n";
-  const auto difference = [&](const measure::Paired& p) {
-    return cell(percent(p.difference), 12) + cell(percent(p.interval.low) + ".." + percent(p.interval.high), 14) +
-           cell(short_number(p.p_value), 8) + "\n";
-  };
-  for (const ComparedGroup& g : groups) {
-    out += cell(g.label, w) + cell(std::to_string(g.difference.n), 11) + cell(percent(g.first.accuracy()), 9) +
-           cell(percent(g.second.accuracy()), 10) + difference(g.difference);
-    if (g.scenarios.size() > 1)
-      for (const auto& [name, p] : g.scenarios)
-        out += cell("  " + name, w) + cell(std::to_string(p.n), 11) + cell("", 19) + difference(p);
-  }
-  return out;
-}
-
-std::string compare_json(const std::vector<ComparedGroup>& groups) {
-  Ordered list = Ordered::array();
-  for (const ComparedGroup& g : groups) {
-    Ordered j{{"column", g.label},
-              {"first", share_json(g.first)},
-              {"second", share_json(g.second)},
-              {"difference", paired_json(g.difference)}};
-    j["scenarios"] = Ordered::object();
-    for (const auto& [name, p] : g.scenarios) j["scenarios"][name] = paired_json(p);
-    list.push_back(std::move(j));
-  }
-  return Ordered{{"columns", list}}.dump(2, ' ', false, Ordered::error_handler_t::replace) + "\n";
 }
 
 }  // namespace arrcoc

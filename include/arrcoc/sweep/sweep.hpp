@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "arrcoc/engine/engine.hpp"
+#include "arrcoc/measure/choice.hpp"
 #include "arrcoc/measure/statistics.hpp"
 #include "arrcoc/measure/tokens.hpp"
 
@@ -60,7 +61,10 @@ struct SweepRow {
   std::string question;                       // as asked: empty where it was left out
   std::vector<std::string> answers;
   std::optional<std::string> prediction;  // none: nothing was generated
-  std::optional<double> score;            // 0 or 1; none: not generated, or nobody can answer
+  std::optional<double> score;            // in [0, 1]; none: not generated, failed, or nobody can answer
+  std::string extracted;                  // what the metric read out of the prediction: a letter, yes, a box
+  std::optional<double> loyal;            // 1: says what the whole picture's column says, 0: does not
+  std::string error;                      // why there is no answer; empty: nothing failed
   bool stopped = false, clamped = false;
   std::vector<Grid> grids;
   Index kept = 0;                               // of costs.visual_tokens_before
@@ -79,8 +83,7 @@ std::string kept_hash(const std::vector<Allocation>& allocations);
 
 /// One line with its end; `with_kept` adds the lists of kept tokens.
 std::string row_json(const SweepRow& row, bool with_kept);
-/// The rows of a run: DIR, or any file in it. Costs, figures and texts but the question are left out. Error 401, 402,
-/// 409.
+/// The rows of a run: DIR, or any file in it. Costs, figures and answers are left out. Error 401, 402, 409.
 std::vector<SweepRow> read_rows(const std::string& run);
 
 // --- what it means
@@ -101,7 +104,13 @@ struct SweepGroup {
   std::map<std::string, Share> scenarios;
   std::optional<measure::Paired> to_full;       // on the questions that both answered
   std::optional<Share> where_downsample_fails;  // questions that downsampling to the same budget gets wrong
-  std::optional<Share> beyond_leaks;            // oracle: right here, and wrong in both leak rows
+  std::optional<measure::Paired>
+      own_question;                   // NAME:query=blank or other: NAME scored with its own question, minus this
+  std::optional<Share> beyond_leaks;  // oracle: right here, and wrong in both leak rows
+  std::optional<Share> loyalty;       // says what full, else stock, says
+  std::optional<measure::YesNoFigures> yes_no;  // of the rows with metric yesno
+  std::optional<Share> pictures_right;          // of those with yesno questions: all of them right (MME's acc+)
+  Index failed = 0;                             // rows without an answer, left out of every figure
   double kept = 0, visual_tokens = 0, sequence_length = 0, deepstack_additions = 0, prefill_flops = 0, kv_bytes = 0,
          legacy_effective_tokens = 0;                  // means
   std::vector<std::pair<std::string, Share>> figures;  // mean = right / n; no interval
