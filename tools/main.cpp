@@ -14,16 +14,17 @@
 #include "arrcoc/build_info.hpp"
 #include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/io/config_json.hpp"
+#include "command_line.hpp"
 #include "terminal.hpp"
 #include "verbs.hpp"
 
 namespace arrcoc::tools {
 namespace {
 
-int complain(std::string message, int status) {
-  for (char& c : message)
-    if (c == '\n' || c == '\r') c = ' ';
-  std::fprintf(stderr, "arrcoc: error: %s\n", message.c_str());
+constexpr std::uint64_t max_settings_bytes = 64 << 20;  // results of long answers too
+
+int complain(const std::string& message, int status) {
+  std::fprintf(stderr, "arrcoc: error: %s\n", one_line(message).c_str());
   return status;
 }
 
@@ -51,7 +52,7 @@ std::vector<std::string> take_settings(int argc, char** argv, Command& command) 
       const auto [it, fresh] = command.settings.emplace(name.substr(2), value);
       require_that(fresh, Code::bad_usage, "usage", [&] { return name + ": given twice"; });
     } else {
-      command.config = io::settings_from_json(io::read_file(value), value);
+      command.config = io::settings_from_json(io::read_file(value, max_settings_bytes), value);
       rest.push_back("--config=" + value);
     }
   }
@@ -73,17 +74,23 @@ int run(int argc, char** argv) {
   add_scenes(app, command);
   add_sweep(app, command);
   add_compare(app, command);
+  add_convert(app, command);
   add_bench(app, command);
   add_train(app, command);
+  read_numbers_whole(app);
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
     app.parse(std::move(reversed));
   } catch (const CLI::Success& e) {  // --help, --version
-    return app.exit(e);
+    const int status = app.exit(e);
+    check_stdout();
+    return status;
   } catch (const CLI::ParseError& e) {
     return complain("[usage] " + std::string(e.what()) + "; see arrcoc --help (E105)", 2);
   }
-  return command.run();
+  const int status = command.run();
+  check_stdout();
+  return status;
 }
 
 /// libtorch takes every tensor from malloc. glibc gives large ones back at once, and zeroing their pages again took 8 %
@@ -101,7 +108,7 @@ void keep_freed_memory() {
 int main(int argc, char** argv) {
   using namespace arrcoc;
   using namespace arrcoc::tools;
-  handle_interrupts();
+  handle_signals();
   keep_freed_memory();
   try {
     return run(argc, argv);

@@ -1,23 +1,25 @@
 #include "question.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <utility>
 
 #include "arrcoc/build_info.hpp"
+#include "arrcoc/engine/unused.hpp"
 #include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/io/heatmap.hpp"
 #include "arrcoc/io/image_file.hpp"
 #include "arrcoc/io/npy.hpp"
+#include "outputs.hpp"
 
 namespace arrcoc::tools {
 namespace {
 
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
+constexpr std::uint64_t max_prompt_bytes = 64 << 20;
+constexpr Index max_picture_pixels = Index{1} << 32;
 
 template <class Choice>
 Choice chosen(std::string_view flag, std::string_view value,
@@ -31,61 +33,62 @@ Choice chosen(std::string_view flag, std::string_view value,
        "--" + std::string(flag) + ": expected one of " + all + ", got '" + std::string(value) + "'");
 }
 
-std::vector<std::string> scorer_names(const std::string& text) {
-  return text == "none" ? std::vector<std::string>{}
-                        : parse_pipeline_name("none/" + text + "/flat/full/gather").scorers;
+/// A preset or full name; its budget goes into `run`.
+PipelineSpec named_pipeline(const std::string& name, RunConfig& run) {
+  if (name == "stock") return {};
+  PipelineSpec spec = preset_pipeline(name);
+  if (const auto budget = std::exchange(spec.budget, std::nullopt)) {
+    run.budget = budget->tokens;
+    if (budget->tokens == 0) run.keep_ratio = budget->keep_ratio;
+  }
+  return spec;
 }
 
-/// "name@128", "name@0.25" -> name; the budget goes into `run`.
-std::string take_budget(std::string name, RunConfig& run) {
-  const auto at = name.rfind('@');
-  if (at == std::string::npos) return name;
-  const std::string text = name.substr(at + 1);
-  const bool ratio = text.find('.') != std::string::npos;
-  const std::string wrong = ratio ? detail::from_text(text, run.keep_ratio) : detail::from_text(text, run.budget);
-  require_that(wrong.empty() && (ratio || run.budget > 0), Code::bad_budget, "pipeline",
-               [&] { return "'" + name + "': expected tokens or a ratio after @"; });
-  if (ratio) run.budget = 0;
-  return name.substr(0, at);
+/// Puts the stage that a flag names into a pipeline.
+void replace_stage(PipelineSpec& spec, Kind kind, const std::string& name) {
+  DecisionSpec& d = spec.decisions.front();
+  if (kind == Kind::scorer) {
+    d.scorers = parse_scorers(name, spec.settings, "scorers");
+    return;
+  }
+  std::string& place = kind == Kind::texture     ? spec.texture
+                       : kind == Kind::query     ? spec.query
+                       : kind == Kind::split     ? spec.split
+                       : kind == Kind::balancer  ? d.balancer
+                       : kind == Kind::allocator ? d.allocator
+                                                 : d.injector;
+  place = parse_stage(name, spec.settings, stage_kind(kind).prefix);
 }
 
 /// Flags over the config file over the preset. Settings of the file go with the stages the file names.
 PipelineSpec choose_pipeline(QuestionFlags& f, const Command& command) {
-  const auto spec_of = [&](const std::string& name) {
-    return name == "stock" ? PipelineSpec{} : preset_pipeline(name);
-  };
-  const PipelineSpec filed = spec_of(take_budget(f.run.pipeline, f.run));
-  PipelineSpec spec = filed;
-  if (f.pipeline) {
-    f.run.pipeline = take_budget(*f.pipeline, f.run);
-    spec = spec_of(f.run.pipeline);
-  } else {
-    f.run.pipeline = take_budget(f.run.pipeline, f.run);
-  }
-  const bool parts = f.texture || f.scorers || f.balancer || f.allocator || f.injector;
+  const PipelineSpec filed = named_pipeline(f.run.pipeline, f.run);
+  PipelineSpec spec = f.pipeline ? named_pipeline(*f.pipeline, f.run) : filed;
+  if (f.pipeline) f.run.pipeline = *f.pipeline;
+  const bool parts = std::any_of(f.stages.begin(), f.stages.end(), [](const auto& s) { return s.second.has_value(); });
   require_that(f.run.pipeline != "stock" || !parts, Code::bad_usage, "pipeline",
                "'stock' is the model without a pipeline: it has no stages to choose");
-  if (f.texture) spec.texture = *f.texture;
-  if (f.scorers) spec.scorers = scorer_names(*f.scorers);
-  if (f.balancer) spec.balancer = *f.balancer;
-  if (f.allocator) spec.allocator = *f.allocator;
-  if (f.injector) spec.injector = *f.injector;
-  if (parts) f.run.pipeline = full_name(spec);
+  for (const auto& [kind, name] : f.stages)
+    if (name) replace_stage(spec, kind, *name);
+  std::map<std::string, std::string> before, now;  // prefix of settings -> stage
+  const auto list = [](const PipelineSpec& s, std::map<std::string, std::string>& out) {
+    if (!s.decisions.empty())
+      for_each_stage(s, [&](Kind, const std::string& prefix, const std::string& name) { out[prefix] = name; });
+  };
+  list(filed, before);
+  list(spec, now);
   for (const auto& [path, text] : command.config) {
     if (path.starts_with("run.")) continue;
-    const std::string head = path.substr(0, path.find('.'));
-    const bool gone = (head == "texture" && filed.texture != spec.texture) ||
-                      (head == "balancer" && filed.balancer != spec.balancer) ||
-                      (head == "allocator" && filed.allocator != spec.allocator) ||
-                      (head == "injector" && filed.injector != spec.injector) ||
-                      (head == "scorers" && filed.scorers != spec.scorers &&
-                       std::none_of(spec.scorers.begin(), spec.scorers.end(),
-                                    [&p = path](const auto& s) { return p.starts_with("scorers." + s + "."); }));
+    const bool gone = std::any_of(before.begin(), before.end(), [&, &p = path](const auto& stage) {
+      const auto at = now.find(stage.first);
+      return p.starts_with(stage.first + ".") && (at == now.end() || at->second != stage.second);
+    });
     if (!gone) spec.settings[path] = text;
   }
   for (const auto& [path, text] : command.settings) spec.settings[path] = text;
   require_that(f.run.pipeline != "stock" || spec.settings.empty(), Code::unknown_setting, "settings",
                [&] { return spec.settings.begin()->first + ": no such setting: 'stock' has no stages"; });
+  if (f.run.pipeline != "stock") f.run.pipeline = full_name(spec);
   return spec;
 }
 
@@ -106,12 +109,11 @@ void choose_budget(QuestionFlags& f) {
 
 InputPicture read_picture(const std::string& name, const QuestionFlags& f) {
   const auto start = std::chrono::steady_clock::now();
-  io::DecodeOptions o;
-  o.alpha = chosen<io::Alpha>("alpha", f.run.alpha, {{"white", io::Alpha::white}, {"drop", io::Alpha::drop}});
-  o.exif = f.run.exif;
   InputPicture p;
-  p.image = io::read_image(name, o);
-  p.name = name;
+  io::DecodeOptions o = decode_options(f);
+  o.unused = &p.unused;
+  p.image = io::read_picture(name, o);
+  p.name = io::picture_label(name);
   p.decode_milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   return p;
 }
@@ -160,10 +162,26 @@ std::vector<TokenId> read_ids(const std::string& file) {
   return ids;
 }
 
+/// What is written may be neither what is read nor written twice.
+void check_files(const QuestionFlags& f) {
+  RunFiles files;
+  for (const auto& name : f.images)
+    if (!io::is_data_url(name)) files.reads("--image", io::picture_path(name));
+  for (const auto& file : {f.prompt_file, f.config_file, f.force_ids})
+    if (file) files.reads("the input", *file);
+  for (const auto& file : f.plugins) files.reads("--plugin", file);
+  files.reads("--evidence", f.evidence);
+  if (std::error_code e; std::filesystem::is_directory(f.model, e)) files.reads("--model", f.model);
+  if (f.json) files.writes("--json", *f.json);
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, f.images.size()) && !f.heatmap.empty(); ++i)
+    files.writes_png("--heatmap", heatmap_name(f.heatmap, i));
+  if (!f.dump.empty()) files.makes("--dump", f.dump);
+}
+
 std::string read_prompt(const QuestionFlags& f) {
   require_that(!(f.prompt && f.prompt_file), Code::bad_usage, "prompt", "--prompt and --file exclude each other");
   require_that(f.prompt || f.prompt_file, Code::bad_usage, "prompt", "expected a question: -p TEXT or -f FILE");
-  std::string text = f.prompt ? *f.prompt : io::read_file(*f.prompt_file);
+  std::string text = f.prompt ? *f.prompt : io::read_file(*f.prompt_file, max_prompt_bytes);
   if (f.prompt_file && text.ends_with('\n')) text.pop_back();
   require_that(!text.empty(), Code::bad_prompt, "prompt", "the question is empty");
   return text;
@@ -171,79 +189,70 @@ std::string read_prompt(const QuestionFlags& f) {
 
 }  // namespace
 
-void add_question_flags(CLI::App& app, QuestionFlags& f, Command& command) {
-  std::vector<ConfigProblem> problems;
-  apply(f.run, "run", command.config, problems);
-  throw_problems(problems, "config");
-  const auto group = [&](const char* name, std::initializer_list<CLI::Option*> options) {
-    for (CLI::Option* o : options) o->group(name);
-  };
-  group("Question",
-        {
-            app.add_option("-m,--model", f.model,
-                           "a Hugging Face folder, or org/name in the local Hub cache (default: ARRCOC_MODEL)"),
-            app.add_option("-i,--image", f.images, "a picture (JPEG, PNG, WebP); repeatable, in prompt order")
-                ->allow_extra_args(false),
-            app.add_option("-p,--prompt", f.prompt, "the question"),
-            app.add_option("-f,--file", f.prompt_file, "the question, from a file"),
-            app.add_option("--system", f.system, "a system prompt"),
-            app.add_option("--chat-template", f.run.chat_template, "auto (refuses an unknown template) or builtin"),
-        });
-  group("Budget", {
-                      app.add_option("--budget", f.budget, "tokens kept per picture"),
-                      app.add_option("--keep-ratio", f.keep_ratio, "share of tokens kept, in (0, 1] (default 0.25)"),
-                      app.add_option("--pruning-ratio", f.pruning_ratio, "1 - keep ratio"),
-                      app.add_option("--budget-scope", f.run.budget_scope,
-                                     "image: the budget is each picture's; prompt: split over the pictures"),
-                  });
-  group(
-      "Pipeline",
-      {
-          app.add_option("--pipeline", f.pipeline,
-                         "a preset (default, full, random, uniform, grid, centre, oracle), "
-                         "texture/scorers/balancer/allocator/injector, or stock"),
-          app.add_option("--texture", f.texture, "texture stage"),
-          app.add_option("--scorers", f.scorers, "scorers, joined by +"),
-          app.add_option("--balancer", f.balancer, "balancer"),
-          app.add_option("--allocator", f.allocator, "allocator"),
-          app.add_option("--injector", f.injector, "injector"),
-          app.add_option("--plugin", f.plugins, "a shared module with strategies; repeatable")->allow_extra_args(false),
-          app.add_option("--config", f.config_file, "settings from a JSON file; any result file will do"),
-          app.add_option("--box", f.boxes,
-                         "answer box for the oracle: [PICTURE:]ROW0,COL0,ROW1,COL1 in pixels; repeatable")
-              ->allow_extra_args(false),
-          app.add_option("-s,--seed", f.run.seed, "of random strategies and of sampling"),
-      });
-  group("Pictures", {
-                        app.add_option("--alpha", f.run.alpha,
-                                       "transparent pixels: white (behind them) or drop (alpha is ignored)"),
-                        app.add_flag("--exif", f.run.exif, "turn the picture as its EXIF says"),
-                        app.add_option("--resize", f.run.resize, "torchvision, pillow or pillow13"),
-                        app.add_option("--min-pixels", f.run.min_pixels, "of the resized picture"),
-                        app.add_option("--max-pixels", f.run.max_pixels, "of the resized picture"),
-                        app.add_option("--image-min-tokens", f.image_min_tokens, "the same in tokens"),
-                        app.add_option("--image-max-tokens", f.image_max_tokens, "the same in tokens"),
-                    });
-  group("Machine",
-        {
-            app.add_option("--backend", f.run.backend, "eigen, torch or xtensor"),
-            app.add_option("--dtype", f.run.dtype,
-                           "of the arithmetic: f32, bf16, or auto: bf16 where the file holds it and the backend can"),
-            app.add_option("-t,--threads", f.threads, "0: as many as the machine has"),
-        });
-  group(
-      "Output",
-      {
-          app.add_option("--json", f.json, "the whole result as JSON into FILE; no value or -: stdout")->expected(0, 1),
-          app.add_option("--heatmap", f.heatmap, "relevance and kept tokens over the picture, as PNG"),
-          app.add_option("--dump", f.dump, "named intermediates as .npy into a new folder"),
-          app.add_flag("-q,--quiet", f.quiet, "nothing on stderr but errors"),
-      });
+/// What a reference does with a picture: transformers given a file's name, or a picture of Pillow's; qwen-vl-utils with
+/// Pillow 13, whose own limits of the resized picture count.
+struct Route {
+  const char *alpha, *resize;
+  bool exif;
+  Index min_pixels = 0, max_pixels = 0;
+};
+
+void take_route(QuestionFlags& f) {
+  if (f.route.empty()) return;
+  constexpr Index token = 32 * 32;
+  const Route route = chosen<Route>("route", f.route,
+                                    {{"hf-path", {"drop", "torchvision", true}},
+                                     {"hf-pil", {"white", "torchvision", false}},
+                                     {"qwen-vl-utils", {"rgba", "pillow13", false, 4 * token, 16384 * token}}});
+  if (f.alpha_flag->count() == 0) f.run.alpha = route.alpha;
+  if (f.resize_flag->count() == 0) f.run.resize = route.resize;
+  if (f.exif_flag->count() == 0) f.run.exif = route.exif;
+  if (f.run.min_pixels == 0) f.run.min_pixels = route.min_pixels;
+  if (f.run.max_pixels == 0) f.run.max_pixels = route.max_pixels;
+}
+
+void read_shared(const QuestionFlags& f, AnswerRequest& r) {
+  r.resize = chosen<qwen3vl::Resize>("resize", f.run.resize,
+                                     {{"torchvision", qwen3vl::Resize::torchvision},
+                                      {"pillow", qwen3vl::Resize::pillow},
+                                      {"pillow13", qwen3vl::Resize::pillow13}});
+  require_that(f.run.min_pixels >= 0 && f.run.max_pixels >= 0, Code::bad_config, "answer",
+               "--min-pixels, --max-pixels: expected at least 1");
+  require_that(f.run.max_decoded_pixels >= 0 && f.run.max_decoded_pixels <= max_picture_pixels, Code::bad_config,
+               "answer", [&] {
+                 return "--max-decoded-pixels: expected 0 to " + std::to_string(max_picture_pixels) + ", got " +
+                        std::to_string(f.run.max_decoded_pixels);
+               });
+  if (f.run.min_pixels > 0) r.min_pixels = f.run.min_pixels;
+  if (f.run.max_pixels > 0) r.max_pixels = f.run.max_pixels;
+  check_threads(f.threads, "answer");
+  r.system = f.system;
+  r.long_context = f.run.long_context;
+  GenerationChoice& g = r.generation;
+  const RunConfig& c = f.run;
+  if (c.max_new_tokens != -1) g.max_new_tokens = c.max_new_tokens;
+  g.sample = c.sample || c.temperature > 0 || c.top_p >= 0 || c.min_p >= 0 || c.top_k >= 0;
+  if (c.temperature != -1) g.temperature = static_cast<float>(c.temperature);
+  if (c.top_p != -1) g.top_p = static_cast<float>(c.top_p);
+  if (c.min_p != -1) g.min_p = static_cast<float>(c.min_p);
+  if (c.repetition_penalty != -1) g.repetition_penalty = static_cast<float>(c.repetition_penalty);
+  if (c.top_k != -1) g.top_k = c.top_k;
+  g.ignore_eos = c.ignore_eos;
+}
+
+io::DecodeOptions decode_options(const QuestionFlags& f) {
+  io::DecodeOptions o;
+  o.alpha = chosen<io::Alpha>("alpha", f.run.alpha,
+                              {{"white", io::Alpha::white}, {"rgba", io::Alpha::rgba}, {"drop", io::Alpha::drop}});
+  o.exif = f.run.exif;
+  o.max_pixels = f.run.max_decoded_pixels;
+  return o;
 }
 
 Question read_question(QuestionFlags& f, const Command& command) {
   Question q;
   AnswerRequest& r = q.request;
+  take_route(f);
   r.pipeline = choose_pipeline(f, command);
   r.stock = f.run.pipeline == "stock";
   choose_budget(f);
@@ -251,57 +260,20 @@ Question read_question(QuestionFlags& f, const Command& command) {
   r.scope = chosen<BudgetScope>("budget-scope", f.run.budget_scope,
                                 {{"image", BudgetScope::image}, {"prompt", BudgetScope::prompt}});
   r.seed = f.run.seed;
-  r.resize = chosen<qwen3vl::Resize>("resize", f.run.resize,
-                                     {{"torchvision", qwen3vl::Resize::torchvision},
-                                      {"pillow", qwen3vl::Resize::pillow},
-                                      {"pillow13", qwen3vl::Resize::pillow13}});
-  require_that(f.run.min_pixels >= 0 && f.run.max_pixels >= 0, Code::bad_config, "answer",
-               "--min-pixels, --max-pixels: expected at least 1");
-  if (f.run.min_pixels > 0) r.min_pixels = f.run.min_pixels;
-  if (f.run.max_pixels > 0) r.max_pixels = f.run.max_pixels;
-  require_that(f.threads >= 0, Code::bad_config, "answer",
-               [&] { return "--threads: expected at least 0, got " + std::to_string(f.threads); });
+  r.scoring_question = f.scoring_question;
+  r.levels = parse_depth(f.run.depth, 32);
+  read_shared(f, r);
   if (f.evidence.empty()) r.prompt = read_prompt(f);
-  r.system = f.system;
-
   GenerationChoice& g = r.generation;
-  const RunConfig& c = f.run;
-  g.max_new_tokens = c.max_new_tokens;
-  g.sample = c.sample || c.temperature > 0 || c.top_p >= 0 || c.top_k >= 0;
-  if (c.temperature != -1) g.temperature = static_cast<float>(c.temperature);
-  if (c.top_p != -1) g.top_p = static_cast<float>(c.top_p);
-  if (c.repetition_penalty != -1) g.repetition_penalty = static_cast<float>(c.repetition_penalty);
-  if (c.top_k != -1) g.top_k = c.top_k;
-  g.ignore_eos = c.ignore_eos;
   if (f.force_ids) g.forced = read_ids(*f.force_ids);
 
-  if (f.json) check_output(*f.json);
-  check_output(f.heatmap);
-  if (!f.dump.empty()) check_new_folder(f.dump);
+  check_files(f);
   for (const auto& name : f.images) r.pictures.push_back(read_picture(name, f));
   for (const auto& box : f.boxes) add_box(box, r.pictures);
   require_that(f.heatmap.empty() || !r.pictures.empty(), Code::bad_usage, "heatmap",
                "there is no picture to draw on: expected -i");
   q.run = flatten(f.run, "run");
   return q;
-}
-
-std::string model_name(const std::string& given) {
-  if (!given.empty()) return given;
-  if (std::string named = environment("ARRCOC_MODEL"); !named.empty()) return named;
-  fail(Code::bad_usage, "model",
-       "expected -m DIR, -m ORG/NAME or ARRCOC_MODEL, got none; `arrcoc demo-model --out DIR` writes a small model to "
-       "try");
-}
-
-std::filesystem::path hub_cache() {
-  if (auto cache = environment("HF_HUB_CACHE"); !cache.empty()) return cache;
-  if (auto home = environment("HF_HOME"); !home.empty()) return std::filesystem::path(home) / "hub";
-  if (auto home = environment("XDG_CACHE_HOME"); !home.empty())
-    return std::filesystem::path(home) / "huggingface" / "hub";
-  if (auto home = environment("HOME"); !home.empty())
-    return std::filesystem::path(home) / ".cache" / "huggingface" / "hub";
-  return {};
 }
 
 std::unique_ptr<Engine> open_engine(const QuestionFlags& f) {
@@ -314,6 +286,10 @@ std::unique_ptr<Engine> open_engine(const QuestionFlags& f) {
   o.chat_template = f.run.chat_template;
   o.threads = f.threads;
   o.dtype = f.run.dtype;
+  o.device = f.run.device;
+  require_that(o.device == "cpu" || backend == "torch", Code::bad_config, "device", [&] {
+    return "--device is the torch backend's: expected cpu with --backend " + backend + ", got '" + o.device + "'";
+  });
   std::unique_ptr<Engine> engine;
   if (backend == "eigen") engine = make_eigen_engine(o);
 #ifdef ARRCOC_HAVE_TORCH
@@ -342,10 +318,25 @@ void size_in_tokens(const QuestionFlags& f, const ModelSummary& model, AnswerReq
   set(f.image_max_tokens, r.max_pixels, "--image-max-tokens");
 }
 
-std::vector<ConfigField> resolved_config(const Question& q, const std::vector<ConfigField>& stages) {
+void settle(const QuestionFlags& f, const ModelSummary& model, AnswerRequest& r) {
+  size_in_tokens(f, model, r);
+  if (!r.generation.max_new_tokens)
+    r.generation.max_new_tokens = model.config.generation.max_new_tokens.value_or(default_new_tokens);
+  const std::vector<std::string> unused = unused_inputs(model.config, r.pictures, r.prompt);
+  if (unused.empty()) return;
+  std::string all = unused[0];
+  for (std::size_t i = 1; i < unused.size(); ++i) all += "; " + unused[i];
+  require_that(!f.strict, Code::unused_input, "strict", [&] { return "given and not used: " + all; });
+  if (!f.quiet) std::fprintf(stderr, "not used: %s\n", all.c_str());
+}
+
+std::vector<ConfigField> resolved_config(const Question& q, const std::vector<ConfigField>& stages,
+                                         const std::string& pipeline) {
   std::vector<ConfigField> all = q.run;
   for (ConfigField& f : all) {  // what the run really used
-    if (f.path == "run.pipeline" && !q.request.stock) f.value = full_name(q.request.pipeline);
+    if (f.path == "run.pipeline" && !q.request.stock) f.value = pipeline.substr(0, pipeline.rfind('@'));
+    if (f.path == "run.max_new_tokens" && q.request.generation.max_new_tokens)
+      f.value = std::to_string(*q.request.generation.max_new_tokens);
     if (f.path == "run.min_pixels" && q.request.min_pixels) f.value = std::to_string(*q.request.min_pixels);
     if (f.path == "run.max_pixels" && q.request.max_pixels) f.value = std::to_string(*q.request.max_pixels);
   }
@@ -357,12 +348,11 @@ std::vector<std::string> write_heatmaps(const std::string& file, const std::vect
                                         const std::vector<Realized>& realized) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < realized.size() && i < pictures.size(); ++i) {
-    std::filesystem::path path = file;
-    if (i > 0) path.replace_filename(path.stem().string() + "-" + std::to_string(i + 1) + path.extension().string());
+    const std::filesystem::path path = heatmap_name(file, i);
     const Allocation& a = realized[i].allocation;
     std::vector<float> relevance = realized[i].balanced.relevance;
-    if (relevance.empty()) relevance.assign(static_cast<std::size_t>(a.grid.count()), 1.f);
-    io::write_png(path, io::render_heatmap(pictures[i].image.view(), a.grid, relevance, a.kept).view());
+    if (relevance.empty()) relevance.assign(static_cast<std::size_t>(a.grid().count()), 1.f);
+    io::write_png(path, io::render_heatmap(pictures[i].image.view(), a.grid(), relevance, a.kept).view());
     names.push_back(path.string());
   }
   return names;

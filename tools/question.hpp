@@ -1,12 +1,14 @@
 #pragma once
 // The flags that `answer` and `allocate` share, and what they become.
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "arrcoc/engine/engine.hpp"
+#include "arrcoc/io/image_file.hpp"
 #include "terminal.hpp"
 #include "verbs.hpp"
 
@@ -19,15 +21,17 @@ struct RunConfig {
   double keep_ratio = 0.25;
   std::string budget_scope = "image";  // or "prompt"
   std::uint64_t seed = 0;
-  Index max_new_tokens = 128;
+  Index max_new_tokens = -1;  // -1: the model's, or 128
   bool sample = false;
-  double temperature = -1, top_p = -1, repetition_penalty = -1;  // -1: the model's
+  double temperature = -1, top_p = -1, min_p = -1, repetition_penalty = -1;  // -1: the model's
   Index top_k = -1;
   bool ignore_eos = false;
-  std::string backend = "eigen", dtype = "auto";
+  std::string backend = "eigen", dtype = "auto", device = "cpu";
+  std::string depth = "all";  // DeepStack levels of kept tokens
   std::string resize = "torchvision", alpha = "white";
-  bool exif = false;
+  bool exif = false, long_context = false;
   Index min_pixels = 0, max_pixels = 0;  // 0: the model's
+  Index max_decoded_pixels = 0;          // of a picture as it is stored; 0: the library's own limit
   std::string chat_template = "auto";
 };
 
@@ -36,15 +40,31 @@ struct QuestionFlags {
   std::string model, system, evidence;
   std::optional<std::string> prompt, prompt_file, config_file, force_ids, json;
   std::vector<std::string> images, plugins, boxes;
-  std::optional<std::string> pipeline, texture, scorers, balancer, allocator, injector, grid;
+  std::optional<std::string> pipeline, grid, scoring_question;
+  std::map<Kind, std::optional<std::string>> stages;  // --texture, --scorers ...: of the first decision
   std::optional<Index> budget, image_min_tokens, image_max_tokens;
   std::optional<double> keep_ratio, pruning_ratio;
   std::string heatmap, dump;
+  std::string route;  // sets what these do not
+  CLI::Option *alpha_flag = nullptr, *exif_flag = nullptr, *resize_flag = nullptr;
   int threads = 0;
-  bool quiet = false;
+  bool quiet = false, strict = false;
 };
 
+/// The flags of every verb that asks; `answer`, `allocate` and `bench` take all, `sweep` those of pictures, machine and
+/// generation.
 void add_question_flags(CLI::App& app, QuestionFlags& flags, Command& command);
+void add_picture_flags(CLI::App& app, QuestionFlags& flags);
+void add_machine_flags(CLI::App& app, QuestionFlags& flags);
+void add_generation_flags(CLI::App& app, QuestionFlags& flags);
+/// --config over the defaults of `run`; before the flags are read.
+void apply_run_config(QuestionFlags& flags, const Command& command);
+
+/// Resize, pixel limits, system prompt and generation: what all questions of a run have in common.
+void read_shared(const QuestionFlags& flags, AnswerRequest& request);
+/// --route: sets what the flags of pictures do not.
+void take_route(QuestionFlags& flags);
+io::DecodeOptions decode_options(const QuestionFlags& flags);
 
 /// Reads what the user typed into one request: pictures decoded, pipeline named, budget checked.
 struct Question {
@@ -60,8 +80,14 @@ std::unique_ptr<Engine> open_engine(const QuestionFlags& flags);
 /// --image-min-tokens and --image-max-tokens in the loaded model's tokens.
 void size_in_tokens(const QuestionFlags& flags, const ModelSummary& model, AnswerRequest& request);
 
+/// Fills in what only the loaded model says, and tells in one line on stderr what was given and is not used; with
+/// --strict an Error{unused_input}.
+void settle(const QuestionFlags& flags, const ModelSummary& model, AnswerRequest& request);
+
 /// Every field of "run" and of every stage: the "config" object of a result.
-std::vector<ConfigField> resolved_config(const Question& question, const std::vector<ConfigField>& stages);
+/// `pipeline`: the full name that ran, with its budget.
+std::vector<ConfigField> resolved_config(const Question& question, const std::vector<ConfigField>& stages,
+                                         const std::string& pipeline);
 
 /// Heatmaps of all pictures: FILE, FILE-2, ... Returns the names.
 std::vector<std::string> write_heatmaps(const std::string& file, const std::vector<InputPicture>& pictures,

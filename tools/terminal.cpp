@@ -1,5 +1,6 @@
 #include "terminal.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -9,42 +10,98 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <system_error>
 
+#include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/io/npy.hpp"
 
 namespace arrcoc::tools {
 namespace {
 
-std::atomic<bool> writing{false}, interrupted{false};
-static_assert(std::atomic<bool>::is_always_lock_free);
+std::atomic<bool> writing{false};
+std::atomic<int> interrupted{0};  // the signal
+static_assert(std::atomic<int>::is_always_lock_free);
 
-void on_interrupt(int) {
+void say(std::string_view words) { [[maybe_unused]] const auto n = ::write(STDERR_FILENO, words.data(), words.size()); }
+
+void on_interrupt(int signal) {
   if (writing.load()) {
-    interrupted.store(true);
+    interrupted.store(signal);
     return;
   }
-  constexpr char words[] = "\narrcoc: interrupted\n";
-  [[maybe_unused]] const auto n = ::write(STDERR_FILENO, words, sizeof words - 1);
-  ::_exit(interrupted_status);
+  say("\narrcoc: interrupted\n");
+  ::_exit(128 + signal);
+}
+
+/// The name of the file that is mapped at `address`, from a line "begin-end mode offset device inode name" of
+/// /proc/self/maps; with nothing that a signal handler may not do. `line` is what the name points into.
+std::string_view mapped_file(std::uintptr_t address, char (&line)[4096]) {
+  const int fd = ::open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+  std::size_t n = 0;
+  for (char c; fd >= 0 && ::read(fd, &c, 1) == 1;) {
+    if (c != '\n') {
+      if (n < sizeof line) line[n++] = c;
+      continue;
+    }
+    std::uintptr_t ends[2] = {0, 0};
+    std::size_t i = 0;
+    for (std::uintptr_t& end : ends) {
+      for (; i < n && line[i] != '-' && line[i] != ' '; ++i)
+        end = end * 16 + static_cast<std::uintptr_t>(line[i] <= '9' ? line[i] - '0' : line[i] - 'a' + 10);
+      ++i;
+    }
+    const std::string_view text(line, n);
+    if (address >= ends[0] && address < ends[1] && text.find('/') != std::string_view::npos) {
+      ::close(fd);
+      return text.substr(text.find('/'));
+    }
+    n = 0;
+  }
+  if (fd >= 0) ::close(fd);
+  return "a mapped file";
+}
+
+/// A page that the file under it does not have any more.
+void on_lost_page(int signal, siginfo_t* info, void*) {
+  if (info->si_code != BUS_ADRERR) {
+    ::signal(signal, SIG_DFL);
+    ::raise(signal);
+    return;
+  }
+  static char line[4096];
+  say("\narrcoc: error: [");
+  say(mapped_file(reinterpret_cast<std::uintptr_t>(info->si_addr), line));
+  say("] was cut while it was in use; replace weight files by renaming (E402)\n");
+  ::_exit(1);
 }
 
 }  // namespace
 
-void handle_interrupts() {
+void handle_signals() {
   struct sigaction action {};
   action.sa_handler = on_interrupt;
-  action.sa_flags = SA_RESETHAND;  // the second one kills
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one kills
   ::sigaction(SIGINT, &action, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a failed write, not a sudden end
+  ::sigaction(SIGTERM, &action, nullptr);
+  struct sigaction before {};
+  ::sigaction(SIGHUP, nullptr, &before);
+  if (before.sa_handler != SIG_IGN) ::sigaction(SIGHUP, &action, nullptr);  // nohup stays nohup
+  struct sigaction lost {};
+  lost.sa_sigaction = on_lost_page;
+  lost.sa_flags = SA_SIGINFO;
+  ::sigaction(SIGBUS, &lost, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);  // a closed pipe and a file that grew too large are failed writes, not a sudden end
+  ::signal(SIGXFSZ, SIG_IGN);
 }
 
-bool interrupt_asked() { return interrupted.load(); }
+bool interrupt_asked() { return interrupted.load() != 0; }
+int interrupted_status() { return 128 + (interrupt_asked() ? interrupted.load() : SIGINT); }
 
 Writing::Writing() { writing.store(true); }
 Writing::~Writing() {
   writing.store(false);
-  if (interrupted.load()) ::_exit(interrupted_status);
+  if (interrupt_asked()) ::_exit(interrupted_status());
 }
 
 Progress::Progress(bool quiet) : terminal_(is_terminal(STDERR_FILENO)) {
@@ -141,23 +198,9 @@ void check_new_folder(const std::filesystem::path& folder) {
 
 void write_arrays(const std::filesystem::path& folder, const std::vector<std::pair<std::string, HostTensor>>& arrays) {
   check_new_folder(folder);
-  std::filesystem::path whole = folder;
-  if (!whole.has_filename()) whole = whole.parent_path();  // "dump/"
-  std::filesystem::path part = whole;
-  part += ".part" + std::to_string(::getpid());
-  std::error_code e;
-  std::filesystem::create_directory(part, e);
-  require_that(!e, Code::bad_output, "output", [&] { return part.string() + ": " + e.message(); });
-  try {
-    for (const auto& [name, array] : arrays) io::write_npy(part / (name + ".npy"), array);
-    std::filesystem::rename(part, whole);  // onto nothing or an empty folder
-  } catch (const std::filesystem::filesystem_error& failure) {
-    std::filesystem::remove_all(part, e);
-    fail(Code::bad_output, "output", whole.string() + ": " + failure.code().message());
-  } catch (...) {
-    std::filesystem::remove_all(part, e);
-    throw;
-  }
+  io::UnfinishedFolder part(folder);
+  for (const auto& [name, array] : arrays) io::write_npy(part.path() / (name + ".npy"), array);
+  part.finish();
 }
 
 double peak_memory_bytes() {
@@ -172,6 +215,13 @@ double peak_memory_bytes() {
 bool forget_peak_memory() {
   std::ofstream file("/proc/self/clear_refs");
   return static_cast<bool>(file << "5" << std::flush);
+}
+
+void check_threads(Index threads, std::string_view verb) {
+  const Index most = 4 * std::max<Index>(1, std::thread::hardware_concurrency());
+  require_that(threads >= 0 && threads <= most, Code::bad_config, verb, [&] {
+    return "--threads: expected 0 to " + std::to_string(most) + " (four for each core), got " + std::to_string(threads);
+  });
 }
 
 bool is_terminal(int descriptor) { return ::isatty(descriptor) == 1; }

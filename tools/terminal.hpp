@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -13,17 +14,17 @@
 
 namespace arrcoc::tools {
 
-inline constexpr int interrupted_status = 130;
-
-/// Ctrl-C while computing ends the program with 130 at once: nothing is on disk yet. While files are being written it
-/// waits for the end of the Writing scope. A second Ctrl-C kills.
-void handle_interrupts();
-/// Ctrl-C came while writing: long work ends early.
+/// SIGINT, SIGTERM and SIGHUP while computing end the program with 128 + signal at once: nothing is on disk yet. While
+/// files are being written they wait for the end of the Writing scope. A second one kills. A closed pipe and a file
+/// size limit become failed writes; a weight file that is cut while it is mapped becomes one sentence and status 1.
+void handle_signals();
+/// One came while writing: long work ends early, with this status.
 bool interrupt_asked();
+int interrupted_status();
 class Writing {
  public:
   Writing();
-  ~Writing();  // leaves with 130 when Ctrl-C came meanwhile
+  ~Writing();  // leaves with 128 + signal when one came meanwhile
   Writing(const Writing&) = delete;
   Writing& operator=(const Writing&) = delete;
 };
@@ -66,6 +67,9 @@ class Meter {
 
 /// Refuses an output name that cannot work, before the work is done: its folder is missing, or it is a folder itself.
 void check_output(const std::filesystem::path& file);
+
+/// --threads: 0 (the machine's) to four for each core. Error{bad_config}.
+void check_threads(Index threads, std::string_view verb);
 
 /// Writes every array as NAME.npy into a folder that appears whole. Refused when it exists, unless it is an empty
 /// folder.

@@ -255,7 +255,7 @@ Scene page(const SceneParams& p, GlyphAtlas& atlas) {
 
 namespace {
 // Lines "(N)  value", the value in bold in three of four: "What is NOUN N?". `longest` is the longest line there can
-// be.
+//             be.
 Scene numbered_lines(const SceneParams& p, GlyphAtlas& atlas, const std::string& noun, std::string_view longest,
                      std::string (*draw)(Builder&)) {
   Builder b(p, atlas, {250, 250, 250});

@@ -23,7 +23,7 @@ struct Question {
   std::vector<std::string> answers;  // any of them is right
   std::vector<Box> boxes;            // all are needed to answer; none = the whole picture, or nothing in it
   std::string metric =
-      "exact";  // exact | relaxed (numbers within 5 %) | none (allocation figures only; the answer is empty)
+      "exact";  // exact | relaxed_loose (numbers within 5 %) | none (allocation figures only; the answer is empty)
   std::string kind = "plain";  // plain | simple | complex | ambiguous | empty | contradictory | stuffed | void
   Index tokens_low = 0,
         tokens_high = 0;  // the band of tokens a good budget lies in, at 1,024 native tokens; 0, 0 = not stated

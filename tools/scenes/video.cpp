@@ -111,7 +111,7 @@ Scene video(const SceneParams& p, GlyphAtlas& atlas) {
   Builder plan(p, atlas, {246, 244, 238});
   const Film f = direct(plan);
   Question title{"What is the title?", {f.title}, {}},
-      car{"After how many seconds has the car left?", {seconds(f.car_gone)}, {}, "relaxed"};
+      car{"After how many seconds has the car left?", {seconds(f.car_gone)}, {}, "relaxed_loose"};
   Question caption{"What does the caption say at " + seconds(f.caption_from) + " s?", {f.caption}, {}};
   Scene s;
   const Rotation turn{p.rotation, p.height, p.width};

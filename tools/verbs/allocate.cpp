@@ -74,7 +74,7 @@ int run_evidence(QuestionFlags& f, const Command& command) {
   const EvidenceResult result = allocate_evidence(r);
   const Writing writing;
   ResultNotes notes;
-  notes.config = resolved_config(q, result.settings);
+  notes.config = resolved_config(q, result.settings, result.pipeline);
   if (!f.heatmap.empty()) notes.heatmaps = write_heatmaps(f.heatmap, q.request.pictures, {result.realized});
   write_result(f, evidence_json(r, result, notes));
   if (!f.quiet)
@@ -94,7 +94,7 @@ int run_allocate(QuestionFlags& f, const Command& command) {
   const std::unique_ptr<Engine> engine = open_engine(f);
   ResultNotes notes;
   notes.load_milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-  size_in_tokens(f, engine->model(), q.request);
+  settle(f, engine->model(), q.request);
   q.request.on_stage = [&](std::string_view what) { progress.stage(std::string(what)); };
   std::vector<std::pair<std::string, HostTensor>> arrays;
   if (!f.dump.empty())
@@ -102,7 +102,7 @@ int run_allocate(QuestionFlags& f, const Command& command) {
   const AnswerResult result = engine->answer(q.request);
   progress.stop();
   const Writing writing;
-  notes.config = resolved_config(q, result.settings);
+  notes.config = resolved_config(q, result.settings, result.pipeline);
   notes.peak_memory_bytes = peak_memory_bytes();
   if (!f.heatmap.empty()) notes.heatmaps = write_heatmaps(f.heatmap, q.request.pictures, result.pictures);
   if (!f.dump.empty()) {

@@ -34,10 +34,10 @@ std::string amount(double x) {
 void tell_kept(const AnswerRequest& q, const AnswerResult& r) {
   for (std::size_t i = 0; i < r.pictures.size(); ++i) {
     const Allocation& a = r.pictures[i].allocation;
-    const auto n = static_cast<long long>(a.grid.count()), k = static_cast<long long>(a.kept.size());
+    const auto n = static_cast<long long>(a.tokens.count()), k = static_cast<long long>(a.kept.size());
     std::fprintf(stderr, "%s: kept %lld of %lld tokens (%lld x %lld grid)", q.pictures[i].name.c_str(), k, n,
-                 static_cast<long long>(a.grid.rows), static_cast<long long>(a.grid.cols));
-    if (k == n && !q.stock && (q.budget.tokens >= a.grid.count() || a.clamped))
+                 static_cast<long long>(a.grid().rows), static_cast<long long>(a.grid().cols));
+    if (k == n && !q.stock && (q.budget.tokens >= a.tokens.count() || a.clamped))
       std::fprintf(stderr, "; this image has %lld tokens: nothing to prune", n);
     std::fputc('\n', stderr);
   }
@@ -102,7 +102,7 @@ int run_answer(AnswerFlags& f, const Command& command) {
   const std::unique_ptr<Engine> engine = open_engine(f);
   ResultNotes notes;
   notes.load_milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-  size_in_tokens(f, engine->model(), r);
+  settle(f, engine->model(), r);
 
   const bool json_out = f.json && (f.json->empty() || *f.json == "-");
   const bool stream = !json_out && !f.no_stream;
@@ -144,7 +144,7 @@ int run_answer(AnswerFlags& f, const Command& command) {
   }
 
   const Writing writing;
-  notes.config = resolved_config(q, result.settings);
+  notes.config = resolved_config(q, result.settings, result.pipeline);
   notes.peak_memory_bytes = peak_memory_bytes();
   if (!f.heatmap.empty()) notes.heatmaps = write_heatmaps(f.heatmap, r.pictures, result.pictures);
   if (!f.dump.empty()) {
@@ -167,15 +167,9 @@ void add_answer(CLI::App& app, Command& command) {
   CLI::App* verb = app.add_subcommand("answer", "image + question -> answer, kept tokens, heatmap, costs");
   auto f = std::make_shared<AnswerFlags>();
   add_question_flags(*verb, *f, command);
-  const char* group = "Generation";
-  verb->add_option("-n,--max-new-tokens", f->run.max_new_tokens, "at most so many tokens")->group(group);
-  verb->add_flag("--sample", f->run.sample, "draw with the model's generation_config (default: greedy)")->group(group);
-  verb->add_option("--temperature", f->run.temperature, "implies --sample; 0 is greedy")->group(group);
-  verb->add_option("--top-k", f->run.top_k, "implies --sample; 0 is off")->group(group);
-  verb->add_option("--top-p", f->run.top_p, "implies --sample; in (0, 1]")->group(group);
-  verb->add_option("--repetition-penalty", f->run.repetition_penalty, "1 is off; greedy takes it too")->group(group);
-  verb->add_flag("--ignore-eos", f->run.ignore_eos, "do not stop at the model's stop tokens")->group(group);
-  verb->add_option("--force-ids", f->force_ids, "token ids (.npy) fed back instead of the chosen ones")->group(group);
+  add_generation_flags(*verb, *f);
+  verb->add_option("--force-ids", f->force_ids, "token ids (.npy) fed back instead of the chosen ones")
+      ->group("Generation");
   verb->add_flag("--compare", f->compare, "run the stock model beside it")->group("Output");
   verb->add_flag("--no-stream", f->no_stream, "print the answer when it is complete")->group("Output");
   verb->callback([f, &command] { command.run = [f, &command] { return run_answer(*f, command); }; });

@@ -106,7 +106,8 @@ Measured measure(Engine& engine, AnswerRequest request, const std::string& name,
       at->second.push_back(t.milliseconds);
     }
   }
-  const auto tokens = static_cast<double>(std::max<Index>(1, request.generation.max_new_tokens - 1));
+  const auto tokens =
+      static_cast<double>(std::max<Index>(1, request.generation.max_new_tokens.value_or(default_new_tokens) - 1));
   for (const auto& [stage, ms] : times) {
     Row row{stage, median(ms), 0, 0};
     if (stage == "vision")
@@ -195,7 +196,7 @@ int run_bench(BenchFlags& f, const Command& command) {
   PeakMemory memory;
   memory.end();
   const double load_bytes = memory.highest();
-  size_in_tokens(f, engine->model(), r);
+  settle(f, engine->model(), r);
   std::vector<Measured> all;
   AnswerRequest stock = r;
   stock.stock = true;

@@ -49,6 +49,7 @@ int run_scenes(ScenesFlags f) {
   read_size(f.size, f.dataset.params);
   f.dataset.params.polarity = f.polarity == "auto" ? -1 : f.polarity == "dark" ? 0 : 1;
   f.dataset.scenarios = scenes::choose_scenarios(f.scenario);
+  check_threads(f.dataset.threads, "scenes");
   if (f.dataset.threads == 0) f.dataset.threads = std::max<Index>(1, std::thread::hardware_concurrency());
   scenes::GlyphAtlas atlas;
   if (!f.atlas.empty()) atlas.load(f.atlas);
@@ -58,7 +59,7 @@ int run_scenes(ScenesFlags f) {
   const Writing writing;  // Ctrl-C: the unfinished folder goes, then 130
   const scenes::DatasetSummary made = scenes::write_dataset(f.dataset, atlas);
   const double seconds = meter.seconds();
-  if (made.stopped) return interrupted_status;
+  if (made.stopped) return interrupted_status();
   if (!f.save_atlas.empty()) atlas.save(f.save_atlas);
   if (!f.quiet)
     std::fprintf(stderr, "%s: %ld pictures, %ld questions, %ld boxes in %.1f s (%.1f pictures a second; text by %s)\n",

@@ -46,6 +46,7 @@ int run_head(const HeadFlags& f, Options o, const Command& command, std::vector<
   o.from = f.from;
   o.atlas = f.atlas;
   check_output(o.out);
+  check_threads(o.threads, "train");
   o.recipe.config.steps = 600;
   o.recipe.config.batch = 4;
   o.recipe.config.warm_up = 20;

@@ -52,6 +52,7 @@ struct TrainFlags {
 
 int run_train(const TrainFlags& f, const Command& command) {
   require_that(!f.out.empty(), Code::bad_usage, "train", "--out: expected a folder, got none");
+  check_threads(f.run.threads, "train");
   train::RunOptions o = f.run;
   o.out = f.out;
   o.from = f.from;

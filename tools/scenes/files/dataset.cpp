@@ -1,7 +1,5 @@
 #include "dataset.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <exception>
@@ -220,14 +218,6 @@ class Files {
 };
 
 /// Removes an unfinished folder.
-struct Unfinished {
-  fs::path folder;
-  ~Unfinished() {
-    std::error_code ignored;
-    if (!folder.empty()) fs::remove_all(folder, ignored);
-  }
-};
-
 }  // namespace
 
 std::string json_string(std::string_view text) {
@@ -286,10 +276,8 @@ DatasetSummary write_dataset(const DatasetOptions& o, GlyphAtlas& atlas) {
   const bool there = fs::exists(o.out, error);
   require_that(!there || (fs::is_directory(o.out, error) && fs::is_empty(o.out, error)), Code::bad_output, "scenes",
                [&] { return "expected a new or empty folder, got " + o.out.string(); });
-  fs::path clean = o.out.lexically_normal();
-  if (!clean.has_filename()) clean = clean.parent_path();
-  Unfinished temporary{clean.parent_path() / (clean.filename().string() + ".partial" + std::to_string(::getpid()))};
-  Files files(o, temporary.folder);
+  io::UnfinishedFolder temporary(o.out);
+  Files files(o, temporary.path());
   const Index batch = o.threads * 8;
   for (Index first = 0; first < o.count; first += batch) {
     const Index n = std::min(batch, o.count - first);
@@ -321,18 +309,15 @@ DatasetSummary write_dataset(const DatasetOptions& o, GlyphAtlas& atlas) {
   }
   files.close();
   if (o.contact_sheets) {
-    fs::create_directories(temporary.folder / "contact_sheets", error);
+    fs::create_directories(temporary.path() / "contact_sheets", error);
     for (const std::string& name : o.scenarios) {
       SceneParams p = o.params;
       p.scenario = name;
       const Image sheet = contact_sheet(p, 2, 4, std::max<Index>(1, std::max(p.height, p.width) / 256), atlas);
-      io::write_png(temporary.folder / "contact_sheets" / (name + ".png"), sheet.view());
+      io::write_png(temporary.path() / "contact_sheets" / (name + ".png"), sheet.view());
     }
   }
-  fs::rename(temporary.folder, clean, error);
-  require_that(!error, Code::bad_output, "scenes",
-               [&] { return "cannot rename to " + clean.string() + ": " + error.message(); });
-  temporary.folder.clear();
+  temporary.finish();
   return files.summary;
 }
 

@@ -10,7 +10,7 @@ namespace {
 class BalancerTraining : public HeadTraining {
  public:
   explicit BalancerTraining(const BalancerOptions& o) : HeadTraining(o), options_(o) {
-    const auto m = static_cast<Index>(o.pipeline.scorers.size()), h = o.hidden;
+    const auto m = static_cast<Index>(o.pipeline.last().scorers.size()), h = o.hidden;
     const auto shapes = BalancerHead::shapes(m, h);
     const auto start = o.from.empty() ? nullptr : read_balancer_head(o.from);
     require_that(!start || (start->maps() == m && start->units() == h), Code::bad_weight, o.from.string(),
@@ -39,7 +39,7 @@ class BalancerTraining : public HeadTraining {
     r.query = host_copy(a.query.flatten());
     for (const at::Tensor& level : a.levels) r.deepstack.push_back(host_copy(level));
     r.pipeline = options_.pipeline;
-    const BalancerInput in = balancer_input(allocate_evidence(r).realized.maps, a.grid, "train");
+    const BalancerInput in = balancer_input(allocate_evidence(r).realized.maps, a.grid.count(), "train");
     std::vector<float> flat;
     for (const auto& map : in.maps) flat.insert(flat.end(), map.begin(), map.end());
     const auto m = static_cast<Index>(in.maps.size()), h = head_[5].size(0);
@@ -66,7 +66,8 @@ class BalancerTraining : public HeadTraining {
 
 HeadSummary train_balancer(const BalancerOptions& o) {
   check_head_options(o, map_losses());
-  require_that(!o.pipeline.scorers.empty(), Code::bad_config, "train", "--scorers: expected at least one, got none");
+  require_that(!o.pipeline.last().scorers.empty(), Code::bad_config, "train",
+               "--scorers: expected at least one, got none");
   return BalancerTraining(o).run();
 }
 

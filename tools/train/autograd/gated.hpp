@@ -57,7 +57,7 @@ inline at::Tensor gated_answer_loss(GatedBackend& b, const qwen3vl::LanguageMode
   in.positions = qwen3vl::build_positions(prompt);
   in.embeddings = b.scatter_rows(text.embed(b, prompt.ids), rows, tokens);
   for (const at::Tensor& level : levels) in.levels.push_back({rows, level});
-  for (std::size_t i = 0; i < prompt.ids.size(); ++i) in.columns.push_back(static_cast<Index>(i));
+  in.rows = qwen3vl::prompt_rows(prompt);
   const auto length = static_cast<Index>(prompt.ids.size()),
              first = length - static_cast<Index>(q.ids.size()) + q.answer_begin;
   b.gates = at::cat({at::ones({pads_begin}, gates.options().requires_grad(false)), gates,

@@ -49,7 +49,7 @@ HeadTraining::Head HeadTraining::learned_head(const std::string& prefix, Index o
 
 at::Tensor HeadTraining::values_of(const Head& head, const Asked& a) {
   TensorEvidence<GatedBackend> e;
-  e.grid = a.grid;
+  e.tokens = TokenSet(a.grid);
   e.vision = a.vision;
   e.query = a.query;
   return learned_values(graph_, head, e);

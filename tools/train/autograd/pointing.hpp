@@ -16,11 +16,10 @@
 namespace arrcoc::train {
 
 /// Keeps the hidden rows that enter each layer; drops nothing.
-struct RowsBefore {
-  static constexpr bool active = true;
-  std::vector<at::Tensor>& rows;
-  template <class B>
-  std::optional<qwen3vl::RowEdit> before_layer(B&, Index, const qwen3vl::LayerView<B>& view) {
+struct RowsBefore final : qwen3vl::LayerHook<TrainingBackend> {
+  std::vector<at::Tensor> rows;
+  std::optional<qwen3vl::RowEdit> before_layer(TrainingBackend&, Index,
+                                               const qwen3vl::LayerView<TrainingBackend>& view) override {
     rows.push_back(view.hidden);
     return std::nullopt;
   }

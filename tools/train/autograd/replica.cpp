@@ -221,15 +221,14 @@ at::Tensor Replica::answers(const Batch& batch, const qwen3vl::VisionOut<Trainin
       backend_.scatter_rows(model_.text().embed(backend_, ids), pad_rows, backend_.gather_rows(seen.tokens, features));
   for (std::size_t l = 0; l < levels.size(); ++l)
     in.levels.push_back({levels[l].rows, backend_.gather_rows(seen.deepstack[l], levels[l].features)});
-  for (std::size_t i = 0; i < ids.size(); ++i) in.columns.push_back(static_cast<Index>(i));
+  for (std::size_t i = 0; i < ids.size(); ++i) in.rows.push_back({static_cast<Index>(i), -1, -1});
   backend_.layout = &layout;
   std::vector<Looked> looked;
   if (pointing_weight > 0) backend_.looked = &looked;
   qwen3vl::KvCache<TrainingBackend> state;
-  std::vector<at::Tensor> before;
-  const at::Tensor hidden = pointing_weight > 0
-                                ? model_.text().prefill(backend_, std::move(in), state, 0, nullptr, RowsBefore{before})
-                                : model_.text().prefill(backend_, std::move(in), state, 0);
+  RowsBefore before;
+  const at::Tensor hidden =
+      model_.text().prefill(backend_, std::move(in), state, 0, nullptr, pointing_weight > 0 ? &before : nullptr);
   backend_.layout = nullptr;
   backend_.looked = nullptr;
   const at::Tensor logits = model_.text().logits(backend_, hidden.index_select(0, longs(predicted_from)));
@@ -245,8 +244,9 @@ at::Tensor Replica::answers(const Batch& batch, const qwen3vl::VisionOut<Trainin
   r.asked = 1;
   for (std::size_t i = 0; i < points.size(); ++i) {
     if (points[i].rows.empty()) continue;
-    const auto layer = before.size() + i < points.size() ? 0 : before.size() + i - points.size();
-    const Pointed pointed = point_loss(layout, looked[layer], before[layer], cell_weight_[i], cell_bias_[i], points[i]);
+    const auto layer = before.rows.size() + i < points.size() ? 0 : before.rows.size() + i - points.size();
+    const Pointed pointed =
+        point_loss(layout, looked[layer], before.rows[layer], cell_weight_[i], cell_bias_[i], points[i]);
     loss = loss + pointing_weight * pointed.loss;
     r.pointing_loss += pointed.loss.item<float>();
     r.pointed = 1;

@@ -1,0 +1,26 @@
+#pragma once
+// Flags that name a file of questions, shared by the verbs that read one.
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "arrcoc/io/dataset.hpp"
+
+namespace arrcoc::tools {
+
+struct DataFlags {
+  std::string file, pictures, annotations, shape = "auto";
+  io::DatasetChoice choice;
+  bool strict = false;
+};
+
+/// --data and what goes with it, in the group "Data".
+void add_data_flags(CLI::App& app, DataFlags& flags);
+
+/// Reads, looks at every picture, puts the questions into their shape. Problems go to stderr, or with --strict are an
+/// error.
+io::Dataset read_data(const DataFlags& flags, bool quiet);
+
+/// Over the questions as they will be asked.
+std::string prompts_hash(const io::Dataset& data);
+
+}  // namespace arrcoc::tools
