@@ -1,8 +1,9 @@
 // Host-plane strategies, names = registry names, N (tokens) swept on square pictures of 32 px a token, with the plain
-// loops beside them.
+//   loops beside them.
 //   loops/*    the same channels as nested loops over cells and pixels in double precision (checked equal to 5e-6
-//   before timing) decision/* texture -> scores -> relevance -> allocation, a quarter of the tokens kept, as SELECT
-//   decides without a model
+//              before timing)
+//   decision/* texture -> scores -> relevance -> allocation, a quarter of the tokens kept, as SELECT decides without a
+//     model
 // Complexity: textures and the decision in pixels (N * 1024), everything else in N.
 #include <benchmark/benchmark.h>
 
@@ -48,7 +49,7 @@ struct Setting {
                                                                        : 60 + 40 * c + Index(rng.below(70)));
       }
     textures = Texture13{}.generate(image.view(), grid);
-    evidence.grid = grid;
+    evidence.tokens = grid;
     evidence.rgb = image.view();
     evidence.textures = &textures;
     evidence.boxes = {{100, 100, 180, 400}};

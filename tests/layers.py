@@ -47,7 +47,8 @@ THIRD_PARTY = [
     (r"(Eigen|unsupported/Eigen)/", {"backends/eigen"}),
     (r"(xtensor|xtensor-blas|xtl|xsimd)/", {"backends/xtensor"}),
     (r"(torch|ATen|c10|caffe2)/", {"backends/torch", "tools/train"}),
-    (r"(jpeglib|jerror|jmorecfg)\.h|png\.h|webp/", {"src"}),
+    (r"(jpeglib|jerror|jmorecfg)\.h|(png|zlib)\.h|webp/", {"src"}),
+    (r"gif_lib\.h|tiff(io)?\.h|libheif/", {"src"}),
     (r"nlohmann/", {"src"}),
     (r"pcre2\.h|unicode/", {"src"}),
     (r"(cairo|pango|fontconfig)", {"src", "tools"}),
@@ -69,6 +70,17 @@ type_traits typeindex typeinfo unordered_map unordered_set utility valarray vari
 # lines: a strategy is one small header; any other file of code should be readable in one sitting
 BUDGET = {"texture": 200, "scorers": 200, "balancers": 200, "allocators": 200}
 DEFAULT_BUDGET = 400
+# Files over their budget that are to be taken apart; none of them may grow, and none may join them.
+LARGE = {
+    "backends/eigen/arrcoc/eigen/backend.hpp": 630,
+    "include/arrcoc/balancers/tension.hpp": 217,
+    "include/arrcoc/texture/cell_sums.hpp": 249,
+    "include/arrcoc/texture/texture13.hpp": 240,
+    "src/engine/plugin.cpp": 406,
+    "tests/conformance/conformance.hpp": 676,
+    "tests/io/tokenizer_test.cpp": 436,
+    "tests/scenes/scenes_test.cpp": 405,
+}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]')
 BLOCK_COMMENT = re.compile(r"/\*.*?\*/", re.S)
 
@@ -213,7 +225,8 @@ def main():
     problems = self_test()
     bad, files, lines, large = check(root)
     for rel, count, budget in large:
-        print(f"large: {rel} has {count} lines, budget {budget}")
+        if count > LARGE.get(rel, 0):
+            bad.append(f"{rel} has {count} lines, more than its budget of {max(budget, LARGE.get(rel, 0))}")
     for line in problems + bad:
         print(line)
     planted = sum(1 for p in PLANTED if p[2])

@@ -68,7 +68,8 @@ def main():
             failures.append(f"README.md: a scorer in 15 lines has {block.count(chr(10))}")
     for page in PAGES:
         body = (ROOT / page).read_text(encoding="utf-8")
-        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", body):
+        prose = re.sub(r"```.*?```", "", body, flags=re.S)
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", prose):
             if "://" not in target:
                 checked += 1
                 if not ((ROOT / page).parent / target).exists():

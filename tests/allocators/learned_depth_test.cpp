@@ -20,7 +20,7 @@ LearnedDepthAllocator made(const std::vector<float>& out, const std::vector<floa
 }
 Evidence evidence() {
   Evidence e;
-  e.grid = {1, 4};
+  e.tokens = {1, 4};
   e.vision = host_tensor(std::vector<float>{9, 3, 3, 9, 5, 1, 1, 5}, {4, 2});  // 1, -1, 1, -1 when normed
   e.query = host_tensor(std::vector<float>{1, 2}, {2});
   return e;

@@ -15,7 +15,7 @@ using namespace arrcoc;
 template <class A>
 static Allocation run(Grid grid, Index k, std::uint64_t seed = 1) {
   Evidence e;
-  e.grid = grid;
+  e.tokens = grid;
   Rng rng(seed);
   return A{}.allocate(std::vector<float>(std::size_t(grid.count())), e, Budget{k, 0.25}, rng);
 }
@@ -52,7 +52,7 @@ TEST_CASE("the lattice is exact, distinct and covers rows and columns evenly") {
       CHECK(*std::min_element(part.begin(), part.end()) > 0.5);
       CHECK(*std::max_element(part.begin(), part.end()) < 2.0);
     }
-  CHECK(selection::lattice({7, 9}, 63).size() == 63);
+  CHECK(selection::lattice(Grid{7, 9}, 63).size() == 63);
 }
 
 TEST_CASE("random depends on the generator alone and takes every token equally often") {
@@ -66,7 +66,7 @@ TEST_CASE("random depends on the generator alone and takes every token equally o
 
 TEST_CASE("a budget of 0 tokens or a ratio out of range is refused") {
   Evidence e;
-  e.grid = {2, 2};
+  e.tokens = {2, 2};
   Rng rng(1);
   const std::vector<float> r(4), wrong(3);
   CHECK_THROWS_WITH_AS((void)UniformAllocator{}.allocate(r, e, Budget{-1, 0.5}, rng),

@@ -7,7 +7,7 @@ using namespace arrcoc;
 static Allocation run(Grid grid, Index height, Index width, std::vector<Box> boxes, Index k) {
   const Image im(height, width);
   Evidence e;
-  e.grid = grid;
+  e.tokens = grid;
   e.rgb = im.view();
   e.boxes = std::move(boxes);
   Rng rng(1);

@@ -11,7 +11,7 @@ using namespace arrcoc;
 
 static Allocation run(Grid grid, const std::vector<float>& r, Budget b) {
   Evidence e;
-  e.grid = grid;
+  e.tokens = grid;
   Rng rng(1);
   return TopKAllocator{}.allocate(r, e, b, rng);
 }

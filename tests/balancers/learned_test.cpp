@@ -16,7 +16,7 @@ double softplus(double x) { return std::log(1 + std::exp(x)); }
 
 TEST_CASE("two maps on three tokens, worked by hand") {
   Evidence e;
-  e.grid = {1, 3};
+  e.tokens = {1, 3};
   const std::vector<float> maps{0, 1, 2, 5, 3, 1};  // scaled: 0 1/2 1 and 1 1/2 0; means 1/2, deviations sqrt(1/6)
   const double d = std::sqrt(1.0 / 6);
   const auto l =
@@ -38,7 +38,7 @@ TEST_CASE("two maps on three tokens, worked by hand") {
 
 TEST_CASE("errors: no head, another number of maps") {
   Evidence e;
-  e.grid = {1, 3};
+  e.tokens = {1, 3};
   CHECK_THROWS_WITH_AS((void)LearnedBalancer{}.balance(std::vector<float>{1, 2, 3}, e),
                        doctest::Contains("arrcoc train balancer"), Error);
   const auto l = trained(2, 1, {{0, 0}, {0, 0}, std::vector<float>(8), {0}, std::vector<float>(4), {0}, {0}});

@@ -30,7 +30,7 @@ struct Hills {
   Evidence e;
   std::vector<float> info, salience, query, maps;
   Hills() {
-    e.grid = {16, 16};
+    e.tokens = {16, 16};
     const auto hill = [](double r, double c, double y, double x, double w) {
       return 1 / (1 + ((r - y) * (r - y) + (c - x) * (c - x)) / w);
     };
@@ -60,7 +60,7 @@ TEST_CASE("a 2x3 example worked by hand") {
   //   I = 0 .2 .4 / .6 .8 1     P = 1 .8 .6 / .4 .2 0
   // explore 0.5, knowing_share 0.5:  S = .5 I + .25 P + .25 max(0, I - P) = .25 .3 .35 / .45 .6 .75
   Evidence e;
-  e.grid = {2, 3};
+  e.tokens = {2, 3};
   const std::vector<float> maps{0, 1, 2, 3, 4, 5, 10, 8, 6, 4, 2, 0};
   const auto b =
       AdaptiveTensionBalancer{{.explore = 0.5f, .knowing_share = 0.5f, .tail = 0, .rank_share = 1e-6f}}.balance(maps,
@@ -95,7 +95,7 @@ TEST_CASE("exploit-explore moves relevance away from what stands out, and from w
     last = c;
   }
   Hills seen;
-  seen.e.previous = &h.salience;
+  seen.e.previous = Look{seen.e.tokens, h.salience, {}};
   CHECK(correlation(seen.run({.explore = 0.5f}), h.salience) < correlation(h.run({.explore = 0.5f}), h.salience));
 }
 
@@ -162,21 +162,21 @@ TEST_CASE("adapt moves the settings with the picture, and is off by default") {
 TEST_CASE("equals the NumPy transcription") {
   const auto gold = golden::read();
   Evidence e;
-  e.grid = gold.grid;
+  e.tokens = gold.grid;
   std::vector<float> maps;
   for (const Index c : {13, 14})
-    for (Index i = 0; i < e.grid.count(); ++i) maps.push_back(float(gold.at(i, c)));
-  const auto third = golden::third_map(e.grid.count());
+    for (Index i = 0; i < e.count(); ++i) maps.push_back(float(gold.at(i, c)));
+  const auto third = golden::third_map(e.count());
   maps.insert(maps.end(), third.begin(), third.end());
   const auto r = AdaptiveTensionBalancer{}.balance(maps, e).relevance;
   double worst = 0;
-  for (Index i = 0; i < e.grid.count(); ++i) worst = std::max(worst, std::abs(r[std::size_t(i)] - gold.at(i, 16)));
+  for (Index i = 0; i < e.count(); ++i) worst = std::max(worst, std::abs(r[std::size_t(i)] - gold.at(i, 16)));
   CHECK(worst < 1e-5);
 }
 
 TEST_CASE("errors name the setting or the shape") {
   Evidence e;
-  e.grid = {1, 2};
+  e.tokens = {1, 2};
   const std::vector<float> two{0, 1}, three{0, 1, 2}, broken{0, std::nanf("")};
   CHECK_THROWS_WITH_AS((void)AdaptiveTensionBalancer{{.explore = 1.5f}}.balance(two, e), doctest::Contains("explore"),
                        Error);

@@ -8,7 +8,7 @@ struct Settings {
 };
 struct Whole {
   static constexpr std::string_view name = "whole";
-  static constexpr Needs needs{Phase::pixels, Need::none};
+  static constexpr Needs may_need{Phase::pixels, Need::none};
   static constexpr Spend spend = Spend::exact;
   using Config = Settings;
   Config config{};
@@ -28,9 +28,9 @@ struct Mine : Whole {
   using Config = std::string;
 };
 #elif CASE == 3
-// expect: Allocator: add `static constexpr Needs needs{Phase::pixels, Need::none};`
+// expect: Allocator: add `static constexpr Needs may_need{Phase::pixels, Need::none};`
 struct Mine : Whole {
-  void needs();
+  void may_need();
 };
 #elif CASE == 4
 // expect: Allocator: add `static constexpr Spend spend = Spend::exact;` (or at_most, own_count, tiers)

@@ -8,7 +8,7 @@ struct Settings {
 };
 struct Whole {
   static constexpr std::string_view name = "whole";
-  static constexpr Needs needs{Phase::pixels, Need::none};
+  static constexpr Needs may_need{Phase::pixels, Need::none};
   using Config = Settings;
   Config config{};
   Balanced balance(std::span<const float>, const Evidence&) const { return {}; }
@@ -27,9 +27,9 @@ struct Mine : Whole {
   Mine() = default;
 };
 #elif CASE == 3
-// expect: Balancer: add `static constexpr Needs needs{Phase::pixels, Need::none};`
+// expect: Balancer: add `static constexpr Needs may_need{Phase::pixels, Need::none};`
 struct Mine : Whole {
-  void needs();
+  void may_need();
 };
 #elif CASE == 4
 // expect: Balancer: add `Balanced balance(std::span<const float> maps, const Evidence&) const`

@@ -10,14 +10,14 @@ struct Settings {
 };
 struct Whole {
   static constexpr std::string_view name = "whole";
-  static constexpr Needs needs{Phase::pixels, Need::textures};
+  static constexpr Needs may_need{Phase::pixels, Need::textures};
   using Config = Settings;
   Config config{};
   std::vector<float> score(const Evidence&) const { return {}; }
 };
 struct WholeTensor {
   static constexpr std::string_view name = "whole";
-  static constexpr Needs needs{Phase::vision, Need::vision};
+  static constexpr Needs may_need{Phase::vision, Need::vision};
   using Config = Settings;
   Config config{};
   B::Tensor score(B&, const TensorEvidence<B>&) const { return {}; }
@@ -36,7 +36,7 @@ static_assert(check_scorer<Mine>());
 // expect: Scorer: add `using Config = ...;` and make S{} and S{Config} valid
 struct Mine {
   static constexpr std::string_view name = "mine";
-  static constexpr Needs needs{};
+  static constexpr Needs may_need{};
   std::vector<float> score(const Evidence&) const { return {}; }
 };
 static_assert(check_scorer<Mine>());
@@ -47,9 +47,9 @@ struct Mine : Whole {
 };
 static_assert(check_scorer<Mine>());
 #elif CASE == 4
-// expect: Scorer: add `static constexpr Needs needs{Phase::pixels, Need::textures};`
+// expect: Scorer: add `static constexpr Needs may_need{Phase::pixels, Need::textures};`
 struct Mine : Whole {
-  void needs();
+  void may_need();
 };
 static_assert(check_scorer<Mine>());
 #elif CASE == 5
@@ -77,9 +77,9 @@ struct Mine : WholeTensor {
 };
 static_assert(check_tensor_scorer<Mine, B>());
 #elif CASE == 9
-// expect: TensorScorer: add `static constexpr Needs needs{Phase::vision, Need::vision};`
+// expect: TensorScorer: add `static constexpr Needs may_need{Phase::vision, Need::vision};`
 struct Mine : WholeTensor {
-  void needs();
+  void may_need();
 };
 static_assert(check_tensor_scorer<Mine, B>());
 #elif CASE == 10

@@ -10,7 +10,7 @@ struct Whole {
   static constexpr std::string_view name = "whole";
   using Config = Settings;
   Config config{};
-  Textures generate(ImageView, Grid) const { return {}; }
+  Textures generate(ImageView, const TokenSet&) const { return {}; }
 };
 
 #if CASE == 0
@@ -26,14 +26,14 @@ struct Mine : Whole {
   using Config = std::string;
 };
 #elif CASE == 3
-// expect: TextureGenerator: add `Textures generate(ImageView, Grid) const`
+// expect: TextureGenerator: add `Textures generate(ImageView, const TokenSet&) const`
 struct Mine : Whole {
   Textures generate(ImageView) const { return {}; }
 };
 #elif CASE == 4
-// expect: TextureGenerator: add `Textures generate(ImageView, Grid) const`
+// expect: TextureGenerator: add `Textures generate(ImageView, const TokenSet&) const`
 struct Mine : Whole {
-  std::vector<float> generate(ImageView, Grid) const { return {}; }
+  std::vector<float> generate(ImageView, const TokenSet&) const { return {}; }
 };
 #endif
 

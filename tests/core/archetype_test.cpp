@@ -15,23 +15,12 @@ template class arrcoc::qwen3vl::VisionTower<B>;
 template class arrcoc::qwen3vl::LanguageModel<B>;
 template class arrcoc::qwen3vl::Model<B>;
 
-namespace {
-
-struct DropNothing {
-  static constexpr bool active = true;
-  std::optional<qwen3vl::RowEdit> before_layer(B&, Index, const qwen3vl::LayerView<B>&) { return std::nullopt; }
-};
-
-}  // namespace
-
 TEST_CASE("the archetype satisfies the contract, and the model, injectors and scorers need no more") {
   // Naming a function compiles its body.
-  const auto generate = &qwen3vl::generate<B, qwen3vl::NoHook>;
-  const auto pruned = &qwen3vl::generate<B, DropNothing>;
+  const auto generate = &qwen3vl::generate<B>;
   const auto inject = &GatherInjector::inject<B>;
   const auto score = &ParticipatoryScorer::score<B>;
   CHECK((generate != nullptr));
-  CHECK((pruned != nullptr));
   CHECK((inject != nullptr));
   CHECK((score != nullptr));
 }

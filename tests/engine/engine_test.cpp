@@ -60,6 +60,42 @@ TEST_CASE("stock and full give the same bits; the gather ran") {
     CHECK(time_of(full, stage) >= 0);
 }
 
+TEST_CASE(
+    "what was given and not used is an event, of one answer and of many; a prompt beyond the context is an error") {
+  AnswerRequest r = request("full");
+  r.pictures[0].unused = {"the turn that EXIF asks for (orientation 6)"};
+  r.prompt = "<image> What?";
+  const std::vector<std::string> said{"not used: noise: the turn that EXIF asks for (orientation 6)",
+                                      "not used: the question's <image>, which is text like any other"};
+  const auto ends_with = [&](const std::vector<std::string>& events) {
+    return events.size() >= 2 && std::vector<std::string>(events.end() - 2, events.end()) == said;
+  };
+  CHECK(ends_with(demo_engine().answer(r).events));
+  ManyRequest m;
+  m.shared = r;
+  m.asks.emplace_back();
+  m.asks[0].prompt = r.prompt;
+  m.asks[0].stock = true;
+  CHECK(ends_with(demo_engine().answer_many(m).answers[0].events));
+
+  const Index most = demo_engine().model().config.text.max_positions;
+  r.pictures.clear();
+  r.stock = true;
+  r.generate = false;
+  r.prompt = std::string(static_cast<std::size_t>(most), 'a');
+  try {
+    demo_engine().answer(r);
+    FAIL("expected an error");
+  } catch (const Error& e) {
+    CHECK(e.code() == Code::bad_prompt);
+    CHECK_MESSAGE(std::string(e.what()).find("--long-context") != std::string::npos, e.what());
+  }
+  r.long_context = true;
+  const auto events = demo_engine().answer(r).events;
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].find("beyond the model's " + std::to_string(most)) != std::string::npos);
+}
+
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 TEST_CASE("memory does not grow over a hundred questions in a row") {
   const auto resident = [] {  // pages of 4 KiB

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "arrcoc/eigen.hpp"
-#include "arrcoc/engine/plugin.hpp"
+#include "arrcoc/engine/plugin_host.hpp"
 #include "arrcoc/registry/builtin.hpp"
 #include "pipeline/material.hpp"
 #include "registry/errors.hpp"
@@ -15,14 +15,14 @@ using B = EigenBackend;
 
 /// The modules lie beside the test program, in engine/modules.
 std::filesystem::path module(const std::string& name) {
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "registry" / "modules" /
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "engine" / "modules" /
          ("plugin_" + name + ".so");
 }
 
 Registry<B> with(const std::string& name) {
   Registry<B> r;
   register_builtin(r);
-  load_plugin(module(name), r);
+  load_plugin(module(name), r.host);
   return r;
 }
 
@@ -30,8 +30,10 @@ Outcome run(const Registry<B>& r, const std::string& name, Settings settings = {
   TinyModel<B> tiny;
   const TwoPictures t(false);
   PipelineSpec spec = parse_pipeline_name(name);
-  spec.settings = std::move(settings);
-  return r.make(spec).pipeline.run(tiny.backend, tiny.model, t.pictures, t.prompt, TinyModel<B>::options(2));
+  spec.settings.merge(settings);
+  const auto made = r.make(spec);
+  const RunOptions o = TinyModel<B>::options(2);
+  return Journey<B>(tiny.backend, tiny.model, &made.pipeline, t.pictures, t.prompt, o).run();
 }
 
 }  // namespace
@@ -49,7 +51,7 @@ TEST_CASE("a module's scorer runs in a pipeline, with its settings") {
   const auto made = r.make(parse_pipeline_name("texture13/information+plugin_contrast/fixed/top_k/gather"));
   CHECK(std::find(made.settings.begin(), made.settings.end(),
                   ConfigField{"scorers.plugin_contrast.gain", "float", "1"}) != made.settings.end());
-  CHECK(made.pipeline.needs().evidence == Need::textures);
+  CHECK(made.pipeline.may_need().evidence == Need::textures);
 }
 
 TEST_CASE("a module's balancer and allocator run in a pipeline") {
@@ -69,24 +71,58 @@ TEST_CASE("what a module gets wrong is an error, with its own words") {
   expect_error(Code::bad_stage_output, "told to fail", [&] { run(r, name, {{"allocator.fail", "1"}}); });
   expect_error(Code::bad_stage_output, "without a word", [&] { run(r, name, {{"allocator.fail", "2"}}); });
   expect_error(Code::bad_stage_output, "ascending", [&] { run(r, name, {{"allocator.fail", "3"}}); });
-  expect_error(Code::bad_stage_output, "expected 1..6, got 0", [&] { run(r, name, {{"allocator.fail", "4"}}); });
-  expect_error(Code::bad_config, "allocator.fail: expected a finite number", [&] {
-    run(r, name, {{"allocator.fail", "x"}});
+  expect_error(Code::bad_stage_output, "at least one token per image must be kept", [&] {
+    run(r, name, {{"allocator.fail", "4"}});
   });
+  expect_error(Code::bad_stage_output, "spends: expected exactly 2 tokens, got 6 of 6", [&] {
+    run(r, name, {{"allocator.fail", "5"}});
+  });
+  expect_error(Code::bad_stage_output, "the plug-in threw: out of patience", [&] {
+    run(r, name, {{"allocator.fail", "6"}});
+  });
+  expect_error(Code::bad_stage_output, "the value of kept token", [&] { run(r, name, {{"allocator.fail", "7"}}); });
+  expect_error(Code::bad_stage_output, "asks for merged rows, which this injector cannot carry out", [&] {
+    run(r, name, {{"allocator.fail", "8"}});
+  });
+  expect_error(Code::bad_stage_output, "NaN or infinity at token 0",
+               [&] { run(r, "none/unwritten/fixed/top_k/gather"); });
+  expect_error(Code::bad_config, "allocator.fail: expected a", [&] { run(r, name, {{"allocator.fail", "x"}}); });
   expect_error(Code::unknown_setting, "nearest: allocator.fail", [&] { run(r, name, {{"allocator.fial", "1"}}); });
 }
 
 TEST_CASE("modules that break a rule of the edge are refused") {
-  expect_error(Code::bad_plugin, "ABI: expected 1, got 2", [] { with("abi"); });
+  expect_error(Code::bad_plugin, "ABI: expected 2, got 3; build it anew", [] { with("abi"); });
   expect_error(Code::bad_plugin, "table size", [] { with("size"); });
-  expect_error(Code::bad_plugin, "build id: expected 'arrcoc-plugin 1, 64-bit', got 'arrcoc-plugin 0'",
+  expect_error(Code::bad_plugin, "build id: expected 'arrcoc-plugin 2, 64-bit', got 'arrcoc-plugin 0'",
                [] { with("build_id"); });
   expect_error(Code::bad_plugin, "arrcoc_plugin_entry", [] { with("entry"); });
   expect_error(Code::bad_plugin, "no name", [] { with("nameless"); });
   expect_error(Code::bad_plugin, "evidence", [] { with("evidence"); });
   expect_error(Code::file_missing, "no such file", [] { with("absent"); });
   Registry<B> r;
-  expect_error(Code::bad_plugin, "cannot be loaded", [&] { load_plugin("/proc/self/exe", r); });
-  load_plugin(module("contrast"), r);
-  expect_error(Code::duplicate_name, "scorer 'plugin_contrast'", [&] { load_plugin(module("contrast"), r); });
+  expect_error(Code::bad_plugin, "cannot be loaded", [&] { load_plugin("/proc/self/exe", r.host); });
+  load_plugin(module("contrast"), r.host);
+  expect_error(Code::duplicate_name, "scorer 'plugin_contrast'", [&] { load_plugin(module("contrast"), r.host); });
+}
+
+TEST_CASE("a module of ABI 1 is refused in a sentence") {
+  expect_error(Code::bad_plugin, "ABI: expected 2, got 1; build it anew", [] { with("abi_1"); });
+}
+
+TEST_CASE("C++ types as a module: what they give by type, they give through the edge") {
+  const Registry<B> r = with("types");
+  const auto same = [&](const std::string& inside, const std::string& outside) {
+    const Outcome a = run(r, inside), b = run(r, outside);
+    CHECK(same_bits(a.pictures[0].maps, b.pictures[0].maps));
+    CHECK(same_bits(a.pictures[0].balanced.relevance, b.pictures[0].balanced.relevance));
+    CHECK(a.pictures[0].balanced.tensions == b.pictures[0].balanced.tensions);
+    CHECK(a.pictures[0].allocation == b.pictures[0].allocation);
+  };
+  same("texture13/contrast:radius=2/tension:explore=0.6/top_k/gather",
+       "texture13/outer_contrast:radius=2/outer_tension:explore=0.6/outer_top_k/gather");
+  same("texture13/contrast/fixed/top_k/gather", "outer_texture/contrast/fixed/outer_top_k/gather");
+  CHECK(run(r, "none/none/flat/outer_random/gather").pictures[0].allocation.count() == 2);
+  CHECK(run(r, "none/none/flat/far_apart/gather").pictures[0].allocation.count() == 2);  // reads similarity row by row
+  expect_error(Code::bad_stage_output, "radius: expected 1..64",
+               [&] { run(r, "texture13/outer_contrast:radius=0/fixed/top_k/gather"); });
 }

@@ -1,11 +1,13 @@
 // Goal: on every document picture, relevance inside text lies above relevance on blank paper.
 //   usage: document_relevance FOLDER      FOLDER holds the pictures named in marked_boxes.json; exit 77 when one is
-//   missing
+//                                         missing
 // The host part of the default pipeline (texture13 / information + perspectival / tension) with a third map standing
-// for query coupling of an untrained model: five maps of pure noise, a coherent map of random hills, and none. Each
-// must hold: median relevance of text tokens > 90th percentile of blank tokens. A text token has at least a quarter of
-// its cell in text boxes, a blank one all of it in a blank box. Grids are those of smart_resize (32 px a token, 65,536
-// to 16,777,216 pixels).
+//   for query coupling
+// of an untrained model: five maps of pure noise, a coherent map of random hills, and none. Each must hold: median
+//   relevance of text
+// tokens > 90th percentile of blank tokens. A text token has at least a quarter of its cell in text boxes, a blank one
+//   all of it in a
+// blank box. Grids are those of smart_resize (32 px a token, 65,536 to 16,777,216 pixels).
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -101,7 +103,7 @@ int main(int argc, char** argv) {
     const Grid grid = native_grid(image.height, image.width);
     const Textures textures = Texture13{}.generate(image.view(), grid);
     Evidence e;
-    e.grid = grid;
+    e.tokens = grid;
     e.rgb = image.view();
     e.textures = &textures;
     std::vector<float> maps = InformationScorer{}.score(e);

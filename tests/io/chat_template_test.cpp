@@ -86,8 +86,16 @@ TEST_CASE("Thinking: which thoughts stay") {
         a + start + "assistant\n<think>\n2\n</think>\n\n4" + end);
 }
 
+TEST_CASE("Qwen2-VL has a system prompt of its own, and renders later ones") {
+  const auto render = [](const std::vector<Message>& m) { return io::render_chat(m, ChatTemplate::qwen2, true); };
+  const std::string start = "<|im_start|>", end = "<|im_end|>\n", gen = start + "assistant\n";
+  CHECK(render({user("a")}) == start + "system\nYou are a helpful assistant." + end + start + "user\na" + end + gen);
+  CHECK(render({system_turn("s"), user("a"), system_turn("t")}) ==
+        start + "system\ns" + end + start + "user\na" + end + start + "system\nt" + end + gen);
+}
+
 TEST_CASE("conversations that cannot be rendered") {
-  for (const ChatTemplate chat : {ChatTemplate::instruct, ChatTemplate::thinking}) {
+  for (const ChatTemplate chat : {ChatTemplate::instruct, ChatTemplate::thinking, ChatTemplate::qwen2}) {
     CHECK(code_of([&] { io::render_chat({}, chat); }) == Code::bad_prompt);
     CHECK(code_of([&] { io::render_chat({{"tool", {text("x")}}}, chat); }) == Code::bad_prompt);
     CHECK(code_of([&] { io::render_chat({{"User", {text("x")}}}, chat); }) == Code::bad_prompt);
@@ -103,10 +111,16 @@ TEST_CASE("templates are known by what they print, wherever they lie") {
   CHECK(recognise() == ChatTemplate::instruct);  // none at all
   put(folder.path / "tokenizer_config.json", Json{{"chat_template", thinking}}.dump());
   CHECK(recognise() == ChatTemplate::thinking);
-  put(folder.path / "chat_template.json", Json{{"chat_template", instruct}}.dump());
+  put(folder.path / "chat_template.jinja", instruct);
   CHECK(recognise() == ChatTemplate::instruct);
-  put(folder.path / "chat_template.jinja", thinking);
+  put(folder.path / "chat_template.json", Json{{"chat_template", thinking}}.dump());
   CHECK(recognise() == ChatTemplate::thinking);
+  put(folder.path / "processor_config.json", Json{{"chat_template", instruct}}.dump());
+  CHECK(recognise() == ChatTemplate::instruct);
+  put(folder.path / "processor_config.json", "{}");
+  CHECK(recognise() == ChatTemplate::thinking);
+  std::filesystem::remove(folder.path / "chat_template.json");
+  put(folder.path / "chat_template.jinja", thinking);
 
   for (const std::string& unknown :
        {std::string("{{ messages }}"), std::string(), instruct + "x", thinking.substr(1)}) {
@@ -115,6 +129,18 @@ TEST_CASE("templates are known by what they print, wherever they lie") {
     CHECK(code_of([&] { recognise(); }) == Code::bad_template);
   }
   CHECK(recognise("builtin") == ChatTemplate::thinking);  // still opens a thought
+
+  std::string spaced = "\xef\xbb\xbf{# mine #}\n" + thinking + "\n\n";
+  for (std::size_t at = 0; (at = spaced.find("{%- if ", at)) != std::string::npos; at += 9)
+    spaced.replace(at, 7, "{# why #}\n\t{%-  if\n ");
+  put(folder.path / "chat_template.jinja", spaced);
+  CHECK(recognise() == ChatTemplate::thinking);
+  std::string printing = instruct;
+  printing.replace(printing.find("{%- for"), 3, "{%");  // the line end before it is printed
+  put(folder.path / "chat_template.jinja", printing);
+  CHECK(code_of([&] { recognise(); }) == Code::bad_template);
+  put(folder.path / "chat_template.jinja", std::string(io::builtin_chat_template(ChatTemplate::qwen2)));
+  CHECK(recognise() == ChatTemplate::qwen2);
   put(folder.path / "chat_template.jinja", "x");
   CHECK(recognise("builtin") == ChatTemplate::instruct);
   CHECK(code_of([&] { recognise("mine"); }) == Code::bad_config);

@@ -54,6 +54,70 @@ TEST_CASE("every kind becomes what Pillow and transformers make of it") {
   }
 }
 
+TEST_CASE("the containers that a library was found for, or are read without one") {
+  const std::string formats = io::picture_formats();
+  for (const auto& [format, name] : {std::pair("BMP", "palette.bmp"),
+                                     {"BMP", "rle8.bmp"},
+                                     {"BMP", "fields_565.bmp"},
+                                     {"BMP", "fields_bgra124.bmp"},
+                                     {"GIF", "key.gif"},
+                                     {"GIF", "animated.gif"},
+                                     {"GIF", "made_interlaced.gif"},
+                                     {"GIF", "made_inside_key.gif"},
+                                     {"TIFF", "rgb_tiff_lzw.tif"},
+                                     {"TIFF", "raw_rgba16_be.tif"},
+                                     {"TIFF", "turned6.tif"},
+                                     {"TIFF", "raw_tiles.tif"},
+                                     {"AVIF", "rgb.avif"},
+                                     {"HEIC", "rgb.heic"}}) {
+    CAPTURE(name);
+    const std::string file = name;
+    if (formats.find(format) == std::string::npos) {
+      CHECK_THROWS_WITH_AS(io::read_image(pictures / file), doctest::Contains("this build has no"), Error);
+      continue;
+    }
+    const int allowed = file.ends_with(".avif") || file.ends_with(".heic") ? 3 : 0;  // another decoder than Pillow's
+    CHECK(distance(io::read_image(pictures / file), file + ".white.npy") <= allowed);
+    CHECK(distance(io::read_image(pictures / file, {.alpha = io::Alpha::drop}), file + ".drop.npy") <= allowed);
+  }
+}
+
+TEST_CASE("a picture is named by a path, a file: URL or a data: URL") {
+  const Image rgb = io::read_image(pictures / "rgb.png");
+  const std::string path = (pictures / "rgb.png").string();
+  CHECK(io::read_picture(path) == rgb);
+  CHECK(io::read_picture("file://" + path) == rgb);
+  CHECK(io::read_picture("FILE://localhost" + path + "?x#y") == rgb);
+  CHECK(io::picture_path("file:///a%20b%2fc") == "/a b/c");
+  // A PNG of one red pixel, as base64 and percent-encoded.
+  const std::string red =
+      "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC";
+  for (const std::string& url :
+       {"data:image/png;base64," + red, "DATA:;base64," + red.substr(0, 40) + "\n" + red.substr(40),
+        "data:,%89PNG%0d%0a%1a%0a%00%00%00%0dIHDR%00%00%00%01%00%00%00%01%08%02%00%00%00%90wS%de"
+        "%00%00%00%0cIDATx%9cc%f8%cf%c0%00%00%03%01%01%00%c9%fe%92%ef%00%00%00%00IEND%aeB%60%82" +
+            std::string()}) {
+    CAPTURE(url);
+    CHECK(io::read_picture(url).rgb == std::vector<std::uint8_t>{255, 0, 0});
+  }
+  CHECK(io::picture_label("data:image/png;base64," + red) == "data:image/png;base64,... (114 characters)");
+  CHECK(io::picture_label("a.png") == "a.png");
+  const auto code_of = [](const std::string& name) {
+    try {
+      io::read_picture(name);
+    } catch (const Error& e) { return e.code(); }
+    return Code{};
+  };
+  CHECK(code_of("data:image/png;base64") == Code::bad_image);
+  CHECK(code_of("data:;base64,ab*d") == Code::bad_image);
+  CHECK(code_of("data:;base64,abcde") == Code::bad_image);
+  CHECK(code_of("data:;base64,ab=d") == Code::bad_image);
+  CHECK(code_of("data:,%9") == Code::bad_usage);
+  CHECK(code_of("https://example.org/a.png") == Code::file_missing);
+  CHECK(code_of("file://elsewhere/a.png") == Code::file_missing);
+  CHECK(code_of("file:///a%00b") == Code::bad_usage);
+}
+
 TEST_CASE("EXIF turns when asked, and only then") {
   const Image upright = io::read_image(pictures / "turned2.png");
   for (int k = 2; k <= 8; ++k) {
@@ -94,9 +158,10 @@ TEST_CASE("cut files are refused at every length, trailing bytes are not") {
 
 TEST_CASE("what is no picture, and headers that lie") {
   refuse("", "empty");
-  refuse("GIF89a", "expected JPEG, PNG or WebP");
+  refuse("FAX89a", "expected a picture (PNG, JPEG, WebP");
+  refuse("BM is no header", "BMP");
   refuse("\xff\xd8\xff\xe0 nothing follows", "JPEG");
-  refuse("RIFF\x10\0\0\0WEBPVP8 ", "expected JPEG");  // the string ends at the first zero byte
+  refuse("RIFF\x10\0\0\0WEBPVP8 ", "expected a picture");  // the string ends at the first zero byte
   refuse(std::string_view("RIFF\x10\0\0\0WEBPVP8 \x04\0\0\0abcd", 24), "WebP");
 
   std::string jpeg = io::read_file(pictures / "q75_2.jpg");
@@ -110,6 +175,10 @@ TEST_CASE("what is no picture, and headers that lie") {
   CHECK_THROWS_WITH_AS(decode(png, small), doctest::Contains("at most 116 pixels"), Error);
   small.max_pixels = 117;
   CHECK(decode(png, small).width == 13);
+  small.max_pixels = 0;  // 100 MP, or more for a longer file
+  std::string large = png;
+  large.replace(16, 8, std::string("\0\0\x27\x11\0\0\x27\x10", 8));  // 10001 x 10000
+  refuse(large, "CRC");
   std::string broken = png;
   broken[broken.size() - 20] = static_cast<char>(broken[broken.size() - 20] ^ 0x55);
   refuse(broken, "PNG");

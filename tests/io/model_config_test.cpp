@@ -74,7 +74,6 @@ TEST_CASE("every field that is wrong is refused by name") {
       {config, "/text_config", "", "config.json.text_config: expected, got none"},
       {config, "/text_config", "[]", "config.json.text_config: expected an object, got []"},
       {config, "/vision_config", "3", "config.json.vision_config: expected an object, got 3"},
-      {config, "/quantization_config", "{\"quant_method\":\"fp8\"}", "quantization_config: expected none"},
       {config, "/text_config/vocab_size", "", "config.json.text_config.vocab_size: expected, got none"},
       {config, "/text_config/vocab_size", "0", "vocab_size: expected an integer from 1 to 16777216, got 0"},
       {config, "/text_config/vocab_size", "1e18", "vocab_size: expected an integer"},
@@ -131,7 +130,8 @@ TEST_CASE("every field that is wrong is refused by name") {
       {config, "/vision_config/spatial_merge_size", "0", "spatial_merge_size: expected an integer from 1"},
       {config, "/image_token_id", "", "config.json.image_token_id: expected, got none"},
       {config, "/vision_end_token_id", "-1", "vision_end_token_id: expected an integer from 0 to 287, got -1"},
-      {pictures, "/size", "", "preprocessor_config.json.size.shortest_edge: expected, got none"},
+      {pictures, "/size/shortest_edge", "", "preprocessor_config.json.size.shortest_edge: expected, got none"},
+      {pictures, "/size/shortest_edge", "1024.5", "size.shortest_edge: expected an integer from 1"},
       {pictures, "/size/longest_edge", "1000",
        "size: expected shortest_edge <= longest_edge (pixel counts), got 65536 and 1000"},
       {pictures, "/size/longest_edge", "99999999999", "longest_edge: expected an integer from 1 to 4294967296"},
@@ -145,11 +145,24 @@ TEST_CASE("every field that is wrong is refused by name") {
       {pictures, "/do_resize", "false", "do_resize: expected true, got false"},
       {pictures, "/do_normalize", "false", "do_normalize: expected true, got false"},
       {pictures, "/rescale_factor", "1", "rescale_factor: expected 1/255, got 1"},
-      {pictures, "/resample", "2", "resample: expected 3 (bicubic), got 2"},
+      {pictures, "/resample", "2", "resample: expected 3 (bicubic), got 2 (bilinear)"},
+      {pictures, "/resample", "1", "resample: expected 3 (bicubic), got 1 (Lanczos)"},
+      {config, "/quantization_config", "{\"quant_method\":\"gptq\"}",
+       "quantization_config.quant_method: expected \"fp8\" (or no quantisation), got \"gptq\""},
+      {config, "/quantization_config", "{\"quant_method\":\"fp8\"}",
+       "quantization_config.weight_block_size: expected, got none"},
+      {config, "/quantization_config",
+       "{\"quant_method\":\"fp8\",\"weight_block_size\":[128,128],\"activation_scheme\":\"static\"}",
+       "activation_scheme: expected \"dynamic\", got \"static\""},
       {generation, "/top_k", "-1", "generation_config.json.top_k: expected an integer from 0"},
       {generation, "/top_p", "1.5", "generation_config.json.top_p: expected a number from 0.0 to 1.0, got 1.5"},
       {generation, "/temperature", "0", "temperature: expected more than 0 when do_sample is true"},
       {generation, "/repetition_penalty", "0", "repetition_penalty: expected a number from 0.001"},
+      {generation, "/min_p", "1.5", "generation_config.json.min_p: expected a number from 0.0 to 1.0, got 1.5"},
+      {generation, "/max_new_tokens", "0", "max_new_tokens: expected an integer from 1"},
+      {generation, "/bad_words_ids", "[]", "bad_words_ids: expected lists of token ids, got []"},
+      {generation, "/bad_words_ids", "[[1],[288]]", "bad_words_ids: expected lists of token ids, got [288]"},
+      {generation, "/suppress_tokens", "7", "suppress_tokens: expected a list of integers"},
       {generation, "/eos_token_id", "288", "eos_token_id: expected an integer from 0 to 287, got 288"},
       {generation, "/eos_token_id", "[258,\"x\"]", "eos_token_id[1]: expected an integer"},
       {generation, "/do_sample", "1", "do_sample: expected true or false, got 1"},
@@ -239,10 +252,18 @@ TEST_CASE("YaRN is read and validated") {
   CHECK(has(config_error(m), "factor: expected a number from 1.0"));
   with(R"({"factor":2,"beta_fast":1,"beta_slow":32})");
   CHECK(has(config_error(m), "beta_fast: expected more than beta_slow"));
-  with(R"({"factor":2,"attention_factor":1.5})");
-  CHECK(has(config_error(m), "attention_factor: expected none, got 1.5"));
+  CHECK(t.yarn_attention_factor == 0);
+  CHECK(t.yarn_truncate);
+  with(R"({"factor":2,"attention_factor":1.5,"mscale":2,"mscale_all_dim":1})");
+  CHECK(read_model_config(m.dir).text.yarn_attention_factor == 1.5);
+  with(R"({"factor":3,"mscale":0.707,"mscale_all_dim":1})");
+  CHECK(read_model_config(m.dir).text.yarn_attention_factor == doctest::Approx(0.9709969686112547).epsilon(1e-12));
+  with(R"({"factor":3,"mscale":0.707})");
+  CHECK(read_model_config(m.dir).text.yarn_attention_factor == 0);
+  with(R"({"factor":1,"mscale":2,"mscale_all_dim":1})");
+  CHECK(read_model_config(m.dir).text.yarn_attention_factor == 1.0);
   with(R"({"factor":2,"truncate":false})");
-  CHECK(has(config_error(m), "truncate: expected true, got false"));
+  CHECK_FALSE(read_model_config(m.dir).text.yarn_truncate);
 }
 
 TEST_CASE("a missing generation_config means greedy, temperature 1, top-k 50, and the text config's end") {

@@ -213,7 +213,7 @@ TEST_CASE("shards are found through the index") {
   bad = map;
   bad.erase("lm_head.weight");
   m.put(index, {{"weight_map", bad}});
-  CHECK(has(error(Code::bad_weight), "lm_head.weight: expected [288, 128], got none"));
+  CHECK(open_model(m.dir, {}).weights("lm_head.weight"));  // what a shard holds counts, as in transformers
   for (const char* outside : {"../model.safetensors", "/etc/passwd", "sub/model.safetensors", "..", ""}) {
     bad = map;
     bad["lm_head.weight"] = outside;
@@ -259,4 +259,45 @@ TEST_CASE("the config's special ids must be the tokenizer's") {
   m.set(config, "/image_token_id", "5");
   CHECK(has(message_of(Code::bad_model_config, [&] { open_model(m.dir, {}); }),
             "config.json.image_token_id: expected 268, the tokenizer's <|image_pad|>, got 5"));
+}
+
+TEST_CASE("tensors that nobody reads are named; LoRA factors and scales without their values are refused") {
+  const Model m;
+  const fs::path file = m.dir / "model.safetensors";
+  const auto whole = all_tensors(file);
+  const auto with = [&](std::initializer_list<std::string> names) {
+    auto t = whole;
+    for (const auto& name : names) t[name] = host_tensor(std::vector<float>{1, 2}, {2});
+    write_safetensors(file, t);
+  };
+  const auto unused = [&] { return open_model(m.dir.string(), {}).config.unused; };
+  const auto refused = [&] { return message_of(Code::bad_weight, [&] { open_model(m.dir.string(), {}); }); };
+  CHECK(unused().empty());
+  with({"mtp.layers.0.weight", "model.language_model.layers.0.self_attn.rotary_emb.inv_freq"});
+  CHECK(unused() == std::vector<std::string>{"1 tensor of the checkpoint: mtp.layers.0.weight"});
+  with({"language_model.norm.weight", "x.weight"});  // beside model.language_model.norm.weight, which is read
+  CHECK(unused() == std::vector<std::string>{"2 tensors of the checkpoint: language_model.norm.weight, x.weight"});
+  with({"base_model.model.q_proj.lora_A.weight", "base_model.model.q_proj.lora_B.weight"});
+  CHECK(has(refused(), "LoRA factors that were not merged (base_model.model.q_proj.lora_A.weight, "));
+  const std::string q = "model.language_model.layers.0.self_attn.q_proj.weight";
+  with({q + "_scale_inv"});
+  CHECK(has(refused(), q + "_scale_inv: the scale of a quantised weight; expected F8_E4M3 values beside it, got BF16"));
+  with({"model.language_model.layers.0.self_attn.q_proj.qzeros"});
+  CHECK(has(refused(), "q_proj.qzeros: the scale of a quantised weight; expected F8_E4M3 values beside it, got none"));
+  std::map<std::string, HostTensor, std::less<>> renamed;
+  for (const auto& [name, tensor] : whole) renamed["model." + name] = tensor;
+  write_safetensors(file, renamed);
+  CHECK(unused().empty());
+  renamed.clear();
+  for (const auto& [name, tensor] : whole) renamed["module." + name] = tensor;
+  write_safetensors(file, renamed);
+  CHECK(has(refused(), "expected [288, 128], got none"));
+  CHECK(has(refused(),
+            "not read: " + std::to_string(whole.size()) + " tensors of the checkpoint: module.lm_head.weight"));
+  with({});
+  std::ofstream(m.dir / "adapter_config.json") << "{}";
+  CHECK(has(refused(), "LoRA factors that were not merged (adapter_config.json)"));
+  fs::remove(m.dir / "adapter_config.json");
+  std::ofstream(m.dir / "model.safetensors.index.json") << "{}";
+  CHECK(unused() == std::vector<std::string>{"model.safetensors.index.json and its shards, beside model.safetensors"});
 }

@@ -363,7 +363,7 @@ TEST_CASE("components we do not know are refused by name") {
       {with("/model/dropout", 0.1), "dropout"},
       {with("/model/byte_fallback", true), "byte_fallback"},
       {with("/model/end_of_word_suffix", "</w>"), "end_of_word_suffix"},
-      {with("/added_tokens/0/lstrip", true), "lstrip"},
+      {with("/added_tokens/0/lstrip", 1), "lstrip"},
   };
   for (const auto& wrong : cases) {
     const std::string message = refusal(wrong.first);

@@ -25,7 +25,7 @@ Broken broken_balancer_laws(const L& model = L{}, const std::vector<Index>& coun
   for (const Grid grid : {Grid{8, 8}, Grid{3, 21}, Grid{1, 1}, Grid{2, 3}})
     for (const Index count : counts) {
       Evidence e;
-      e.grid = grid;
+      e.tokens = grid;
       const Index n = grid.count();
       const auto maps = scores(count * n, 11, false), others = scores(count * n, 12, false);
       const Balanced b = model.balance(maps, e);

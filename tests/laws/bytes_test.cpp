@@ -28,7 +28,7 @@ TEST_CASE("textures, scores, relevance and allocation have known bytes") {
              contrast = ContrastScorer{}.score(c.evidence);
   auto maps = info;
   maps.insert(maps.end(), salience.begin(), salience.end());
-  const auto third = laws::scores(c.evidence.grid.count(), 3, false);
+  const auto third = laws::scores(c.evidence.count(), 3, false);
   maps.insert(maps.end(), third.begin(), third.end());
   const auto tension =
       AdaptiveTensionBalancer{{.diversify = 0.8f, .deep = 0.7f, .adapt = 0.5f}}.balance(maps, c.evidence).relevance;

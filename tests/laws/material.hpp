@@ -70,7 +70,7 @@ struct Case {
   Evidence evidence;
   Case(const Shape& s, std::uint64_t seed)
       : image(page(s.height, s.width, seed)), textures(Texture13{}.generate(image.view(), s.grid)) {
-    evidence.grid = s.grid;
+    evidence.tokens = s.grid;
     evidence.rgb = image.view();
     evidence.textures = &textures;
     evidence.boxes = {{10, 20, 50, 70}};

@@ -80,7 +80,7 @@ struct SkippingTexture : TextureBase {  // does not look at every third row, but
 // --- scorers ---
 struct ScorerBase {
   static constexpr std::string_view name = "mutant";
-  static constexpr Needs needs{Phase::pixels, Need::textures};
+  static constexpr Needs may_need{Phase::pixels, Need::textures};
   static constexpr bool row_wise = true;
   using Config = InformationConfig;
   Config config{};
@@ -126,7 +126,7 @@ struct PlaceScorer : ScorerBase {  // says row-wise, looks at the neighbour
 // --- balancers ---
 struct BalancerBase {
   static constexpr std::string_view name = "mutant";
-  static constexpr Needs needs{Phase::pixels, Need::none};
+  static constexpr Needs may_need{Phase::pixels, Need::none};
   using Config = FixedWeightsConfig;
   Config config{};
 };
@@ -143,7 +143,7 @@ struct NanBalancer : BalancerBase {  // range without a floor
   Balanced balance(std::span<const float> m, const Evidence& e) const {
     auto b = FixedWeightsBalancer{}.balance(m, e);
     const auto [low, high] = std::minmax_element(m.begin(), m.end());
-    if (e.grid.count() > 1)
+    if (e.count() > 1)
       for (float& x : b.relevance) x += (*low - *low) / (*high - *low);
     return b;
   }
@@ -182,7 +182,7 @@ struct RawSumBalancer : BalancerBase {  // adds maps as they come
 // --- allocators ---
 struct AllocatorBase {
   static constexpr std::string_view name = "mutant";
-  static constexpr Needs needs{Phase::pixels, Need::none};
+  static constexpr Needs may_need{Phase::pixels, Need::none};
   static constexpr Spend spend = Spend::exact;
   using Config = TopKConfig;
   Config config{};
@@ -190,8 +190,8 @@ struct AllocatorBase {
 struct GreedyAllocator : AllocatorBase {  // one too few from three on
   static constexpr const char* breaks = "spend";
   Allocation allocate(std::span<const float> s, const Evidence& e, Budget b, Rng& rng) const {
-    const bool clamped = b.resolve(e.grid.count()).clamped;
-    b.tokens = b.resolve(e.grid.count()).kept;
+    const bool clamped = b.resolve(e.count()).clamped;
+    b.tokens = b.resolve(e.count()).kept;
     if (b.tokens > 3) --b.tokens;
     auto a = TopKAllocator{}.allocate(s, e, b, rng);
     a.clamped = clamped;
@@ -229,7 +229,7 @@ struct LastTieAllocator : AllocatorBase {  // equal scores by the larger index
   Allocation allocate(std::span<const float> s, const Evidence& e, Budget b, Rng& rng) const {
     std::vector<float> turned(s.rbegin(), s.rend());
     auto a = TopKAllocator{}.allocate(turned, e, b, rng);
-    for (auto& t : a.kept) t = e.grid.count() - 1 - t;
+    for (auto& t : a.kept) t = e.count() - 1 - t;
     std::reverse(a.kept.begin(), a.kept.end());
     std::reverse(a.why.begin(), a.why.end());
     return a;
@@ -238,7 +238,7 @@ struct LastTieAllocator : AllocatorBase {  // equal scores by the larger index
 struct LyingAllocator : AllocatorBase {  // picks by place and calls it score
   static constexpr const char* breaks = "provenance";
   Allocation allocate(std::span<const float>, const Evidence& e, Budget b, Rng& rng) const {
-    return TopKAllocator{}.allocate(std::vector<float>(std::size_t(e.grid.count()), 0.f), e, b, rng);
+    return TopKAllocator{}.allocate(std::vector<float>(std::size_t(e.count()), 0.f), e, b, rng);
   }
 };
 

@@ -49,6 +49,18 @@ TEST_CASE("Wilson's interval: both shares at which the score test reaches z (Num
   CHECK_THROWS_AS(wilson(3, 2), Error);
 }
 
+TEST_CASE("scores between 0 and 1: who is better counts, and the mean difference has a normal interval") {
+  // differences 0.5, -0.25, 0.3, 0, 0.2: mean 0.15, variance (0.1225 + 0.16 + 0.0225 + 0.0225 + 0.0025) / 4 = 0.0825
+  const Paired p = paired_difference(std::vector<PictureScores>{{0.5}, {-0.25}, {0.3}, {0}, {0.2}});
+  CHECK(p.only_first == 3);
+  CHECK(p.only_second == 1);
+  CHECK(p.difference == doctest::Approx(0.15));
+  const double half = 1.959963984540054 * std::sqrt(0.0825 / 5);
+  CHECK(p.interval.low == doctest::Approx(0.15 - half));
+  CHECK(p.interval.high == doctest::Approx(0.15 + half));
+  CHECK(p.p_value == doctest::Approx(std::erfc(0.15 / std::sqrt(0.0825 / 5) / std::sqrt(2.0))));
+}
+
 TEST_CASE("effective n: the design effect of pictures, by hand") {
   const auto near = [](double x) { return doctest::Approx(x).epsilon(1e-12); };
   const auto n = [](const std::vector<PictureScores>& pictures) { return spread_of(pictures).effective_n; };

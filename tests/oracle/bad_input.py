@@ -160,6 +160,23 @@ flags("unknown resize", 101, 2, ["nearest"], "--resize", "nearest")
 flags("unknown backend", 101, 2, ["abacus"], "--backend", "abacus")
 flags("arithmetic that is not built in", 301, 2, ["xtensor"], "--backend", "xtensor", "--dtype", "bf16")
 flags("unknown arithmetic", 101, 2, ["f16"], "--dtype", "f16")
+flags("an octal budget", 105, 2, ["decimal", "'010'"], "--budget", "010")
+flags("a hexadecimal budget", 105, 2, ["decimal", "'0x10'"], "--budget", "0x10")
+flags("a budget of 2^64", 105, 2, ["18446744073709551616"], "--budget", "18446744073709551616")
+flags("a budget with a tail", 105, 2, ["'64k'"], "--budget", "64k")
+flags("an empty budget", 105, 2, ["--budget"], "--budget=")
+flags("negative seed", 105, 2, ["0 or more", "'-1'"], "--seed=-1")
+flags("threads of more than 32 bits", 105, 2, ["4294967297"], "--threads", "4294967297")
+flags("a hexadecimal temperature", 105, 2, ["0x1p3"], "--temperature", "0x1p3")
+flags("an octal number of image tokens", 105, 2, ["'0100'"], "--image-max-tokens", "0100")
+flags("100,000 threads", 101, 2, ["four for each core"], "-t", "100000")
+flags("100,000 threads of a sweep", 101, 2, ["four for each core"], "-t", "100000")
+CASES[-1] = (*CASES[-1][:4], lambda s: ["sweep", "-m", s.demo, "--data", data(s, question()), "--out", "out/run", "-t", "100000"])
+CASES.append(("a list of budgets with an octal one", 105, 2, ("'010'",), lambda s: ["sweep", "-m", s.demo, "--data", data(s, question()), "--out", "out/run", "--budget", "64,010"]))
+CASES.append(("a hexadecimal level of compression", 105, 2, ("'0x3'",), lambda s: ["scenes", "--out", "out/suite", "--png-level", "0x3"]))
+CASES.append(("a negative seed of scenes", 105, 2, ("'-1'",), lambda s: ["scenes", "--out", "out/suite", "--seed=-1"]))
+flags("decoded pixels below the picture's", 408, 1, ["at most 6999 pixels", "100x70"], "--max-decoded-pixels", "6999")
+flags("decoded pixels below 0", 101, 2, ["--max-decoded-pixels"], "--max-decoded-pixels=-1")
 flags("negative threads", 101, 2, ["-2"], "--threads=-2")
 flags("empty prompt", 104, 2, ["empty"], "-p", "", prompt=False)
 flags("no prompt", 105, 2, ["-p"], prompt=False)
@@ -170,6 +187,10 @@ flags("oracle without boxes", 204, 2, ["box"], "--pipeline", "oracle")
 flags("malformed box", 105, 2, ["1,2,3"], "--pipeline", "oracle", "--box", "1,2,3")
 flags("box of a picture that is not there", 105, 2, ["7:"], "--box", "7:0,0,9,9")
 flags("heatmap of no picture", 105, 2, ["heatmap"], "--heatmap", "out/heat.png", image=False)
+flags("unknown route", 101, 2, ["hf-path", "vllm"], "--route", "vllm")
+flags("unknown alpha", 101, 2, ["grey"], "--alpha", "grey")
+flags("min-p above 1", 101, 2, ["min-p", "1.5"], "--min-p", "1.5")
+flags("a picture's mark in the question, and --strict", 107, 2, ["<image>"], "-p", "<image>\nWhat?", "--strict", prompt=False)
 flags("plug-in that is not there", 401, 1, ["absent.so"], "--plugin", "absent.so")
 flags("config that is not there", 401, 1, ["absent.json"], "--config", "absent.json")
 
@@ -182,6 +203,11 @@ def _(s):
 @case("config that is no JSON", 101, 2, "run.json")
 def _(s):
     return s.answer("--config", s.file("run.json", '{"run": {"budget": 64,}'))
+
+
+@case("config of 60,000 nested objects", 101, 2, "64 levels")
+def _(s):
+    return s.answer("--config", s.file("run.json", '{"a":' * 60000 + "1" + "}" * 60000))
 
 
 @case("config with wrong types", 101, 2, "run.budget")
@@ -230,6 +256,84 @@ def _(s):
     return s.answer("--json", "/dev/full")
 
 
+def named(name, words, *arguments, **parts):
+    """A run whose files get into each other's way."""
+    def run(s):
+        (s.here / "mine.png").write_bytes(s.picture.read_bytes())
+        for file, text in (("q.txt", "What?"), ("run.json", "{}")):
+            s.file(file, text)
+        os.link(s.here / "mine.png", s.here / "same.png")
+        return s.answer(*arguments, **parts)
+    CASES.append((name, 106, 2, tuple(words), run))
+
+
+named("two outputs with one name", ["--heatmap", "--json"], "--json", "out/x.png", "--heatmap", "out/../out/x.png")
+named("a heatmap over its picture", ["--heatmap", "--image"], "-i", "mine.png", "--heatmap", "mine.png", image=False)
+named("a heatmap over its picture by another name", ["same.png"], "-i", "mine.png", "--heatmap", "same.png", image=False)
+named("the second heatmap over a picture", ["h-2.png"], "-i", "mine.png", "-i", "h-2.png", "--heatmap", "h.png", image=False)
+named("JSON over the question", ["q.txt"], "-f", "q.txt", "--json", "q.txt", prompt=False)
+named("JSON over the settings", ["run.json"], "--config", "run.json", "--json", "run.json")
+named("JSON inside the dump", ["--dump"], "--dump", "out", "--json", "out/a.json")
+named("a heatmap that ends in .jpg", [".jpg", ".png"], "--heatmap", "out/heat.JPG")
+
+
+@case("JSON over the model's config", 106, 2, "config.json", "--model")
+def _(s):
+    return s.answer("-m", s.model(), "--json", "model/config.json", model=False)
+
+
+# --- files that are none -----------------------------------------------------------------------------------------------------
+def strange(name, words, make, status=1):
+    """make(setting, file) -> arguments; the file is a pipe without a writer."""
+    def run(s):
+        os.mkfifo(s.here / "pipe")
+        return make(s, "pipe")
+    CASES.append((name, 402, status, tuple(words), run))
+
+
+strange("a pipe for a picture", ["pipe"], lambda s, f: s.answer("-i", f, image=False))
+strange("a pipe for a question", ["pipe"], lambda s, f: s.answer("-f", f, prompt=False))
+strange("a pipe for settings", ["pipe"], lambda s, f: s.answer("--config", f))
+strange("a pipe for ids", ["pipe"], lambda s, f: s.answer("--force-ids", f))
+strange("a pipe for lines", ["pipe"], lambda s, f: ["tokenize", "-m", s.demo, "--jsonl", f])
+strange("a pipe for questions", ["pipe"], lambda s, f: ["sweep", "-m", s.demo, "--data", f, "--out", "out/run"])
+strange("a device for a picture", ["device", "/dev/zero"], lambda s, f: s.answer("-i", "/dev/zero", image=False))
+strange("a device for a question", ["device"], lambda s, f: s.answer("-f", "/dev/zero", prompt=False))
+strange("a device for lines", ["device"], lambda s, f: ["tokenize", "-m", s.demo, "--jsonl", "/dev/zero"])
+
+
+def large(name, code, words, make):
+    """A file of a terabyte, all of it a hole."""
+    def run(s):
+        with open(s.here / "large", "wb") as f:
+            f.truncate(1 << 40)
+        return make(s)
+    CASES.append((name, code, 1, tuple(words), run))
+
+
+large("a picture of a terabyte", 402, ["1099511627776"], lambda s: s.answer("-i", "large", image=False))
+large("a question of a terabyte", 402, ["1099511627776"], lambda s: s.answer("-f", "large", prompt=False))
+
+
+def in_model(name, code, words, file, change):
+    def run(s):
+        path = s.model() / file
+        path.unlink()
+        change(path)
+        return s.answer("-m", "model", model=False)
+    CASES.append((name, code, 1, tuple(words), run))
+
+
+def hole(path):
+    with open(path, "wb") as f:
+        f.truncate(1 << 40)
+
+
+in_model("a pipe for weights", 402, ["regular file"], "model.safetensors", os.mkfifo)
+in_model("a pipe for config.json", 402, ["pipe"], "config.json", os.mkfifo)
+in_model("a tokenizer of a terabyte", 402, ["1099511627776"], "tokenizer.json", hole)
+
+
 # --- pictures ------------------------------------------------------------------------------------------------------------------
 flags("picture that is not there", 401, 1, ["absent.png"], "-i", "absent.png", image=False)
 flags("a folder for a picture", 402, 1, ["out"], "-i", "out", image=False)
@@ -247,7 +351,15 @@ picture_case("1 x 201 px", ["200"], png(1, 201))
 picture_case("201 x 1 px", ["200"], png(201, 1))
 picture_case("0 px wide", [], png(4, 0, rows=b"\0" * 4))
 picture_case("WebP that is none", [], b"RIFF\x20\0\0\0WEBPVP8 \x14\0\0\0" + b"\0" * 20)
-picture_case("animation", [], b"GIF89a\x10\0\x10\0\0\0\0;")
+picture_case("GIF without a picture", [], b"GIF89a\x10\0\x10\0\0\0\0;")
+picture_case("a format that is not read", ["PNG, JPEG, WebP"], b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0" * 40)
+picture_case("BMP of 60,000 x 60,000 px", ["60000"], b"BM" + struct.pack("<IHHIIiiHHIIIIII", 54, 0, 0, 54, 40, 60000, 60000, 1, 24, 0, 0, 0, 0, 0, 0))
+picture_case("BMP that is cut off", ["truncated"], b"BM" + struct.pack("<IHHIIiiHHIIIIII", 54, 0, 0, 54, 40, 64, 64, 1, 24, 0, 0, 0, 0, 0, 0) + b"\0" * 999)
+picture_case("TIFF without tags", ["TIFF"], b"II*\0\x08\0\0\0\0\0\0\0\0\0")
+picture_case("WebP of 38 bytes and 268 million px", ["16383"], bytes.fromhex("524946461e000000574542505650384c110000002ffebfff0f07d0842634a1ff8188e87f0000"))
+flags("a picture on the web", 401, 1, ["nothing is downloaded"], "-i", "https://example.org/a.png", image=False)
+flags("a data URL that is no base64", 408, 1, ["base64", "data:image/png;base64,... ("], "-i", "data:image/png;base64," + "!" * 60000, image=False)
+flags("a data URL without data", 408, 1, ["data:"], "-i", "data:image/png;base64", image=False)
 
 
 # --- model folders ---------------------------------------------------------------------------------------------------------------
@@ -302,6 +414,14 @@ def reshape(w):
     w.header[n]["shape"] = w.header[n]["shape"][::-1] if len(set(w.header[n]["shape"])) > 1 else [1, w.header[n]["shape"][0] ** 2]
 
 
+def add(name):
+    """A tensor that the model does not have."""
+    def change(w):
+        w.header[name] = {"dtype": "F32", "shape": [1], "data_offsets": [len(w.data), len(w.data) + 4]}
+        w.data += b"\0\0\x80\x3f"
+    return change
+
+
 def fill(part, two_bytes, whole=False):
     """The first value (or all) of a bf16 tensor becomes `two_bytes`."""
     def change(w):
@@ -325,6 +445,24 @@ weight_case("a weight of the wrong shape", 404, ["q_proj"], reshape)
 weight_case("NaN in a weight", 404, ["q_proj"], fill("q_proj.weight", b"\xc0\x7f"))
 weight_case("infinity in an embedding", 404, ["embed"], fill("embed_tokens.weight", b"\x80\x7f"))
 weight_case("weights so large that the answer overflows", 411, ["not finite"], fill("language_model.norm.weight", b"\x7f\x7f", whole=True))
+weight_case("LoRA factors that were not merged", 404, ["LoRA", "merge", "q_proj.lora_A.weight"], add("model.language_model.layers.0.self_attn.q_proj.lora_A.weight"))
+weight_case("a scale beside raw values", 404, ["q_proj.weight_scale_inv", "F8_E4M3", "BF16"], add("model.language_model.layers.0.self_attn.q_proj.weight_scale_inv"))
+weight_case("zero points without their values", 404, ["q_proj.qzeros"], add("model.language_model.layers.0.self_attn.q_proj.qzeros"))
+config_case("quantised in a way that is not read", ["quant_method", "awq"], lambda c: c.update(quantization_config={"quant_method": "awq"}))
+config_case("every token forbidden", ["forbids every token"], lambda c: c.update(suppress_tokens=list(range(288))), file="generation_config.json")
+config_case("bad words that are no lists", ["bad_words_ids"], lambda c: c.update(bad_words_ids=[3]), file="generation_config.json")
+CASES.append(("a prompt longer than the model's positions", 104, 2, ("at most 16 tokens", "--long-context"),
+              lambda s: s.answer(*s.json("config.json", lambda c: c["text_config"].update(max_position_embeddings=16)), model=False)))
+
+
+@case("a tensor that nobody reads, and --strict", 107, 2, "mtp.weight")
+def _(s):
+    w = s.weights()
+    add("mtp.weight")(w)
+    w.write()
+    return s.answer("-m", "model", "--strict", model=False)
+
+
 model_case("zero-byte weights", 403, [], lambda s: (s.model() / "model.safetensors").write_bytes(b""))
 
 
@@ -366,6 +504,8 @@ def _(s):
 for title, line, status in (("lone surrogate", '"a\\ud800b"', 1), ("half a JSON string", '"abc', 1), ("a number for a string", "17", 1), ("bytes that are not UTF-8", b'"\xff"', 1)):
     CASES.append((title + " in JSONL", 409, status, ("2",), lambda s, line=line: [
         "tokenize", "-m", s.demo, "--jsonl", s.file("in.jsonl", b'"fine"\n' + (line if isinstance(line, bytes) else line.encode()) + b"\n")]))
+CASES.append(("JSONL of 100,000 brackets", 409, 1, ("line 1", "64 levels"), lambda s: ["tokenize", "-m", s.demo, "--jsonl", s.file("deep.jsonl", "[" * 100000 + "\n")]))
+CASES.append(("JSONL of 100,000 brackets that close", 409, 1, ("line 1", "64 levels"), lambda s: ["tokenize", "-m", s.demo, "--jsonl", s.file("deep.jsonl", "[" * 100000 + "]" * 100000)]))
 CASES.append(("JSONL that is not there", 401, 1, ("absent.jsonl",), lambda s: ["tokenize", "-m", s.demo, "--jsonl", "absent.jsonl"]))
 
 
@@ -412,18 +552,31 @@ def sweep(name, code, status, words, *flags, questions=(question(),), out="out/r
     CASES.append((name, code, status, tuple(words), lambda s: ["sweep", "-m", s.demo, "--data", data(s, *questions), "--out", out, "-n", "2", *flags]))
 
 
-sweep("sweep of a missing picture", 401, 1, ["line 2", "absent.png"], questions=[question(), question(id="b", images=["images/absent.png"])])
-sweep("sweep of a picture that is cut off", 408, 1, ["cut.png"], questions=[question(), question(id="b", images=["images/cut.png"])])
-sweep("sweep with a box outside the picture", 409, 1, ["line 2", "outside the picture"], questions=[question(), question(id="b", boxes=[[0, 0, 71, 9]])])
+sweep("sweep of a missing picture", 401, 1, ["line 2", "absent.png"], "--strict", questions=[question(), question(id="b", images=["images/absent.png"])])
+sweep("sweep of a picture that is cut off", 408, 1, ["cut.png"], "--strict", questions=[question(), question(id="b", images=["images/cut.png"])])
+sweep("sweep with a box outside the picture", 409, 1, ["line 2", "outside the picture"], "--strict", questions=[question(), question(id="b", boxes=[[0, 0, 71, 9]])])
 sweep("sweep with a box without area", 409, 1, ["line 1", "outside the picture"], questions=[question(boxes=[[5, 5, 5, 9]])])
 sweep("sweep with a box that is none", 409, 1, ["line 1", "boxes"], questions=[question(boxes=[[1, 2, 3]])])
 sweep("sweep of an empty file", 409, 1, ["at least one question"], questions=[])
 sweep("sweep of an empty split", 409, 1, ["'dev' is empty", "test"], "--split", "dev")
 sweep("sweep of an unknown scenario", 501, 2, ["'tiger'", "form"], "--scenario", "tiger")
-sweep("sweep of half a line", 409, 1, ["line 2"], questions=[question(), b'{"id": "b",'])
+sweep("sweep of half a line", 409, 1, ["line 2"], "--strict", questions=[question(), b'{"id": "b",'])
 sweep("sweep of bytes that are not UTF-8", 409, 1, ["line 1", "UTF-8"], questions=[b'{"id": "\xff"}'])
-sweep("sweep with an id that comes twice", 409, 1, ["line 2", "line 1"], questions=[question(), question()])
+sweep("sweep with an id that comes twice", 409, 1, ["line 2", "line 1"], "--strict", questions=[question(), question()])
 sweep("sweep with an unknown metric", 409, 1, ["fuzzy"], questions=[question(metric="fuzzy")])
+sweep("sweep of a picture cut off, among good ones", 408, 1, ["2 problems", "line 2 ('b')", "line 3 ('c')"], "--strict",
+      questions=[question(), question(id="b", images=["images/cut.png"]), question(id="c", answers=[])])
+sweep("sweep of nothing but bad questions", 409, 1, ["2 problems", "line 1", "line 2"], questions=[b"{", b"[]"])
+sweep("sweep with an unknown format", 105, 2, ["jsonl", "'parquet'"], "--format", "parquet")
+sweep("sweep with an unknown shape", 105, 2, ["qwen3vl", "'round'"], "--shape", "round")
+sweep("sweep with an unknown flavour", 105, 2, ["official", "'sweet'"], "--flavour", "sweet")
+sweep("sweep with an unknown metric for all", 105, 2, ["'bleu'", "docs/metrics.md"], "--metric", "bleu")
+sweep("sweep of JSONL named as a TSV", 409, 1, ["column"], "--format", "vlmevalkit")
+CASES.append(("convert without a place", 105, 2, ("--out",), lambda s: ["convert", "--data", data(s, question())]))
+CASES.append(("convert of nothing", 105, 2, ("--data",), lambda s: ["convert", "--out", "out/x"]))
+CASES.append(("convert of data into answers", 105, 2, ("RUN",), lambda s: ["convert", "--data", data(s, question()), "--to", "llava", "--out", "out/x"]))
+CASES.append(("convert of a run that is not there", 401, 1, ("absent",), lambda s: ["convert", "absent", "--to", "llava", "--out", "out/x"]))
+CASES.append(("convert into a folder that holds something", 106, 2, ("data",), lambda s: ["convert", "--data", data(s, question()), "--out", "data"]))
 sweep("sweep of an unknown pipeline", 501, 2, ["oracel", "nearest: oracle"], "--pipeline", "full,oracel")
 sweep("sweep of an unknown stage", 501, 2, ["topk"], "--pipeline", "none/none/flat/topk/gather")
 sweep("sweep that asks for a column twice", 105, 2, ["grid@0.25", "twice"], "--pipeline", "grid,grid@0.25")
@@ -467,7 +620,7 @@ compare("compare runs with nothing in common", 409, 1, ["in common"], [row], [{*
 
 @case("not enough memory", 303, 1)
 def _(s):
-    return s.answer("-i", s.file("picture", png(19000, 19000, rows=b"")), image=False)
+    return s.answer("-i", s.file("picture", png(19000, 19000, rows=b"\0" * (2376 * 19000), depth=1, colour=0)), "--max-decoded-pixels", "400000000", image=False)
 
 
 # --- running them --------------------------------------------------------------------------------------------------------------
@@ -482,7 +635,7 @@ LIBRARY_ONLY = {
 
 
 def snapshot(folder):
-    return {p.relative_to(folder).as_posix(): p.read_bytes() if p.is_file() else None for p in folder.rglob("*") if "model" not in p.parts}
+    return {p.relative_to(folder).as_posix(): (p.read_bytes() if p.stat().st_size < 1 << 30 else p.stat().st_size) if p.is_file() else None for p in folder.rglob("*") if "model" not in p.parts}
 
 
 def run_case(program, name, code, status, words, make, folder, demo, picture):

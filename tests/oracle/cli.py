@@ -49,7 +49,7 @@ def main():
         check(run("demo-model", "--out", "demo", "--seed", 7)[0] == 0, "demo-model")
         ask = ["answer", "-m", "demo", "-p", "What?", "-n", 6]
         one = [*ask, "-i", "a.png"]
-        quiet = {k: v for k, v in os.environ.items() if k not in ("ARRCOC_MODEL", "HF_HOME", "HF_HUB_CACHE")} | {"HOME": folder}
+        quiet = {k: v for k, v in os.environ.items() if k not in ("ARRCOC_MODEL", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME")} | {"HOME": folder}
 
         # stdout is the answer alone; the costs are on stderr
         code, out, err = run(*one)
@@ -62,10 +62,64 @@ def main():
         check("this image has 130 tokens: nothing to prune" in run(*one, "--budget", 500)[2], "a budget above N is said")
         check("this image has 130 tokens: nothing to prune" in run(*one, "--budget", 130)[2], "a budget of N is said")
 
+        # what was given and not used is an event, one line on stderr, and with --strict an error
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        Image.open("a.png").save("turned.png", exif=exif)
+        Image.fromarray((rng.integers(0, 2, (320, 416)) * 60000).astype(np.uint16)).save("grey16.png")
+        both = ["answer", "-m", "demo", "-p", "<image>\nWhat?", "-n", 2, "-i", "turned.png", "-i", "grey16.png"]
+        code, out, err = run(*both, "--json")
+        said = ["turned.png: the turn that EXIF asks for (orientation 6)", "grey16.png: 16-bit grey above 255, white as in Pillow",
+                "the question's <image>, which is text like any other"]
+        events = [e for e in json.loads(out)["events"] if e.startswith("not used: ")]
+        check(code == 0 and len(events) == 3 and all(s in e for s, e in zip(said, events)), f"events: {events}")
+        lines = [line for line in err.splitlines() if line.startswith("not used: ")]
+        check(len(lines) == 1 and all(s in lines[0] for s in said), f"one line on stderr: {lines}")
+        refused(2, "(E107)", *both, "--strict")
+        code, out, err = run(*one, "--strict", "--json")
+        check(code == 0 and "not used" not in out.decode() + err, "--strict: all of it was used")
+
+        # routes: alpha, EXIF and resize of a reference
+        clear = np.zeros((320, 416, 4), np.uint8)
+        clear[..., :3] = rng.integers(0, 255, (320, 416, 3))
+        Image.fromarray(clear, "RGBA").save("clear.png", exif=exif)
+        routes = {}
+        for route in ("hf-path", "hf-pil", "qwen-vl-utils"):
+            r = json.loads(run("allocate", "-m", "demo", "-p", "What?", "-i", "clear.png", "--json", "--route", route)[1])
+            c = r["config"]["run"]
+            routes[route] = (c["alpha"], c["exif"], c["resize"], c["min_pixels"], c["max_pixels"], r["pictures"][0]["size"])
+        check(routes == {"hf-path": ("drop", True, "torchvision", 0, 0, [416, 320]), "hf-pil": ("white", False, "torchvision", 0, 0, [320, 416]),
+                         "qwen-vl-utils": ("rgba", False, "pillow13", 4096, 16777216, [320, 416])}, f"routes: {routes}")
+        c = json.loads(run(*one, "--json", "--route", "hf-path", "--alpha", "white", "--no-exif", "--resize", "pillow")[1])["config"]["run"]
+        check((c["alpha"], c["exif"], c["resize"]) == ("white", False, "pillow"), f"flags win over the route: {c}")
+
+        # tokens: the model's max_new_tokens unless given
+        pathlib.Path("short").mkdir()
+        for f in pathlib.Path("demo").iterdir():
+            (pathlib.Path("short") / f.name).write_bytes(f.read_bytes())
+        settings = json.loads(pathlib.Path("short/generation_config.json").read_text())
+        pathlib.Path("short/generation_config.json").write_text(json.dumps({**settings, "max_new_tokens": 3}))
+        for more, count in (((), 3), (("-n", 5), 5)):
+            r = json.loads(run("answer", "-m", "short", "-p", "What?", "-i", "a.png", "--ignore-eos", "--json", *more)[1])
+            check(len(r["tokens"]) == count == r["config"]["run"]["max_new_tokens"], f"max_new_tokens {more}: {len(r['tokens'])}")
+
+        # the Hub cache by huggingface_hub's variables
+        hub = pathlib.Path("some home/hub/models--Org--Demo")
+        (hub / "refs").mkdir(parents=True)
+        (hub / "refs/main").write_text("abc")
+        (hub / "snapshots").mkdir()
+        (hub / "snapshots/abc").symlink_to(pathlib.Path("demo").resolve())
+        here = str(pathlib.Path.cwd())
+        for given in ({"HF_HOME": f"{here}/some home"}, {"HF_HOME": "~/some home"}, {"HF_HOME": "$ROOM/some home", "ROOM": here}, {"HF_HOME": "${ROOM}/some${GAP}home", "ROOM": here, "GAP": " "},
+                      {"HUGGINGFACE_HUB_CACHE": "~/some home/hub", "HF_HOME": "/nowhere"}, {"HF_HUB_CACHE": "$HOME/some home/hub", "HUGGINGFACE_HUB_CACHE": "/nowhere"}):
+            code, _, err = run("answer", "-m", "Org/Demo", "-p", "What?", "-n", 1, env={**quiet, **given})
+            check(code == 0, f"{given}: {err.strip()[:200]}")
+        refused(1, "$UNSET/x/hub", "answer", "-m", "Org/Demo", "-p", "What?", env={**quiet, "HF_HOME": "$UNSET/x"})
+
         # JSON: a result is a config, and gives the same result again
         code, out, err = run(*one, "--json", "--allocator", "random", "--seed", 5, "--budget", 20, "--balancer.explore=0.5")
         result = json.loads(out)
-        check(result["pipeline"] == "texture13/information+perspectival+participatory/tension/random/gather@20", "json: full name")
+        check(result["pipeline"] == "texture13/information+perspectival+participatory/tension:explore=0.5/random/gather@20", "json: full name")
         check(len(result["pictures"][0]["kept"]) == 20 and result["seed"] == 5 and not result["clamped"], "json: kept, seed, clamped")
         check(set(result["pictures"][0]["kept"][0]) == {"token", "row", "col", "levels", "cause", "rank", "value"}, "json: provenance")
         check(result["config"]["balancer"]["explore"] == 0.5 and result["config"]["run"]["budget"] == 20, "json: resolved config")

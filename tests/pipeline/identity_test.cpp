@@ -24,7 +24,7 @@ namespace {
 using B = EigenBackend;
 
 template <class AllocatorT, class BalancerT = FlatBalancer, class ScorersT = ScorerSet<>>
-using With = Pipeline<Texture13, ScorersT, BalancerT, AllocatorT, GatherInjector, B>;
+using With = Pipeline<B, Texture13, Decision<ScorersT, BalancerT, AllocatorT>>;
 
 template <class P>
 void equals_stock(const P& pipeline, Index budget, bool both) {
@@ -32,7 +32,7 @@ void equals_stock(const P& pipeline, Index budget, bool both) {
   const TwoPictures t(both);
   Trace trace;
   const auto stock = tiny.stock(t);
-  const auto out = pipeline.run(tiny.backend, tiny.model, t.pictures, t.prompt, TinyModel<B>::options(budget), &trace);
+  const auto out = run(pipeline, tiny.backend, tiny.model, t.pictures, t.prompt, TinyModel<B>::options(budget), &trace);
   CHECK(same_bits(out.generated.logits, stock.logits));
   CHECK(out.generated.tokens == stock.tokens);
   CHECK(out.generated.rope_delta == stock.rope_delta);
@@ -45,14 +45,14 @@ void equals_stock(const P& pipeline, Index budget, bool both) {
 struct Reader {
   struct Config {};
   static constexpr std::string_view name = "reader";
-  static constexpr Needs needs{Phase::vision, Need::vision | Need::query | Need::deepstack};
+  static constexpr Needs may_need{Phase::vision, Need::vision | Need::query | Need::deepstack};
   Config config{};
   std::vector<float> score(const Evidence& e) const {
-    CHECK(e.vision.shape == std::vector<Index>{6, 16});
-    CHECK(e.query.shape == std::vector<Index>{16});
-    CHECK(e.deepstack.size() == 2);
+    CHECK(e.vision->shape == std::vector<Index>{6, 16});
+    CHECK(e.query->shape == std::vector<Index>{16});
+    CHECK(e.deepstack->size() == 2);
     std::vector<float> out;
-    for (Index i = 0; i < 6; ++i) out.push_back(e.vision.floats()[static_cast<std::size_t>(i * 16)]);
+    for (Index i = 0; i < 6; ++i) out.push_back(e.vision->floats()[static_cast<std::size_t>(i * 16)]);
     return out;
   }
 };
@@ -75,7 +75,7 @@ TEST_CASE("keep-all is the stock model bit for bit, whichever allocator keeps al
 TEST_CASE("the comparison can fail: one token less changes the logits") {
   TinyModel<B> tiny;
   const TwoPictures t(false);
-  const auto out = With<TopKAllocator>{}.run(tiny.backend, tiny.model, t.pictures, t.prompt, TinyModel<B>::options(5));
+  const auto out = run(With<TopKAllocator>{}, tiny.backend, tiny.model, t.pictures, t.prompt, TinyModel<B>::options(5));
   CHECK_FALSE(same_bits(out.generated.logits, tiny.stock(t).logits));
   CHECK(out.generated.cached == std::vector<Index>{12, 12, 12});
   CHECK(out.generated.rope_delta == tiny.stock(t).rope_delta + 1);  // the next position stays where it was
@@ -94,10 +94,10 @@ TEST_CASE("pruning one picture leaves the other's rows, the text and all positio
     pruned.depth = {all_levels};
     pruned.why.resize(1);
     const auto in = GatherInjector{}.inject(b, std::span<const Allocation>(allocations), encoded, t.prompt, nullptr);
-    CHECK(in.columns.size() == (prune_first ? 11u : 15u));
+    CHECK(in.rows.size() == (prune_first ? 11u : 15u));
     const auto rows = b.to_host(in.embeddings), all = b.to_host(stock.embeddings);
-    for (std::size_t i = 0; i < in.columns.size(); ++i) {
-      const auto c = static_cast<std::size_t>(in.columns[i]);
+    for (std::size_t i = 0; i < in.rows.size(); ++i) {
+      const auto c = static_cast<std::size_t>(in.rows[i].column);
       CHECK(same_bits(std::span(rows).subspan(i * 16, 16), std::span(all).subspan(c * 16, 16)));
       CHECK(in.positions.t[i] == stock.positions.t[c]);
       CHECK(in.positions.h[i] == stock.positions.h[c]);
@@ -108,7 +108,7 @@ TEST_CASE("pruning one picture leaves the other's rows, the text and all positio
     for (std::size_t l = 0; l < in.levels.size(); ++l) {
       const auto features = b.to_host(in.levels[l].features), full = b.to_host(stock.levels[l].features);
       for (std::size_t i = 0; i < in.levels[l].rows.size(); ++i) {
-        const Index column = in.columns[static_cast<std::size_t>(in.levels[l].rows[i])];
+        const Index column = in.rows[static_cast<std::size_t>(in.levels[l].rows[i])].column;
         const auto& of = stock.levels[l].rows;
         const auto at = static_cast<std::size_t>(std::find(of.begin(), of.end(), column) - of.begin());
         CHECK(same_bits(std::span(features).subspan(i * 16, 16), std::span(full).subspan(at * 16, 16)));
@@ -130,14 +130,20 @@ TEST_CASE("a token without a level gets no row of it") {
 }
 
 TEST_CASE("a budget of the whole prompt is split by largest remainder") {
-  CHECK(split_budget(4, {{2, 3}, {2, 1}}) == std::vector<Index>{3, 1});
-  CHECK(split_budget(8, {{2, 3}, {2, 1}}) == std::vector<Index>{6, 2});
-  CHECK(split_budget(2, {{10, 10}, {1, 1}}) == std::vector<Index>{1, 1});
+  const auto split = [](Index total, const std::vector<TokenSet>& sets) {
+    std::vector<SplitPart> parts;
+    for (const TokenSet& s : sets) parts.push_back({&s, {}});
+    return SizeSplit{}.split(total, parts);
+  };
+  CHECK(split(4, {{2, 3}, {2, 1}}) == std::vector<Index>{3, 1});
+  CHECK(split(8, {{2, 3}, {2, 1}}) == std::vector<Index>{6, 2});
+  CHECK(split(2, {{10, 10}, {1, 1}}) == std::vector<Index>{1, 1});
+  CHECK(split(10, {{10, 10}, {1, 1}, {1, 1}}) == std::vector<Index>{8, 1, 1});  // least counts do not exceed the total
   TinyModel<B> tiny;
   const TwoPictures t;
   auto o = TinyModel<B>::options(4);
   o.scope = BudgetScope::prompt;
-  const auto out = With<TopKAllocator>{}.run(tiny.backend, tiny.model, t.pictures, t.prompt, o);
+  const auto out = run(With<TopKAllocator>{}, tiny.backend, tiny.model, t.pictures, t.prompt, o);
   CHECK(out.pictures[0].allocation.kept.size() == 3);
   CHECK(out.pictures[1].allocation.kept.size() == 1);
   CHECK(out.costs.visual_tokens_after == 4);
@@ -147,7 +153,7 @@ TEST_CASE("a budget of the whole prompt is split by largest remainder") {
 TEST_CASE("host scorers see vision, query and DeepStack when they ask for them") {
   TinyModel<B> tiny;
   const TwoPictures t(false);
-  const auto out = With<TopKAllocator, FlatBalancer, ScorerSet<Reader>>{}.run(tiny.backend, tiny.model, t.pictures,
-                                                                              t.prompt, TinyModel<B>::options(2));
+  const auto out = run(With<TopKAllocator, FlatBalancer, ScorerSet<Reader>>{}, tiny.backend, tiny.model, t.pictures,
+                       t.prompt, TinyModel<B>::options(2));
   CHECK(std::abs(out.pictures[0].maps[0] + 1.934466f) < 1e-5f);  // transformers' own merger row 0
 }

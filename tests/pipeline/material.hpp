@@ -2,7 +2,7 @@
 // The tiny model with its pictures, as a pipeline takes them.
 #include <map>
 
-#include "arrcoc/pipeline/pipeline.hpp"
+#include "arrcoc/pipeline/journey.hpp"
 #include "qwen3vl/tiny_model.hpp"
 
 namespace arrcoc::tests {

@@ -26,44 +26,92 @@ Prompt long_prompt(Index more, TokenId question) {
   return prompt_of(std::move(ids), {{2, 3}});
 }
 
-qwen3vl::Injected<B> rows_of(B& b, const qwen3vl::Injected<B>& in, Index begin, Index end) {
-  qwen3vl::Injected<B> out;
-  std::vector<Index> rows;
-  for (Index i = begin; i < end; ++i) rows.push_back(i);
-  out.embeddings = b.slice_rows(in.embeddings, begin, end);
-  out.positions = qwen3vl::gather_columns(in.positions, rows);
-  out.columns.assign(in.columns.begin() + begin, in.columns.begin() + end);
-  if (begin == 0) out.levels = in.levels;
-  return out;
-}
-
 }  // namespace
 
 TEST_CASE("a prefix run once: every question's logits, positions and lengths are those of its whole prompt") {
   TinyModel<B> tiny;
   const TwoPictures t(false);
-  const auto options = TinyModel<B>::options().generate;
-  const Pipeline<Texture13, ScorerSet<>, FlatBalancer, RandomAllocator, GatherInjector, B> pipeline;
+  const AnyPipeline<B> pipeline =
+      Pipeline<B, Texture13, Decision<ScorerSet<>, FlatBalancer, RandomAllocator>>{}.erase();
   for (const Index kept : {6, 3}) {
     qwen3vl::KvCache<B> begun;
+    std::string beginning;
     for (const TokenId question : {3, 11, 3}) {
       const Prompt prompt = long_prompt(question == 11 ? 30 : 19, question);
-      const auto encoded = tiny.model.encode(tiny.backend, t.pixels(), prompt);
-      const auto realized = pipeline.allocate(tiny.backend, t.pictures, prompt, encoded, TinyModel<B>::options(kept));
-      const auto input =
-          pipeline.injector.inject(tiny.backend, std::span(&realized[0].allocation, 1), encoded, prompt, nullptr);
-      const auto rows = static_cast<Index>(input.columns.size()), cut = 19 + kept;
-      REQUIRE(input.columns[static_cast<std::size_t>(cut)] == 25);  // the first column behind the picture
-      const auto whole = qwen3vl::generate(tiny.backend, tiny.model.text(), input, prompt.ids, options);
-      if (begun.layers.empty()) tiny.model.text().prefill(tiny.backend, rows_of(tiny.backend, input, 0, cut), begun, 0);
-      const auto parts = qwen3vl::generate_from(tiny.backend, tiny.model.text(), begun,
-                                                rows_of(tiny.backend, input, cut, rows), prompt.ids, options);
-      CHECK(same_bits(parts.logits, whole.logits));
-      CHECK(parts.tokens == whole.tokens);
-      CHECK(parts.cached == whole.cached);
-      CHECK(parts.rope_delta == whole.rope_delta);
-      CHECK(parts.sequence_length == whole.sequence_length);
+      const RunOptions options = TinyModel<B>::options(kept);
+      Journey<B> whole(tiny.backend, tiny.model, &pipeline, t.pictures, prompt, options);
+      const Outcome all = whole.run();
+      Journey<B> behind(tiny.backend, tiny.model, &pipeline, t.pictures, prompt, options);
+      behind.begin_decisions(nullptr);
+      behind.inject();
+      const Index cut = behind.prefix_rows();
+      CHECK(cut == 19 + kept);
+      REQUIRE(behind.input().rows[static_cast<std::size_t>(cut)].column == 25);  // the first column behind the picture
+      if (begun.layers.empty()) behind.prefill_beginning(cut, begun);
+      if (beginning.empty()) beginning = behind.beginning();
+      CHECK(behind.beginning() == beginning);
+      behind.continue_from(begun);
+      const qwen3vl::Generated parts = behind.generate();
+      CHECK(same_bits(parts.logits, all.generated.logits));
+      CHECK(parts.tokens == all.generated.tokens);
+      CHECK(parts.cached == all.generated.cached);
+      CHECK(parts.rope_delta == all.generated.rope_delta);
+      CHECK(parts.sequence_length == all.generated.sequence_length);
       CHECK(begun.lengths == std::vector<Index>(3, cut));  // what was begun is as it was
     }
   }
+}
+
+TEST_CASE("layers taken range by range give the bits of one go") {
+  TinyModel<B> tiny;
+  const TwoPictures t;
+  const RunOptions options = TinyModel<B>::options();
+  const qwen3vl::Generated whole = tiny.stock(t);
+  Journey<B> steps(tiny.backend, tiny.model, nullptr, t.pictures, t.prompt, options);
+  steps.encode();
+  steps.inject();
+  steps.prefill(0, 1);
+  steps.prefill(1, 2);
+  const qwen3vl::Generated parts = steps.generate();
+  CHECK(same_bits(parts.logits, whole.logits));
+  CHECK(parts.cached == whole.cached);
+  CHECK(parts.rope_delta == whole.rope_delta);
+}
+
+TEST_CASE("what the tower is asked changes no bit of what it gives, and another question changes the beginning") {
+  TinyModel<B> tiny;
+  const TwoPictures t;
+  const RunOptions options = TinyModel<B>::options();
+  std::vector<Request> all;
+  for (const auto what :
+       {Request::What::hidden, Request::What::q, Request::What::k, Request::What::v, Request::What::received})
+    for (const Index block : {0, -1}) {
+      Request r;
+      r.what = what;
+      r.index = block;
+      all.push_back(r);
+    }
+  const auto plain = tiny.model.encode_images(tiny.backend, t.pixels()),
+             asked = tiny.model.encode_images(tiny.backend, t.pixels(), nullptr, all);
+  CHECK(same_bits(tiny.backend.to_host(plain.tokens), tiny.backend.to_host(asked.tokens)));
+  for (std::size_t l = 0; l < plain.deepstack.size(); ++l)
+    CHECK(same_bits(tiny.backend.to_host(plain.deepstack[l]), tiny.backend.to_host(asked.deepstack[l])));
+  REQUIRE(asked.answers.size() == 2);
+  REQUIRE(asked.answers[0].size() == all.size());
+  for (std::size_t p = 0; p < 2; ++p) {
+    const auto& received = asked.answers[p].back().values;
+    CHECK(received.shape == std::vector<Index>{t.pictures[p].grid.count()});
+    double sum = 0;
+    for (const float v : received.floats()) sum += static_cast<double>(v);
+    CHECK(sum == doctest::Approx(1).epsilon(1e-5));  // every row pays 1 in all, shared by the tokens
+  }
+  const AnyPipeline<B> random = Pipeline<B, Texture13, Decision<ScorerSet<>, FlatBalancer, RandomAllocator>>{}.erase();
+  const RunOptions two = TinyModel<B>::options(2);
+  Prompt other = t.prompt;
+  other.ids[0] = 9;
+  Journey<B> one(tiny.backend, tiny.model, &random, t.pictures, t.prompt, two),
+      changed(tiny.backend, tiny.model, &random, t.pictures, other, two);
+  one.begin_decisions(nullptr);
+  changed.begin_decisions(nullptr);
+  CHECK(one.beginning() != changed.beginning());
 }

@@ -145,4 +145,14 @@ TEST_CASE("YaRN: frequency ratios and the attention factor") {
   Positions p;
   p.push(0, 0, 0);
   CHECK(text_rotary(p, c, stretched).cos[0] == doctest::Approx(1.1098612).epsilon(1e-6));
+  c.yarn_attention_factor = 0.5;
+  CHECK(text_rotary(p, c, stretched).cos[0] == 0.5f);
+  c.yarn_truncate = false;  // transformers 5.23: 1, 1, 0.988957, 0.664427, 0.339897, 0.333333
+  const auto fractional = inverse_frequencies(c);
+  const auto part = [&](std::size_t i) { return static_cast<double>(fractional[i]) / static_cast<double>(plain[i]); };
+  CHECK(part(29) == doctest::Approx(1));
+  CHECK(part(30) == doctest::Approx(0.988957).epsilon(1e-5));
+  CHECK(part(37) == doctest::Approx(0.664427).epsilon(1e-5));
+  CHECK(part(44) == doctest::Approx(0.339897).epsilon(1e-5));
+  CHECK(part(45) == doctest::Approx(0.333333).epsilon(1e-5));
 }

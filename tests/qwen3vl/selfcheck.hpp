@@ -127,7 +127,7 @@ void selfcheck_prompts() {
 template <class B>
 std::vector<float> pruned(Tiny<B>& t, const qwen3vl::Encoded<B>& encoded, std::vector<Index> kept) {
   Allocation a;
-  a.grid = {2, 3};
+  a.tokens = {2, 3};
   a.depth.assign(kept.size(), all_levels);
   a.why.resize(kept.size());
   a.kept = std::move(kept);

@@ -2,7 +2,9 @@
 #include <doctest/doctest.h>
 
 #include "arrcoc/eigen.hpp"
+#include "arrcoc/pipeline/journey.hpp"
 #include "arrcoc/registry/builtin.hpp"
+#include "arrcoc/scorers/pixels/contrast.hpp"
 
 using namespace arrcoc;
 
@@ -22,11 +24,11 @@ Code code_of(F&& f) {
 /// Scores that are not finite: breaks the first law of scorers.
 struct NanScorer {
   static constexpr std::string_view name = "nan";
-  static constexpr Needs needs{Phase::pixels, Need::none};
+  static constexpr Needs may_need{Phase::pixels, Need::none};
   struct Config {};
   Config config{};
   std::vector<float> score(const Evidence& e) const {
-    return std::vector<float>(static_cast<std::size_t>(e.grid.count()), std::nanf(""));
+    return std::vector<float>(static_cast<std::size_t>(e.count()), std::nanf(""));
   }
 };
 }  // namespace
@@ -34,21 +36,22 @@ struct NanScorer {
 TEST_CASE("E502 a name is registered twice") {
   Registry<EigenBackend> r;
   register_builtin(r);
-  CHECK(code_of([&] { r.template add_scorer<ContrastScorer>({}); }) == Code::duplicate_name);
+  CHECK(code_of([&] { r.host.add_scorer<ContrastScorer>({}); }) == Code::duplicate_name);
 }
 
 TEST_CASE("E203 a stage breaks its law: scores that are not finite") {
   Registry<EigenBackend> r;
   register_builtin(r);
-  r.template add_scorer<NanScorer>({});
+  r.host.add_scorer<NanScorer>({});
   EigenBackend b;
   PipelineSpec spec = preset_pipeline("default");
-  spec.scorers = {"nan"};
+  spec.decisions[0].scorers = {{"nan", "nan"}};
   const auto made = r.make(spec);
   Image image(64, 64);
   Picture picture;
   picture.native = image.view();
   picture.grid = {2, 2};
-  CHECK(code_of([&] { (void)made.pipeline.realize(b, picture, {}, Budget{.tokens = 2}, 0); }) ==
-        Code::bad_stage_output);
+  RunOptions options;
+  options.budget.tokens = 2;
+  CHECK(code_of([&] { (void)realize(b, made.pipeline, picture, {}, nullptr, options); }) == Code::bad_stage_output);
 }

@@ -3,8 +3,20 @@
 
 #include <set>
 
+#include "arrcoc/allocators/control/full.hpp"
+#include "arrcoc/allocators/control/grid2d.hpp"
+#include "arrcoc/allocators/control/oracle.hpp"
+#include "arrcoc/allocators/control/random.hpp"
+#include "arrcoc/allocators/select/top_k.hpp"
+#include "arrcoc/balancers/fixed.hpp"
+#include "arrcoc/balancers/flat.hpp"
+#include "arrcoc/balancers/tension.hpp"
 #include "arrcoc/eigen.hpp"
 #include "arrcoc/registry/builtin.hpp"
+#include "arrcoc/scorers/pixels/contrast.hpp"
+#include "arrcoc/scorers/pixels/information.hpp"
+#include "arrcoc/scorers/pixels/perspectival.hpp"
+#include "arrcoc/texture/texture13.hpp"
 #include "pipeline/material.hpp"
 #include "registry/errors.hpp"
 
@@ -26,7 +38,7 @@ const Registry<B>& builtin() {
 
 MadePipeline<B> make(std::string_view name, Settings settings = {}) {
   PipelineSpec spec = preset_pipeline(name);
-  spec.settings = std::move(settings);
+  spec.settings.merge(settings);
   return builtin().make(spec);
 }
 
@@ -38,7 +50,7 @@ void check_equal(const Outcome& a, const Outcome& b) {
     CHECK(a.pictures[i].balanced.tensions == b.pictures[i].balanced.tensions);
     CHECK(a.pictures[i].allocation == b.pictures[i].allocation);
   }
-  CHECK(a.columns == b.columns);
+  CHECK(a.rows == b.rows);
   CHECK(a.generated.tokens == b.generated.tokens);
   CHECK(same_bits(a.generated.logits, b.generated.logits));
 }
@@ -50,8 +62,8 @@ void equal_by_name_and_type(const P& by_type, std::string_view name, Settings se
   const TwoPictures t;
   const auto o = TinyModel<B>::options(2);
   const auto by_name = make(name, std::move(settings));
-  const auto one = by_type.run(tiny.backend, tiny.model, t.pictures, t.prompt, o),
-             two = by_name.pipeline.run(tiny.backend, tiny.model, t.pictures, t.prompt, o);
+  const Outcome one = run(by_type, tiny.backend, tiny.model, t.pictures, t.prompt, o),
+                two = Journey<B>(tiny.backend, tiny.model, &by_name.pipeline, t.pictures, t.prompt, o).run();
   check_equal(one, two);
   CHECK(one.pictures[0].allocation.kept.size() == 2);
 }
@@ -59,31 +71,33 @@ void equal_by_name_and_type(const P& by_type, std::string_view name, Settings se
 }  // namespace
 
 TEST_CASE("the same pipeline by name and by type gives equal results") {
-  using Default = Pipeline<Texture13, ScorerSet<InformationScorer, PerspectivalScorer, ParticipatoryScorer>,
-                           AdaptiveTensionBalancer, TopKAllocator, GatherInjector, B>;
+  using Default = Pipeline<B, Texture13,
+                           Decision<ScorerSet<InformationScorer, PerspectivalScorer, ParticipatoryScorer>,
+                                    AdaptiveTensionBalancer, TopKAllocator>>;
   equal_by_name_and_type(Default{}, "default");
   Default tuned;
   tuned.texture.config.clusters = 3;
-  std::get<2>(tuned.scorers.scorers).config.centred = false;
-  tuned.balancer.config.particularize = 0.9f;
+  std::get<2>(tuned.decision().scorers.scorers).config.centred = false;
+  tuned.decision().balancer.config.particularize = 0.9f;
   equal_by_name_and_type(
       tuned, "default",
       {{"texture.clusters", "3"}, {"scorers.participatory.centred", "false"}, {"balancer.particularize", "0.9"}});
-  equal_by_name_and_type(Pipeline<Texture13, ScorerSet<>, FlatBalancer, RandomAllocator, GatherInjector, B>{},
-                         "random");
-  equal_by_name_and_type(Pipeline<Texture13, ScorerSet<>, FlatBalancer, Grid2dAllocator, GatherInjector, B>{}, "grid");
-  equal_by_name_and_type(Pipeline<Texture13, ScorerSet<>, FlatBalancer, OracleAllocator, GatherInjector, B>{},
-                         "oracle");
-  equal_by_name_and_type(Pipeline<Texture13, ScorerSet<ContrastScorer, ParticipatoryScorer>, FixedWeightsBalancer,
-                                  TopKAllocator, GatherInjector, B>{},
-                         "texture13/contrast+participatory/fixed/top_k/gather");
+  equal_by_name_and_type(Pipeline<B, Texture13, Decision<ScorerSet<>, FlatBalancer, RandomAllocator>>{}, "random");
+  equal_by_name_and_type(Pipeline<B, Texture13, Decision<ScorerSet<>, FlatBalancer, Grid2dAllocator>>{}, "grid");
+  equal_by_name_and_type(Pipeline<B, Texture13, Decision<ScorerSet<>, FlatBalancer, OracleAllocator>>{}, "oracle");
+  equal_by_name_and_type(
+      Pipeline<B, Texture13,
+               Decision<ScorerSet<ContrastScorer, ParticipatoryScorer>, FixedWeightsBalancer, TopKAllocator>>{},
+      "texture13/contrast+participatory/fixed/top_k/gather");
 }
 
 TEST_CASE("a setting reaches its stage") {
   TinyModel<B> tiny;
   const TwoPictures t(false);
   const auto run = [&](const Settings& s) {
-    return make("default", s).pipeline.run(tiny.backend, tiny.model, t.pictures, t.prompt, TinyModel<B>::options(2));
+    const auto made = make("default", s);
+    const RunOptions o = TinyModel<B>::options(2);
+    return Journey<B>(tiny.backend, tiny.model, &made.pipeline, t.pictures, t.prompt, o).run();
   };
   CHECK_FALSE(
       same_bits(run({}).pictures[0].maps, run({{"scorers.information.contrast_share", "0.1"}}).pictures[0].maps));
@@ -102,7 +116,7 @@ TEST_CASE("full names") {
   CHECK(full_name(spec, Budget{0, 1}) == full_name(spec) + "@1.0");
   CHECK(parse_pipeline_name(full_name(spec)) == spec);
   CHECK(full_name(preset_pipeline("random")) == "none/none/flat/random/gather");
-  CHECK(parse_pipeline_name("none/none/flat/full/gather").scorers.empty());
+  CHECK(parse_pipeline_name("none/none/flat/full/gather").last().scorers.empty());
 }
 
 TEST_CASE("every preset and every strategy can be made") {
@@ -114,15 +128,17 @@ TEST_CASE("every preset and every strategy can be made") {
     CHECK_FALSE(e.about.source.empty());
     CHECK(e.spend.has_value() == (e.kind == Kind::allocator));
     PipelineSpec spec = preset_pipeline("default");
-    if (e.kind == Kind::scorer) spec.scorers = {e.name};
-    if (e.kind == Kind::balancer) spec.balancer = e.name;
-    if (e.kind == Kind::allocator) spec.allocator = e.name;
+    if (e.kind == Kind::scorer) spec.decisions[0].scorers = {{e.name, e.name}};
+    if (e.kind == Kind::balancer) spec.decisions[0].balancer = e.name;
+    if (e.kind == Kind::allocator) spec.decisions[0].allocator = e.name;
+    if (e.kind == Kind::query) spec.query = e.name;
+    if (e.kind == Kind::split) spec.split = e.name;
     for (const ConfigField& f : e.settings)  // every setting takes its own default back
       spec.settings[(e.kind == Kind::scorer ? "scorers." + e.name : std::string(name_of(e.kind))) + "." + f.path] =
           f.value;
     CHECK_NOTHROW(builtin().make(spec));
   }
-  CHECK(names.size() == 20);
+  CHECK(names.size() == 27);
 }
 
 TEST_CASE("unknown names list what is near") {
@@ -161,33 +177,159 @@ TEST_CASE("a duplicate name throws, and so does a name that would not parse back
   Registry<B> r;
   register_builtin(r);
   expect_error(Code::duplicate_name, "scorer 'information' is registered already",
-               [&] { r.add_scorer<InformationScorer>({}); });
-  expect_error(Code::duplicate_name, "allocator 'full'", [&] { r.add_allocator<FullAllocator>({}); });
-  Entry bad{Kind::balancer, "a/b", {}, {}, {}, {}, {}};
-  expect_error(Code::bad_config, "'a/b'", [&] { r.add(bad, Registry<B>::Make<AnyBalancer>{}); });
+               [&] { r.host.add_scorer<InformationScorer>({}); });
+  expect_error(Code::duplicate_name, "allocator 'full'", [&] { r.host.add_allocator<FullAllocator>({}); });
+  StageRow<AnyBalancer> bad{{Kind::balancer, "a/b", {}, {}, {}, {}, {}}, {}};
+  expect_error(Code::bad_config, "'a/b'", [&] { r.host.add(r.host.balancers, bad); });
   CHECK(r.entries().size() == builtin().entries().size());
 }
 
-TEST_CASE("evidence that a mode cannot have is refused by name") {
+namespace {
+/// Asks what its phase cannot have.
+struct Attentive {
+  static constexpr std::string_view name = "attentive";
+  static constexpr Needs may_need{Phase::layer, Need::received};
+  struct Config {};
+  Config config{};
+  std::vector<float> score(const Evidence& e) const { return std::vector<float>(static_cast<std::size_t>(e.count())); }
+};
+/// Asks the tower; the instance asks what the type does not declare when `lie` is on.
+struct TowerKeys {
+  static constexpr std::string_view name = "tower_keys";
+  static constexpr Needs may_need{Phase::vision, Need::k};
+  struct Config {
+    bool lie = false;
+    Index block = -1;
+  };
+  Config config{};
+  std::vector<Request> needs() const {
+    Request r;
+    r.what = config.lie ? Request::What::v : Request::What::k;
+    r.index = config.block;
+    return {r};
+  }
+  std::vector<float> score(const Evidence& e) const {
+    const HostTensor& keys = e.answer(needs()[0]);
+    std::vector<float> out;
+    for (Index i = 0; i < e.count(); ++i) {
+      double sum = 0;
+      for (Index c = 0; c < keys.dim(1); ++c)
+        sum += std::abs(static_cast<double>(keys.floats()[static_cast<std::size_t>(i * keys.dim(1) + c)]));
+      out.push_back(static_cast<float>(-sum));
+    }
+    return out;
+  }
+};
+/// Reads what it did not ask for.
+struct Curious {
+  static constexpr std::string_view name = "curious";
+  static constexpr Needs may_need{};
+  struct Config {};
+  Config config{};
+  std::vector<float> score(const Evidence& e) const { return {e.vision->floats()[0]}; }
+};
+}  // namespace
+
+TEST_CASE("evidence that a phase cannot have is refused by name, once, when a pipeline is put together") {
   expect_error(Code::missing_evidence, "needs textures", [] { make("none/information/tension/top_k/gather"); });
   Registry<B> r;
   register_builtin(r);
-  Entry e{Kind::scorer, "attentive", {}, {Phase::layer, Need::received}, {}, {}, {}};
-  r.add(e, Registry<B>::Make<AnyScorer<B>>(
-               [](const Settings&, std::string_view, std::vector<ConfigField>&, std::vector<ConfigProblem>&) {
-                 return AnyScorer<B>{{nullptr, "attentive", {Phase::layer, Need::received}}};
-               }));
+  r.host.add_scorer<Attentive>({});
+  r.host.add_scorer<TowerKeys>({});
+  r.host.add_scorer<Curious>({});
   expect_error(Code::missing_evidence, "phase 'layer'",
                [&] { r.make(parse_pipeline_name("none/attentive/fixed/top_k/gather")); });
-  e.name = "similar";
-  r.add(e, Registry<B>::Make<AnyScorer<B>>(
-               [](const Settings&, std::string_view, std::vector<ConfigField>&, std::vector<ConfigProblem>&) {
-                 return AnyScorer<B>{{nullptr, "similar", {Phase::vision, Need::similarity}}};
-               }));
-  expect_error(Code::missing_evidence, "similarity",
-               [&] { r.make(parse_pipeline_name("none/similar/fixed/top_k/gather")); });
+  expect_error(Code::bad_config, "which its type does not declare",
+               [&] { r.make(parse_pipeline_name("none/tower_keys:lie=true/fixed/top_k/gather")); });
+  TinyModel<B> tiny;
+  const TwoPictures t(false);
+  const RunOptions o = TinyModel<B>::options(2);
+  const auto run_named = [&](const char* name) {
+    const auto made = r.make(parse_pipeline_name(name));
+    return Journey<B>(tiny.backend, tiny.model, &made.pipeline, t.pictures, t.prompt, o).run();
+  };
+  CHECK(run_named("none/tower_keys/fixed/top_k/gather").pictures[0].allocation.count() == 2);
+  CHECK_FALSE(run_named("none/tower_keys/fixed/top_k/gather").pictures[0].maps ==
+              run_named("none/tower_keys:block=0/fixed/top_k/gather").pictures[0].maps);
+  expect_error(Code::bad_config, "block: expected -2 to 1, got 9",
+               [&] { run_named("none/tower_keys:block=9/fixed/top_k/gather"); });
+  expect_error(Code::missing_evidence, "[vision embeddings] a stage reads this evidence, but nobody asked for it",
+               [&] { run_named("none/curious/fixed/top_k/gather"); });
+}
+
+TEST_CASE("names: aliases, settings, several decisions, budgets, the question that scores") {
+  const PipelineSpec s = parse_pipeline_name(
+      "texture13:clusters=3/near=contrast:radius=1+far=contrast:radius=4/fixed:first=0.5/top_k/gather@0.5%none/"
+      "participatory/flat/top_k/gather:query=last:query=blank@4");
+  REQUIRE(s.decisions.size() == 2);
+  CHECK(s.decisions[0].scorers == std::vector<ScorerSpec>{{"contrast", "near"}, {"contrast", "far"}});
+  CHECK(s.settings == Settings{{"texture.clusters", "3"},
+                               {"scorers.near.radius", "1"},
+                               {"scorers.far.radius", "4"},
+                               {"balancer.first", "0.5"}});
+  CHECK(s.decisions[0].keep == Budget{0, 0.5});
+  CHECK(s.budget == Budget{4, 0.25});
+  CHECK(s.query == "last");
+  CHECK(s.asking == Asking::blank);
+  PipelineSpec back = parse_pipeline_name(full_name(s, *s.budget));
+  CHECK(back == s);
+  const PipelineSpec preset = preset_pipeline("default:balancer.explore=0.5:query=other@64");
+  CHECK(preset.settings == Settings{{"balancer.explore", "0.5"}});
+  CHECK(preset.asking == Asking::other);
+  CHECK(preset.budget == Budget{64, 0.25});
+  expect_error(Code::bad_config, "is named twice; an alias tells them apart",
+               [] { parse_pipeline_name("none/contrast+contrast/fixed/top_k/gather"); });
+  expect_error(Code::bad_config, "expected :name=value", [] { parse_pipeline_name("none/none/flat:x/top_k/gather"); });
+  expect_error(Code::bad_budget, "after @", [] { parse_pipeline_name("none/none/flat/top_k/gather@1.5"); });
+  expect_error(Code::bad_config, "share one texture",
+               [] { parse_pipeline_name("none/none/flat/top_k/gather@4%texture13/none/flat/top_k/gather"); });
+}
+
+TEST_CASE("two decisions: the second chooses among those that the first left, and depth, maps and positions follow") {
+  TinyModel<B> tiny;
+  const TwoPictures t;
+  const RunOptions o = TinyModel<B>::options(2);
+  const auto two = make("texture13/information/fixed/top_k/gather@4%participatory/fixed/top_k/gather");
+  const auto first = make("texture13/information/fixed/top_k/gather");
+  const Outcome out = Journey<B>(tiny.backend, tiny.model, &two.pipeline, t.pictures, t.prompt, o).run();
+  const RunOptions four = TinyModel<B>::options(4);
+  const Outcome wide = Journey<B>(tiny.backend, tiny.model, &first.pipeline, t.pictures, t.prompt, four).run();
+  REQUIRE(out.decisions.size() == 2);
+  CHECK(out.decisions[0].pictures[0].allocation == wide.pictures[0].allocation);
+  CHECK(out.decisions[1].pictures[0].allocation.tokens.count() == 4);
+  const std::vector<Index>&kept = out.pictures[0].allocation.kept, &among = wide.pictures[0].allocation.kept;
+  CHECK(kept.size() == 2);
+  for (const Index k : kept) CHECK(std::find(among.begin(), among.end(), k) != among.end());
+  CHECK(out.pictures[0].balanced.relevance.size() == 6);
+  CHECK(out.costs.visual_tokens_after == 4);  // two of each picture
+  // Keeping everything twice is the stock model bit for bit.
+  const auto all = make("texture13/information/fixed/top_k/gather@1.0%participatory/fixed/top_k/gather");
+  const RunOptions everything = TinyModel<B>::options(1000);
+  CHECK(same_bits(
+      Journey<B>(tiny.backend, tiny.model, &all.pipeline, t.pictures, t.prompt, everything).run().generated.logits,
+      tiny.stock(t).logits));
+}
+
+TEST_CASE("another question scores while the first one is answered") {
+  TinyModel<B> tiny;
+  const TwoPictures t(false);
+  const RunOptions o = TinyModel<B>::options(2);
+  const auto made = make("none/participatory/fixed/top_k/gather");
+  Prompt other = t.prompt;
+  other.ids[11] = 17;
+  other.ids[12] = 3;
+  Journey<B> own(tiny.backend, tiny.model, &made.pipeline, t.pictures, t.prompt, o),
+      scored(tiny.backend, tiny.model, &made.pipeline, t.pictures, t.prompt, o),
+      asked(tiny.backend, tiny.model, &made.pipeline, t.pictures, other, o);
+  scored.score_with(other);
+  const Outcome a = own.run(), b = scored.run(), c = asked.run();
+  CHECK_FALSE(same_bits(a.pictures[0].maps, b.pictures[0].maps));
+  CHECK(same_bits(b.pictures[0].maps, c.pictures[0].maps));
 }
 
 TEST_CASE("an erased stage that was never put in says so") {
-  expect_error(Code::bad_usage, "before one was put in", [] { AnyBalancer{}.balance({}, Evidence{}); });
+  expect_error(Code::bad_usage, "before one was put in", [] {
+    AnyBalancer {
+      } -> balance({}, Evidence{});
+  });
 }

@@ -41,9 +41,9 @@ TEST_CASE("a 2x3 example worked by hand") {
   // Cells of entropy 0, 1/2, 1 with contrast 0 above and knee below: score = h (0.4 + 0.6 c / (c + 0.12)).
   //   contrast 0:    0    0.2    0.4
   //   contrast 0.12: 0    0.35   0.7
-  Textures t{{2, 3}, {"intensity_contrast", "edge_entropy"}, {0, 0, 0, .5f, 0, 1, .12f, 0, .12f, .5f, .12f, 1}};
+  Textures t{{"intensity_contrast", "edge_entropy"}, {0, 0, 0, .5f, 0, 1, .12f, 0, .12f, .5f, .12f, 1}};
   Evidence e;
-  e.grid = {2, 3};
+  e.tokens = {2, 3};
   e.textures = &t;
   const auto s = InformationScorer{}.score(e);
   const double expected[] = {0, 0.2, 0.4, 0, 0.35, 0.7};
@@ -74,10 +74,10 @@ TEST_CASE("the older formula reproduces its fault: blank at or above text") {
   // The sketch's channels: r g b, row col, gx gy magnitude, magnitude three times more, variance and mean over r g b.
   const std::vector<float> dark_corner{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
   const std::vector<float> strong_text{.5f, .5f, .5f, .5f, .5f, .1f, .1f, 1.2f, 1.2f, 1.2f, 1.2f, 0, .5f};
-  Textures t{{1, 2}, std::vector<std::string>(13, "x"), dark_corner};
+  Textures t{std::vector<std::string>(13, "x"), dark_corner};
   t.values.insert(t.values.end(), strong_text.begin(), strong_text.end());
   Evidence e;
-  e.grid = t.grid;
+  e.tokens = TokenSet(t.count(), 1);
   e.textures = &t;
   const auto v = SoftmaxChannelEntropyScorer{}.score(e);
   CHECK(v[0] == doctest::Approx(std::log(13.0)));
@@ -89,9 +89,9 @@ TEST_CASE("the older formula reproduces its fault: blank at or above text") {
 TEST_CASE("softmax entropy of a 2x3 example worked by hand") {
   // Two channels. Equal values: ln 2. Values ln 3 apart: p = (3/4, 1/4), H = 2 ln 2 - 3/4 ln 3.
   const float d = float(std::log(3.0));
-  Textures t{{2, 3}, {"a", "b"}, {0, 0, 1, 1, d, 0, 0, d, 5, 5, 2 + d, 2}};
+  Textures t{{"a", "b"}, {0, 0, 1, 1, d, 0, 0, d, 5, 5, 2 + d, 2}};
   Evidence e;
-  e.grid = {2, 3};
+  e.tokens = {2, 3};
   e.textures = &t;
   const auto s = SoftmaxChannelEntropyScorer{}.score(e);
   const double even = std::log(2.0), uneven = 2 * std::log(2.0) - 0.75 * std::log(3.0);
@@ -104,7 +104,7 @@ TEST_CASE("equals the NumPy transcription") {
   const Image im = golden::picture(gold.height, gold.width);
   const Textures t = Texture13{}.generate(im.view(), gold.grid);
   Evidence e;
-  e.grid = gold.grid;
+  e.tokens = gold.grid;
   e.textures = &t;
   const auto s = InformationScorer{}.score(e);
   double worst = 0;
@@ -114,9 +114,10 @@ TEST_CASE("equals the NumPy transcription") {
 
 TEST_CASE("errors name what is missing") {
   Evidence e;
-  e.grid = {1, 1};
-  CHECK_THROWS_WITH_AS((void)InformationScorer{}.score(e), doctest::Contains("expected textures"), Error);
-  Textures t{{1, 1}, {"red"}, {0}};
+  e.tokens = {1, 1};
+  CHECK_THROWS_WITH_AS((void)InformationScorer{}.score(e), doctest::Contains("[textures] a stage reads this evidence"),
+                       Error);
+  Textures t{{"red"}, {0}};
   e.textures = &t;
   CHECK_THROWS_WITH_AS((void)InformationScorer{}.score(e), doctest::Contains("edge_entropy"), Error);
   CHECK_THROWS_WITH_AS((void)InformationScorer{{.contrast_knee = 0}}.score(e), doctest::Contains("contrast_knee"),

@@ -35,8 +35,8 @@ std::shared_ptr<LearnedHead<HostTensor>> head() {
 
 Evidence evidence(const std::vector<float>& v, const std::vector<float>& q) {
   Evidence e;
-  e.grid = {1, static_cast<Index>(v.size()) / width};
-  e.vision = host_tensor(v, {e.grid.cols, width});
+  e.tokens = {1, static_cast<Index>(v.size()) / width};
+  e.vision = host_tensor(v, {e.tokens.grid.cols, width});
   e.query = host_tensor(q, {width});
   return e;
 }
@@ -50,8 +50,8 @@ std::vector<float> on_backend(const LearnedHead<HostTensor>& h, const std::vecto
   for (std::size_t i = 0; i < from.size(); ++i)
     *to[i] = b.import_weight(*from[i], from[i]->shape.size() == 1 ? Layout::vector : Layout::out_in);
   TensorEvidence<EigenBackend> e;
-  e.grid = {1, static_cast<Index>(v.size()) / width};
-  e.vision = b.from_host(v, e.grid.cols, width);
+  e.tokens = {1, static_cast<Index>(v.size()) / width};
+  e.vision = b.from_host(v, e.tokens.grid.cols, width);
   e.query = b.from_host(q, 1, width);
   return b.to_host(learned_values(b, w, e));
 }

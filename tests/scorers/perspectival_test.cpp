@@ -27,13 +27,12 @@ static Scene array(F&& shape) {
 TEST_CASE("a 2x3 example worked by hand") {
   // One conspicuity map varies: 0 0 0 / 0 0.5 1. Stretched it is itself. Local maxima: 0.5 has 1 as its neighbour, so 1
   // alone: N = 1. The other maps are constant: stretched to 0, N = 1. score = x * 1 / (1 + 1 + 1 + 0.5).
-  Textures t{{2, 3},
-             {"colour_contrast", "intensity_contrast", "orientation_contrast", "cluster_distance"},
+  Textures t{{"colour_contrast", "intensity_contrast", "orientation_contrast", "cluster_distance"},
              std::vector<float>(24, 0.f)};
   t.values[4 * 4 + 1] = 0.5f;
   t.values[5 * 4 + 1] = 1.f;
   Evidence e;
-  e.grid = {2, 3};
+  e.tokens = {2, 3};
   e.textures = &t;
   const auto s = PerspectivalScorer{}.score(e);
   const double expected[] = {0, 0, 0, 0, 0.5 / 3.5, 1 / 3.5};
@@ -85,7 +84,7 @@ TEST_CASE("equals the NumPy transcription") {
   const Image im = golden::picture(gold.height, gold.width);
   const Textures t = Texture13{}.generate(im.view(), gold.grid);
   Evidence e;
-  e.grid = gold.grid;
+  e.tokens = gold.grid;
   e.textures = &t;
   const auto s = PerspectivalScorer{}.score(e);
   double worst = 0;

@@ -40,7 +40,7 @@ struct Scene {
   Evidence evidence;
   Scene(Grid grid, const std::function<Colour(Index, Index)>& paint)
       : image(draw(grid, paint)), textures(Texture13{}.generate(image.view(), grid)) {
-    evidence.grid = grid;
+    evidence.tokens = grid;
     evidence.rgb = image.view();
     evidence.textures = &textures;
   }

@@ -1,8 +1,10 @@
 // For the oracle scripts: renders conversations, prints our Jinja texts, recognises folders.
 //   render_chat render instruct|thinking < lines > lines      {"messages": [...], "add_generation_prompt": bool} in, a
-//   JSON string out render_chat template instruct|thinking                    our Jinja text render_chat recognise
-//   FOLDER [auto|builtin]               instruct or thinking render_chat prompt FOLDER instruct|thinking [plain] <
-//   lines   {"messages", "grids": [[rows, cols]]} in, {"ids", "spans", "question"} out
+//                                                             JSON string out
+//   render_chat template instruct|thinking                    our Jinja text
+//   render_chat recognise FOLDER [auto|builtin]               instruct or thinking
+//   render_chat prompt FOLDER instruct|thinking [plain] < lines   {"messages", "grids": [[rows, cols]]} in, {"ids",
+//                                                                 "spans", "question"} out
 #include <iostream>
 #include <nlohmann/json.hpp>
 

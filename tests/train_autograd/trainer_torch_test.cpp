@@ -100,7 +100,7 @@ TEST_CASE("the training pass is the pass of pruned inference: kept tokens, posit
   prompt.spans = {{pads_begin, e.grid, 0}};
   const auto encoded = model.encode(b, {e.pixels}, prompt);
   Allocation a;
-  a.grid = e.grid;
+  a.tokens = e.grid;
   a.kept = kept.tokens;
   a.depth.assign(kept.levels.begin(), kept.levels.end());
   a.why.resize(a.kept.size());

@@ -53,8 +53,9 @@ inline Spread spread_of(std::span<const PictureScores> pictures) {
   return s;
 }
 
-/// Of a share `right` / n; neither need be whole (a mean over seeds, an effective n). n = 0 gives [0, 1]. Source:
-/// Wilson 1927, formula of the score interval; with an effective n, Franco, Little, Louis and Slud 2019.
+/// Of a share `right` / n; neither need be whole (a mean over seeds, an effective n, scores between 0 and 1, which vary
+/// less than rights and wrongs: then it is wider than need be). n = 0 gives [0, 1]. Source: Wilson 1927, formula of the
+/// score interval; with an effective n, Franco, Little, Louis and Slud 2019.
 inline Interval wilson(double right, double n) {
   require_that(n >= 0 && right >= 0 && right <= n, Code::shape_mismatch, "wilson", "expected 0 <= right <= n");
   if (n == 0) return {};
@@ -65,7 +66,7 @@ inline Interval wilson(double right, double n) {
 
 /// Two runs over the same n questions.
 struct Paired {
-  Index n = 0, only_first = 0, only_second = 0;  // right in one run alone
+  Index n = 0, only_first = 0, only_second = 0;  // right, or better, in one run alone
   double effective_n = 0;
   double difference = 0;  // share right: first - second
   Interval interval{-1, 1};
@@ -121,8 +122,8 @@ inline Paired paired_difference(std::span<const PictureScores> pictures) {
     Index total = 0;
     for (const double d : p) {
       whole = whole && (d == 0 || d == 1 || d == -1);
-      out.only_first += d == 1;
-      out.only_second += d == -1;
+      out.only_first += d > 0;
+      out.only_second += d < 0;
       total += (d == 1) - (d == -1);
     }
     totals.push_back(total);

@@ -63,9 +63,13 @@ struct TokenFigures {
 inline TokenFigures token_figures(const Allocation& a, std::span<const float> relevance, std::span<const Box> boxes,
                                   std::span<const double> ink, Index height, Index width, double scale) {
   TokenFigures f;
-  const auto n = static_cast<std::size_t>(a.grid.count());
-  std::vector<char> kept(n);
-  for (const Index t : a.kept) kept[static_cast<std::size_t>(t)] = 1;
+  const Grid grid = a.grid();
+  const std::vector<Index> living =
+      covering(a.tokens);  // the figures are of cells of the full grid, whatever places cover them
+  const std::size_t n = living.size();
+  std::vector<char> kept(n), chosen(static_cast<std::size_t>(a.tokens.count()));
+  for (const Index t : a.kept) chosen[static_cast<std::size_t>(t)] = 1;
+  for (std::size_t c = 0; c < n; ++c) kept[c] = living[c] >= 0 && chosen[static_cast<std::size_t>(living[c])];
 
   if (!ink.empty()) {
     const double all = std::accumulate(ink.begin(), ink.end(), 0.0),
@@ -92,7 +96,7 @@ inline TokenFigures token_figures(const Allocation& a, std::span<const float> re
         for (; !open.empty(); ++size) {
           const Index token = open.back();
           open.pop_back();
-          for_each_beside(a.grid, token, visit);
+          for_each_beside(grid, token, visit);
         }
         largest = std::max(largest, size);
       }
@@ -102,11 +106,16 @@ inline TokenFigures token_figures(const Allocation& a, std::span<const float> re
   }
   if (boxes.empty()) return f;
 
-  const std::vector<double> share = cells::covered_shares(a.grid, height, width, boxes);
+  const std::vector<double> share = cells::covered_shares(grid, height, width, boxes);
   const double area = std::accumulate(share.begin(), share.end(), 0.0);
   const auto targets = static_cast<Index>(std::count_if(share.begin(), share.end(), [](double s) { return s > 0; }));
   if (targets == 0) return f;
-  std::vector<double> map(relevance.begin(), relevance.end());
+  std::vector<double> map;
+  if (!relevance.empty()) {
+    const double least = *std::min_element(relevance.begin(), relevance.end());
+    for (const Index t : living)
+      map.push_back(t < 0 ? least : static_cast<double>(relevance[static_cast<std::size_t>(t)]));
+  }
   const auto flat = [&] {
     return map.empty() || std::all_of(map.begin(), map.end(), [&](double v) { return v == map[0]; });
   };
@@ -128,17 +137,17 @@ inline TokenFigures token_figures(const Allocation& a, std::span<const float> re
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t i, std::size_t j) { return map[i] > map[j]; });  // equal ones by the smaller index
-  if (targets < a.grid.count()) {
+  if (targets < static_cast<Index>(n)) {
     double wins = 0, others_above = 0;
     for (std::size_t i = 0; i < n;) {  // blocks of equal relevance, best first
       double in = 0, out = 0;
       std::size_t j = i;
       for (; j < n && map[order[j]] == map[order[i]]; ++j) (share[order[j]] > 0 ? in : out) += 1;
-      wins += in * (static_cast<double>(a.grid.count() - targets) - others_above - out) + in * out / 2;
+      wins += in * (static_cast<double>(static_cast<Index>(n) - targets) - others_above - out) + in * out / 2;
       others_above += out;
       i = j;
     }
-    f.auc = wins / (static_cast<double>(targets) * static_cast<double>(a.grid.count() - targets));
+    f.auc = wins / (static_cast<double>(targets) * static_cast<double>(static_cast<Index>(n) - targets));
   }
   if (!flat()) {
     const auto top = std::max<std::size_t>(1, static_cast<std::size_t>(std::floor(0.2 * static_cast<double>(n) + 0.5)));
@@ -149,7 +158,7 @@ inline TokenFigures token_figures(const Allocation& a, std::span<const float> re
 
   double heights = 0;
   for (const Box& b : boxes) {
-    const std::vector<double> own = cells::covered_shares(a.grid, height, width, std::span(&b, 1));
+    const std::vector<double> own = cells::covered_shares(grid, height, width, std::span(&b, 1));
     double whole = 0, left = 0;
     for (std::size_t t = 0; t < n; ++t) {
       whole += own[t];

@@ -1,57 +1,71 @@
-// A balancer and an allocator as a module; each FAULT_ breaks one rule of the edge.
+// A scorer, a balancer and an allocator as a module, in plain C structs; each FAULT_ breaks one rule of the edge.
+#include <cmath>
 #include <cstdio>
+#include <stdexcept>
 
 #include "arrcoc/engine/plugin_abi.hpp"
 
 namespace {
 
+/// Writes nothing: what is never written is NaN.
+int score(const arrcoc_evidence*, const arrcoc_setting*, float*, char*, std::size_t) { return 0; }
+
 /// The mean of the maps, upside down.
-int balance(const float* maps, std::int64_t scorers, const arrcoc_plugin_evidence* e, const double*, float* relevance,
-            char*, std::size_t) {
-  const std::int64_t n = e->rows * e->cols;
-  for (std::int64_t i = 0; i < n; ++i) {
+int balance(const float* maps, std::int64_t scorers, const arrcoc_evidence* e, const arrcoc_setting*, float* relevance,
+            const arrcoc_balance_sink*, char*, std::size_t) {
+  for (std::int64_t i = 0; i < e->tokens; ++i) {
     float sum = 0;
-    for (std::int64_t m = 0; m < scorers; ++m) sum += maps[m * n + i];
+    for (std::int64_t m = 0; m < scorers; ++m) sum += maps[m * e->tokens + i];
     relevance[i] = -sum;
   }
   return 0;
 }
 
 /// The last `budget` tokens; `fail` 1 complains, 2 complains without a word, 3 gives them in descending order, 4 gives
-/// none.
-int allocate(const float*, const arrcoc_plugin_evidence* e, std::int64_t budget, std::uint64_t, const double* settings,
-             std::int64_t* kept, std::uint32_t* depth, float* value, std::int64_t* count, char* error,
-             std::size_t error_bytes) {
-  const std::int64_t n = e->rows * e->cols;
-  if (settings[0] == 1) std::snprintf(error, error_bytes, "told to fail");
-  if (settings[0] == 1 || settings[0] == 2) return 1;
+/// none, 5 all of them, 6 throws, 7 gives a value that is no number, 8 merges.
+int allocate(const float*, const arrcoc_evidence* e, std::int64_t budget, std::uint64_t, const arrcoc_setting* settings,
+             const arrcoc_allocation_sink* sink, char* error, std::size_t error_bytes) {
+  const std::int64_t n = e->tokens;
+  const int fail = static_cast<int>(settings[0].number);
+  if (fail == 1) std::snprintf(error, error_bytes, "told to fail");
+  if (fail == 1 || fail == 2) return 1;
+  if (fail == 6) throw std::runtime_error("out of patience");
+  if (fail == 5) budget = n;
+  if (fail == 4) budget = 0;
   for (std::int64_t i = 0; i < budget; ++i) {
-    kept[i] = settings[0] == 3 ? n - 1 - i : n - budget + i;
-    value[i] = static_cast<float>(kept[i]);
-    depth[i] = 1;
+    const std::int64_t token = fail == 3 ? n - 1 - i : n - budget + i;
+    sink->keep(sink->to, token, 1, 1, budget - 1 - i, fail == 7 ? std::nanf("") : static_cast<float>(token));
+    if (fail == 8) sink->member(sink->to, token, 1);
   }
-  *count = settings[0] == 4 ? 0 : budget;
   return 0;
 }
 
-constexpr arrcoc_plugin_setting settings[] = {{"fail", 0.0}};
-constexpr std::uint32_t none = 0;
+constexpr arrcoc_setting settings[] = {{sizeof(arrcoc_setting), "fail", "float", "0", 0}};
 #ifdef FAULT_NAMELESS
 constexpr const char* name = "";
 #else
 constexpr const char* name = "upside_down";
 #endif
 #ifdef FAULT_EVIDENCE
-constexpr std::uint32_t evidence = 64;
+constexpr std::uint32_t evidence = 1u << 20;
 #else
 constexpr std::uint32_t evidence = 0;
 #endif
-const arrcoc_plugin_balancer balancers[] = {{{name, "test", "", none, evidence, nullptr, 0}, balance}};
-const arrcoc_plugin_allocator allocators[] = {{{"last", "test", "", none, none, settings, 1}, 0, allocate}};
+constexpr arrcoc_about about(const char* of, std::uint32_t needs) {
+  return {sizeof(arrcoc_about), of, "test", "", "", 0, needs, nullptr, 0, nullptr, 0};
+}
+const arrcoc_scorer scorers[] = {{sizeof(arrcoc_scorer), about("unwritten", 0), score}};
+const arrcoc_balancer balancers[] = {{sizeof(arrcoc_balancer), about(name, evidence), balance}};
+const arrcoc_allocator allocators[] = {{sizeof(arrcoc_allocator),
+                                        {sizeof(arrcoc_about), "last", "test", "", "", 0, 0, nullptr, 0, settings, 1},
+                                        0,
+                                        allocate}};
 
 const arrcoc_plugin plugin = {
-#ifdef FAULT_ABI
+#if defined(FAULT_ABI)
     arrcoc_plugin_abi + 1,
+#elif defined(FAULT_ABI_1)
+    1,
 #else
     arrcoc_plugin_abi,
 #endif
@@ -68,6 +82,8 @@ const arrcoc_plugin plugin = {
     "stages",
     nullptr,
     0,
+    scorers,
+    1,
     balancers,
     1,
     allocators,

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Lists that people keep by hand, held against what they are of.
+
+usage: lists.py PROGRAM        PROGRAM: arrcoc. Exit 1 with one line per difference.
+  include/arrcoc/arrcoc.hpp    every header that needs neither torch nor files
+  docs/strategies.md           a row for every registered strategy, with the header that declares it
+  docs/plugins.md, library.md  their code is the example's, and their commands run
+"""
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SECTIONS = {"Textures": "texture", "Scorers": "scorer", "Query encoders": "query", "Splits": "split", "Injectors": "injector", "Balancers": "balancer", "Allocators": "allocator"}
+
+
+def umbrella(text, headers):
+    """Headers missing in, or foreign to, arrcoc.hpp."""
+    apart = ("io/", "engine/", "sweep/", "registry/")
+    want = {h for h in headers if not h.startswith(apart) and h not in ("arrcoc.hpp", "core/check_finite.hpp")}
+    have = set(re.findall(r'#include "arrcoc/([^"]+)"', text))
+    return [f"arrcoc.hpp: {h} is missing" for h in sorted(want - have)] + [f"arrcoc.hpp: {h} does not belong" for h in sorted(have - want)]
+
+
+def strategies(page, entries):
+    """Rows of docs/strategies.md against `list --json`."""
+    problems = []
+    for title, kind in SECTIONS.items():
+        part = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", page, re.M | re.S)
+        rows = dict(re.findall(r"^\| `([a-z0-9_]+)` \| `([a-z0-9_/.]+)` \|", part[1], re.M)) if part else {}
+        names = {e["name"] for e in entries if e["kind"] == kind}
+        problems += [f"docs/strategies.md: {kind} '{n}' has no row under '{title}'" for n in sorted(names - rows.keys())]
+        problems += [f"docs/strategies.md: '{n}' under '{title}' is no {kind}" for n in sorted(rows.keys() - names)]
+        for name, header in rows.items():
+            path = ROOT / "include/arrcoc" / header
+            if not path.exists() or f'"{name}"' not in path.read_text(encoding="utf-8"):
+                problems.append(f"docs/strategies.md: '{name}': {header} does not declare it")
+    return problems
+
+
+def pages(program):
+    problems, checked = [], 0
+    for page in ("docs/plugins.md", "docs/library.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        blocks = re.findall(r"```cpp\n(.*?)```", text, re.S)
+        files = [f for f in re.findall(r"`(examples/[a-z_/]+\.cpp)`", text)]
+        for block in blocks:
+            checked += 1
+            if not any((ROOT / f).read_text(encoding="utf-8").rstrip() == block.rstrip() for f in files):
+                problems.append(f"{page}: a block of code is no example's: {block.splitlines()[0]}")
+        with tempfile.TemporaryDirectory() as work:
+            for command in filter(None, "\n".join(re.findall(r"```sh\n(.*?)```", text, re.S)).splitlines()):
+                line = command.replace("arrcoc answer", f"'{program}' answer").replace("arrcoc list", f"'{program}' list").replace("-o lib", f"-o {work}/lib").replace("./lib", f"{work}/lib")
+                line = re.sub(r"^c\+\+", "c++" if shutil.which("c++") else "g++", line)
+                done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True)
+                checked += 1
+                if done.returncode or not (done.stdout or "-shared" in line):
+                    problems.append(f"{page}: $ {command}: ended with {done.returncode}: {done.stderr[-400:]}")
+    return problems, checked
+
+
+def main():
+    program = str(pathlib.Path(sys.argv[1]).resolve())
+    headers = {p.relative_to(ROOT / "include/arrcoc").as_posix() for p in (ROOT / "include/arrcoc").rglob("*.hpp")}
+    text = (ROOT / "include/arrcoc/arrcoc.hpp").read_text(encoding="utf-8")
+    page = (ROOT / "docs/strategies.md").read_text(encoding="utf-8")
+    entries = json.loads(subprocess.run([program, "list", "--json"], capture_output=True, text=True, check=True).stdout)["strategies"]
+    problems, checked = pages(program)
+    problems += umbrella(text, headers) + strategies(page, entries)
+    # Planted faults: each check must be able to fail.
+    if not umbrella(text.replace('#include "arrcoc/core/error.hpp"\n', ""), headers):
+        problems.append("a header taken out of arrcoc.hpp was not noticed")
+    if not strategies(page.replace("| `top_k` |", "| `topk` |"), entries):
+        problems.append("a strategy renamed in docs/strategies.md was not noticed")
+    for p in problems:
+        print(p)
+    print(f"lists: {len(headers)} headers, {len(entries)} strategies, {checked} blocks and commands, {len(problems)} problems")
+    sys.exit(1 if problems else 0)
+
+
+main()
