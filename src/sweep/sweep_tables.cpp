@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "arrcoc/sweep/sweep.hpp"
+#include "sweep/csv.hpp"
 
 namespace arrcoc {
 namespace {
@@ -126,9 +127,10 @@ std::string summary_table(const std::vector<SweepGroup>& groups) {
 std::string summary_csv(const std::vector<SweepGroup>& groups) {
   std::string out = "pipeline,budget,depth,seed,scenario,n,right,accuracy,low,high\n";
   const auto line = [&](const SweepGroup& g, const std::string& scenario, const Share& s) {
-    out += g.pipeline + "," + g.budget + "," + g.depth + "," + g.seed + "," + scenario + "," + std::to_string(s.n) +
-           "," + detail::to_text(s.right) + "," + detail::to_text(s.accuracy()) + "," +
-           detail::to_text(s.interval.low) + "," + detail::to_text(s.interval.high) + "\n";
+    out += csv_field(g.pipeline) + "," + csv_field(g.budget) + "," + csv_field(g.depth) + "," + g.seed + "," +
+           csv_field(scenario) + "," + std::to_string(s.n) + "," + detail::to_text(s.right) + "," +
+           detail::to_text(s.accuracy()) + "," + detail::to_text(s.interval.low) + "," +
+           detail::to_text(s.interval.high) + "\n";
   };
   for (const SweepGroup& g : groups) {
     if (!g.all) continue;
