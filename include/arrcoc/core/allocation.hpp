@@ -116,6 +116,11 @@ inline void check_allocation(const Allocation& a, std::string_view where) {
     require_that(a.why[i].value - a.why[i].value == 0, Code::bad_stage_output, where,
                  [&] { return "the value of kept token " + std::to_string(a.kept[i]) + ": expected a finite number"; });
   }
+  for (std::size_t i = 0; i < a.entry.size(); ++i)
+    require_that(a.entry[i] >= 0, Code::bad_stage_output, where, [&] {
+      return "entry of kept token " + std::to_string(a.kept[i]) + ": expected a layer of 0 or above, got " +
+             std::to_string(a.entry[i]);
+    });
   for (const auto& row : a.merge) {
     require_that(!row.empty(), Code::bad_stage_output, where, "a merged row: expected at least one member, got none");
     for (const MergePart& m : row)

@@ -2,7 +2,7 @@
 // Settings are flat aggregates; this header walks their fields. A field's path ("allocator.budget") is its flag and its
 // JSON key.
 //
-//   for_each_field(cfg, f)                    f(name, field&) for each field, in declaration order
+//   for_each_field(cfg, f)                    f(name, field&) for each field, in declaration order (core/fields.hpp)
 //   flatten(cfg, "allocator")                 -> every field as {path, type, value text}; values read back to the same
 //                                             bits
 //   apply(cfg, "allocator", settings, out)    sets the fields named in `settings`, and appends what is wrong to `out`
@@ -10,12 +10,8 @@
 //   throw_problems(out, where)                one Error for all of them
 //
 // Field types: bool, integers, float, double, std::string. A config may have `validate() const`, which returns a
-// sentence (empty: fine) or throws Error; it runs after apply when every text could be read. Boost.PFR names fields
-// from 1.84 on; below, the name is cut from the compiler's spelling of a pointer to the field.
+// sentence (empty: fine) or throws Error; it runs after apply when every text could be read.
 #include <algorithm>
-#include <boost/pfr/core.hpp>
-#include <boost/pfr/tuple_size.hpp>
-#include <boost/version.hpp>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -25,11 +21,9 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-#if BOOST_VERSION >= 108400
-#include <boost/pfr/core_name.hpp>
-#endif
 
 #include "arrcoc/core/error.hpp"
+#include "arrcoc/core/fields.hpp"
 #include "arrcoc/core/types.hpp"
 
 namespace arrcoc {
@@ -48,56 +42,6 @@ struct ConfigProblem {
 using Settings = std::map<std::string, std::string, std::less<>>;
 
 namespace detail {
-#if defined(__clang__)
-#pragma clang diagnostic push
-#pragma clang diagnostic ignored "-Wundefined-var-template"
-#pragma clang diagnostic ignored "-Wundefined-internal"
-#endif
-template <class T>
-struct Outside {
-  T value;
-};
-template <class T>
-extern const Outside<T> outside;  // never defined: only addresses inside it are named
-template <class P>
-struct Pointed {
-  P pointer;
-};
-template <class P>
-Pointed(P) -> Pointed<P>;
-
-template <auto P>
-consteval std::string_view spelled() {
-  return __PRETTY_FUNCTION__;
-}
-
-/// The identifier before the last '}': "... Pointed<const int*>{(& outside<A>.Outside<A>::value.A::x)}", "...
-/// {&outside.value.x}]".
-template <class T, std::size_t I>
-consteval std::string_view spelled_field() {
-  const std::string_view all = spelled<Pointed{&boost::pfr::get<I>(outside<T>.value)}>();
-  const auto word = [](char c) {
-    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-  };
-  std::size_t end = all.rfind('}');
-  while (end > 0 && !word(all[end - 1])) --end;
-  std::size_t begin = end;
-  while (begin > 0 && word(all[begin - 1])) --begin;
-  return all.substr(begin, end - begin);
-}
-#if defined(__clang__)
-#pragma clang diagnostic pop
-#endif
-
-template <class T, std::size_t I>
-consteval std::string_view field_name() {
-#if BOOST_VERSION >= 108400
-  return boost::pfr::get_name<I, T>();
-#else
-  return spelled_field<T, I>();
-#endif
-}
-
 template <class T>
 consteval std::string_view field_type() {
   if constexpr (std::is_same_v<T, bool>) return "bool";
@@ -178,18 +122,6 @@ inline std::string nearest_names(std::string_view name, const std::vector<std::s
   std::string text;
   for (std::size_t i = 0; i < ranked.size() && i < 3; ++i) text += (i ? ", " : ", nearest: ") + ranked[i].second;
   return text;
-}
-
-/// f(std::string_view name, field&), in declaration order.
-template <class Config, class F>
-constexpr void for_each_field(Config& config, F&& f) {
-  using Plain = std::remove_const_t<Config>;
-  static_assert(std::is_aggregate_v<Plain>,
-                "config: settings are a flat aggregate, without constructors or private members");
-  [&]<std::size_t... I>(std::index_sequence<I...>) {
-    (f(detail::field_name<Plain, I>(), boost::pfr::get<I>(config)), ...);
-  }
-  (std::make_index_sequence<boost::pfr::tuple_size_v<Plain>>{});
 }
 
 template <class Config>

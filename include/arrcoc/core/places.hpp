@@ -30,6 +30,22 @@ struct Place {
   bool operator==(const Place&) const = default;
 };
 
+/// Whole pixels along one axis.
+struct PixelRange {
+  Index begin = 0, end = 0;
+  constexpr Index count() const { return end - begin; }
+};
+
+/// Pixels that a place of `size` tokens from `from` covers along an axis of n tokens and `length` pixels; at least one.
+inline PixelRange place_range(float from, float size, Index n, Index length) {
+  const auto border = [&](double at) {
+    return static_cast<Index>(std::floor(at * static_cast<double>(length) / static_cast<double>(n) + 0.5));
+  };
+  const double start = static_cast<double>(from), end = start + static_cast<double>(size);
+  const Index begin = std::clamp<Index>(border(start), 0, length - 1);
+  return {begin, std::clamp<Index>(border(end), begin + 1, length)};
+}
+
 /// The living tokens of one picture or clip. Without `places` they are the whole raster, frame by frame, and cost
 /// nothing to name. N is count(), never grid.count().
 struct TokenSet {

@@ -11,14 +11,15 @@
 namespace arrcoc {
 
 /// One question to the inside. Values are those of block or layer `index`, before its output is added to the residual;
-/// `hidden` is its input. Of the tower everything is by token: the mean over a token's four patches (received: the sum
-/// over them).
+/// `hidden` is its input; of the language model alone it may have index = layers, the output of the last. Of the tower
+/// everything is by token: the mean over a token's four patches (received: the sum over them).
 struct Request {
   enum class Site : std::uint8_t { tower, layer };
   enum class What : std::uint8_t { hidden, q, k, v, received };
   /// Whose rows: of hidden, q, k, v those that come back; of received those that pay. `visual`: the picture's living
-  /// tokens.
-  enum class Rows : std::uint8_t { visual, all, last, question, vision_end, list };
+  /// tokens. `question`: its words; of a question without words the last row. `text`: every text row behind the
+  /// picture, its <|vision_end|> and the template's among them.
+  enum class Rows : std::uint8_t { visual, all, last, question, vision_end, list, text };
   enum class Over : std::uint8_t { mean, max, each };  // how several heads, or several paying rows, become one
   enum class Rope : std::uint8_t { before, after };    // of q and k
 
@@ -39,7 +40,7 @@ constexpr std::string_view name_of(Request::What w) {
 }
 constexpr std::string_view name_of(Request::Site s) { return s == Request::Site::tower ? "tower" : "layer"; }
 constexpr std::string_view name_of(Request::Rows r) {
-  constexpr std::string_view names[] = {"visual", "all", "last", "question", "vision_end", "list"};
+  constexpr std::string_view names[] = {"visual", "all", "last", "question", "vision_end", "list", "text"};
   return names[static_cast<std::size_t>(r)];
 }
 constexpr std::string_view name_of(Request::Over o) {
@@ -54,8 +55,9 @@ inline std::string text_of(const Request& r) {
 }
 
 /// What came back for one picture.
-///   received  heads mean or max: [N]; each: [heads, N]; with payers each one block of that for every paying row, [R,
-///   ...] q k v     [R, heads * d], heads mean: [R, d] (max is refused) hidden    [R, D]
+///   received  heads mean or max: [N]; each: [heads, N]; with payers each one block of that for every paying row: [R,
+///   ...] q k v     [R, heads * d], heads mean: [R, d] (max is refused); k and v of a layer have its key and value
+///   heads hidden    [R, D]
 struct Answered {
   Request request;
   HostTensor values;  // f32

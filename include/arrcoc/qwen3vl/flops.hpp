@@ -6,18 +6,31 @@
 
 namespace arrcoc {
 
-/// One full pass of the tower over `patches` patches in segments of `segment` patches each.
-inline double vision_flops(const VisionConfig& v, Index patches, Index segment) {
-  const auto p = static_cast<double>(patches), d = static_cast<double>(v.hidden_size),
-             i = static_cast<double>(v.intermediate_size);
-  const double linear = 2 * p * d * (3 * d + d + 2 * i), attention = 4 * p * static_cast<double>(segment) * d;
-  return 2 * p * d * static_cast<double>(v.patch_values()) + static_cast<double>(v.depth) * (linear + attention);
+inline double patch_flops(const VisionConfig& v, Index patches) {
+  return 2 * static_cast<double>(patches) * static_cast<double>(v.hidden_size) * static_cast<double>(v.patch_values());
 }
 
+/// One block of the tower over `patches` patches in segments of `segment` patches each.
+inline double block_flops(const VisionConfig& v, Index patches, Index segment) {
+  const auto p = static_cast<double>(patches), d = static_cast<double>(v.hidden_size),
+             i = static_cast<double>(v.intermediate_size);
+  return 2 * p * d * (3 * d + d + 2 * i) + 4 * p * static_cast<double>(segment) * d;
+}
+
+/// One full pass of the tower, without mergers.
+inline double vision_flops(const VisionConfig& v, Index patches, Index segment) {
+  return patch_flops(v, patches) + static_cast<double>(v.depth) * block_flops(v, patches, segment);
+}
+
+/// One merger, the main one or a level's.
 inline double merger_flops(const VisionConfig& v, Index tokens) {
   const double m = static_cast<double>(v.hidden_size * v.spatial_merge_size * v.spatial_merge_size);
-  return 2 * static_cast<double>(tokens) * m * (m + static_cast<double>(v.out_hidden_size)) *
-         static_cast<double>(1 + v.deepstack_taps.size());
+  return 2 * static_cast<double>(tokens) * m * (m + static_cast<double>(v.out_hidden_size));
+}
+
+/// The head, applied to one row.
+inline double head_flops(const TextConfig& t) {
+  return 2 * static_cast<double>(t.hidden_size) * static_cast<double>(t.vocab_size);
 }
 
 /// `rows` new rows after `cached` cached ones; the head is applied to one row.
@@ -30,8 +43,7 @@ inline double language_flops(const TextConfig& t, Index rows, Index cached) {
                                  h * static_cast<double>(t.experts)
                            : 3 * h * static_cast<double>(t.intermediate_size);
   const double seen = l * static_cast<double>(cached) + l * (l + 1) / 2;  // query-key pairs under the causal mask
-  return static_cast<double>(t.layers) * (2 * l * (h * a * 2 + h * k * 2) + 4 * seen * a) + 2 * l * mlp +
-         2 * h * static_cast<double>(t.vocab_size);
+  return static_cast<double>(t.layers) * (2 * l * (h * a * 2 + h * k * 2) + 4 * seen * a) + 2 * l * mlp + head_flops(t);
 }
 
 /// One layer of it, without the head.

@@ -63,34 +63,13 @@ template <class B>
 Generated generate(B& b, const LanguageModel<B>& model, Injected<B> input, std::span<const TokenId> prompt_ids,
                    const GenerateOptions& o, Trace* trace = nullptr, LayerHook<B>* hook = nullptr) {
   Generated out;
-  out.sequence_length = b.rows(input.embeddings);
-  out.rope_delta = input.positions.rope_delta();
+  out.sequence_length = all_rows(b, input);
+  out.rope_delta = input.positions.next - out.sequence_length;
   KvCache<B> state;
   std::vector<float> row;
   {
     const StageTimer timer(trace, "prefill");
     const auto hidden = model.prefill(b, std::move(input), state, decode_capacity(o), trace, hook);
-    out.cached = state.lengths;
-    row = b.to_host(model.logits(b, b.slice_rows(hidden, b.rows(hidden) - 1, b.rows(hidden))));
-  }
-  decode(b, model, std::move(row), state, prompt_ids, o, out, trace);
-  return out;
-}
-
-/// As generate, for a prompt whose first rows are in `begun` already (LanguageModel::prefill); `rest` holds the others.
-/// `begun` may be used again.
-template <class B>
-Generated generate_from(B& b, const LanguageModel<B>& model, KvCache<B>& begun, Injected<B> rest,
-                        std::span<const TokenId> prompt_ids, const GenerateOptions& o, Trace* trace = nullptr) {
-  Generated out;
-  out.sequence_length = begun.lengths.at(0) + b.rows(rest.embeddings);
-  out.rope_delta = rest.positions.next - out.sequence_length;
-  KvCache<B> state;
-  std::vector<float> row;
-  {
-    const StageTimer timer(trace, "prefill");
-    state = model.fork(b, begun, b.rows(rest.embeddings) + decode_capacity(o));
-    const auto hidden = model.extend(b, std::move(rest), state, trace);
     out.cached = state.lengths;
     row = b.to_host(model.logits(b, b.slice_rows(hidden, b.rows(hidden) - 1, b.rows(hidden))));
   }

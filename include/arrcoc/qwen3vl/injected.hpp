@@ -16,6 +16,28 @@ struct DeepStackRows {
   typename B::Tensor features;  // [rows.size(), H]
 };
 
+/// Rows that requests name by a word (core/request.hpp).
+struct PromptWords {
+  std::vector<Index> question;    // columns of the question's words
+  std::vector<Index> vision_end;  // [pictures] the column behind each picture's own
+};
+
+inline PromptWords words_of(const Prompt& prompt) {
+  PromptWords w{prompt.question, {}};
+  for (const VisionSpan& s : prompt.spans) w.vision_end.push_back(s.begin + s.grid.count());
+  return w;
+}
+
+/// Tokens that join the sequence before a later layer, at their columns' place.
+template <class B>
+struct WaitingRows {
+  Index layer = 0;                       // they join before it
+  typename B::Tensor embeddings;         // [E, H] what enters: embedding plus the levels below `layer`
+  Positions positions;                   // [E] columns of the full table
+  std::vector<SequenceRow> rows;         // [E] ascending columns
+  std::vector<DeepStackRows<B>> levels;  // into these rows; level l goes to the output of layer l >= `layer`
+};
+
 template <class B>
 struct Injected {
   typename B::Tensor embeddings;         // [L, H]
@@ -26,7 +48,17 @@ struct Injected {
   // and itself.
   std::vector<Segment> segments;
   Index shared_prefix = 0;
+  PromptWords words;
+  std::vector<WaitingRows<B>> waiting;  // ascending layers
 };
+
+/// Rows of the last layer: those that enter at once and those that wait.
+template <class B>
+Index all_rows(B& b, const Injected<B>& in) {
+  Index n = b.rows(in.embeddings);
+  for (const WaitingRows<B>& w : in.waiting) n += static_cast<Index>(w.rows.size());
+  return n;
+}
 
 /// What every row of the full prompt is: text, and the raster tokens of each picture at their columns.
 inline std::vector<SequenceRow> prompt_rows(const Prompt& prompt) {

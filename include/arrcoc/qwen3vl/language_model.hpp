@@ -1,18 +1,14 @@
 #pragma once
 // The language model of Qwen3-VL: RMSNorm, QK-norm, grouped-query attention with interleaved M-RoPE, SwiGLU or experts,
-// DeepStack. Shapes: L rows in this call, A = heads * head_dim, K = kv_heads * head_dim, H width, V vocabulary.
-#include <algorithm>
-#include <cmath>
+// DeepStack. Shapes: L rows in this call, H width, V vocabulary.
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "arrcoc/core/kernel_backend.hpp"
 #include "arrcoc/core/trace.hpp"
-#include "arrcoc/qwen3vl/experts.hpp"
-#include "arrcoc/qwen3vl/injected.hpp"
-#include "arrcoc/qwen3vl/layer_hook.hpp"
-#include "arrcoc/qwen3vl/weights.hpp"
+#include "arrcoc/qwen3vl/layer_requests.hpp"
+#include "arrcoc/qwen3vl/row_edits.hpp"
 
 namespace arrcoc::qwen3vl {
 
@@ -20,8 +16,9 @@ namespace arrcoc::qwen3vl {
 template <class B>
 struct KvCache {
   std::vector<typename B::Cache> layers;
-  std::vector<Index> lengths;  // [layers] rows cached
-  Index next_position = 0;     // of the next token, on all three axes
+  std::vector<Index> lengths;                  // [layers] rows cached
+  std::vector<std::vector<SequenceRow>> rows;  // [layers] what each of them is
+  Index next_position = 0;                     // of the next token, on all three axes
 };
 
 template <class B>
@@ -34,33 +31,11 @@ class LanguageModel {
   LanguageModel(B& b, const TextConfig& config, const WeightLookup& lookup)
       : config_(config), inv_freq_(inverse_frequencies(config)) {
     WeightReader<B> r(b, lookup);
-    const Index h = config.hidden_size, a = config.heads * config.head_dim, k = config.kv_heads * config.head_dim,
-                i = config.intermediate_size;
+    const Index h = config.hidden_size;
     const std::string m = "model.language_model.";
     embed_ = r.matrix(m + "embed_tokens.weight", config.vocab_size, h);
-    for (Index l = 0; l < config.layers; ++l) {
-      const std::string p = m + "layers." + std::to_string(l) + ".";
-      layers_.push_back({r.vector(p + "input_layernorm.weight", h),
-                         r.matrix(p + "self_attn.q_proj.weight", a, h),
-                         r.matrix(p + "self_attn.k_proj.weight", k, h),
-                         r.matrix(p + "self_attn.v_proj.weight", k, h),
-                         r.matrix(p + "self_attn.o_proj.weight", h, a),
-                         r.vector(p + "self_attn.q_norm.weight", config.head_dim),
-                         r.vector(p + "self_attn.k_norm.weight", config.head_dim),
-                         r.vector(p + "post_attention_layernorm.weight", h),
-                         {},
-                         {},
-                         {},
-                         {}});
-      Layer& layer = layers_.back();
-      if (config.sparse(l)) {
-        layer.experts = Experts<B>(r, p + "mlp.", config);
-      } else {
-        layer.gate = r.matrix(p + "mlp.gate_proj.weight", i, h);
-        layer.up = r.matrix(p + "mlp.up_proj.weight", i, h);
-        layer.down = r.matrix(p + "mlp.down_proj.weight", h, i);
-      }
-    }
+    for (Index l = 0; l < config.layers; ++l)
+      layers_.emplace_back(r, m + "layers." + std::to_string(l) + ".", config, l);
     norm_ = r.vector(m + "norm.weight", h);
     if (r.has("lm_head.weight")) {
       head_ = r.matrix("lm_head.weight", config.vocab_size, h);
@@ -77,7 +52,7 @@ class LanguageModel {
   /// been read.
   std::pair<Index, Index> experts_used() const {
     std::pair<Index, Index> sum{0, 0};
-    for (const Layer& l : layers_) {
+    for (const LayerWeights<B>& l : layers_) {
       const auto [count, bytes] = l.experts.used();
       sum.first += count;
       sum.second += bytes;
@@ -97,7 +72,7 @@ class LanguageModel {
   /// decoding.
   Tensor prefill(B& b, Injected<B> in, KvCache<B>& state, Index capacity, Trace* trace = nullptr,
                  LayerHook<B>* hook = nullptr) const {
-    start(b, state, b.rows(in.embeddings) + capacity);
+    start(b, state, all_rows(b, in) + capacity);
     return extend(b, std::move(in), state, trace, hook);
   }
 
@@ -109,27 +84,55 @@ class LanguageModel {
   }
 
   /// Layers [first, last) over `in`, whose embeddings are the input of layer `first` and become the input of layer
-  /// `last`; `state` was begun with room for its rows.
+  /// `last`; `state` was begun with room for its rows. Before a layer: waiting tokens join, then the hook decides. The
+  /// trace's stage "requests" is the time its answers took.
   void run_layers(B& b, Injected<B>& in, KvCache<B>& state, Index first, Index last, Trace* trace = nullptr,
                   LayerHook<B>* hook = nullptr) const {
-    Rotary angles = rotary(b, in.positions);
+    check_waiting(in, first, config_.layers);
+    Rotary<B> angles = rotary(b, in.positions);
     Tensor& x = in.embeddings;
-    for (auto l = static_cast<std::size_t>(first); l < static_cast<std::size_t>(last); ++l) {
+    for (Index l = first; l < last; ++l) {
+      const auto at = static_cast<std::size_t>(l);
+      if (join_rows(b, in, l)) angles = rotary(b, in.positions);
+      auto& cache = state.layers[at];
+      const LayerRequests<B> asked(config_, in, state.rows[at]);
+      LayerInside<B> inside(b, config_, layers_[at], x, angles);
       if (hook != nullptr) {
-        if (const auto edit = hook->before_layer(b, static_cast<Index>(l), LayerView<B>{x, in.rows})) {
+        std::optional<Tensor> keys;
+        const auto ask = [&](const std::vector<Request>& requests) {
+          const StageTimer timer(trace, "requests");
+          return asked.answer(b, l, requests, inside, [&] {
+            if (!keys) keys = state.lengths[at] == 0 ? inside.k() : b.concat_rows({b.cache_keys(cache), inside.k()});
+            return *keys;
+          });
+        };
+        if (const auto edit = hook->before_layer(b, l, LayerView<B>{x, in.rows, ask})) {
           check_edit(in, *edit);
-          x = b.gather_rows(x, edit->keep);
-          drop_rows(b, in, l, edit->keep);
+          drop_rows(b, in, at, edit->keep);
           angles = rotary(b, in.positions);
+          inside = LayerInside<B>(b, config_, layers_[at], x, angles);
         }
       }
-      x = layer(b, layers_[l], x, angles, state.layers[l],
-                attention_spec(state.lengths[l], in.segments, in.shared_prefix));
-      state.lengths[l] += b.rows(x);
+      b.cache_append(cache, inside.k(), inside.v());
+      if (const auto wanted = wanted_by(hook, l); hook != nullptr && !wanted.empty()) {
+        const StageTimer timer(trace, "requests");
+        hook->answered(l, asked.answer(b, l, wanted, inside, [&] { return b.cache_keys(cache); }));
+      }
+      inside.keep_queries();
+      AttentionSpec spec = causal_spec(config_, state.lengths[at]);
+      spec.segments = in.segments;
+      spec.shared_prefix = in.shared_prefix;
+      x = finish_layer(b, config_, layers_[at], inside, cache, spec);
+      note_rows(state, at, in.rows, b.rows(x));
       if (trace) tap(trace, "text.layer" + std::to_string(l) + ".before_deepstack", b, x);
-      if (l < in.levels.size() && !in.levels[l].rows.empty())
-        x = b.scatter_add_rows(x, in.levels[l].rows, in.levels[l].features);
+      if (at < in.levels.size() && !in.levels[at].rows.empty())
+        x = b.scatter_add_rows(x, in.levels[at].rows, in.levels[at].features);
       if (trace) tap(trace, "text.layer" + std::to_string(l), b, x);
+    }
+    if (last != config_.layers) return;
+    if (const auto wanted = wanted_by(hook, last); hook != nullptr && !wanted.empty()) {
+      const StageTimer timer(trace, "requests");
+      hook->answered(last, LayerRequests<B>(config_, in, {}).answer_output(b, wanted, x));
     }
   }
 
@@ -139,6 +142,7 @@ class LanguageModel {
     for (std::size_t l = 0; l < layers_.size(); ++l)
       state.layers.push_back(b.make_cache(capacity, config_.kv_heads * config_.head_dim));
     state.lengths.assign(layers_.size(), 0);
+    state.rows.assign(layers_.size(), {});
   }
 
   /// A state of its own that goes on from the same rows, with room for `capacity` more.
@@ -150,6 +154,7 @@ class LanguageModel {
         b.cache_append(out.layers[l], b.cache_keys(state.layers[l]), b.cache_values(state.layers[l]));
     }
     out.lengths = state.lengths;
+    out.rows = state.rows;
     out.next_position = state.next_position;
     return out;
   }
@@ -159,11 +164,13 @@ class LanguageModel {
     Positions p;
     const auto at = static_cast<float>(state.next_position++);
     p.push(at, at, at);
-    const Rotary angles = rotary(b, p);
+    const Rotary<B> angles = rotary(b, p);
     Tensor x = embed(b, {token});
     for (std::size_t l = 0; l < layers_.size(); ++l) {
-      x = layer(b, layers_[l], x, angles, state.layers[l], attention_spec(state.lengths[l], {}, 0));
-      state.lengths[l] += 1;
+      LayerInside<B> inside(b, config_, layers_[l], x, angles);
+      b.cache_append(state.layers[l], inside.k(), inside.v());
+      x = finish_layer(b, config_, layers_[l], inside, state.layers[l], causal_spec(config_, state.lengths[l]));
+      note_rows(state, l, {}, 1);
     }
     return last_norm(b, x);
   }
@@ -174,98 +181,27 @@ class LanguageModel {
   Tensor logits(B& b, const Tensor& hidden) const { return b.linear(hidden, head_); }
 
  private:
-  /// Without experts: gate, up and down.
-  struct Layer {
-    Weight norm1, q, k, v, o, q_norm, k_norm, norm2, gate, up, down;
-    Experts<B> experts;
-  };
-  struct Rotary {
-    Tensor cos, sin;
-  };
-
-  static void check_edit(const Injected<B>& in, const RowEdit& edit) {
-    require_that(in.segments.empty(), Code::shape_mismatch, "language_model",
-                 "rows of a packed sequence cannot be dropped between layers");
-    std::size_t at = 0;
-    for (const Index k : edit.keep) {
-      require_that(k >= static_cast<Index>(at) && k < static_cast<Index>(in.rows.size()), Code::bad_stage_output,
-                   "hook", [&] {
-                     return "rows that go on: expected strictly ascending rows below " +
-                            std::to_string(in.rows.size()) + ", got " + std::to_string(k);
-                   });
-      for (; at <= static_cast<std::size_t>(k); ++at)
-        require_that(at == static_cast<std::size_t>(k) || !in.rows[at].text(), Code::bad_stage_output, "hook",
-                     [&] { return "row " + std::to_string(at) + " is text: expected it to go on"; });
-    }
-    for (; at < in.rows.size(); ++at)
-      require_that(!in.rows[at].text(), Code::bad_stage_output, "hook",
-                   [&] { return "row " + std::to_string(at) + " is text: expected it to go on"; });
-  }
-
-  Rotary rotary(B& b, const Positions& p) const {
+  Rotary<B> rotary(B& b, const Positions& p) const {
     const RotaryTable t = text_rotary(p, config_, inv_freq_);
     return {b.from_host(t.cos, t.rows, t.half), b.from_host(t.sin, t.rows, t.half)};
   }
 
-  /// RMSNorm over each head's own elements.
-  Tensor head_norm(B& b, const Tensor& x, const Weight& w) const {
-    const Index rows = b.rows(x), cols = b.cols(x), d = config_.head_dim;
-    return b.reshape(b.rms_norm(b.reshape(x, rows * cols / d, d), w, config_.rms_norm_eps), rows, cols);
+  static std::vector<Request> wanted_by(const LayerHook<B>* hook, Index layer) {
+    return hook == nullptr ? std::vector<Request>{} : hook->requests(layer);
   }
 
-  AttentionSpec attention_spec(Index cached, const std::vector<Segment>& segments, Index shared_prefix) const {
-    AttentionSpec spec;
-    spec.heads = config_.heads;
-    spec.kv_heads = config_.kv_heads;
-    spec.scale = 1.0f / std::sqrt(static_cast<float>(config_.head_dim));
-    spec.causal = true;
-    spec.causal_offset = cached;
-    spec.segments = segments;
-    spec.shared_prefix = shared_prefix;
-    return spec;
-  }
-
-  Tensor layer(B& b, const Layer& w, const Tensor& x, const Rotary& angles, typename B::Cache& cache,
-               const AttentionSpec& spec) const {
-    const Tensor n = b.rms_norm(x, w.norm1, config_.rms_norm_eps);                                             // [L, H]
-    const Tensor q = b.rope(head_norm(b, b.linear(n, w.q), w.q_norm), config_.heads, angles.cos, angles.sin);  // [L, A]
-    const Tensor k =
-        b.rope(head_norm(b, b.linear(n, w.k), w.k_norm), config_.kv_heads, angles.cos, angles.sin);  // [L, K]
-    b.cache_append(cache, k, b.linear(n, w.v));
-    const Tensor a = b.attention(q, b.cache_keys(cache), b.cache_values(cache), spec).out;  // [L, A]
-    const Tensor h = b.add(x, b.linear(a, w.o));
-    const Tensor f = b.rms_norm(h, w.norm2, config_.rms_norm_eps);
-    if (!w.experts.empty()) return b.add(h, w.experts.run(b, f));
-    return b.add(h, b.linear(b.silu_mul(b.linear(f, w.gate), b.linear(f, w.up)), w.down));
-  }
-
-  /// The rows that go on keep their positions, what they are, and the DeepStack levels still to come.
-  static void drop_rows(B& b, Injected<B>& in, std::size_t from_level, const std::vector<Index>& keep) {
-    in.positions = gather_columns(in.positions, keep);
-    std::vector<Index> place(in.rows.size(), -1);
-    std::vector<SequenceRow> left;
-    for (std::size_t i = 0; i < keep.size(); ++i) {
-      place[static_cast<std::size_t>(keep[i])] = static_cast<Index>(i);
-      left.push_back(in.rows[static_cast<std::size_t>(keep[i])]);
-    }
-    for (std::size_t l = from_level; l < in.levels.size(); ++l) {
-      std::vector<Index> rows, source;
-      for (std::size_t i = 0; i < in.levels[l].rows.size(); ++i) {
-        const Index to = place[static_cast<std::size_t>(in.levels[l].rows[i])];
-        if (to < 0) continue;
-        rows.push_back(to);
-        source.push_back(static_cast<Index>(i));
-      }
-      if (!source.empty()) in.levels[l].features = b.gather_rows(in.levels[l].features, source);
-      in.levels[l].rows = std::move(rows);
-    }
-    in.rows = std::move(left);
+  /// `count` rows have been appended to a layer's cache; without `rows` nobody knows what they are.
+  static void note_rows(KvCache<B>& state, std::size_t layer, const std::vector<SequenceRow>& rows, Index count) {
+    state.lengths[layer] += count;
+    auto& known = state.rows[layer];
+    known.insert(known.end(), rows.begin(), rows.end());
+    known.resize(static_cast<std::size_t>(state.lengths[layer]));
   }
 
   TextConfig config_;
   std::vector<float> inv_freq_;
   Weight embed_, norm_, head_;
-  std::vector<Layer> layers_;
+  std::vector<LayerWeights<B>> layers_;
 };
 
 }  // namespace arrcoc::qwen3vl

@@ -6,22 +6,19 @@
 
 #include "arrcoc/qwen3vl/injected.hpp"
 #include "arrcoc/qwen3vl/language_model.hpp"
+#include "arrcoc/qwen3vl/pixels.hpp"
 #include "arrcoc/qwen3vl/vision_tower.hpp"
 
 namespace arrcoc::qwen3vl {
 
-/// One picture, ready for the tower.
-struct Pixels {
-  std::vector<float> rows;  // [P, patch values], merge-block order
-  PatchGrid patches;
-};
-
 /// What is computed once per prompt and shared by every allocation of it.
 template <class B>
 struct Encoded {
-  VisionOut<B> vision;            // all pictures, in prompt order
-  typename B::Tensor embeddings;  // [L, H] of the full prompt's ids
-  Positions positions;            // [L] of the full prompt
+  VisionOut<B> vision;                        // all pictures, in prompt order
+  typename B::Tensor embeddings;              // [L, H] of the full prompt's ids
+  Positions positions;                        // [L] of the full prompt
+  std::vector<std::vector<Index>> encoded{};  // of each picture, the raster tokens with a row in `vision`, ascending;
+                                              // empty: all
 };
 
 template <class B>
@@ -36,24 +33,29 @@ class Model {
   const LanguageModel<B>& text() const { return text_; }
   const VisionTower<B>& vision() const { return vision_; }
 
-  /// `requests`: what decisions ask of the tower's blocks.
+  /// `requests`: what decisions ask of the tower's blocks; `hook` decides between them.
   VisionOut<B> encode_images(B& b, const std::vector<Pixels>& pictures, Trace* trace = nullptr,
-                             const std::vector<Request>& requests = {}) const {
+                             const std::vector<Request>& requests = {}, TowerHook<B>* hook = nullptr) const {
     const StageTimer timer(trace, "vision");
     if (pictures.empty()) return {};
     require_that(config_.has_vision, Code::bad_prompt, "model",
                  "this checkpoint has no vision tower, but the prompt has a picture");
     const Index width = config_.vision.patch_values();
-    std::vector<PatchGrid> grids;
+    const Index merge = config_.vision.spatial_merge_size;
+    std::vector<PatchPlan> plans;
     std::vector<float> rows;
     for (const Pixels& p : pictures) {
-      grids.push_back(p.patches);
-      require_that(static_cast<Index>(p.rows.size()) == p.patches.count() * width, Code::shape_mismatch, "model",
-                   "pixel rows do not fill the grid");
+      plans.push_back({p.patches, p.places, p.segments});
+      const Index tokens = plans.back().tokens(merge), expected = tokens * merge * merge;
+      require_that(static_cast<Index>(p.rows.size()) == expected * width, Code::shape_mismatch, "model", [&] {
+        return "pixel rows: expected " + std::to_string(expected) + " of " + std::to_string(width) + " values for " +
+               std::to_string(tokens) + " tokens, got " + std::to_string(p.rows.size()) + " values";
+      });
       if (pictures.size() > 1) rows.insert(rows.end(), p.rows.begin(), p.rows.end());
     }
     const std::vector<float>& all = pictures.size() > 1 ? rows : pictures.front().rows;
-    return vision_.run(b, b.from_host(all, static_cast<Index>(all.size()) / width, width), grids, trace, requests);
+    return vision_.run(b, b.from_host(all, static_cast<Index>(all.size()) / width, width), plans, trace, requests,
+                       hook);
   }
 
   /// Spans and pictures must agree: the same number, the same grids, in order.
@@ -90,6 +92,7 @@ Injected<B> stock_input(B& b, const Prompt& prompt, const Encoded<B>& e) {
   if (!rows.empty())
     for (const auto& level : e.vision.deepstack) in.levels.push_back({rows, level});
   in.rows = prompt_rows(prompt);
+  in.words = words_of(prompt);
   return in;
 }
 

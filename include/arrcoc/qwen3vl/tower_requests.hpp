@@ -16,6 +16,7 @@
 
 #include "arrcoc/core/kernel_backend.hpp"
 #include "arrcoc/core/request.hpp"
+#include "arrcoc/qwen3vl/answers.hpp"
 #include "arrcoc/qwen3vl/vision_positions.hpp"
 
 namespace arrcoc::qwen3vl {
@@ -34,20 +35,29 @@ class TowerRequests {
   using Rows = Request::Rows;
 
  public:
-  /// Payers that stay apart, or of which the largest counts, cost an attention call each.
-  static constexpr std::size_t most_payers = 64;
+  static constexpr std::size_t most_payers = answers::most_payers;
 
   /// Error{bad_config} for what the tower cannot answer about these pictures. `requests` and `config` must outlive
   /// this.
-  TowerRequests(const std::vector<Request>& requests, const VisionConfig& config, const std::vector<PatchGrid>& grids)
-      : requests_(requests), config_(config), answers_(grids.size(), std::vector<Answered>(requests.size())) {
+  TowerRequests(const std::vector<Request>& requests, const VisionConfig& config, const std::vector<PatchPlan>& plans)
+      : requests_(requests), config_(config), answers_(plans.size(), std::vector<Answered>(requests.size())) {
     if (requests.empty()) return;
-    Index row = 0;
-    for (const PatchGrid& g : grids) {
-      pictures_.push_back({row, g});
-      row += g.count();
-    }
+    for (const PatchPlan& plan : plans) pictures_.push_back({0, plan.parts(config.spatial_merge_size), 0, {}});
+    place();
     for (const Request& r : requests_) check(r);
+  }
+
+  /// Tokens that go on from here, as they were encoded; of each picture its attention segments, in tokens.
+  void drop(const std::vector<std::vector<Index>>& kept, const std::vector<std::vector<Index>>& segments) {
+    for (std::size_t p = 0; p < pictures_.size(); ++p)
+      pictures_[p].alive = kept[p], pictures_[p].segments = segments[p];
+    place();
+  }
+  /// Of each picture the answers so far to the requests from `first` on.
+  std::vector<std::vector<Answered>> answered_from(std::size_t first) const {
+    std::vector<std::vector<Answered>> out;
+    for (const auto& all : answers_) out.emplace_back(all.begin() + static_cast<std::ptrdiff_t>(first), all.end());
+    return out;
   }
 
   bool wants(Index block) const {
@@ -64,18 +74,32 @@ class TowerRequests {
     }
   }
 
-  /// For each picture its answers, in the order of the requests; once, after the last block.
-  std::vector<std::vector<Answered>> take() { return std::move(answers_); }
+  /// For each picture its answers to the first `count` requests, in their order; once, after the last block.
+  std::vector<std::vector<Answered>> take(std::size_t count) {
+    for (auto& all : answers_) all.resize(count);
+    return std::move(answers_);
+  }
 
  private:
   struct Picture {
-    Index begin;  // its first patch row
-    PatchGrid grid;
+    Index begin;                  // its first patch row
+    std::vector<Index> segments;  // its living tokens, by attention segment
+    Index tokens;
+    std::vector<Index> alive;  // of the encoded tokens; empty until some are dropped
   };
+  void place() {
+    Index row = 0;
+    for (Picture& p : pictures_) {
+      p.begin = row;
+      p.tokens = 0;
+      for (const Index s : p.segments) p.tokens += s;
+      row += p.tokens * merge();
+    }
+  }
 
   Index merge() const { return config_.spatial_merge_size * config_.spatial_merge_size; }
   Index block_of(const Request& r) const { return r.index < 0 ? config_.depth + r.index : r.index; }
-  Index tokens_of(const Picture& p) const { return p.grid.count() / merge(); }
+  Index tokens_of(const Picture& p) const { return p.tokens; }
 
   void check(const Request& r) const {
     const auto need = [&](bool ok, const auto& sentence) {
@@ -107,8 +131,20 @@ class TowerRequests {
     }
   }
 
+  /// Among the living. A list names tokens as they were encoded. Error{bad_config} for one that was dropped.
   std::vector<Index> listed(const Request& r, const Picture& p) const {
-    if (r.rows == Rows::list) return r.list;
+    if (r.rows == Rows::list) {
+      std::vector<Index> out = r.list;
+      if (!p.alive.empty())
+        for (Index& t : out) {
+          const auto at = std::lower_bound(p.alive.begin(), p.alive.end(), t);
+          require_that(at != p.alive.end() && *at == t, Code::bad_config, "request", [&] {
+            return text_of(r) + ": list: expected tokens that are alive in the block, got " + std::to_string(t);
+          });
+          t = static_cast<Index>(at - p.alive.begin());
+        }
+      return out;
+    }
     std::vector<Index> all(static_cast<std::size_t>(tokens_of(p)));
     for (std::size_t t = 0; t < all.size(); ++t) all[t] = static_cast<Index>(t);
     return all;
@@ -122,59 +158,25 @@ class TowerRequests {
                          : r.what == What::q    ? (before ? in.q_before : in.q)
                                                 : (before ? in.k_before : in.k);
     const std::vector<Index> tokens = listed(r, p);
-    const std::vector<float> values = b.to_host(patches_of(b, from, tokens, p));
     const bool over_heads = r.what != What::hidden && r.heads == Over::mean;
-    const auto width = static_cast<std::size_t>(b.cols(from)), m = static_cast<std::size_t>(merge()),
-               heads = static_cast<std::size_t>(over_heads ? config_.heads : 1), narrow = width / heads;
-    std::vector<float> out;
-    out.reserve(tokens.size() * narrow);
-    std::vector<double> sum(narrow);
-    for (std::size_t t = 0; t < tokens.size(); ++t) {
-      std::fill(sum.begin(), sum.end(), 0.0);
-      for (std::size_t i = 0; i < m; ++i)
-        for (std::size_t c = 0; c < width; ++c) sum[c % narrow] += static_cast<double>(values[(t * m + i) * width + c]);
-      for (const double s : sum) out.push_back(static_cast<float>(s / static_cast<double>(m * heads)));
-    }
-    return host_tensor(std::move(out), {static_cast<Index>(tokens.size()), static_cast<Index>(narrow)});
+    return answers::mean_over(b.to_host(patches_of(b, from, tokens, p)), static_cast<Index>(tokens.size()), merge(),
+                              b.cols(from), over_heads ? config_.heads : 1);
   }
 
   /// The patches of these tokens, one token after the other; without a copy where the tokens are a run.
   Tensor patches_of(B& b, const Tensor& from, std::span<const Index> tokens, const Picture& p) const {
-    const Index m = merge(), first = p.begin + tokens.front() * m;
-    bool run = true;
-    for (std::size_t i = 1; i < tokens.size(); ++i) run = run && tokens[i] == tokens[i - 1] + 1;
-    if (run) return b.slice_rows(from, first, first + static_cast<Index>(tokens.size()) * m);
+    const Index m = merge();
     std::vector<Index> rows;
     for (const Index t : tokens)
       for (Index i = 0; i < m; ++i) rows.push_back(p.begin + t * m + i);
-    return b.gather_rows(from, rows);
+    return answers::rows_at(b, from, rows);
   }
 
   HostTensor received(B& b, const Request& r, const TowerBlock<B>& in, const Picture& p) const {
     const std::vector<Index> payers = listed(r, p);
-    const Index n = tokens_of(p);
-    std::vector<Index> shape{n};
-    if (r.heads == Over::each) shape.insert(shape.begin(), config_.heads);
-    if (r.payers == Over::each) shape.insert(shape.begin(), static_cast<Index>(payers.size()));
-    // Means over both commute: one call for all heads.
-    const bool together = r.heads == Over::mean && r.payers != Over::max;
-    if (r.payers == Over::mean)
-      return host_tensor(over_heads(paid(b, in, p, payers, together), r.heads, n), std::move(shape));
-    std::vector<float> out;
-    std::vector<double> top;
-    for (const Index t : payers) {
-      const std::vector<double> one = paid(b, in, p, {&t, 1}, together);
-      if (r.payers == Over::each) {
-        const std::vector<float> block = over_heads(one, r.heads, n);
-        out.insert(out.end(), block.begin(), block.end());
-      } else if (top.empty()) {
-        top = one;
-      } else {
-        std::transform(top.begin(), top.end(), one.begin(), top.begin(),
-                       [](double x, double y) { return std::max(x, y); });
-      }
-    }
-    return host_tensor(r.payers == Over::each ? std::move(out) : over_heads(top, r.heads, n), std::move(shape));
+    return answers::received(r, payers, tokens_of(p), config_.heads, [&](std::span<const Index> some, bool together) {
+      return paid(b, in, p, some, together);
+    });
   }
 
   /// [H, N]: what each token's patches receive in the mean from the payers' patches; H = 1, the heads' mean, if
@@ -182,19 +184,22 @@ class TowerRequests {
   std::vector<double> paid(B& b, const TowerBlock<B>& in, const Picture& p, std::span<const Index> payers,
                            bool together) const {
     const Index calls = together ? 1 : config_.heads, width = config_.hidden_size / calls, m = merge(),
-                n = tokens_of(p), frame = n / p.grid.frames;
+                n = tokens_of(p);
     AttentionSpec spec;
     spec.heads = spec.kv_heads = together ? config_.heads : 1;
     spec.scale = 1.0f / std::sqrt(static_cast<float>(config_.head_dim()));
     spec.want_received = true;
     const double share = 1.0 / static_cast<double>(static_cast<Index>(payers.size()) * m * spec.heads);
     std::vector<double> out(static_cast<std::size_t>(calls * n));
-    for (Index first = 0; first < n; first += frame) {
-      std::vector<Index> own;  // payers of this frame
+    Index first = 0;
+    for (const Index frame : p.segments) {
+      const Index here = first;
+      first += frame;
+      std::vector<Index> own;  // payers of this segment
       std::copy_if(payers.begin(), payers.end(), std::back_inserter(own),
-                   [&](Index t) { return t >= first && t < first + frame; });
+                   [&](Index t) { return t >= here && t < here + frame; });
       if (own.empty()) continue;
-      const Index begin = p.begin + first * m, end = begin + frame * m;
+      const Index begin = p.begin + here * m, end = begin + frame * m;
       const Tensor q = patches_of(b, in.q, own, p), k = b.slice_rows(in.k, begin, end),
                    v = b.slice_cols(b.slice_rows(in.v, begin, end), 0,
                                     spec.heads);  // any values: nobody reads the output
@@ -202,23 +207,9 @@ class TowerRequests {
         const auto cut = [&](const Tensor& t) { return together ? t : b.slice_cols(t, h * width, (h + 1) * width); };
         const std::vector<float> mass = b.to_host(b.attention(cut(q), cut(k), v, spec).received);
         for (std::size_t i = 0; i < mass.size(); ++i)
-          out[static_cast<std::size_t>(h * n + first + static_cast<Index>(i) / m)] +=
+          out[static_cast<std::size_t>(h * n + here + static_cast<Index>(i) / m)] +=
               share * static_cast<double>(mass[i]);
       }
-    }
-    return out;
-  }
-
-  /// [H, N] -> [N], or as it is.
-  static std::vector<float> over_heads(const std::vector<double>& rows, Over over, Index n) {
-    const auto width = static_cast<std::size_t>(n), heads = rows.size() / width;
-    if (over == Over::each) return {rows.begin(), rows.end()};
-    std::vector<float> out;
-    for (std::size_t t = 0; t < width; ++t) {
-      double one = rows[t];
-      for (std::size_t h = 1; h < heads; ++h)
-        one = over == Over::max ? std::max(one, rows[h * width + t]) : one + rows[h * width + t];
-      out.push_back(static_cast<float>(over == Over::mean ? one / static_cast<double>(heads) : one));
     }
     return out;
   }

@@ -6,6 +6,7 @@
 
 #include "arrcoc/core/kernel_backend.hpp"
 #include "arrcoc/core/trace.hpp"
+#include "arrcoc/qwen3vl/tower_hook.hpp"
 #include "arrcoc/qwen3vl/tower_requests.hpp"
 #include "arrcoc/qwen3vl/vision_positions.hpp"
 #include "arrcoc/qwen3vl/weights.hpp"
@@ -18,6 +19,7 @@ struct VisionOut {
   std::vector<typename B::Tensor> deepstack;   // per tap [N, H]
   std::vector<std::vector<Answered>> answers;  // of each picture, in the order of the requests
   Index count = 0;                             // N
+  TowerKeep kept{};                            // of each picture, tokens as encoded that a hook left; empty: all
 };
 
 template <class B>
@@ -53,34 +55,50 @@ class VisionTower {
       tap_mergers_.push_back(merger(v + "deepstack_merger_list." + std::to_string(k) + ".", m));
   }
 
-  /// pixels [P, patch values] for all pictures, one after the other. Pictures and frames never see each other. Tokens
-  /// and levels are the same bits with and without `requests`.
-  VisionOut<B> run(B& b, const Tensor& pixels, const std::vector<PatchGrid>& grids, Trace* trace = nullptr,
-                   const std::vector<Request>& requests = {}) const {
-    TowerRequests<B> asked(requests, config_, grids);
-    Index patches = 0;
-    AttentionSpec spec;
-    spec.heads = spec.kv_heads = config_.heads;
-    spec.scale = 1.0f / std::sqrt(static_cast<float>(config_.head_dim()));
-    for (const PatchGrid& g : grids)
-      for (Index frame = 0; frame < g.frames; ++frame, patches += g.rows * g.cols)
-        spec.segments.push_back({patches, patches + g.rows * g.cols});
-    require_that(patches == b.rows(pixels), Code::shape_mismatch, "vision_tower", [&] {
-      return "pixel rows: expected " + std::to_string(patches) + " for the grids, got " +
+  /// pixels [P, patch values] for all pictures, one after the other. Pictures and segments never see each other. Tokens
+  /// and levels are the same bits with and without `requests`. `hook` decides before blocks.
+  VisionOut<B> run(B& b, const Tensor& pixels, const std::vector<PatchPlan>& plans, Trace* trace = nullptr,
+                   const std::vector<Request>& requests = {}, TowerHook<B>* hook = nullptr) const {
+    const Index merge_side = config_.spatial_merge_size, m = merge_side * merge_side;
+    Living living;
+    for (const PatchPlan& plan : plans) {
+      check_plan(plan, merge_side);
+      living.add(plan.parts(merge_side));
+    }
+    require_that(living.count() * m == b.rows(pixels), Code::shape_mismatch, "vision_tower", [&] {
+      return "pixel rows: expected " + std::to_string(living.count() * m) + " for the grids, got " +
              std::to_string(b.rows(pixels));
     });
+    std::vector<Request> all = requests;
+    const std::vector<Request> of_hook = hook != nullptr ? hook->requests() : std::vector<Request>{};
+    all.insert(all.end(), of_hook.begin(), of_hook.end());
+    TowerRequests<B> asked(all, config_, plans);
 
     Tensor x = b.linear(pixels, patch_w_, patch_b_);  // [P, D]
     tap(trace, "vision.patch_embed", b, x);
-    const PositionTaps taps = interpolate_positions(grids, config_);
+    const PositionTaps taps = interpolate_positions(plans, config_);
     x = b.add(x, b.embedding_bag(positions_, taps.rows, taps.weights, 4));
     tap(trace, "vision.positioned", b, x);
-    const RotaryTable table = vision_rotary(grids, config_);
-    const Tensor cos = b.from_host(table.cos, table.rows, table.half),
-                 sin = b.from_host(table.sin, table.rows, table.half);
+    const RotaryTable table = vision_rotary(plans, config_);
+    Tensor cos = b.from_host(table.cos, table.rows, table.half), sin = b.from_host(table.sin, table.rows, table.half);
+    AttentionSpec spec = attention_spec(living, m);
 
     VisionOut<B> out;
     for (std::size_t j = 0; j < blocks_.size(); ++j) {
+      if (hook != nullptr) {
+        const auto answers = asked.answered_from(requests.size());
+        if (const auto keep = hook->before_block(b, static_cast<Index>(j), TowerView<B>{x, living.kept, answers})) {
+          const std::vector<Index> tokens = living.drop(*keep);
+          out.kept = living.kept;
+          const std::vector<Index> rows = patch_rows(tokens, m);
+          x = b.gather_rows(x, rows);
+          cos = b.gather_rows(cos, rows);
+          sin = b.gather_rows(sin, rows);
+          for (Tensor& level : out.deepstack) level = b.gather_rows(level, tokens);
+          spec = attention_spec(living, m);
+          asked.drop(living.kept, living.segments);
+        }
+      }
       x = block(b, blocks_[j], x, cos, sin, spec, asked, static_cast<Index>(j));
       if (trace) tap(trace, "vision.block" + std::to_string(j), b, x);
       for (std::size_t k = 0; k < tap_mergers_.size(); ++k)
@@ -89,7 +107,7 @@ class VisionTower {
     }
     out.tokens = merge(b, merger_, x);
     out.count = b.rows(out.tokens);
-    out.answers = asked.take();
+    out.answers = asked.take(requests.size());
     return out;
   }
 
@@ -102,6 +120,26 @@ class VisionTower {
   struct Merger {
     Weight norm_w, norm_b, fc1_w, fc1_b, fc2_w, fc2_b;
   };
+
+  AttentionSpec attention_spec(const Living& living, Index patches) const {
+    AttentionSpec spec;
+    spec.heads = spec.kv_heads = config_.heads;
+    spec.scale = 1.0f / std::sqrt(static_cast<float>(config_.head_dim()));
+    Index row = 0;
+    for (const auto& picture : living.segments)
+      for (const Index tokens : picture) {
+        if (tokens > 0) spec.segments.push_back({row, row + tokens * patches});
+        row += tokens * patches;
+      }
+    return spec;
+  }
+  static std::vector<Index> patch_rows(const std::vector<Index>& tokens, Index patches) {
+    std::vector<Index> out;
+    out.reserve(tokens.size() * static_cast<std::size_t>(patches));
+    for (const Index t : tokens)
+      for (Index i = 0; i < patches; ++i) out.push_back(t * patches + i);
+    return out;
+  }
 
   Index merged_width() const { return config_.hidden_size * config_.spatial_merge_size * config_.spatial_merge_size; }
 

@@ -14,7 +14,9 @@
 
 #include "arrcoc/core/error.hpp"
 #include "arrcoc/core/image.hpp"
+#include "arrcoc/core/places.hpp"
 #include "arrcoc/core/types.hpp"
+#include "arrcoc/primitives/cells.hpp"
 
 namespace arrcoc::texture {
 
@@ -32,9 +34,8 @@ struct CellSums {
   std::array<std::int64_t, edge_thresholds.size()> above{};  // pixels with e >= threshold
 };
 
-struct Range {
-  Index begin = 0, end = 0;
-};
+using Range = PixelRange;
+using arrcoc::place_range;
 /// The pixels of cell i of n along an axis of `length` pixels.
 constexpr Range cell_range(Index i, Index n, Index length) {
   const auto border = [&](Index k) { return (2 * k * length + n) / (2 * n); };
@@ -45,8 +46,6 @@ constexpr Range cell_range(Index i, Index n, Index length) {
 namespace detail {
 inline constexpr Index block = 32;       // columns at a time: constant trip counts, so that -O2 vectorises
 inline constexpr Index flush_rows = 64;  // 64 * 1020 fits the 16-bit column sums
-
-inline int luma_of(int r, int g, int b) { return (77 * r + 150 * g + 29 * b + 128) >> 8; }
 
 /// Column sums of up to flush_rows rows; reused from band to band.
 struct Columns {
@@ -215,7 +214,7 @@ inline CellSums sum_pixels(ImageView v, Range rows, Range cols) {
   CellSums s;
   const auto luma = [&](Index y, Index x) {
     const std::uint8_t* p = v.row(std::clamp<Index>(y, 0, v.height - 1)) + 3 * std::clamp<Index>(x, 0, v.width - 1);
-    return detail::luma_of(p[0], p[1], p[2]);
+    return luma_of(p[0], p[1], p[2]);
   };
   for (Index y = rows.begin; y < rows.end; ++y)
     for (Index x = cols.begin; x < cols.end; ++x) {
@@ -234,16 +233,6 @@ inline CellSums sum_pixels(ImageView v, Range rows, Range cols) {
         s.above[k] += (std::abs(gx) + std::abs(gy)) >> 3 >= edge_thresholds[k] ? 1 : 0;
     }
   return s;
-}
-
-/// Pixels that a place of `size` tokens from `from` covers along an axis of n tokens and `length` pixels; at least one.
-inline Range place_range(float from, float size, Index n, Index length) {
-  const auto border = [&](double at) {
-    return static_cast<Index>(std::floor(at * static_cast<double>(length) / static_cast<double>(n) + 0.5));
-  };
-  const double start = static_cast<double>(from), end = start + static_cast<double>(size);
-  const Index begin = std::clamp<Index>(border(start), 0, length - 1);
-  return {begin, std::clamp<Index>(border(end), begin + 1, length)};
 }
 
 }  // namespace arrcoc::texture
