@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -64,6 +65,16 @@ inline std::vector<float> robust(std::span<const float> x, float tail, float ran
     out[i] = static_cast<float>((1.0 - rank_share) * std::clamp((x[i] - from) / (to - from), 0.0, 1.0) +
                                 rank_share * static_cast<double>(out[i]));
   return out;
+}
+
+/// One of the scalings by its name: min_max, or rank.
+inline std::vector<float> scaled(std::span<const float> x, std::string_view how) {
+  return how == "rank" ? ranks(x) : min_max(x);
+}
+/// What a setting that names a scaling has wrong; empty: nothing.
+inline std::string scale_problem(std::string_view how) {
+  if (how == "min_max" || how == "rank") return {};
+  return "scale: expected min_max or rank, got '" + std::string(how) + "'";
 }
 
 /// Splits [M * N] into M maps of one picture; throws Error{shape_mismatch} unless it divides, Error{bad_number} unless

@@ -112,6 +112,12 @@ inline Allocation finish(TokenSet tokens, std::vector<Choice> choices, bool clam
   return out;
 }
 
+/// The same; clamped when the budget asks for more tokens than there are.
+inline Allocation finish(TokenSet tokens, std::vector<Choice> choices, const Budget& budget) {
+  const bool clamped = budget.resolve(tokens.count()).clamped;
+  return finish(std::move(tokens), std::move(choices), clamped);
+}
+
 /// Tokens in the order given, all for one cause; value(token) is the number the choice was made by.
 template <class Value>
 Allocation finish(TokenSet tokens, const std::vector<Index>& order, Cause cause, bool clamped, Value&& value) {

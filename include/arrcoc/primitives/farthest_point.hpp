@@ -1,0 +1,52 @@
+#pragma once
+// Max-min diversity: each next token is the one least like any that is chosen already.
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "arrcoc/core/evidence.hpp"
+#include "arrcoc/primitives/picks.hpp"
+
+namespace arrcoc::greedy {
+
+/// The token whose nearest other token is farthest (distance 1 - cosine; equal ones by the smaller index), and that
+/// distance. A lone token: 0. N rows of similarity, O(N^2) besides.
+inline Picks most_alone(const SimilarityRows& similarity) {
+  const Index n = similarity.count();
+  std::vector<float> row(static_cast<std::size_t>(n));
+  Index found = 0;
+  float farthest = -1;
+  for (Index i = 0; i < n; ++i) {
+    similarity.row(i, row);
+    float nearest = n > 1 ? std::numeric_limits<float>::infinity() : 0.f;
+    for (Index j = 0; j < n; ++j)
+      if (j != i) nearest = std::min(nearest, 1.f - row[static_cast<std::size_t>(j)]);
+    if (nearest > farthest) farthest = nearest, found = i;
+  }
+  Picks out;
+  out.add(found, farthest);
+  return out;
+}
+
+/// Goes on from the picks that are there (at least one) until there are k: next is the token whose least distance 1 -
+/// cosine to the picks is greatest, equal ones by the smaller index; a pick is never picked again. k rows of
+/// similarity, O(k N) besides. Source: Gonzalez 1985 (farthest-point clustering).
+inline void farthest(const SimilarityRows& similarity, Picks& picks, Index k) {
+  const auto n = static_cast<std::size_t>(similarity.count());
+  constexpr float never = -std::numeric_limits<float>::infinity();
+  std::vector<float> row(n), nearest(n, std::numeric_limits<float>::infinity());
+  const auto picked = [&](Index token) {
+    similarity.row(token, row);
+    for (std::size_t i = 0; i < n; ++i) nearest[i] = std::min(nearest[i], 1.f - row[i]);
+    nearest[static_cast<std::size_t>(token)] = never;
+  };
+  for (const Index t : picks.order) picked(t);
+  while (picks.count() < k) {
+    const auto at = std::max_element(nearest.begin(), nearest.end());
+    const auto next = static_cast<Index>(at - nearest.begin());
+    picks.add(next, *at);
+    if (picks.count() < k) picked(next);
+  }
+}
+
+}  // namespace arrcoc::greedy

@@ -1,0 +1,61 @@
+#pragma once
+// Rows of features on the host plane: sums in double, in index order.
+#include <cmath>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "arrcoc/core/host_tensor.hpp"
+
+namespace arrcoc {
+
+inline double dot_of(std::span<const double> a, std::span<const double> b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+/// Features [N, D] widened to double.
+struct FeatureRows {
+  std::size_t count = 0, width = 0;
+  std::vector<double> values;
+
+  /// Error{shape_mismatch} unless `from` is a matrix of F32 with `rows` rows (-1: any), Error{bad_number} unless
+  /// finite.
+  FeatureRows(const HostTensor& from, Index rows, std::string_view where) {
+    require_that(from.shape.size() == 2 && from.dim(1) > 0 && (rows < 0 || from.dim(0) == rows), Code::shape_mismatch,
+                 where, [&] {
+                   return "features: expected [" + (rows < 0 ? std::string("N") : std::to_string(rows)) + ", D], got " +
+                          shape_text(from.shape);
+                 });
+    count = static_cast<std::size_t>(from.dim(0));
+    width = static_cast<std::size_t>(from.dim(1));
+    const auto f = from.floats();
+    values.assign(f.begin(), f.end());
+    for (const double v : values)
+      require_that(std::isfinite(v), Code::bad_number, where, "features: expected finite values");
+  }
+  std::span<const double> row(std::size_t i) const { return {values.data() + i * width, width}; }
+  std::span<double> row(std::size_t i) { return {values.data() + i * width, width}; }
+
+  std::vector<double> mean() const {
+    std::vector<double> out(width);
+    for (std::size_t i = 0; i < values.size(); ++i) out[i % width] += values[i];
+    for (double& m : out) m /= static_cast<double>(count);
+    return out;
+  }
+  void centre() {
+    const std::vector<double> m = mean();
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] -= m[i % width];
+  }
+  /// Each row by its norm; a row of zeros stays.
+  void normalise() {
+    for (std::size_t i = 0; i < count; ++i) {
+      const double norm = std::sqrt(dot_of(row(i), row(i)));
+      if (norm > 0)
+        for (double& v : row(i)) v /= norm;
+    }
+  }
+};
+
+}  // namespace arrcoc

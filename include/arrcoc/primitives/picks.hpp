@@ -1,0 +1,60 @@
+#pragma once
+// What greedy selectors picked, step by step, and why each pick was made.
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "arrcoc/primitives/normalise.hpp"
+#include "arrcoc/primitives/selection.hpp"
+
+namespace arrcoc::greedy {
+
+/// Tokens in the order they were picked, and what each added.
+struct Picks {
+  std::vector<Index> order;
+  std::vector<float> gains;
+
+  void add(Index token, float gain) { order.push_back(token), gains.push_back(gain); }
+  Index count() const { return static_cast<Index>(order.size()); }
+};
+
+/// The most relevant tokens that are not picked yet, until there are k; they add 0. O(N + k log k).
+inline void fill(Picks& picks, std::span<const float> relevance, Index k) {
+  if (picks.count() >= k) return;
+  std::vector<bool> taken(relevance.size());
+  for (const Index t : picks.order) taken[static_cast<std::size_t>(t)] = true;
+  for (const Index t : selection::best(relevance, k)) {  // at most as many of these are taken as there are picks
+    if (picks.count() == k) return;
+    if (!taken[static_cast<std::size_t>(t)]) picks.add(t, 0.f);
+  }
+}
+
+/// A reason for each pick: `score` where it was the most relevant token still free (equal ones by the smaller index),
+/// `coverage` where a more relevant one was passed over for what this one adds. O(N log N).
+inline std::vector<selection::Choice> reasons(const Picks& picks, std::span<const float> relevance) {
+  const std::vector<Index> ranked = selection::best(relevance, static_cast<Index>(relevance.size()));
+  std::vector<bool> taken(relevance.size());
+  std::vector<selection::Choice> out;
+  std::size_t first = 0;  // ranked[first]: the most relevant token still free
+  for (std::size_t i = 0; i < picks.order.size(); ++i) {
+    while (taken[static_cast<std::size_t>(ranked[first])]) ++first;
+    const Index t = picks.order[i];
+    taken[static_cast<std::size_t>(t)] = true;
+    out.push_back({t, {t == ranked[first] ? Cause::score : Cause::coverage, static_cast<Index>(i), picks.gains[i]}});
+  }
+  return out;
+}
+
+/// Relevance min-max scaled over its picture, all ones when it is the same everywhere: weights of what selectors cover.
+/// Error{bad_number} unless finite.
+inline std::vector<float> weights_of(std::span<const float> relevance, std::string_view where) {
+  for (const float x : relevance)
+    require_that(std::isfinite(x), Code::bad_number, where,
+                 [&] { return "relevance: expected finite values, got " + std::to_string(x); });
+  return balance::min_max(relevance);
+}
+
+}  // namespace arrcoc::greedy
