@@ -18,6 +18,7 @@ struct ParticipatoryScorer {
   static constexpr std::string_view name = "participatory";
   static constexpr Needs may_need{Phase::vision, Need::vision | Need::query};
   static constexpr bool row_wise = true;
+  static constexpr bool common_scale = true;
   using Config = ParticipatoryConfig;
   Config config{};
 

@@ -24,6 +24,7 @@ struct ContrastScorer {
   static constexpr std::string_view name = "contrast";
   static constexpr Needs may_need{Phase::pixels, Need::textures};
   static constexpr bool row_wise = false;
+  static constexpr bool common_scale = true;
   using Config = ContrastConfig;
   Config config{};
 

@@ -32,6 +32,7 @@ struct InformationScorer {
   static constexpr std::string_view name = "information";
   static constexpr Needs may_need{Phase::pixels, Need::textures};
   static constexpr bool row_wise = true;  // a token's score depends on its own row of textures alone
+  static constexpr bool common_scale = true;
   using Config = InformationConfig;
   Config config{};
 

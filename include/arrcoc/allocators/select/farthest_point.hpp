@@ -1,0 +1,58 @@
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "arrcoc/core/stages.hpp"
+#include "arrcoc/primitives/farthest_point.hpp"
+
+namespace arrcoc {
+
+struct FarthestPointConfig {
+  double core = 0;  ///< share of the budget that goes to the most relevant tokens before; [0, 1]
+  std::string validate() const {
+    return core >= 0 && core <= 1 ? "" : "core: expected a number in [0, 1], got " + std::to_string(core);
+  }
+  bool operator==(const FarthestPointConfig&) const = default;
+};
+
+/// Max-min diversity of the vision embeddings. core = 0: begins with the token whose nearest other is farthest, then
+/// always the token least like any that is kept (distance 1 - cosine); relevance is not looked at. core > 0: begins
+/// with the floor(core K + 1/2) most relevant (at least one). Equal ones by the smaller index, exactly K. K rows of
+/// similarity (N with core = 0): O(K N D), O(N^2 D) at most, kept rows apart. Causes: `score` in the core, `coverage`
+/// else; values: relevance in the core, the distance to the nearest kept token else. Source: DivPrune (arXiv
+/// 2503.02175); with a core, ZSPAPrune (arXiv 2510.17197), whose port takes .6.
+struct FarthestPointAllocator {
+  static constexpr std::string_view name = "farthest_point";
+  static constexpr Needs may_need{Phase::vision, Need::similarity};
+  static constexpr Spend spend = Spend::exact;
+  using Config = FarthestPointConfig;
+  Config config{};
+
+  Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng&) const {
+    if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
+    selection::check_relevance(relevance, e.tokens, name);
+    const auto [k, clamped] = budget.resolve(e.count());
+    greedy::Picks picks;
+    Index core = 0;
+    if (config.core > 0) {
+      core = std::max<Index>(1, static_cast<Index>(std::floor(config.core * static_cast<double>(k) + 0.5)));
+      for (const Index t : selection::best(relevance, core)) picks.add(t, relevance[static_cast<std::size_t>(t)]);
+    } else {
+      picks = greedy::most_alone(*e.similarity);
+    }
+    greedy::farthest(*e.similarity, picks, k);
+    std::vector<selection::Choice> choices;
+    for (Index i = 0; i < k; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      choices.push_back({picks.order[at], {i < core ? Cause::score : Cause::coverage, i, picks.gains[at]}});
+    }
+    return selection::finish(e.tokens, std::move(choices), clamped);
+  }
+};
+static_assert(check_allocator<FarthestPointAllocator>());
+
+}  // namespace arrcoc
