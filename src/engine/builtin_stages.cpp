@@ -5,13 +5,38 @@
 #include "arrcoc/allocators/control/oracle.hpp"
 #include "arrcoc/allocators/control/random.hpp"
 #include "arrcoc/allocators/control/uniform.hpp"
+#include "arrcoc/allocators/depth/entry_by_relevance.hpp"
+#include "arrcoc/allocators/merge/merge_similar.hpp"
+#include "arrcoc/allocators/select/adaptive_k.hpp"
+#include "arrcoc/allocators/select/context_floor.hpp"
+#include "arrcoc/allocators/select/coverage_quota.hpp"
+#include "arrcoc/allocators/select/cumulative_mass.hpp"
+#include "arrcoc/allocators/select/dpp_greedy.hpp"
+#include "arrcoc/allocators/select/facility_location.hpp"
+#include "arrcoc/allocators/select/farthest_point.hpp"
+#include "arrcoc/allocators/select/nms.hpp"
+#include "arrcoc/allocators/select/threshold.hpp"
 #include "arrcoc/allocators/select/top_k.hpp"
 #include "arrcoc/balancers/fixed.hpp"
 #include "arrcoc/balancers/flat.hpp"
+#include "arrcoc/balancers/max_sum.hpp"
+#include "arrcoc/balancers/product_of_experts.hpp"
+#include "arrcoc/balancers/rank_fusion.hpp"
 #include "arrcoc/balancers/tension.hpp"
 #include "arrcoc/registry/builtin.hpp"
 #include "arrcoc/registry/learned.hpp"
+#include "arrcoc/scorers/attention/layer_attention.hpp"
+#include "arrcoc/scorers/attention/tower_attention.hpp"
+#include "arrcoc/scorers/control/centre.hpp"
+#include "arrcoc/scorers/control/random.hpp"
+#include "arrcoc/scorers/control/sobel.hpp"
+#include "arrcoc/scorers/control/uniform.hpp"
+#include "arrcoc/scorers/features/feature_norm.hpp"
+#include "arrcoc/scorers/features/novelty.hpp"
+#include "arrcoc/scorers/features/patch_max.hpp"
 #include "arrcoc/scorers/pixels/contrast.hpp"
+#include "arrcoc/scorers/pixels/duplicates.hpp"
+#include "arrcoc/scorers/pixels/entropy.hpp"
 #include "arrcoc/scorers/pixels/information.hpp"
 #include "arrcoc/scorers/pixels/perspectival.hpp"
 #include "arrcoc/scorers/pixels/softmax_channel_entropy.hpp"
@@ -33,6 +58,15 @@ void register_scorers(HostStages& r) {
       {"Itti, Koch, Niebur 1998, section II.B", {"A8", "K3", "K4"}, "what stands out from its surround", "O(N)"});
   r.add_scorer<ContrastScorer>(
       {"Itti, Koch, Niebur 1998, section 2", {}, "distance from the mean of the neighbouring cells", "O(N C)"});
+  r.add_scorer<EntropyScorer>({"Shannon 1948, section 6; Kadir, Brady 2001",
+                               {"K1", "K2"},
+                               "entropy of the histogram of the cell's pixels, over scales",
+                               "O(H W + N bins scales^3)"});
+  r.add_scorer<DuplicatesScorer>({"PixelPrune, arXiv 2604.00886",
+                                  {},
+                                  "whether the block of pixels says anything that an earlier one did not",
+                                  "O(H W)"});
+  r.add_scorer<SobelScorer>({"control", {}, "mean edge strength of the cell", "O(N)"});
   r.add_scorer<SoftmaxChannelEntropyScorer>({"ARR-COC notes, first sketch",
                                              {},
                                              "entropy of the softmax over channels, the old fault kept for comparison",
@@ -42,6 +76,24 @@ void register_scorers(HostStages& r) {
                                "how much a trained head says the token answers the question",
                                "O(N D H)"},
                               LoadHead{});
+  r.add_scorer<LayerAttentionScorer>(
+      {"Chen et al. 2024 (FastV), section 4.1",
+       {"K10"},
+       "attention that rows of the text pay to the token in layers of the language model",
+       "O(N) and the paying rows' scores"});
+  r.add_scorer<PatchMaxScorer>({"ColBERT, Khattab, Zaharia 2020",
+                                {"K5"},
+                                "cosine with the question's words, the best one, their mean or their sum",
+                                "O(N Q D)"});
+  r.add_scorer<FeatureNormScorer>({"DART, arXiv 2502.11494", {}, "norm of the vision embedding", "O(N D)"});
+  r.add_scorer<NoveltyScorer>({"Cen-Prune", {}, "how unlike other tokens the vision embedding is", "O(N D)"});
+  r.add_scorer<TowerAttentionScorer>({"FasterVLM, arXiv 2412.01818",
+                                      {},
+                                      "attention received in a block of the vision tower",
+                                      "O(N), P^2 in the tower"});
+  r.add_scorer<UniformScorer>({"control", {}, "1 everywhere", "O(N)"});
+  r.add_scorer<RandomScorer>({"control", {}, "noise, the same for every picture of a size", "O(N)"});
+  r.add_scorer<CentreScorer>({"control", {}, "nearness to the middle of the grid", "O(N)"});
 }
 
 void register_balancers(HostStages& r) {
@@ -56,12 +108,40 @@ void register_balancers(HostStages& r) {
                                    "maps into one by a trained network that is monotone in each",
                                    "O(M N (log N + H))"},
                                   LoadHead{});
+  r.add_balancer<MaxSumBalancer>(
+      {"ours; Li 2002", {}, "maximum and mean over maps, mixed", "O(M N), with ranks O(M N log N)"});
+  r.add_balancer<RankFusionBalancer>(
+      {"Cormack, Clarke, Buettcher 2009", {}, "reciprocal ranks, summed over maps", "O(M N log N)"});
+  r.add_balancer<ProductOfExpertsBalancer>(
+      {"Hinton 2002, section 1", {}, "geometric mean of the maps", "O(M N), with ranks O(M N log N)"});
   r.add_balancer<FlatBalancer>({"ours", {}, "relevance 1 everywhere, for allocators that do not look at it", "O(N)"});
 }
 
 void register_allocators(HostStages& r) {
   r.add_allocator<TopKAllocator>(
       {"ARR-COC notes, top-k", {"A11", "G2", "G5"}, "the K most relevant tokens", "O(N + K log K)"});
+  r.add_allocator<AdaptiveKAllocator>({"ARR-COC notes, adaptive-k",
+                                       {"G3", "G4"},
+                                       "more tokens where relevance is spread, fewer where it is peaked",
+                                       "O(N + K log K)"});
+  r.add_allocator<ThresholdAllocator>(
+      {"GlimpsePrune, arXiv 2508.01548", {}, "the tokens above a relevance", "O(N + K log K)"});
+  r.add_allocator<CumulativeMassAllocator>(
+      {"Holtzman et al. 2020", {}, "the fewest tokens that hold a share of the relevance", "O(N log N)"});
+  r.add_allocator<NmsAllocator>({"Neubeck, Van Gool 2006",
+                                 {},
+                                 "the most relevant tokens, each silencing its neighbours",
+                                 "O(N log N + K radius^2)"});
+  r.add_allocator<CoverageQuotaAllocator>(
+      {"HoloV, arXiv 2510.02912", {}, "every block of the picture in turn, the rest by relevance", "O(N log N)"});
+  r.add_allocator<ContextFloorAllocator>(
+      {"ARR-COC notes, Gestalt", {}, "a coarse lattice, the rest by relevance", "O(N + K log K)"});
+  r.add_allocator<FarthestPointAllocator>(
+      {"DivPrune, arXiv 2503.02175", {}, "always the token least like any that is kept", "O(N^2 D)"});
+  r.add_allocator<DppGreedyAllocator>(
+      {"CDPruner, arXiv 2506.10967", {}, "relevant and unlike each other: largest determinant", "O(K N D + K^2 N)"});
+  r.add_allocator<FacilityLocationAllocator>(
+      {"EADP, arXiv 2607.02484", {}, "every relevant token has something like it among the kept", "O(N^2 D + K N^2)"});
   r.add_allocator<LearnedDepthAllocator>(
       {"ours; through the answers, base frozen",
        {"H16", "H17"},
@@ -74,6 +154,12 @@ void register_allocators(HostStages& r) {
   r.add_allocator<CentreAllocator>({"control", {}, "the K tokens nearest the middle", "O(N + K log K)"});
   r.add_allocator<OracleAllocator>({"control", {}, "the tokens that cover the answer boxes, then the lattice", "O(N)"});
   r.add_allocator<FullAllocator>({"control", {}, "every token", "O(N)"});
+  r.add_allocator<EntryByRelevanceAllocator>(
+      {"ours", {}, "the K most relevant tokens, the less relevant ones joining at later layers", "O(N + K log K)"});
+  r.add_allocator<MergeSimilarAllocator>({"Bolya et al. 2023, section 3; Shang et al. 2024, section 3.3",
+                                          {},
+                                          "the K most relevant tokens, each with those most like it merged in",
+                                          "O(N K)"});
 }
 
 void register_splits(HostStages& r) {

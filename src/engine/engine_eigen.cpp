@@ -68,6 +68,9 @@ EvidenceResult allocate_evidence(const EvidenceRequest& r) {
                "a stage needs DeepStack levels: expected deepstack_0.npy, got none");
   require_that(pipeline.requests(Request::Site::tower).empty(), Code::missing_evidence, "allocate",
                "a stage asks the model's inside, which files cannot answer");
+  for (const auto& d : pipeline.decisions)
+    require_that(d.phase() != Phase::tower && d.phase() != Phase::layer, Code::missing_evidence, "allocate",
+                 [&] { return "'" + d.name + "' decides inside the model, which files cannot stand for"; });
   const auto given = [&](const HostTensor& t, std::string_view what, bool rows) {
     if (t.empty()) return typename EigenBackend::Tensor{};
     const Index count = rows ? n : 1, width = t.count() / count;

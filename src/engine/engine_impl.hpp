@@ -91,11 +91,15 @@ class EngineOn final : public Engine {
     }
     journey.decide(Phase::vision);
     if (r.levels != all_levels) journey.mask_levels(r.levels);
-    out.costs = journey.costs();
-    out.pictures = journey.pictures();
-    out.decisions = journey.looks().decisions();
-    if (r.generate) generate(r, journey, run, out, trace);
-    else if (r.dump) dump_outcome(r, prompt, out.pictures, {});
+    qwen3vl::Generated g;
+    if (r.generate) {
+      g = generate(r, journey, run, out, trace);
+    } else if (journey.decides(Phase::layer)) {
+      journey.inject();
+      journey.prefill_decisions();
+    }
+    take_outcome(journey, out);
+    if (r.dump) dump_outcome(r, prompt, journey, g);
     out.times = std::move(trace.times);
     out.events = std::move(trace.events);
     add_unused_events(folder_.config, r.pictures, r.prompt, out.events);
@@ -105,9 +109,17 @@ class EngineOn final : public Engine {
   ManyResult answer_many(const ManyRequest& m) override;  // engine_many.hpp
 
  private:
-  /// Whether a pipeline looks at more than pixels.
+  /// Whether a pipeline looks at more than pixels, or decides behind them.
   static bool looks_at_model(bool stock, const AnyPipeline<B>& p) {
-    return !stock && ((p.may_need().evidence & Need::features) != 0 || !p.requests(Request::Site::tower).empty());
+    if (stock) return false;
+    return (p.may_need().evidence & Need::features) != 0 || !p.requests(Request::Site::tower).empty() ||
+           std::any_of(p.decisions.begin(), p.decisions.end(),
+                       [](const AnyDecision<B>& d) { return d.phase() == Phase::tower || d.phase() == Phase::layer; });
+  }
+  static void take_outcome(const Journey<B>& journey, AnswerResult& out) {
+    out.costs = journey.costs();
+    out.pictures = journey.pictures();
+    out.decisions = journey.looks().decisions();
   }
   static void refuse_stock_choices(std::uint32_t levels, const std::optional<std::string>& question) {
     require_that(levels == all_levels, Code::bad_config, "answer",
@@ -130,6 +142,7 @@ class EngineOn final : public Engine {
   struct Asked;
   void begin_ask(Asked& q, const ManyRequest& m, const AnswerResult& seen);
   void run_asked(Asked& q, const AnswerRequest& shared, qwen3vl::KvCache<B>* begun, bool& ready);
+  void allocate_asked(Asked& q);
 
   static WeightLookup checked(WeightLookup lookup) {
     return [lookup = std::move(lookup)](std::string_view name) {
@@ -244,7 +257,8 @@ class EngineOn final : public Engine {
     io::StreamDecoder decoder_;
   };
 
-  void generate(const AnswerRequest& r, Journey<B>& journey, RunOptions& run, AnswerResult& out, Trace& trace) {
+  qwen3vl::Generated generate(const AnswerRequest& r, Journey<B>& journey, RunOptions& run, AnswerResult& out,
+                              Trace& trace) {
     TextStream stream(*folder_.tokenizer);
     run.generate.on_token = [&](TokenId id) {
       const std::string piece = stream.push(id, out.text, trace);
@@ -259,10 +273,10 @@ class EngineOn final : public Engine {
       const std::string piece = stream.finish(out.text);
       if (!piece.empty() && r.on_text) r.on_text(piece);
     }
-    if (r.dump) dump_outcome(r, journey.prompt(), out.pictures, g);
-    out.tokens = std::move(g.tokens);
+    out.tokens = g.tokens;
     out.stopped = g.stopped;
-    out.cached = std::move(g.cached);
+    out.cached = g.cached;
+    return g;
   }
 
   // --- dump ---
@@ -302,8 +316,9 @@ class EngineOn final : public Engine {
     for (std::size_t k = 0; k < vision.deepstack.size(); ++k)
       r.dump("deepstack_" + std::to_string(k), matrix(vision.deepstack[k]));
   }
-  void dump_outcome(const AnswerRequest& r, const Prompt& prompt, const std::vector<Realized>& pictures,
+  void dump_outcome(const AnswerRequest& r, const Prompt& prompt, const Journey<B>& journey,
                     const qwen3vl::Generated& g) {
+    const std::vector<Realized> pictures = journey.pictures();
     std::vector<char> gone(prompt.ids.size());
     std::vector<Index> columns, kept;  // kept: rows of `vision`
     Index first = 0;
@@ -311,11 +326,11 @@ class EngineOn final : public Engine {
       const Allocation& a = pictures[i].allocation;
       const VisionSpan& span = prompt.spans[i];
       std::fill_n(gone.begin() + span.begin, span.grid.count(), char{1});
-      for (const Index k : a.kept) {
+      const bool part = journey.shelf() && !journey.shelf()->encoded_tokens(i).empty();
+      for (const Index k : part ? places_in(journey.shelf()->encoded_tokens(i), a.kept) : a.kept)
         kept.push_back(first + k);
-        gone[static_cast<std::size_t>(span.begin + k)] = 0;
-      }
-      first += a.tokens.count();
+      for (const Index k : a.kept) gone[static_cast<std::size_t>(span.begin + k)] = 0;
+      first += part ? journey.shelf()->rows(i) : a.tokens.count();
       const auto& relevance = pictures[i].balanced.relevance;
       if (static_cast<Index>(relevance.size()) == a.grid().count())
         r.dump(pictures.size() == 1 ? "relevance" : "relevance_" + std::to_string(i),

@@ -60,7 +60,9 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
       if (known == pipelines.end()) known = pipelines.insert(pipelines.end(), registry_.make(a.pipeline));
       q.made = &*known;
       for (const Request& r : q.made->pipeline.requests(Request::Site::tower))
-        if (std::find(requests.begin(), requests.end(), r) == requests.end()) requests.push_back(r);
+        if (q.made->pipeline.decisions.front().phase() >= Phase::vision &&  // else it encodes by itself
+            std::find(requests.begin(), requests.end(), r) == requests.end())
+          requests.push_back(r);
     }
     begin_ask(q, m, seen);
     look = look || a.generate || (q.made != nullptr && looks_at_model(false, q.made->pipeline));
@@ -84,15 +86,24 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
     return at->second;
   };
 
-  std::shared_ptr<Shelf<B>> shelf;
-  if (look) {
-    std::vector<qwen3vl::Pixels> pixels;
-    for (Picture& p : pictures) pixels.push_back({std::move(p.pixels.rows), p.pixels.patches});
-    shelf = std::make_shared<Shelf<B>>(seen.grids, model_.encode_images(b_, pixels, &trace, requests));
-  } else {
-    shelf = std::make_shared<Shelf<B>>(seen.grids, qwen3vl::VisionOut<B>{});
+  std::vector<qwen3vl::Pixels> whole;  // pixels once for all asks, until everything is encoded
+  for (Picture& p : pictures) {
+    whole.push_back(std::move(p.pixels));
+    p.pixels = {{}, whole.back().patches};
   }
-  for (Picture& p : pictures) p.pixels.rows.clear();
+  const auto textures = std::make_shared<TextureShelf>(pictures.size());
+  std::map<std::string, std::shared_ptr<Shelf<B>>> shelves;  // by what is encoded, and asked of it
+  const auto encode = [&](Asked& q) {
+    Journey<B>& journey = *q.journey;
+    std::string key = journey.encodes();
+    if (journey.decides(Phase::tower)) return journey.encode(nullptr, &whole, {}, &trace);
+    if (!key.empty()) key += " " + full_name(q.made->spec);  // its own requests alone
+    auto& shelf = shelves[key];
+    if (shelf) return journey.encode(shelf);
+    if (look) journey.encode(nullptr, &whole, key.empty() ? requests : std::vector<Request>{}, &trace);
+    else journey.encode(std::make_shared<Shelf<B>>(seen.grids, qwen3vl::VisionOut<B>{}));
+    shelf = journey.shelf();
+  };
 
   std::map<std::string, std::vector<std::size_t>> groups;  // asks that begin alike
   std::vector<const std::vector<std::size_t>*> order;
@@ -106,18 +117,21 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
     q.pictures = pictures;
     for (std::size_t p = 0; p < pictures.size(); ++p)
       q.pictures[p].boxes = p < q.ask->boxes.size() ? q.ask->boxes[p] : std::vector<Box>{};
-    q.journey.emplace(b_, model_, q.made ? &q.made->pipeline : nullptr, q.pictures, *q.prompt, q.run, &q.trace);
+    q.journey.emplace(b_, model_, q.made ? &q.made->pipeline : nullptr, q.pictures, *q.prompt, q.run, &q.trace,
+                      textures);
     if (look) q.journey->give_embeddings(words.embeddings);
     if (q.asking != nullptr) q.journey->score_with(*q.asking);
-    q.journey->begin_decisions(shelf);
+    q.journey->decide(Phase::pixels);
+    encode(q);
+    q.journey->decide(Phase::vision);
     q.journey->mask_levels(q.ask->levels);
-    q.out.costs = q.journey->costs();
-    q.out.pictures = q.journey->pictures();
-    const auto [group, new_group] =
-        groups.try_emplace(m.share_prefix && q.ask->generate ? q.journey->beginning() : "alone " + std::to_string(i));
+    take_outcome(*q.journey, q.out);
+    const std::string beginning = m.share_prefix && q.ask->generate ? q.journey->beginning() : "";
+    const auto [group, new_group] = groups.try_emplace(beginning.empty() ? "alone " + std::to_string(i) : beginning);
     group->second.push_back(i);
     if (new_group) order.push_back(&group->second);
   }
+  whole.clear();
   for (const auto* group : order) {
     qwen3vl::KvCache<B> begun;
     bool ready = false;
@@ -125,6 +139,7 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
       result.cancelled = m.shared.cancelled && m.shared.cancelled();
       if (result.cancelled) return result;
       if (asked[i].ask->generate) run_asked(asked[i], m.shared, group->size() > 1 ? &begun : nullptr, ready);
+      else if (asked[i].journey->decides(Phase::layer)) allocate_asked(asked[i]);
       result.cancelled = asked[i].out.cancelled;
       if (result.cancelled) return result;
     }
@@ -163,10 +178,20 @@ void EngineOn<B>::run_asked(Asked& q, const AnswerRequest& shared, qwen3vl::KvCa
     journey.continue_from(*begun);
   }
   qwen3vl::Generated g = journey.generate();
+  if (journey.decides(Phase::layer)) take_outcome(journey, q.out);
   if (!q.out.cancelled) stream.finish(q.out.text);
   q.out.tokens = std::move(g.tokens);
   q.out.stopped = g.stopped;
   q.out.cached = std::move(g.cached);
+  q.journey.reset();
+}
+
+/// Takes the decisions in layers of one ask that is not answered.
+template <class B>
+void EngineOn<B>::allocate_asked(Asked& q) {
+  q.journey->inject();
+  q.journey->prefill_decisions();
+  take_outcome(*q.journey, q.out);
   q.journey.reset();
 }
 

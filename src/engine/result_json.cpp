@@ -4,6 +4,7 @@
 
 #include "arrcoc/build_info.hpp"
 #include "arrcoc/io/config_json.hpp"
+#include "costs_json.hpp"
 
 namespace arrcoc {
 namespace {
@@ -31,24 +32,26 @@ Json times_json(const std::vector<StageTime>& times) {
   return out;
 }
 
-Json costs_json(const Costs& c) {
-  Json layers = Json::array();
+Json costs_with_layers(const Costs& c) {
+  Json out = costs_json(c), layers = Json::array();
   for (const LayerCost& l : c.layers)
     layers.push_back({{"rows", l.rows}, {"visual", l.visual}, {"flops", l.flops}, {"kv_bytes", l.kv_bytes}});
-  return {{"visual_tokens_before", c.visual_tokens_before},
-          {"visual_tokens_after", c.visual_tokens_after},
-          {"sequence_length_before", c.sequence_length_before},
-          {"sequence_length", c.sequence_length},
-          {"deepstack_additions", c.deepstack_additions},
-          {"vision_flops", c.vision_flops},
-          {"merger_flops", c.merger_flops},
-          {"prefill_flops", c.prefill_flops},
-          {"decode_flops_per_token", c.decode_flops_per_token},
-          {"kv_bytes", c.kv_bytes},
-          {"legacy_effective_tokens", c.legacy_effective_tokens},
-          {"evidence_flops", c.evidence_flops},
-          {"token_layers", c.token_layers},
-          {"layers", layers}};
+  out["layers"] = layers;
+  return out;
+}
+
+/// "select", or the phases at which the pipeline decides.
+std::string mode_of(const std::vector<DecisionTrace>& decisions) {
+  std::string out;
+  Phase before = Phase::vision;
+  for (const DecisionTrace& d : decisions) {
+    const std::string_view word = d.phase == Phase::pixels   ? "early"
+                                  : d.phase == Phase::vision ? "select"
+                                                             : name_of(d.phase);
+    if (out.empty() || d.phase != before) out += (out.empty() ? "" : "+") + std::string(word);
+    before = d.phase;
+  }
+  return out.empty() ? "select" : out;
 }
 
 /// Grid, kept tokens with their places and reasons. "budgets": tokens spent at each position; SELECT spends one.
@@ -113,6 +116,7 @@ Json decisions_json(const std::vector<DecisionTrace>& decisions, std::size_t pic
                    {"tokens", a.tokens.count()},
                    {"kept_count", a.count()},
                    {"dropped", dropped}});
+    if (d.again) out.back()["again"] = true;
   }
   return out;
 }
@@ -138,7 +142,7 @@ std::string result_json(const ModelSummary& m, const AnswerRequest& q, const Ans
   out["backend"] = {{"name", m.backend}, {"dtype", m.dtype}, {"threads", m.threads}};
   out["seed"] = q.seed;
   out["pipeline"] = r.pipeline;
-  out["mode"] = q.stock ? "stock" : "select";
+  out["mode"] = q.stock ? "stock" : mode_of(r.decisions);
   out["question"] = {{"prompt", q.prompt}, {"system", q.system}};
   if (q.scoring_question) out["question"]["scoring"] = *q.scoring_question;
   if (q.generate) {
@@ -162,7 +166,7 @@ std::string result_json(const ModelSummary& m, const AnswerRequest& q, const Ans
   }
   out["pictures"] = pictures;
   out["clamped"] = clamped;
-  out["costs"] = costs_json(r.costs);
+  out["costs"] = costs_with_layers(r.costs);
   out["milliseconds"] = times_json(r.times);
   out["milliseconds"]["load"] = notes.load_milliseconds;
   out["peak_memory_bytes"] = notes.peak_memory_bytes;
@@ -172,9 +176,12 @@ std::string result_json(const ModelSummary& m, const AnswerRequest& q, const Ans
   if (!notes.dump.empty()) out["dump"] = notes.dump;
   if (notes.baseline != nullptr) {
     const AnswerResult& b = *notes.baseline;
-    out["baseline"] = {{"pipeline", b.pipeline},       {"answer", b.text},
-                       {"tokens", b.tokens},           {"stopped", b.stopped},
-                       {"costs", costs_json(b.costs)}, {"milliseconds", times_json(b.times)}};
+    out["baseline"] = {{"pipeline", b.pipeline},
+                       {"answer", b.text},
+                       {"tokens", b.tokens},
+                       {"stopped", b.stopped},
+                       {"costs", costs_with_layers(b.costs)},
+                       {"milliseconds", times_json(b.times)}};
   }
   out["config"] = config_json(notes.config);
   return text_of(out, indent);

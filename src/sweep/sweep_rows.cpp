@@ -5,6 +5,7 @@
 #include "arrcoc/core/digest.hpp"
 #include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/sweep/sweep.hpp"
+#include "engine/costs_json.hpp"
 #include "files/json_util.hpp"
 
 namespace arrcoc {
@@ -61,18 +62,7 @@ std::string row_json(const SweepRow& r, bool with_kept) {
   j["clamped"] = r.clamped;
   j["kept_hash"] = r.kept_hash;
   if (with_kept) j["kept_tokens"] = r.kept_tokens;
-  const Costs& c = r.costs;
-  j["costs"] = {{"visual_tokens_before", c.visual_tokens_before},
-                {"visual_tokens_after", c.visual_tokens_after},
-                {"sequence_length_before", c.sequence_length_before},
-                {"sequence_length", c.sequence_length},
-                {"deepstack_additions", c.deepstack_additions},
-                {"vision_flops", c.vision_flops},
-                {"merger_flops", c.merger_flops},
-                {"prefill_flops", c.prefill_flops},
-                {"decode_flops_per_token", c.decode_flops_per_token},
-                {"kv_bytes", c.kv_bytes},
-                {"legacy_effective_tokens", c.legacy_effective_tokens}};
+  j["costs"] = costs_json(r.costs);
   j["figures"] = Ordered::object();
   for (const auto& [name, value] : figures_of(r)) j["figures"][std::string(name)] = value;
   return line_of(j);

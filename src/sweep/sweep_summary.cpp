@@ -159,6 +159,9 @@ SweepGroup group_of(const Rows& rows, const std::string& seed, const Columns& co
     g.prefill_flops += c.prefill_flops;
     g.kv_bytes += c.kv_bytes;
     g.legacy_effective_tokens += static_cast<double>(c.legacy_effective_tokens);
+    g.token_layers += c.token_layers;
+    g.tower_flops += c.vision_flops + c.merger_flops;
+    g.evidence_flops += c.evidence_flops;
     for (const auto& [name, value] : figures_of(*r)) {
       auto at = std::find_if(figures.begin(), figures.end(), [&n = name](const auto& f) { return f.first == n; });
       if (at == figures.end()) at = figures.insert(figures.end(), {std::string(name), Share{}});
@@ -167,7 +170,7 @@ SweepGroup group_of(const Rows& rows, const std::string& seed, const Columns& co
     }
   }
   for (double* mean : {&g.kept, &g.visual_tokens, &g.sequence_length, &g.deepstack_additions, &g.prefill_flops,
-                       &g.kv_bytes, &g.legacy_effective_tokens})
+                       &g.kv_bytes, &g.legacy_effective_tokens, &g.token_layers, &g.tower_flops, &g.evidence_flops})
     *mean /= static_cast<double>(std::max<Index>(1, g.rows - g.failed));
   for (const auto& [id, sum] : loyal_sums) loyal[id] = sum.first / static_cast<double>(sum.second);
   g.pictures_right = share_of(whole, alone, [](const std::string&) { return true; });

@@ -172,7 +172,10 @@ std::string summary_json(const std::vector<SweepGroup>& groups,
                   {"deepstack_additions", g.deepstack_additions},
                   {"prefill_flops", g.prefill_flops},
                   {"kv_bytes", g.kv_bytes},
-                  {"legacy_effective_tokens", g.legacy_effective_tokens}};
+                  {"legacy_effective_tokens", g.legacy_effective_tokens},
+                  {"token_layers", g.token_layers},
+                  {"tower_flops", g.tower_flops},
+                  {"evidence_flops", g.evidence_flops}};
     j["figures"] = Ordered::object();
     for (const auto& [name, s] : g.figures) j["figures"][name] = {{"n", s.n}, {"mean", s.accuracy()}};
     list.push_back(std::move(j));

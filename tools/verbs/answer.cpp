@@ -55,12 +55,22 @@ void tell_costs(const AnswerResult& r, double load_ms) {
     return before == after ? std::to_string(after) : std::to_string(before) + " -> " + std::to_string(after);
   };
   std::fputc('\n', stderr);
+  const bool plain = r.decisions.size() < 2 && (r.decisions.empty() || r.decisions[0].phase == Phase::vision);
+  for (const DecisionTrace& d : r.decisions) {
+    if (plain) break;
+    Index before = 0, after = 0;
+    for (const Realized& one : d.pictures) before += one.allocation.tokens.count(), after += one.allocation.count();
+    const std::string at = d.layer < 0 ? "" : " " + std::to_string(d.layer);
+    row(("decided, " + std::string(name_of(d.phase)) + at + (d.again ? ", again" : "")).c_str(), pair(before, after));
+  }
   row("visual tokens", pair(c.visual_tokens_before, c.visual_tokens_after));
+  if (c.token_layers != static_cast<double>(c.visual_tokens_after)) row("token-layers", amount(c.token_layers));
   row("sequence length", pair(c.sequence_length_before, c.sequence_length));
   row("DeepStack additions", std::to_string(c.deepstack_additions));
   row("vision FLOPs", amount(c.vision_flops));
   row("merger FLOPs", amount(c.merger_flops));
   row("prefill FLOPs", amount(c.prefill_flops));
+  if (c.evidence_flops > 0) row("evidence FLOPs", amount(c.evidence_flops));
   row("decode FLOPs per token", amount(c.decode_flops_per_token));
   row("KV bytes", amount(c.kv_bytes));
   row("peak memory bytes", amount(peak_memory_bytes()));

@@ -1,15 +1,21 @@
 #pragma once
-// Injector: from allocations to the rows that enter the language model.
-//   i.inject(B&, span<const Allocation>, const Encoded<B>&, const Prompt&, Trace*) -> Injected<B>
-// Allocations are over the tokens that were encoded, one for each picture. Laws: the identity plan reproduces the stock
-// model bit for bit through the same path; dropped equals masked in every layer; text rows and positions never move;
-// pruning one picture leaves the others' rows bit-equal.
+// Injector: how a decision reaches the model. What it offers follows from its phase:
+//   pixels   i.plan(const Allocation&) -> VisionPlan                                what is encoded
+//   tower    i.before() -> Index                                                     the block it acts before
+//   vision   i.inject(B&, span<const Allocation>, const Encoded<B>&, const Prompt&, Trace*) -> Injected<B>
+//   layer    i.before() -> Index                                                     the layer it acts before
+// Allocations are over the picture's tokens, one for each picture. Laws: the identity plan reproduces the stock model
+// bit for bit through the same path; dropped equals masked from where it was dropped; text rows and positions never
+// move; pruning one picture leaves the others' rows bit-equal.
+// One of phase vision whose rows depend on more than kept, depth, entry and merge (a setting, ranks) also has
+// i.arranged(span<const Allocation>) -> std::vector<Index>, equal for equal rows.
 #include <concepts>
 #include <span>
 #include <string_view>
 
 #include "arrcoc/core/allocation.hpp"
 #include "arrcoc/core/prompt.hpp"
+#include "arrcoc/core/vision_plan.hpp"
 #include "arrcoc/qwen3vl/model.hpp"
 
 namespace arrcoc {
@@ -41,18 +47,34 @@ concept acts = requires {
   { I::phase } -> std::convertible_to<Phase>;
   { I::honours } -> std::convertible_to<unsigned>;
 };
+template <class I>
+concept plans = requires(const I i, const Allocation& a) {
+  { i.plan(a) } -> std::same_as<VisionPlan>;
+};
+template <class I>
+concept acts_before = requires(const I i) {
+  { i.before() } -> std::same_as<Index>;
+};
 template <class I, class B>
 concept injects = requires(const I i, B& b, std::span<const Allocation> a, const qwen3vl::Encoded<B>& e,
                            const Prompt& p, Trace* t) {
   { i.inject(b, a, e, p, t) } -> std::same_as<qwen3vl::Injected<B>>;
 };
+/// What its phase asks of it.
+template <class I, class B>
+constexpr bool carries_out() {
+  if constexpr (!acts<I>) return false;
+  else if constexpr (Phase(I::phase) == Phase::pixels) return plans<I>;
+  else if constexpr (Phase(I::phase) == Phase::vision) return injects<I, B>;
+  else return acts_before<I>;
+}
 }  // namespace require
 
 template <class I, class B>
 concept Injector = requires {
   { I::name } -> std::convertible_to<std::string_view>;
 }
-&&require::acts<I>&& require::injects<I, B>;
+&&require::acts<I>&& require::carries_out<I, B>();
 
 template <class I, class B>
 consteval bool check_injector() {
@@ -64,9 +86,16 @@ consteval bool check_injector() {
   static_assert(require::acts<I>,
                 "Injector: add `static constexpr Phase phase = Phase::vision;` and `static constexpr unsigned honours "
                 "= Honour::depth;`");
-  static_assert(
-      require::injects<I, B>,
-      "Injector: add `Injected<B> inject(B&, span<const Allocation>, const Encoded<B>&, const Prompt&, Trace*) const`");
+  if constexpr (require::acts<I>) {
+    constexpr Phase phase = I::phase;
+    static_assert(phase != Phase::pixels || require::plans<I>,
+                  "Injector: add `VisionPlan plan(const Allocation&) const`, what phase pixels asks");
+    static_assert((phase != Phase::tower && phase != Phase::layer) || require::acts_before<I>,
+                  "Injector: add `Index before() const`, the block or layer it acts before");
+    static_assert(phase != Phase::vision || require::injects<I, B>,
+                  "Injector: add `Injected<B> inject(B&, span<const Allocation>, const Encoded<B>&, const Prompt&, "
+                  "Trace*) const`");
+  }
   return true;
 }
 

@@ -22,7 +22,9 @@ struct StageFacts {
   std::vector<Request> needs{};  // of this instance
   Spend spend = Spend::exact;    // allocators
   Phase phase = Phase::pixels;   // injectors: when they act
+  Index before = -1;             // injectors: block or layer they act before; negative: from the end
   unsigned honours = 0;          // injectors: Honour bits
+  bool again = false;            // injectors of phase layer: the language model begins again with those that live
   bool common_scale = false;     // scorers: raw maps of two pictures can be compared
 };
 
@@ -38,6 +40,8 @@ StageFacts facts_of(const S& s) {
   if constexpr (requires { Spend(S::spend); }) f.spend = S::spend;
   if constexpr (requires { Phase(S::phase); }) f.phase = S::phase;
   if constexpr (requires { unsigned(S::honours); }) f.honours = S::honours;
+  if constexpr (requires { Index(s.before()); }) f.before = s.before();
+  if constexpr (requires { bool(S::again); }) f.again = S::again;
   if constexpr (requires { bool(S::common_scale); }) f.common_scale = S::common_scale;
   return f;
 }
@@ -74,11 +78,19 @@ struct Query {
   virtual arrcoc::Query<B> encode(B& b, const qwen3vl::Model<B>& model, const Prompt& prompt,
                                   const typename B::Tensor& embeddings) const = 0;
 };
+/// Of phase pixels `plan`, of phase vision `inject`; the others are what their facts say.
 template <class B>
 struct Injector {
   virtual ~Injector() = default;
-  virtual qwen3vl::Injected<B> inject(B& b, std::span<const Allocation> a, const qwen3vl::Encoded<B>& e,
-                                      const Prompt& p, Trace* trace) const = 0;
+  virtual VisionPlan plan(const Allocation&) const {
+    fail(Code::bad_usage, "injector", "only one of phase pixels plans what is encoded");
+  }
+  virtual qwen3vl::Injected<B> inject(B&, std::span<const Allocation>, const qwen3vl::Encoded<B>&, const Prompt&,
+                                      Trace*) const {
+    fail(Code::bad_usage, "injector", "only one of phase vision makes rows");
+  }
+  /// What its rows depend on beside the kept tokens, their depth, entry and merge; equal for equal rows.
+  virtual std::vector<Index> arranged(std::span<const Allocation>) const { return {}; }
 };
 }  // namespace erased
 
@@ -112,6 +124,7 @@ struct AnyScorer {
   std::string alias;  // settings, maps and messages go by it
 
   const StageFacts& facts() const { return host ? host.facts : tensor.facts; }
+  const std::string& label() const { return alias.empty() ? facts().name : alias; }
   bool on_host() const { return static_cast<bool>(host); }
 };
 
@@ -201,9 +214,18 @@ AnyInjector<B> erase_injector(S s) {
   struct Model final : erased::Injector<B> {
     S s;
     explicit Model(S from) : s(std::move(from)) {}
+    VisionPlan plan(const Allocation& a) const override {
+      if constexpr (require::plans<S>) return s.plan(a);
+      else return erased::Injector<B>::plan(a);
+    }
     qwen3vl::Injected<B> inject(B& b, std::span<const Allocation> a, const qwen3vl::Encoded<B>& e, const Prompt& p,
                                 Trace* trace) const override {
-      return s.inject(b, a, e, p, trace);
+      if constexpr (require::injects<S, B>) return s.inject(b, a, e, p, trace);
+      else return erased::Injector<B>::inject(b, a, e, p, trace);
+    }
+    std::vector<Index> arranged([[maybe_unused]] std::span<const Allocation> a) const override {
+      if constexpr (requires { s.arranged(a); }) return s.arranged(a);
+      else return {};
     }
   };
   StageFacts facts = facts_of(s);

@@ -1,21 +1,23 @@
 #pragma once
 // The whole way of one question, and the only driver of it:
 //
-//   pictures + prompt -> begin -> [decide] -> encode -> [decide] -> inject -> layers -> generate
+//   pictures + prompt -> [decide] -> encode [decide] -> [decide] -> inject -> layers [decide] -> generate
 //
 // Steps can be taken one at a time: answering once or many times, allocating without an answer, evidence from files in
 // place of a model, and training through a frozen model all take the same ones. Data goes forward only; each arrow is
 // one plain aggregate. The stock model shares encode, prefill and generate, and enters them through stock_input.
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "arrcoc/core/digest.hpp"
+#include "arrcoc/pipeline/beginning.hpp"
 #include "arrcoc/pipeline/costs.hpp"
+#include "arrcoc/pipeline/hooks.hpp"
 #include "arrcoc/pipeline/realize.hpp"
-#include "arrcoc/qwen3vl/generate.hpp"
 
 namespace arrcoc {
 
@@ -30,9 +32,11 @@ struct Outcome {
 template <class B>
 class Journey {
  public:
-  /// Everything handed in must outlive the journey. `pipeline` null: the stock model.
+  /// Everything handed in must outlive the journey. `pipeline` null: the stock model. `textures`: of the same pictures,
+  /// shared by journeys. Error{bad_config} for a decision outside the model's blocks and layers.
   Journey(B& b, const qwen3vl::Model<B>& model, const AnyPipeline<B>* pipeline, const std::vector<Picture>& pictures,
-          const Prompt& prompt, const RunOptions& options, Trace* trace = nullptr)
+          const Prompt& prompt, const RunOptions& options, Trace* trace = nullptr,
+          std::shared_ptr<TextureShelf> textures = nullptr)
       : b_(b),
         model_(&model),
         pipeline_(pipeline),
@@ -40,53 +44,49 @@ class Journey {
         prompt_(prompt),
         options_(options),
         trace_(trace),
-        looks_(b, pipeline, pictures, options, trace) {}
+        looks_(b, pipeline, pictures, options, trace,
+               textures ? std::move(textures) : std::make_shared<TextureShelf>(pictures.size())) {
+    if (pipeline == nullptr) return;
+    runs_ = layer_runs(acts_of(*pipeline, model.config()));
+  }
 
   /// The question that scores, where it is another than the one that is answered; before the first decision.
   void score_with(const Prompt& asking) { asking_ = &asking; }
 
-  /// Decisions of one phase, in order.
-  void decide(Phase phase) {
-    if (pipeline_ == nullptr) return;
-    if (asks_question(phase) && looks_.query() == nullptr) look_up_question();
-    looks_.decide(phase, shelf_.get());
+  bool decides(Phase phase) const {
+    return pipeline_ != nullptr && std::any_of(pipeline_->decisions.begin(), pipeline_->decisions.end(),
+                                               [&](const AnyDecision<B>& d) { return d.phase() == phase; });
   }
 
-  /// The vision tower, unless `shelf` holds its results already.
-  void encode(std::shared_ptr<Shelf<B>> shelf = nullptr) {
-    if (!shelf) {
-      require_that(!pipeline_ || pipeline_->decisions.front().phase() >= Phase::vision, Code::bad_config, "pipeline",
-                   "decisions before the tower are not carried out yet");
-      std::vector<qwen3vl::Pixels> pixels;
-      for (const Picture& p : pictures_) pixels.push_back(p.pixels);
-      shelf = shelve(b_, *model_, pictures_, pixels,
-                     pipeline_ ? pipeline_->requests(Request::Site::tower) : std::vector<Request>{}, prompt_, trace_);
-    }
-    shelf_ = std::move(shelf);
+  /// Decisions before the tower, or after it, in order; those in the tower and in layers are taken on the way.
+  void decide(Phase phase) {
+    if (!decides(phase)) return;
+    if (asks_question(phase)) look_up_question();
+    looks_.decide(phase, shelf_.get());
+    if (phase != Phase::pixels) return;
+    Digest d;
+    for (const Allocation& a : looks_.allocations()) d.list(std::span<const Index>(a.kept));
+    encodes_ = d.hex();
   }
+
+  /// Equal for journeys that encode the same of the same pictures; empty: the whole of each. Behind decide(pixels).
+  const std::string& encodes() const { return encodes_; }
+  /// The vision tower, unless `shelf` holds the results of journeys that encode the same. `whole`: pixels of the whole
+  /// pictures, by default those of the pictures themselves; `also`: requests of others who will share the shelf;
+  /// `times`: where they are noted.
+  void encode(std::shared_ptr<Shelf<B>> shelf = nullptr, const std::vector<qwen3vl::Pixels>* whole = nullptr,
+              std::vector<Request> also = {}, Trace* times = nullptr);
   const std::shared_ptr<Shelf<B>>& shelf() const { return shelf_; }
 
-  /// One picture's tower, with the answers that decisions asked for; checked against the prompt.
-  static std::shared_ptr<Shelf<B>> shelve(B& b, const qwen3vl::Model<B>& model, const std::vector<Picture>& pictures,
-                                          const std::vector<qwen3vl::Pixels>& pixels,
-                                          const std::vector<Request>& requests, const Prompt& prompt, Trace* trace) {
-    model.check_prompt(pixels, prompt);
-    std::vector<Grid> grids;
-    for (const Picture& p : pictures) grids.push_back(p.grid);
-    return std::make_shared<Shelf<B>>(grids, model.encode_images(b, pixels, trace, requests));
-  }
-
-  /// Rows for the language model.
+  /// Rows for the language model. First looks are taken here, and so are decisions in layers with which another
+  /// question than the answered one scores.
   void inject() {
-    const StageTimer timer(trace_, "inject");
-    encoded_ = {shelf_ ? shelf_->vision() : qwen3vl::VisionOut<B>{}, embeddings(), qwen3vl::build_positions(prompt_)};
-    if (pipeline_ == nullptr) {
-      input_ = qwen3vl::stock_input(b_, prompt_, encoded_);
-      return;
+    for (std::size_t run = 0; pipeline_ != nullptr && run < runs_.size(); ++run) {
+      entering_ = looks_.allocations();
+      if (run + 1 < runs_.size() || (asking_ != nullptr && !runs_[run].empty())) look(runs_[run]);
     }
-    const std::vector<Allocation> allocations = looks_.allocations();
-    input_ = pipeline_->decisions.back().injector->inject(b_, std::span<const Allocation>(allocations), encoded_,
-                                                          prompt_, trace_);
+    if (pipeline_ == nullptr) entering_ = looks_.allocations();
+    input_ = rows_of(prompt_, embeddings());
   }
 
   /// The steps up to inject, with the tower's results in hand.
@@ -97,7 +97,6 @@ class Journey {
   }
 
   qwen3vl::Injected<B>& input() { return input_; }
-  const qwen3vl::Encoded<B>& encoded() const { return encoded_; }
   /// [L, D] of the full prompt's ids; looked up once.
   const typename B::Tensor& embeddings() {
     if (!embedded_) {
@@ -115,56 +114,27 @@ class Journey {
   void prefill(Index first, Index last, qwen3vl::LayerHook<B>* hook = nullptr) {
     const StageTimer timer(trace_, "prefill");
     if (first == 0) open_cache();
-    model_->text().run_layers(b_, input_, cache_, first, last, trace_, hook);
+    model_->text().run_layers(b_, input_, cache_, first, last, trace_, deciding(hook));
     reached_ = last;
+  }
+  /// As many layers as it takes to take all decisions.
+  void prefill_decisions() {
+    if (asking_ == nullptr && !runs_.back().empty()) prefill(0, runs_.back().back().before + 1);
   }
 
   /// Prefill of what is left, then decoding. `hook` decides before layers.
-  qwen3vl::Generated generate(qwen3vl::LayerHook<B>* hook = nullptr) {
-    const qwen3vl::LanguageModel<B>& text = model_->text();
-    qwen3vl::Generated out;
-    out.sequence_length = begun_rows_ + (reached_ == 0 ? b_.rows(input_.embeddings) : opened_rows_);
-    out.rope_delta = input_.positions.next - out.sequence_length;
-    std::vector<float> row;
-    {
-      const StageTimer timer(trace_, "prefill");
-      if (reached_ == 0) open_cache();
-      text.run_layers(b_, input_, cache_, reached_, text.config().layers, trace_, hook);
-      out.cached = cache_.lengths;
-      const auto hidden = text.last_norm(b_, input_.embeddings);
-      row = b_.to_host(text.logits(b_, b_.slice_rows(hidden, b_.rows(hidden) - 1, b_.rows(hidden))));
-    }
-    qwen3vl::decode(b_, text, std::move(row), cache_, prompt_.ids, options_.generate, out, trace_);
-    return out;
-  }
+  qwen3vl::Generated generate(qwen3vl::LayerHook<B>* hook = nullptr);
 
-  // --- a beginning that several questions share
-  // --------------------------------------------------------------------------
-  /// First column behind the last picture.
-  Index prefix_end() const {
-    return prompt_.spans.empty() ? 0 : prompt_.spans.back().begin + prompt_.spans.back().grid.count();
-  }
-  /// Equal for journeys whose input is the same up to the end of the last picture: a digest of ids, places, allocations
-  /// and injector. No tensor is built for it.
+  // --- a beginning that several questions share ---
+  /// Equal for journeys whose input is the same up to the end of the last picture: a digest of what was encoded, ids,
+  /// places, allocations and injectors. No tensor is built for it. Empty: decisions inside the model may part the ways.
   std::string beginning() const {
-    Digest d;
-    d.text(pipeline_ ? pipeline_->decisions.back().injector.facts.name : "stock");
-    d.list(std::span<const TokenId>(prompt_.ids).first(static_cast<std::size_t>(prefix_end())));
-    for (const VisionSpan& s : prompt_.spans) d.value(s.begin).value(s.grid.rows).value(s.grid.cols);
-    for (const Allocation& a : looks_.allocations()) {
-      d.value(a.tokens.grid.rows).value(a.tokens.grid.cols).value(a.tokens.frames);
-      for (const Place& p : a.tokens.places) d.value(p.row).value(p.col).value(p.rows).value(p.cols).value(p.frame);
-      d.list(std::span<const Index>(a.kept))
-          .list(std::span<const std::uint32_t>(a.depth))
-          .list(std::span<const Index>(a.entry));
-      for (const auto& row : a.merge)
-        for (const MergePart& m : row) d.value(m.token).value(m.weight);
-    }
-    return d.hex();
+    if (decides(Phase::tower) || decides(Phase::layer)) return {};
+    return beginning_of(prompt_, looks_.allocations(), pipeline_, encodes_);
   }
   /// Rows of the input in front of the question's own.
   Index prefix_rows() const {
-    const Index end = prefix_end();
+    const Index end = end_of_pictures(prompt_);
     return std::find_if(input_.rows.begin(), input_.rows.end(),
                         [&](const auto& r) { return r.text() && r.column >= end; }) -
            input_.rows.begin();
@@ -172,21 +142,21 @@ class Journey {
   /// Runs the first `rows` rows alone; `cache` can begin other journeys of the same beginning.
   void prefill_beginning(Index rows, qwen3vl::KvCache<B>& cache) {
     const StageTimer timer(trace_, "prefill");
-    model_->text().prefill(b_, part(input_, 0, rows), cache, 0, trace_);
+    model_->text().prefill(b_, part(b_, input_, 0, rows), cache, 0, trace_);
   }
   /// Goes on behind a beginning: what is left of the input is its own part.
   void continue_from(qwen3vl::KvCache<B>& begun) {
     begun_rows_ = begun.lengths.at(0);
-    input_ = part(input_, begun_rows_, static_cast<Index>(input_.rows.size()));
+    input_ = part(b_, input_, begun_rows_, static_cast<Index>(input_.rows.size()));
     begun_ = &begun;
   }
 
-  // --- what came out
-  // -----------------------------------------------------------------------------------------------------
+  // --- what came out ---
   const Prompt& prompt() const { return prompt_; }
   const Looks<B>& looks() const { return looks_; }
-  std::vector<Realized> pictures() const { return pipeline_ ? looks_.realized() : whole(); }
-  Costs costs() const { return count_costs(); }
+  std::vector<Realized> pictures() const { return looks_.realized(); }
+  /// Of the decisions taken so far; those in layers count behind generate() or prefill_decisions().
+  Costs costs() const;
   /// Keeps only these DeepStack levels of every kept token.
   void mask_levels(std::uint32_t levels) { looks_.mask_levels(levels); }
 
@@ -195,19 +165,20 @@ class Journey {
     begin_decisions(std::move(shelf));
     inject();
     Outcome out;
+    out.rows = input_.rows;
+    out.generated = generate(hook);
     out.pictures = pictures();
     out.decisions = looks_.decisions();
-    out.rows = input_.rows;
     out.costs = costs();
-    out.generated = generate(hook);
     return out;
   }
 
  private:
   bool asks_question(Phase phase) const {
-    return std::any_of(pipeline_->decisions.begin(), pipeline_->decisions.end(), [&](const AnyDecision<B>& d) {
-      return d.phase() == phase && (d.may_need().evidence & (Need::query | Need::question)) != 0;
-    });
+    return looks_.query() == nullptr &&
+           std::any_of(pipeline_->decisions.begin(), pipeline_->decisions.end(), [&](const AnyDecision<B>& d) {
+             return d.phase() == phase && (d.may_need().evidence & (Need::query | Need::question)) != 0;
+           });
   }
   void look_up_question() {
     const Prompt& p = asking_ != nullptr ? *asking_ : prompt_;
@@ -216,59 +187,28 @@ class Journey {
     looks_.give_query(pipeline_->query->encode(b_, *model_, p, rows));
   }
 
+  /// What the last decision before the tower leaves of each picture, in place of the whole; the raster tokens that go
+  /// in.
+  std::vector<std::vector<Index>> take_plans(std::vector<qwen3vl::Pixels>& pixels) const;
+
+  /// What enters layer 0 with `entering_`.
+  qwen3vl::Injected<B> rows_of(const Prompt& prompt, const typename B::Tensor& embeddings);
+
+  /// A run that decides and does not answer: with the question that scores.
+  void look(const LayerRun& run);
+  static Index visual_rows(const qwen3vl::Injected<B>& in) {
+    return std::count_if(in.rows.begin(), in.rows.end(), [](const auto& r) { return !r.text(); });
+  }
+
+  /// The hook of the run that answers: the pipeline's decisions, or one by hand.
+  qwen3vl::LayerHook<B>* deciding(qwen3vl::LayerHook<B>* by_hand);
+
   void open_cache() {
-    const Index room = b_.rows(input_.embeddings) + qwen3vl::decode_capacity(options_.generate);
+    opened_rows_ = qwen3vl::all_rows(b_, input_);
+    const Index room = opened_rows_ + qwen3vl::decode_capacity(options_.generate);
     if (begun_ != nullptr) cache_ = model_->text().fork(b_, *begun_, room);
     else model_->text().start(b_, cache_, room);
     cache_.next_position = input_.positions.next;
-    opened_rows_ = b_.rows(input_.embeddings);
-  }
-
-  /// The rows [begin, end) of an input; DeepStack rows go with the first part, which holds every picture.
-  qwen3vl::Injected<B> part(const qwen3vl::Injected<B>& in, Index begin, Index end) {
-    qwen3vl::Injected<B> out;
-    std::vector<Index> rows;
-    for (Index i = begin; i < end; ++i) rows.push_back(i);
-    out.embeddings = b_.slice_rows(in.embeddings, begin, end);
-    out.positions = qwen3vl::gather_columns(in.positions, rows);
-    out.rows.assign(in.rows.begin() + begin, in.rows.begin() + end);
-    if (begin == 0) out.levels = in.levels;
-    return out;
-  }
-
-  std::vector<Realized> whole() const {
-    std::vector<Realized> out;
-    for (const Picture& p : pictures_) out.push_back({{}, {}, {}, keep_everything(p.grid)});
-    return out;
-  }
-
-  Costs count_costs() const {
-    const ModelConfig& config = model_->config();
-    Costs c;
-    const auto levels = static_cast<Index>(config.vision.deepstack_taps.size());
-    for (const Picture& p : pictures_) {
-      c.visual_tokens_before += p.grid.count();
-      c.vision_flops +=
-          vision_flops(config.vision, p.pixels.patches.count(), p.pixels.patches.rows * p.pixels.patches.cols);
-    }
-    if (config.has_vision) c.merger_flops = merger_flops(config.vision, c.visual_tokens_before);
-    for (const Realized& r : pictures()) {
-      c.visual_tokens_after += r.allocation.count();
-      for (const std::uint32_t d : r.allocation.depth)
-        for (Index l = 0; l < levels; ++l) c.deepstack_additions += d >> l & 1u;
-    }
-    c.sequence_length_before = static_cast<Index>(prompt_.ids.size());
-    c.sequence_length = c.sequence_length_before - c.visual_tokens_before + c.visual_tokens_after;
-    c.legacy_effective_tokens = c.visual_tokens_after + c.deepstack_additions;
-    c.evidence_flops = looks_.evidence_flops(config);
-    c.prefill_flops = language_flops(config.text, c.sequence_length, 0);
-    c.decode_flops_per_token = language_flops(config.text, 1, c.sequence_length);
-    c.kv_bytes = kv_bytes(config.text, c.sequence_length);
-    for (Index l = 0; l < config.text.layers; ++l)
-      c.layers.push_back({c.sequence_length, c.visual_tokens_after, layer_flops(config.text, l, c.sequence_length, 0),
-                          kv_bytes(config.text, c.sequence_length) / static_cast<double>(config.text.layers)});
-    c.token_layers = static_cast<double>(c.visual_tokens_after);
-    return c;
   }
 
   B& b_;
@@ -280,9 +220,15 @@ class Journey {
   const RunOptions& options_;
   Trace* trace_;
   Looks<B> looks_;
+  std::string encodes_;
   std::shared_ptr<Shelf<B>> shelf_;
   typename B::Tensor embeddings_{};
   bool embedded_ = false;
+  std::vector<LayerRun> runs_{1};
+  std::optional<LayerDecisions<B>> layer_decisions_;
+  std::optional<Replay<B>> replay_;
+  std::vector<LookCost> look_costs_;
+  std::vector<Allocation> entering_;  // with which the rows of input_ were made
   qwen3vl::Encoded<B> encoded_;
   qwen3vl::Injected<B> input_;
   qwen3vl::KvCache<B> cache_;
@@ -300,3 +246,5 @@ Outcome run(const Pipeline<B, T, D...>& pipeline, B& b, const qwen3vl::Model<B>&
 }
 
 }  // namespace arrcoc
+
+#include "arrcoc/pipeline/journey_steps.hpp"

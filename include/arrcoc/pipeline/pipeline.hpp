@@ -46,7 +46,7 @@ struct AnyDecision {
   }
   std::vector<std::string> scorer_names() const {
     std::vector<std::string> out;
-    for (const auto& s : scorers) out.push_back(s.alias.empty() ? s.facts().name : s.alias);
+    for (const auto& s : scorers) out.push_back(s.label());
     return out;
   }
 };
@@ -58,6 +58,7 @@ struct AnyPipeline {
   AnyQuery<B> query;
   AnySplit split;
   std::vector<AnyDecision<B>> decisions;
+  std::string injectors;  // names them and their settings: with equal allocations they give equal rows
 
   Needs may_need() const {
     Needs all;
@@ -114,8 +115,7 @@ void check_pipeline(const AnyPipeline<B>& p, std::string_view where) {
   }
 }
 
-// --- by type
-// -------------------------------------------------------------------------------------------------------------
+// --- by type ---
 
 /// Several scorers, their maps one after the other. Host scorers and tensor scorers mix freely.
 template <class... S>
@@ -168,6 +168,7 @@ struct Pipeline {
     out.query = erase_query<B>(MeanQuery{});
     out.split = erase_split(SizeSplit{});
     std::apply([&](const auto&... d) { (out.decisions.push_back(erase_one(d)), ...); }, decisions);
+    for (const auto& d : out.decisions) out.injectors += d.injector.facts.name + " ";
     check_pipeline(out, "Pipeline");
     return out;
   }

@@ -20,24 +20,39 @@ struct Picture {
   std::vector<Box> boxes;  // answer boxes in native pixels, for the oracle only
 };
 
+/// Textures of the whole raster of each picture, by the texture's key.
+class TextureShelf {
+ public:
+  explicit TextureShelf(std::size_t pictures) : of_(pictures) {}
+  std::shared_ptr<const Textures>& at(std::size_t picture, const std::string& key) { return of_[picture][key]; }
+
+ private:
+  std::vector<std::map<std::string, std::shared_ptr<const Textures>>> of_;
+};
+
 /// What the vision tower gave for all pictures of a prompt, cut by picture, with the copies that the host plane asked
-/// for. Whole rasters: decisions after the tower gather from them.
+/// for. Decisions after the tower gather from it.
 template <class B>
 class Shelf {
  public:
-  /// `vision` of all pictures in prompt order; empty tensors are evidence that is not there.
-  Shelf(const std::vector<Grid>& grids, qwen3vl::VisionOut<B> vision)
-      : vision_(std::move(vision)), grids_(grids), host_(grids.size()) {
-    Index first = 0;
-    for (const Grid& g : grids) {
-      first_.push_back(first);
-      first += g.count();
-    }
+  /// `vision` of all pictures in prompt order; empty tensors are evidence that is not there. `encoded`: the raster
+  /// tokens of each picture that have a row, ascending; a picture's empty list, or no list: all.
+  Shelf(const std::vector<Grid>& grids, qwen3vl::VisionOut<B> vision, std::vector<std::vector<Index>> encoded = {})
+      : vision_(std::move(vision)), encoded_(std::move(encoded)), host_(grids.size()) {
+    encoded_.resize(grids.size());
+    first_.push_back(0);
+    for (std::size_t p = 0; p < grids.size(); ++p)
+      first_.push_back(first_.back() +
+                       (encoded_[p].empty() ? grids[p].count() : static_cast<Index>(encoded_[p].size())));
   }
   const qwen3vl::VisionOut<B>& vision() const { return vision_; }
   bool encoded() const { return vision_.count > 0; }
+  /// Raster tokens of a picture that have a row; empty: all.
+  const std::vector<Index>& encoded_tokens(std::size_t picture) const { return encoded_[picture]; }
+  const std::vector<std::vector<Index>>& encoded_tokens() const { return encoded_; }
+  Index rows(std::size_t picture) const { return first_[picture + 1] - first_[picture]; }
 
-  /// [N, D] rows of one picture.
+  /// [rows(picture), D] of one picture.
   typename B::Tensor tokens(B& b, std::size_t picture) const { return slice(b, vision_.tokens, picture); }
   std::size_t levels() const { return vision_.deepstack.size(); }
   typename B::Tensor level(B& b, std::size_t picture, std::size_t l) const {
@@ -59,15 +74,11 @@ class Shelf {
     }
     return at;
   }
-  /// Of the whole raster.
+  /// Of all its rows.
   const std::shared_ptr<const SimilarityRows>& similarity(B& b, std::size_t picture) {
     auto& at = host_[picture].similarity;
     if (!at) at = std::make_shared<const Similarity>(*vision_host(b, picture));
     return at;
-  }
-  /// Textures of the whole raster, by the texture's key (empty: never shared).
-  std::shared_ptr<const Textures>& textures(std::size_t picture, const std::string& key) {
-    return host_[picture].textures[key];
   }
   const std::vector<Answered>& answers(std::size_t picture) const {
     static const std::vector<Answered> none;
@@ -80,17 +91,16 @@ class Shelf {
 
  private:
   typename B::Tensor slice(B& b, const typename B::Tensor& t, std::size_t picture) const {
-    return grids_.size() == 1 ? t : b.slice_rows(t, first_[picture], first_[picture] + grids_[picture].count());
+    return host_.size() == 1 ? t : b.slice_rows(t, first_[picture], first_[picture + 1]);
   }
   struct Host {
     std::shared_ptr<const HostTensor> vision;
     std::shared_ptr<const std::vector<HostTensor>> levels;
     std::shared_ptr<const SimilarityRows> similarity;
-    std::map<std::string, std::shared_ptr<const Textures>> textures;
   };
   qwen3vl::VisionOut<B> vision_;
-  std::vector<Grid> grids_;
-  std::vector<Index> first_;
+  std::vector<std::vector<Index>> encoded_;
+  std::vector<Index> first_;  // [pictures + 1]
   std::vector<Host> host_;
 };
 

@@ -1,6 +1,11 @@
 #pragma once
 // Every strategy that comes with arrcoc, one line each, in the order `arrcoc list` shows them. Those of the host plane
 // are registered in src/engine/builtin_*.cpp, compiled once; those that live on a backend here.
+#include "arrcoc/injectors/before.hpp"
+#include "arrcoc/injectors/early.hpp"
+#include "arrcoc/injectors/entry.hpp"
+#include "arrcoc/injectors/merge.hpp"
+#include "arrcoc/injectors/order.hpp"
 #include "arrcoc/registry/registry.hpp"
 #include "arrcoc/scorers/features/participatory.hpp"
 
@@ -34,10 +39,32 @@ void register_builtin(Registry<B>& r) {
                                         "O(Q D)"});
   r.template add_query<WordsQuery>({"ours", {}, "one row a word, and their mean", "O(Q D)"});
 
+  r.template add_injector<EarlyInjector>({"ours; Qwen3-VL's own coordinates, kept sparse",
+                                          {"G11", "H1"},
+                                          "dropped patches never enter the tower, kept ones keep their coordinates",
+                                          "O(K)"});
+  r.template add_injector<TowerDropInjector>(
+      {"ours", {"G11"}, "dropped 2x2 patch groups leave the tower before a block", "O(K)"});
   r.template add_injector<GatherInjector>({"Qwen3-VL's own positions, kept sparse",
                                            {"G11", "P1", "P12"},
                                            "kept rows at their true positions, dropped pads removed",
                                            "O(K H levels)"});
+  r.template add_injector<LayerDropInjector>({"Chen et al. 2024 (FastV), section 4.1",
+                                              {"G11"},
+                                              "dropped rows leave the language model before a layer",
+                                              "O(K H)"});
+  r.template add_injector<AgainInjector>({"ours; two looks",
+                                          {"G11"},
+                                          "a first look with some layers chooses who enters the language model",
+                                          "the first look's layers over all tokens"});
+  r.template add_injector<EntryInjector>(
+      {"ours", {}, "as gather, each token joining before the layer it is given", "O(K H levels)"});
+  r.template add_injector<MergeInjector>({"Bolya et al. 2023, section 3",
+                                          {},
+                                          "as gather, rows that are weighted sums of several tokens",
+                                          "O(members H levels)"});
+  r.template add_injector<OrderInjector>(
+      {"ours", {}, "as gather, a picture's rows in another order at their own positions", "O(K (H levels + log K))"});
 }
 
 }  // namespace arrcoc

@@ -55,6 +55,8 @@ struct Preset {
 inline constexpr Preset presets[] = {
     {"default", "texture13/information+perspectival+participatory/tension/top_k/gather",
      "three ways of knowing, adaptive tensions, the K most relevant tokens"},
+    {"two_looks", "none/layer_attention:heads=max:layers=3/fixed/top_k/again:before=4",
+     "the question's own attention in layers 1 to 3 of a first look, the K most relevant tokens"},
     {"full", "none/none/flat/full/gather", "nothing is pruned"},
     {"random", "none/none/flat/random/gather", "K tokens drawn at random"},
     {"uniform", "none/none/flat/uniform/gather", "every n-th token in raster order"},

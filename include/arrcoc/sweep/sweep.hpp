@@ -15,8 +15,7 @@
 
 namespace arrcoc {
 
-// --- what is run
-// ---------------------------------------------------------------------------------------------------------
+// --- what is run ---
 
 /// What a column does besides running its pipeline. blank and other go with every oracle: the question left out, and
 /// the boxes of another question about the same picture.
@@ -48,8 +47,7 @@ struct SweepChoice {
 /// setting that no pipeline has.
 std::vector<SweepColumn> sweep_columns(const SweepChoice& choice, Index levels, const std::vector<Entry>& entries);
 
-// --- what comes out
-// ------------------------------------------------------------------------------------------------------
+// --- what comes out ---
 
 struct SweepRow {
   std::string key;  // id and the column's label: the same in every run
@@ -86,8 +84,7 @@ std::string row_json(const SweepRow& row, bool with_kept);
 /// The rows of a run: DIR, or any file in it. Costs, figures and answers are left out. Error 401, 402, 409.
 std::vector<SweepRow> read_rows(const std::string& run);
 
-// --- what it means
-// -------------------------------------------------------------------------------------------------------
+// --- what it means ---
 
 struct Share {
   Index n = 0;
@@ -112,7 +109,7 @@ struct SweepGroup {
   std::optional<Share> pictures_right;          // of those with yesno questions: all of them right (MME's acc+)
   Index failed = 0;                             // rows without an answer, left out of every figure
   double kept = 0, visual_tokens = 0, sequence_length = 0, deepstack_additions = 0, prefill_flops = 0, kv_bytes = 0,
-         legacy_effective_tokens = 0;                  // means
+         legacy_effective_tokens = 0, token_layers = 0, tower_flops = 0, evidence_flops = 0;  // means
   std::vector<std::pair<std::string, Share>> figures;  // mean = right / n; no interval
 };
 

@@ -279,10 +279,10 @@ StepResult Replica::forward(const Batch& batch, const Weights& weights, at::Tens
   const Autocast autocast(bf16_, device_.type());
   StepResult r;
   std::vector<float> rows;
-  std::vector<qwen3vl::PatchGrid> grids;
+  std::vector<qwen3vl::PatchPlan> grids;
   for (const Example& e : batch.examples) {
     rows.insert(rows.end(), e.pixels.rows.begin(), e.pixels.rows.end());
-    grids.push_back(e.pixels.patches);
+    grids.push_back({e.pixels.patches, {}, {}});
   }
   const Index width = model_.config().vision.patch_values();
   const auto seen =

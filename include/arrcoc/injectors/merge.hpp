@@ -1,0 +1,64 @@
+#pragma once
+// MERGE: a kept row stands for several tokens.
+#include <map>
+
+#include "arrcoc/injectors/rows.hpp"
+
+namespace arrcoc {
+
+struct MergeConfig {
+  bool operator==(const MergeConfig&) const = default;
+};
+
+/// As `gather`, but row i is the weighted sum of the members that merge[i] names, in float32 and in their order; the
+/// same weights for the merged embeddings and for every DeepStack level that the row's depth has. A row stands at the
+/// position of its own kept token. A row of itself alone with weight 1, and an allocation without merge, is gather's
+/// bit for bit. O(members H levels). Source: the sum of ToMe (Bolya et al. 2023, section 3), without its proportional
+/// attention.
+struct MergeInjector {
+  static constexpr std::string_view name = "merge";
+  static constexpr Phase phase = Phase::vision;
+  static constexpr unsigned honours = Honour::depth | Honour::merge;
+  using Config = MergeConfig;
+  Config config{};
+
+  template <class B>
+  qwen3vl::Injected<B> inject(B& b, std::span<const Allocation> allocations, const qwen3vl::Encoded<B>& e,
+                              const Prompt& prompt, Trace* trace) const {
+    return kept_rows::sequence(
+        b, kept_rows::of_pictures(allocations, e.encoded, prompt, honours, name, trace), e, prompt,
+        [&](const auto& features, const auto& tokens) { return merged(b, features, tokens, allocations); });
+  }
+
+ private:
+  /// Rows of equal member counts in one call each.
+  struct Group {
+    std::vector<Index> rows, members;
+    std::vector<float> weights;
+  };
+
+  template <class B>
+  static typename B::Tensor merged(B& b, const typename B::Tensor& features,
+                                   const std::vector<kept_rows::Token>& tokens,
+                                   std::span<const Allocation> allocations) {
+    std::map<Index, Group> groups;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      const auto& merge = allocations[static_cast<std::size_t>(tokens[i].picture)].merge;
+      if (merge.empty()) continue;
+      const std::vector<MergePart>& parts = merge[static_cast<std::size_t>(tokens[i].place)];
+      if (parts.size() == 1 && parts[0] == MergePart{tokens[i].token, 1.0f}) continue;
+      Group& g = groups[static_cast<Index>(parts.size())];
+      g.rows.push_back(static_cast<Index>(i));
+      for (const MergePart& p : parts) {
+        g.members.push_back(tokens[i].feature(p.token));
+        g.weights.push_back(p.weight);
+      }
+    }
+    typename B::Tensor out = kept_rows::own(b, features, tokens);
+    for (const auto& [count, g] : groups)
+      out = b.scatter_rows(out, g.rows, b.bag_rows(features, g.members, g.weights, count));
+    return out;
+  }
+};
+
+}  // namespace arrcoc

@@ -1,0 +1,92 @@
+#pragma once
+// ORDER: the rows of a picture stand in another order; each keeps its true position.
+#include <algorithm>
+#include <bit>
+
+#include "arrcoc/injectors/rows.hpp"
+
+namespace arrcoc {
+
+struct OrderConfig {
+  std::string by = "raster";  ///< raster, score (best last, nearest to the question), z, hilbert
+  std::string validate() const {
+    for (const char* known : {"raster", "score", "z", "hilbert"})
+      if (by == known) return {};
+    return "by: expected raster, score, z or hilbert, got " + by;
+  }
+  bool operator==(const OrderConfig&) const = default;
+};
+
+/// As `gather`, with the kept rows of each picture permuted in the sequence: a causal row then sees others of its
+/// picture, while positions and DeepStack levels travel with the tokens. `raster` is gather bit for bit. `score`: by
+/// the rank that the allocator gave, the best last; among equals by index. `z` and `hilbert`: along the curves of
+/// Morton 1966 and Hilbert 1891 over the smallest square of 2^n cells around the grid. O(K (H levels + log K)).
+struct OrderInjector {
+  static constexpr std::string_view name = "order";
+  static constexpr Phase phase = Phase::vision;
+  static constexpr unsigned honours = Honour::depth;
+  using Config = OrderConfig;
+  Config config{};
+
+  template <class B>
+  qwen3vl::Injected<B> inject(B& b, std::span<const Allocation> allocations, const qwen3vl::Encoded<B>& e,
+                              const Prompt& prompt, Trace* trace) const {
+    auto pictures = kept_rows::of_pictures(allocations, e.encoded, prompt, honours, name, trace);
+    for (std::size_t p = 0; p < pictures.size(); ++p) {
+      std::vector<kept_rows::Token> arranged;
+      for (const std::size_t place : places(allocations[p])) arranged.push_back(pictures[p][place]);
+      pictures[p] = std::move(arranged);
+    }
+    return kept_rows::sequence(b, pictures, e, prompt, [&](const auto& features, const auto& tokens) {
+      return kept_rows::own(b, features, tokens);
+    });
+  }
+
+  /// The tokens of all pictures in the order of their rows.
+  std::vector<Index> arranged(std::span<const Allocation> allocations) const {
+    std::vector<Index> out;
+    for (const Allocation& a : allocations)
+      for (const std::size_t place : places(a)) out.push_back(a.kept[place]);
+    return out;
+  }
+
+  /// The order of a picture's kept tokens.
+  std::vector<std::size_t> places(const Allocation& a) const {
+    if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
+    std::vector<std::pair<Index, std::size_t>> keys;
+    for (std::size_t i = 0; i < a.kept.size(); ++i) {
+      const Index row = a.kept[i] / a.grid().cols, col = a.kept[i] % a.grid().cols;
+      keys.emplace_back(config.by == "score"     ? -a.why[i].rank
+                        : config.by == "z"       ? morton(row, col)
+                        : config.by == "hilbert" ? hilbert(row, col, side(a.grid()))
+                                                 : 0,
+                        i);
+    }
+    std::sort(keys.begin(), keys.end());
+    std::vector<std::size_t> out;
+    for (const auto& [key, place] : keys) out.push_back(place);
+    return out;
+  }
+
+  /// Bits of row and column in turn, the row's above the column's.
+  static Index morton(Index row, Index col) {
+    Index out = 0;
+    for (int bit = 0; bit < 31; ++bit) out |= (row >> bit & 1) << (2 * bit + 1) | (col >> bit & 1) << (2 * bit);
+    return out;
+  }
+  /// Distance along the curve through a square of `side` = 2^n cells: down its left half and up its right one, the
+  /// first quarter turned over its diagonal, the last over the other.
+  static Index hilbert(Index row, Index col, Index side) {
+    if (side == 1) return 0;
+    const Index half = side / 2, quarter = half * half;
+    if (row < half && col < half) return hilbert(col, row, half);
+    if (row < half) return 3 * quarter + hilbert(side - 1 - col, half - 1 - row, half);
+    if (col < half) return quarter + hilbert(row - half, col, half);
+    return 2 * quarter + hilbert(row - half, col - half, half);
+  }
+  static Index side(Grid g) {
+    return static_cast<Index>(std::bit_ceil(static_cast<std::uint64_t>(std::max(g.rows, g.cols))));
+  }
+};
+
+}  // namespace arrcoc

@@ -1,0 +1,147 @@
+#pragma once
+// What injectors of the vision phase share: which rows stand where, and which of them wait.
+#include <algorithm>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "arrcoc/injectors/injector.hpp"
+
+namespace arrcoc::kept_rows {
+
+/// A kept token on its way into the sequence.
+struct Token {
+  Index picture = 0, place = 0;  // place: of its allocation's kept tokens
+  Index token = 0, first = 0;    // of its picture; the row of its picture's token 0 among the features of all pictures
+  Index column = 0;              // of the full prompt
+  std::uint32_t depth = 0;       // DeepStack levels it receives
+  Index entry = 0;               // the layer it joins before
+  const std::vector<Index>* encoded = nullptr;  // tokens of its picture that have a feature; null: all
+
+  Index feature() const { return feature(token); }
+  /// The row of a token of its picture among the features. Error{bad_stage_output} for one without.
+  Index feature(Index of) const {
+    if (encoded == nullptr) return first + of;
+    const auto at = std::lower_bound(encoded->begin(), encoded->end(), of);
+    require_that(at != encoded->end() && *at == of, Code::bad_stage_output, "injector",
+                 [&] { return "token " + std::to_string(of) + " was not encoded"; });
+    return first + (at - encoded->begin());
+  }
+};
+
+/// The kept tokens of each picture, in the order in which its rows will stand. `encoded` (Encoded::encoded) must
+/// outlive them. Error{bad_stage_output} for an allocation that is wrong or asks for what `honours` lacks.
+inline std::vector<std::vector<Token>> of_pictures(std::span<const Allocation> allocations,
+                                                   const std::vector<std::vector<Index>>& encoded, const Prompt& prompt,
+                                                   unsigned honours, std::string_view name, Trace* trace) {
+  const std::string where = "injector." + std::string(name);
+  require_that(allocations.size() == prompt.spans.size(), Code::shape_mismatch, where,
+               "expected one allocation for each picture");
+  std::vector<std::vector<Token>> out(allocations.size());
+  Index first = 0;
+  for (std::size_t s = 0; s < prompt.spans.size(); ++s) {
+    const VisionSpan& span = prompt.spans[s];
+    const Allocation& a = allocations[s];
+    require_that(a.tokens.raster() && a.grid() == span.grid, Code::shape_mismatch, where,
+                 "an allocation's tokens differ from its picture's");
+    check_allocation(a, where);
+    refuse_unhonoured(a, honours, where);
+    const std::vector<Index>* some = s < encoded.size() && !encoded[s].empty() ? &encoded[s] : nullptr;
+    for (std::size_t i = 0; i < a.kept.size(); ++i)
+      out[s].push_back({static_cast<Index>(s), static_cast<Index>(i), a.kept[i], first, span.begin + a.kept[i],
+                        a.depth[i], a.entry.empty() ? 0 : a.entry[i], some});
+    first += some ? static_cast<Index>(some->size()) : span.grid.count();
+    if (trace)
+      trace->events.push_back("inject." + std::string(name) + ": picture " + std::to_string(s) + ", " +
+                              std::to_string(a.kept.size()) + " of " + std::to_string(span.grid.count()) + " tokens");
+  }
+  return out;
+}
+
+/// The sequence: text and kept rows at the surviving columns of the full position table, the other pad columns gone.
+/// features(t, tokens) -> [tokens.size(), H]: what stands for these tokens, from features t [N, H] of all pictures (the
+/// merged embeddings, and each level). Tokens with an entry layer wait, ascending columns within a picture.
+template <class B, class Features>
+qwen3vl::Injected<B> sequence(B& b, const std::vector<std::vector<Token>>& pictures, const qwen3vl::Encoded<B>& e,
+                              const Prompt& prompt, const Features& features) {
+  qwen3vl::Injected<B> in;
+  in.words = qwen3vl::words_of(prompt);
+  std::vector<Index> columns, place;  // of the full prompt; of a token in the sequence
+  std::vector<Token> now;
+  std::map<Index, std::vector<Token>> later;
+  Index column = 0;
+  const auto text_until = [&](Index end) {
+    for (; column < end; ++column) {
+      columns.push_back(column);
+      in.rows.push_back({column, -1, -1});
+    }
+  };
+  const auto row_of = [](const Token& t) { return qwen3vl::SequenceRow{t.column, t.picture, t.token}; };
+  for (std::size_t s = 0; s < prompt.spans.size(); ++s) {
+    text_until(prompt.spans[s].begin);
+    for (const Token& t : pictures[s]) {
+      if (t.entry > 0) {
+        later[t.entry].push_back(t);
+        continue;
+      }
+      place.push_back(static_cast<Index>(columns.size()));
+      now.push_back(t);
+      columns.push_back(t.column);
+      in.rows.push_back(row_of(t));
+    }
+    column = prompt.spans[s].begin + prompt.spans[s].grid.count();
+  }
+  text_until(static_cast<Index>(prompt.ids.size()));
+
+  /// Level `level` of those of `tokens` that receive it; their rows are `at`.
+  const auto level_of = [&](std::size_t level, const std::vector<Token>& tokens, const std::vector<Index>& at) {
+    qwen3vl::DeepStackRows<B> rows;
+    std::vector<Token> those;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      if (!(tokens[i].depth >> level & 1u)) continue;
+      rows.rows.push_back(at[i]);
+      those.push_back(tokens[i]);
+    }
+    if (!those.empty()) rows.features = features(e.vision.deepstack[level], those);
+    return rows;
+  };
+  in.positions = qwen3vl::gather_columns(e.positions, columns);
+  in.embeddings = b.gather_rows(e.embeddings, columns);
+  if (!now.empty()) {
+    in.embeddings = b.scatter_rows(in.embeddings, place, features(e.vision.tokens, now));
+    for (std::size_t l = 0; l < e.vision.deepstack.size(); ++l) in.levels.push_back(level_of(l, now, place));
+  }
+  for (const auto& [layer, tokens] : later) {
+    qwen3vl::WaitingRows<B> w;
+    w.layer = layer;
+    std::vector<Index> own, at;
+    for (const Token& t : tokens) {
+      at.push_back(static_cast<Index>(own.size()));
+      own.push_back(t.column);
+      w.rows.push_back(row_of(t));
+    }
+    w.positions = qwen3vl::gather_columns(e.positions, own);
+    w.embeddings = features(e.vision.tokens, tokens);
+    for (std::size_t l = 0; l < e.vision.deepstack.size(); ++l) {
+      const qwen3vl::DeepStackRows<B> rows = level_of(l, tokens, at);
+      const bool below = static_cast<Index>(l) < layer;
+      if (below && !rows.rows.empty()) w.embeddings = b.scatter_add_rows(w.embeddings, rows.rows, rows.features);
+      w.levels.push_back(below ? qwen3vl::DeepStackRows<B>{} : rows);
+    }
+    in.waiting.push_back(std::move(w));
+  }
+  return in;
+}
+
+/// The tokens' own rows.
+template <class B>
+typename B::Tensor own(B& b, const typename B::Tensor& features, const std::vector<Token>& tokens) {
+  std::vector<Index> rows;
+  for (const Token& t : tokens) rows.push_back(t.feature());
+  return b.gather_rows(features, rows);
+}
+
+}  // namespace arrcoc::kept_rows

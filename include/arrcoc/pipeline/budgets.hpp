@@ -1,0 +1,54 @@
+#pragma once
+// How many tokens each decision leaves of each picture.
+#include <algorithm>
+#include <span>
+#include <vector>
+
+#include "arrcoc/pipeline/decide.hpp"
+
+namespace arrcoc {
+
+/// Every ratio is of the native N; the last decision takes the run's budget, an earlier one its own, raised to what
+/// later ones need. `natives`: tokens of each picture; `split`: tokens of each picture where a total of the prompt was
+/// divided, else empty.
+template <class B>
+std::vector<Budget> budgets_of(const AnyPipeline<B>& pipeline, std::size_t index, const std::vector<Index>& natives,
+                               const Budget& run, const std::vector<Index>& split) {
+  const auto& decisions = pipeline.decisions;
+  const bool last = index + 1 == decisions.size();
+  const std::optional<Budget>& own = decisions[index].keep;
+  std::vector<Budget> out;
+  for (std::size_t p = 0; p < natives.size(); ++p) {
+    const Index native = natives[p];
+    if (!last && !own) {
+      out.push_back({native, 1.0});
+      continue;
+    }
+    Budget b = own ? *own : run;
+    if (!split.empty()) b.tokens = split[p];
+    if (decisions.size() > 1) {
+      Index k = b.resolve(native).kept;
+      for (std::size_t later = index + 1; later < decisions.size(); ++later) {
+        const auto& keep = decisions[later].keep;
+        if (keep) k = std::max(k, keep->resolve(native).kept);
+        else if (later + 1 == decisions.size()) k = std::max(k, run.resolve(native).kept);
+      }
+      b.tokens = k;
+    }
+    out.push_back(b);
+  }
+  return out;
+}
+
+/// Raw maps of the scorers that declare a common scale. `maps`: [M, n] of all of them.
+template <class B>
+std::vector<float> comparable_maps(const AnyDecision<B>& decision, const std::vector<float>& maps, Index n) {
+  std::vector<float> out;
+  for (std::size_t m = 0; m < decision.scorers.size(); ++m)
+    if (decision.scorers[m].facts().common_scale)
+      out.insert(out.end(), maps.begin() + static_cast<std::ptrdiff_t>(m) * n,
+                 maps.begin() + static_cast<std::ptrdiff_t>(m + 1) * n);
+  return out;
+}
+
+}  // namespace arrcoc

@@ -1,0 +1,149 @@
+#pragma once
+// The longer steps of a Journey: the tower with the decisions before and in it, first looks, and what decides in
+// layers.
+#include "arrcoc/pipeline/journey.hpp"
+
+namespace arrcoc {
+
+template <class B>
+void Journey<B>::encode(std::shared_ptr<Shelf<B>> shelf, const std::vector<qwen3vl::Pixels>* whole,
+                        std::vector<Request> also, Trace* times) {
+  if (shelf) {
+    shelf_ = std::move(shelf);
+    return;
+  }
+  std::vector<qwen3vl::Pixels> own;  // a copy only where none is at hand, or not all of it is encoded
+  std::vector<Grid> grids;
+  std::vector<std::vector<Index>> encoded;
+  for (const Picture& p : pictures_) {
+    grids.push_back(p.grid);
+    if (whole == nullptr) own.push_back(p.pixels);
+  }
+  model_->check_prompt(whole != nullptr ? *whole : own, prompt_);
+  if (decides(Phase::pixels)) {
+    if (whole != nullptr) own = *whole;
+    encoded = take_plans(own);
+    whole = nullptr;
+  }
+  const std::vector<qwen3vl::Pixels>& pixels = whole != nullptr ? *whole : own;
+  if (pipeline_ != nullptr)
+    for (Request& r : pipeline_->requests(Request::Site::tower))
+      if (std::find(also.begin(), also.end(), r) == also.end()) also.push_back(std::move(r));
+  std::optional<TowerDecisions<B>> hook;
+  if (decides(Phase::tower)) {
+    require_that(also.empty() || pipeline_->requests(Request::Site::tower).size() == also.size(), Code::bad_usage,
+                 "journey", "a tower in which tokens are dropped answers its own pipeline alone");
+    hook.emplace(looks_, *pipeline_, acts_of(*pipeline_, model_->config()), model_->config().vision.depth);
+    also = hook->later();
+  }
+  auto vision = model_->encode_images(b_, pixels, times ? times : trace_, also, hook ? &*hook : nullptr);
+  if (hook) {
+    hook->hear_later(std::exchange(vision.answers, {}));
+    encoded.clear();
+    for (const Allocation& a : looks_.allocations()) encoded.push_back(a.kept);
+  }
+  shelf_ = std::make_shared<Shelf<B>>(grids, std::move(vision), std::move(encoded));
+}
+
+template <class B>
+std::vector<std::vector<Index>> Journey<B>::take_plans(std::vector<qwen3vl::Pixels>& pixels) const {
+  const AnyInjector<B>* last = nullptr;
+  for (const AnyDecision<B>& d : pipeline_->decisions)
+    if (d.phase() == Phase::pixels) last = &d.injector;
+  const VisionConfig& v = model_->config().vision;
+  std::vector<std::vector<Index>> encoded;
+  for (std::size_t p = 0; p < pixels.size(); ++p) {
+    const Allocation& a = looks_.allocations()[p];
+    const VisionPlan plan = (*last)->plan(a);
+    require_that(!plan.resampled && plan.tokens.count() == a.count(), Code::bad_stage_output, last->facts.name,
+                 "a plan of other places than the kept tokens is not carried out");
+    pixels[p] = qwen3vl::subset_pixels(pixels[p], a.kept, v.spatial_merge_size, v.patch_values());
+    encoded.push_back(a.kept);
+  }
+  return encoded;
+}
+
+template <class B>
+qwen3vl::Injected<B> Journey<B>::rows_of(const Prompt& prompt, const typename B::Tensor& embeddings) {
+  const StageTimer timer(trace_, "inject");
+  encoded_ = {shelf_ ? shelf_->vision() : qwen3vl::VisionOut<B>{}, embeddings, qwen3vl::build_positions(prompt),
+              shelf_ ? shelf_->encoded_tokens() : std::vector<std::vector<Index>>{}};
+  if (pipeline_ == nullptr) return qwen3vl::stock_input(b_, prompt, encoded_);
+  const std::span<const Allocation> allocations(entering_);
+  const AnyInjector<B>* last = nullptr;  // decisions elsewhere leave the rows to the one after the tower, or to gather
+  for (const AnyDecision<B>& d : pipeline_->decisions)
+    if (d.phase() == Phase::vision) last = &d.injector;
+  auto in = last != nullptr ? (*last)->inject(b_, allocations, encoded_, prompt, trace_)
+                            : GatherInjector{}.inject(b_, allocations, encoded_, prompt, trace_);
+  in.words = qwen3vl::words_of(prompt);
+  require_that(in.waiting.empty() || !decides(Phase::layer), Code::bad_config, "pipeline",
+               "tokens that join before a later layer and decisions in layers exclude each other");
+  return in;
+}
+
+template <class B>
+void Journey<B>::look(const LayerRun& run) {
+  if (asks_question(Phase::layer)) look_up_question();
+  const Prompt& asked = asking_ != nullptr ? *asking_ : prompt_;
+  qwen3vl::Injected<B> in = rows_of(asked, asking_ != nullptr ? model_->text().embed(b_, asked.ids) : embeddings());
+  const Acts& last = run.back();
+  LayerDecisions<B> hook(looks_, *pipeline_, run, model_->config().text.layers, shelf_.get());
+  qwen3vl::KvCache<B> cache;
+  model_->text().start(b_, cache, qwen3vl::all_rows(b_, in));
+  if (last.again) {
+    const auto rows = static_cast<Index>(in.rows.size());
+    look_costs_.push_back({last.decision, last.before, rows, visual_rows(in)});
+    {
+      const StageTimer timer(trace_, "look");
+      model_->text().run_layers(b_, in, cache, 0, last.before, trace_, &hook);
+    }
+    looks_.take(last.decision, shelf_.get(), last.before);
+  } else {
+    const StageTimer timer(trace_, "look");
+    model_->text().run_layers(b_, in, cache, 0, last.before + 1, trace_, &hook);
+    replay_.emplace(hook.left());
+  }
+}
+
+template <class B>
+qwen3vl::LayerHook<B>* Journey<B>::deciding(qwen3vl::LayerHook<B>* by_hand) {
+  if (runs_.back().empty()) return by_hand;
+  require_that(by_hand == nullptr, Code::bad_usage, "journey",
+               "a hook by hand and decisions in layers exclude each other");
+  if (replay_) return &*replay_;
+  if (asks_question(Phase::layer)) look_up_question();
+  if (!layer_decisions_)
+    layer_decisions_.emplace(looks_, *pipeline_, runs_.back(), model_->config().text.layers, shelf_.get());
+  return &*layer_decisions_;
+}
+
+template <class B>
+qwen3vl::Generated Journey<B>::generate(qwen3vl::LayerHook<B>* hook) {
+  const qwen3vl::LanguageModel<B>& text = model_->text();
+  qwen3vl::Generated out;
+  out.sequence_length = begun_rows_ + (reached_ == 0 ? qwen3vl::all_rows(b_, input_) : opened_rows_);
+  out.rope_delta = input_.positions.next - out.sequence_length;
+  std::vector<float> row;
+  {
+    const StageTimer timer(trace_, "prefill");
+    if (reached_ == 0) open_cache();
+    text.run_layers(b_, input_, cache_, reached_, text.config().layers, trace_, deciding(hook));
+    out.cached = cache_.lengths;
+    const auto hidden = text.last_norm(b_, input_.embeddings);
+    row = b_.to_host(text.logits(b_, b_.slice_rows(hidden, b_.rows(hidden) - 1, b_.rows(hidden))));
+  }
+  qwen3vl::decode(b_, text, std::move(row), cache_, prompt_.ids, options_.generate, out, trace_);
+  return out;
+}
+
+template <class B>
+Costs Journey<B>::costs() const {
+  Costs c = count_costs(model_->config(), pictures_, static_cast<Index>(prompt_.ids.size()),
+                        entering_.empty() ? looks_.allocations() : entering_, looks_.decisions(), look_costs_);
+  if (pipeline_)
+    c.evidence_flops =
+        evidence_flops(model_->config(), *pipeline_, looks_.query().get(), pictures_, c.layers, look_costs_);
+  return c;
+}
+
+}  // namespace arrcoc

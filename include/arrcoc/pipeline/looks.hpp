@@ -1,0 +1,198 @@
+#pragma once
+// Looks: the decisions of a pipeline over the pictures of one prompt, one after the other; each sees who is still
+// alive.
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "arrcoc/pipeline/budgets.hpp"
+
+namespace arrcoc {
+
+template <class B>
+class Looks {
+ public:
+  /// `textures` may be shared by looks at the same pictures. Everything must outlive this.
+  Looks(B& b, const AnyPipeline<B>* pipeline, const std::vector<Picture>& pictures, const RunOptions& options,
+        Trace* trace, std::shared_ptr<TextureShelf> textures)
+      : b_(b),
+        pipeline_(pipeline),
+        pictures_(pictures),
+        options_(options),
+        trace_(trace),
+        texture_shelf_(std::move(textures)) {
+    for (const Picture& p : pictures) {
+      so_far_.push_back(keep_everything(p.grid));
+      living_.emplace_back(p.grid);
+      heard_.emplace_back();
+    }
+  }
+
+  void give_query(Query<B> q) { query_ = std::make_shared<const Query<B>>(std::move(q)); }
+  const std::shared_ptr<const Query<B>>& query() const { return query_; }
+
+  /// Decisions of one phase. `shelf` null or not encoded: what lives on it is evidence that is not there.
+  void decide(Phase phase, Shelf<B>* shelf) {
+    for (std::size_t d = 0; d < pipeline_->decisions.size(); ++d)
+      if (pipeline_->decisions[d].phase() == phase) take(d, shelf, -1);
+  }
+  /// One decision; `at`: the block or layer it acts before.
+  void take(std::size_t index, Shelf<B>* shelf, Index at);
+
+  /// An answer of the model about a picture's tokens `alive` (ascending; empty: all); the latest one counts.
+  void hear(std::size_t picture, Answered answer, std::vector<Index> alive) {
+    auto& all = heard_[picture];
+    const auto same =
+        std::find_if(all.begin(), all.end(), [&](const Heard& h) { return h.answer.request == answer.request; });
+    if (same != all.end()) *same = {std::move(answer), std::move(alive)};
+    else all.push_back({std::move(answer), std::move(alive)});
+  }
+  void hear(std::vector<std::vector<Answered>> by_picture) {
+    for (std::size_t p = 0; p < by_picture.size(); ++p)
+      for (Answered& a : by_picture[p]) hear(p, std::move(a), so_far_[p].kept);
+  }
+
+  const std::vector<DecisionTrace>& decisions() const { return taken_; }
+  /// Who is left of each picture, over all its tokens.
+  const std::vector<Allocation>& allocations() const { return so_far_; }
+  /// The last decision's maps and relevance, with the allocation over all tokens of the picture.
+  std::vector<Realized> realized() const {
+    std::vector<Realized> out;
+    for (std::size_t p = 0; p < pictures_.size(); ++p) {
+      Realized r;
+      if (!taken_.empty()) {
+        r = taken_.back().pictures[p];
+        r.maps = over_all(r.maps, r.allocation.tokens, p);
+        r.balanced.relevance = over_all(r.balanced.relevance, r.allocation.tokens, p);
+      }
+      r.allocation = so_far_[p];
+      out.push_back(std::move(r));
+    }
+    return out;
+  }
+  void mask_levels(std::uint32_t levels) {
+    for (Allocation& a : so_far_)
+      for (std::uint32_t& d : a.depth) d &= levels;
+  }
+
+ private:
+  struct Seen {
+    Evidence host;
+    TensorEvidence<B> tensor;
+    std::shared_ptr<const Textures> textures;
+  };
+  struct Heard {
+    Answered answer;
+    std::vector<Index> alive;
+  };
+
+  /// Maps of the tokens that were alive, over all tokens of the picture; who was dead already has each map's lowest
+  /// value.
+  std::vector<float> over_all(const std::vector<float>& maps, const TokenSet& alive, std::size_t p) const {
+    if (alive.raster() || maps.empty()) return maps;
+    const auto all = static_cast<std::size_t>(pictures_[p].grid.count()), n = static_cast<std::size_t>(alive.count());
+    std::vector<float> out;
+    for (std::size_t from = 0; from < maps.size(); from += n) {
+      const auto begin = maps.begin() + static_cast<std::ptrdiff_t>(from), end = begin + static_cast<std::ptrdiff_t>(n);
+      std::vector<float> one(all, *std::min_element(begin, end));
+      for (std::size_t i = 0; i < n; ++i) {
+        const Place at = alive.places[i];
+        one[static_cast<std::size_t>(alive.grid.at(static_cast<Index>(at.row), static_cast<Index>(at.col)))] =
+            maps[from + i];
+      }
+      out.insert(out.end(), one.begin(), one.end());
+    }
+    return out;
+  }
+
+  /// Tokens of each picture, where the last decision divides a total of the prompt; else empty.
+  std::vector<Index> split_total(std::size_t index, const std::vector<Realized>& scored) const {
+    const AnyDecision<B>& decision = pipeline_->decisions[index];
+    if (index + 1 != pipeline_->decisions.size() || decision.keep || options_.scope != BudgetScope::prompt ||
+        pictures_.empty())
+      return {};
+    Index all = 0;
+    std::vector<SplitPart> parts;
+    std::vector<std::vector<float>> raw(pictures_.size());
+    for (std::size_t p = 0; p < pictures_.size(); ++p) {
+      all += pictures_[p].grid.count();
+      raw[p] = comparable_maps(decision, scored[p].maps, living_[p].count());
+      parts.push_back({&living_[p], raw[p]});
+    }
+    return pipeline_->split->split(options_.budget.resolve(all).kept, parts);
+  }
+
+  std::vector<float> score(const AnyDecision<B>& decision, const Seen& seen) {
+    const StageTimer timer(trace_, "score");
+    std::vector<float> maps;
+    for (const AnyScorer<B>& s : decision.scorers) {
+      const std::vector<float> map = s.on_host() ? s.host->score(seen.host) : s.tensor->score(b_, seen.tensor);
+      check_map(map, seen.host.count(), s.label());
+      maps.insert(maps.end(), map.begin(), map.end());
+    }
+    return maps;
+  }
+
+  Seen look(const AnyDecision<B>& decision, std::size_t p, Shelf<B>* shelf);
+  void look_at_features(Seen& out, unsigned host, unsigned any, std::size_t p, Shelf<B>* shelf);
+  std::shared_ptr<const Textures> textures(std::size_t p);
+
+  B& b_;
+  const AnyPipeline<B>* pipeline_;
+  const std::vector<Picture>& pictures_;
+  const RunOptions& options_;
+  Trace* trace_;
+  std::shared_ptr<TextureShelf> texture_shelf_;
+  std::shared_ptr<const Query<B>> query_;
+  std::vector<Allocation> so_far_;
+  std::vector<TokenSet> living_;
+  std::vector<std::vector<Heard>> heard_;
+  std::vector<DecisionTrace> taken_;
+};
+
+template <class B>
+void Looks<B>::take(std::size_t index, Shelf<B>* shelf, Index at) {
+  const AnyDecision<B>& decision = pipeline_->decisions[index];
+  DecisionTrace out{decision.name, decision.phase(), at, decision.injector.facts.again, decision.scorer_names(), {}};
+  std::vector<Seen> seen;
+  std::vector<Index> natives;
+  for (std::size_t p = 0; p < pictures_.size(); ++p) {
+    seen.push_back(look(decision, p, shelf));
+    natives.push_back(pictures_[p].grid.count());
+    Realized r;
+    r.textures = seen.back().textures;
+    r.maps = score(decision, seen.back());
+    out.pictures.push_back(std::move(r));
+  }
+  const std::vector<Budget> budgets =
+      budgets_of(*pipeline_, index, natives, options_.budget, split_total(index, out.pictures));
+  for (std::size_t p = 0; p < pictures_.size(); ++p) {
+    Realized& r = out.pictures[p];
+    const Evidence& e = seen[p].host;
+    {
+      const StageTimer timer(trace_, "balance");
+      r.balanced = decision.balancer->balance(r.maps, e);
+      check_map(r.balanced.relevance, e.count(), decision.balancer.facts.name);
+    }
+    {
+      const StageTimer timer(trace_, "allocate");
+      Rng rng(derive_seed(options_.seed,
+                          "image" + std::to_string(p) + (index == 0 ? "" : " decision" + std::to_string(index))));
+      r.allocation = decision.allocator->allocate(r.balanced.relevance, e, budgets[p], rng);
+      check_allocation(r.allocation, decision.allocator.facts.name);
+      require_that(r.allocation.tokens == e.tokens, Code::bad_stage_output, decision.allocator.facts.name,
+                   "an allocation over other tokens than the living ones");
+      check_spend(r.allocation, decision.allocator.facts.spend, budgets[p], decision.allocator.facts.name);
+      refuse_unhonoured(r.allocation, decision.injector.facts.honours, decision.injector.facts.name);
+    }
+    so_far_[p] = composed(so_far_[p], r.allocation);
+    living_[p] = subset(living_[p], r.allocation.kept);
+  }
+  taken_.push_back(std::move(out));
+}
+
+}  // namespace arrcoc
+
+#include "arrcoc/pipeline/looks_evidence.hpp"

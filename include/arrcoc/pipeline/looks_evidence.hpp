@@ -1,0 +1,87 @@
+#pragma once
+// What a decision gets to see.
+#include "arrcoc/pipeline/looks.hpp"
+
+namespace arrcoc {
+
+/// Evidence of one picture for one decision: what it asked for and no more.
+template <class B>
+auto Looks<B>::look(const AnyDecision<B>& decision, std::size_t p, Shelf<B>* shelf) -> Seen {
+  Seen out;
+  const Picture& picture = pictures_[p];
+  const unsigned host = decision.may_need(true).evidence, any = decision.may_need().evidence;
+  Evidence& e = out.host;
+  e.tokens = out.tensor.tokens = living_[p];
+  if (host & (Need::rgb | Need::textures)) e.rgb = picture.native;
+  if (host & Need::boxes) e.boxes = picture.boxes;
+  if (host & Need::textures) e.textures = out.textures = textures(p);
+  if (any & (Need::vision | Need::deepstack | Need::similarity)) look_at_features(out, host, any, p, shelf);
+  if ((any & (Need::query | Need::question)) && query_ != nullptr) {
+    out.tensor.query = query_->vector;
+    out.tensor.question = query_->words;
+    if (host & Need::query) {
+      HostTensor q = Shelf<B>::copied(b_, query_->vector);
+      q.shape = {q.dim(1)};
+      e.query = std::move(q);
+    }
+    if (host & Need::question) e.question = Shelf<B>::copied(b_, query_->words);
+  }
+  for (const Request& r : decision.requests()) {
+    if (shelf != nullptr)
+      for (const Answered& a : shelf->answers(p))
+        if (a.request == r) e.answers.push_back(answer_of(a, places_in(shelf->encoded_tokens(p), so_far_[p].kept)));
+    for (const Heard& h : heard_[p])
+      if (h.answer.request == r) e.answers.push_back(answer_of(h.answer, places_in(h.alive, so_far_[p].kept)));
+  }
+  return out;
+}
+
+/// Vision embeddings, DeepStack levels and similarity of the living tokens. Copies of the whole raster are shared.
+template <class B>
+void Looks<B>::look_at_features(Seen& out, unsigned host, unsigned any, std::size_t p, Shelf<B>* shelf) {
+  require_that(shelf != nullptr && shelf->encoded(), Code::missing_evidence, "pipeline",
+               "a stage needs vision embeddings, which this phase does not have");
+  Evidence& e = out.host;
+  const std::vector<Index> rows = places_in(shelf->encoded_tokens(p), so_far_[p].kept);
+  const bool whole = static_cast<Index>(rows.size()) == shelf->rows(p);
+  const auto alive = [&](typename B::Tensor t) { return whole ? t : b_.gather_rows(t, rows); };
+  if (any & (Need::vision | Need::similarity)) out.tensor.vision = alive(shelf->tokens(b_, p));
+  if (any & Need::deepstack)
+    for (std::size_t l = 0; l < shelf->levels(); ++l) out.tensor.deepstack.push_back(alive(shelf->level(b_, p, l)));
+  if (host & Need::vision) {
+    if (whole) e.vision = shelf->vision_host(b_, p);
+    else e.vision = Shelf<B>::copied(b_, out.tensor.vision);
+  }
+  if (host & Need::deepstack) {
+    if (whole) e.deepstack = shelf->levels_host(b_, p);
+    else {
+      std::vector<HostTensor> levels;
+      for (const auto& l : out.tensor.deepstack) levels.push_back(Shelf<B>::copied(b_, l));
+      e.deepstack = std::move(levels);
+    }
+  }
+  if (host & Need::similarity) {
+    if (whole) e.similarity = shelf->similarity(b_, p);
+    else
+      e.similarity = std::shared_ptr<const SimilarityRows>(
+          std::make_shared<const Similarity>(Shelf<B>::copied(b_, out.tensor.vision)));
+  }
+}
+
+template <class B>
+std::shared_ptr<const Textures> Looks<B>::textures(std::size_t p) {
+  const StageTimer timer(trace_, "texture");
+  std::shared_ptr<const Textures> own;
+  auto& whole = pipeline_->texture_key.empty() ? own : texture_shelf_->at(p, pipeline_->texture_key);
+  if (!whole)
+    whole = std::make_shared<const Textures>(
+        pipeline_->texture->generate(pictures_[p].native, TokenSet(pictures_[p].grid)));
+  if (living_[p].raster()) return whole;
+  Textures some{whole->channels, {}};
+  const auto width = static_cast<std::ptrdiff_t>(whole->channel_count());
+  for (const Index t : so_far_[p].kept)
+    some.values.insert(some.values.end(), whole->values.begin() + t * width, whole->values.begin() + (t + 1) * width);
+  return std::make_shared<const Textures>(std::move(some));
+}
+
+}  // namespace arrcoc

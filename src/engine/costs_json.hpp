@@ -1,0 +1,26 @@
+#pragma once
+// Costs as results and sweep rows write them.
+#include <nlohmann/json.hpp>
+
+#include "arrcoc/pipeline/costs.hpp"
+
+namespace arrcoc {
+
+inline nlohmann::ordered_json costs_json(const Costs& c) {
+  return {{"visual_tokens_before", c.visual_tokens_before},
+          {"visual_tokens_after", c.visual_tokens_after},
+          {"sequence_length_before", c.sequence_length_before},
+          {"sequence_length", c.sequence_length},
+          {"deepstack_additions", c.deepstack_additions},
+          {"vision_flops", c.vision_flops},
+          {"merger_flops", c.merger_flops},
+          {"prefill_flops", c.prefill_flops},
+          {"decode_flops_per_token", c.decode_flops_per_token},
+          {"kv_bytes", c.kv_bytes},
+          {"legacy_effective_tokens", c.legacy_effective_tokens},
+          {"evidence_flops", c.evidence_flops},
+          {"token_layers", c.token_layers},
+          {"visual_tokens_encoded", c.visual_tokens_encoded}};
+}
+
+}  // namespace arrcoc
