@@ -18,10 +18,29 @@
 #include "arrcoc/allocators/control/oracle.hpp"
 #include "arrcoc/allocators/control/random.hpp"
 #include "arrcoc/allocators/control/uniform.hpp"
+#include "arrcoc/allocators/select/adaptive_k.hpp"
+#include "arrcoc/allocators/select/context_floor.hpp"
+#include "arrcoc/allocators/select/coverage_quota.hpp"
+#include "arrcoc/allocators/select/cumulative_mass.hpp"
+#include "arrcoc/allocators/select/dpp_greedy.hpp"
+#include "arrcoc/allocators/select/facility_location.hpp"
+#include "arrcoc/allocators/select/farthest_point.hpp"
+#include "arrcoc/allocators/select/nms.hpp"
+#include "arrcoc/allocators/select/threshold.hpp"
 #include "arrcoc/allocators/select/top_k.hpp"
 #include "arrcoc/balancers/fixed.hpp"
+#include "arrcoc/balancers/max_sum.hpp"
+#include "arrcoc/balancers/product_of_experts.hpp"
+#include "arrcoc/balancers/rank_fusion.hpp"
 #include "arrcoc/balancers/tension.hpp"
+#include "arrcoc/core/similarity.hpp"
+#include "arrcoc/scorers/control/sobel.hpp"
+#include "arrcoc/scorers/features/feature_norm.hpp"
+#include "arrcoc/scorers/features/novelty.hpp"
+#include "arrcoc/scorers/features/patch_max.hpp"
 #include "arrcoc/scorers/pixels/contrast.hpp"
+#include "arrcoc/scorers/pixels/duplicates.hpp"
+#include "arrcoc/scorers/pixels/entropy.hpp"
 #include "arrcoc/scorers/pixels/information.hpp"
 #include "arrcoc/scorers/pixels/perspectival.hpp"
 #include "arrcoc/scorers/pixels/softmax_channel_entropy.hpp"
@@ -37,6 +56,8 @@ struct Setting {
   Textures textures;
   Evidence evidence;
   std::vector<float> maps, relevance;
+  HostTensor vision;
+  static constexpr Index width = 256;  // of features
 
   explicit Setting(Index n) : grid(side(n)), image(grid.rows * 32, grid.cols * 32) {
     Rng rng(1);
@@ -53,6 +74,12 @@ struct Setting {
     evidence.rgb = image.view();
     evidence.textures = &textures;
     evidence.boxes = {{100, 100, 180, 400}};
+    std::vector<float> features(static_cast<std::size_t>(n * width)), words(static_cast<std::size_t>(8 * width));
+    for (float& v : features) v = static_cast<float>(rng.uniform()) - 0.4f;
+    for (float& v : words) v = static_cast<float>(rng.uniform()) - 0.5f;
+    vision = host_tensor(std::move(features), {n, width});
+    evidence.vision = vision;
+    evidence.question = host_tensor(std::move(words), {8, width});
     maps = score();
     relevance = AdaptiveTensionBalancer{}.balance(maps, evidence).relevance;
   }
@@ -102,7 +129,20 @@ void add_balancer() {
   add(
       "balancer/" + std::string(L::name),
       [](const Setting& s) { benchmark::DoNotOptimize(L{}.balance(s.maps, s.evidence)); }, 1, 16384,
-      L::name == "tension" ? benchmark::oNLogN : benchmark::oN);
+      L::name == "tension" || L::name == "rank_fusion" ? benchmark::oNLogN : benchmark::oN);
+}
+/// Cosines are new in every pass, as they are for every picture; a quarter of the tokens.
+template <class A>
+void add_similar(Index limit) {
+  add(
+      "allocator/" + std::string(A::name) + "/256 wide",
+      [](const Setting& s) {
+        Evidence e = s.evidence;
+        e.similarity = std::shared_ptr<const SimilarityRows>(std::make_shared<const Similarity>(s.vision));
+        Rng rng(1);
+        benchmark::DoNotOptimize(A{}.allocate(s.relevance, e, Budget{}, rng));
+      },
+      1, limit, A::name == "farthest_point" ? benchmark::oNSquared : benchmark::oNCubed);
 }
 template <class A>
 void add_allocator() {
@@ -156,9 +196,27 @@ int main(int argc, char** argv) {
   add_scorer<PerspectivalScorer>();
   add_scorer<ContrastScorer>();
   add_scorer<SoftmaxChannelEntropyScorer>();
+  add_scorer<EntropyScorer>();
+  add_scorer<DuplicatesScorer>();
+  add_scorer<SobelScorer>();
+  add_scorer<FeatureNormScorer>();
+  add_scorer<NoveltyScorer>();
+  add_scorer<PatchMaxScorer>();
   add_balancer<AdaptiveTensionBalancer>();
   add_balancer<FixedWeightsBalancer>();
+  add_balancer<MaxSumBalancer>();
+  add_balancer<RankFusionBalancer>();
+  add_balancer<ProductOfExpertsBalancer>();
   add_allocator<TopKAllocator>();
+  add_allocator<AdaptiveKAllocator>();
+  add_allocator<ThresholdAllocator>();
+  add_allocator<CumulativeMassAllocator>();
+  add_allocator<NmsAllocator>();
+  add_allocator<CoverageQuotaAllocator>();
+  add_allocator<ContextFloorAllocator>();
+  add_similar<FarthestPointAllocator>(4096);
+  add_similar<DppGreedyAllocator>(4096);
+  add_similar<FacilityLocationAllocator>(4096);
   add_allocator<RandomAllocator>();
   add_allocator<UniformAllocator>();
   add_allocator<Grid2dAllocator>();

@@ -54,8 +54,8 @@ THIRD_PARTY = [
     (r"(cairo|pango|fontconfig)", {"src", "tools"}),
     (r"httplib\.h", {"tools"}),
     (r"CLI/", {"tools"}),
-    (r"boost/pfr", {"include/arrcoc/core/config.hpp"}),
-    (r"boost/version\.hpp", {"include/arrcoc/core/config.hpp"}),
+    (r"boost/pfr", {"include/arrcoc/core/fields.hpp"}),
+    (r"boost/version\.hpp", {"include/arrcoc/core/fields.hpp"}),
     (r"(doctest|benchmark)/", set()),
     (r"(sys/|netinet/|arpa/)|(unistd|fcntl|dlfcn|poll|spawn|pthread|sched|termios)\.h$", {"src", "tools", "backends/eigen"}),
     (r"malloc\.h$", {"tools/main.cpp"}),
@@ -69,6 +69,7 @@ semaphore set shared_mutex source_location span sstream stack stdexcept stop_tok
 type_traits typeindex typeinfo unordered_map unordered_set utility valarray variant vector version setjmp.h stdio.h signal.h""".split())
 # lines: a strategy is one small header; any other file of code should be readable in one sitting
 BUDGET = {"texture": 200, "scorers": 200, "balancers": 200, "allocators": 200}
+HEADER_BUDGET = 250  # of the library's own headers
 DEFAULT_BUDGET = 400
 # Files over their budget that are to be taken apart; none of them may grow, and none may join them.
 LARGE = {
@@ -128,7 +129,7 @@ def check(root: pathlib.Path):
             continue
         text = p.read_text(encoding="utf-8")
         count = text.count("\n")
-        budget = BUDGET.get(layer, DEFAULT_BUDGET)
+        budget = BUDGET.get(layer, HEADER_BUDGET if rel.startswith("include/") else DEFAULT_BUDGET)
         if count > budget:
             large.append((rel, count, budget))
         clean = BLOCK_COMMENT.sub(lambda m: "\n" * m[0].count("\n"), text)
@@ -184,7 +185,7 @@ PLANTED = [  # file, its text, what the message must hold (None: must be clean)
     ("include/arrcoc/pipeline/a.hpp", '#include "arrcoc/eigen.hpp"\n', "pipeline may not include backends/eigen"),
     ("include/arrcoc/allocators/a.hpp", "#include <Eigen/Core>\n", "third-party Eigen/Core"),
     ("include/arrcoc/texture/a.hpp", "#include <boost/pfr.hpp>\n", "third-party boost/pfr.hpp"),
-    ("include/arrcoc/core/config.hpp", "#include <boost/pfr.hpp>\n", None),
+    ("include/arrcoc/core/fields.hpp", "#include <boost/pfr.hpp>\n", None),
     ("backends/eigen/arrcoc/eigen.hpp", '#include <Eigen/Core>\n#include "arrcoc/core/a.hpp"\n', None),
     ("backends/torch/arrcoc/torch.hpp", '#include "arrcoc/eigen.hpp"\n', None),
     ("backends/eigen/arrcoc/eigen/b.hpp", '#include "arrcoc/torch.hpp"\n', "backends/eigen may not include backends/torch"),

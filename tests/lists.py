@@ -4,7 +4,7 @@
 usage: lists.py PROGRAM        PROGRAM: arrcoc. Exit 1 with one line per difference.
   include/arrcoc/arrcoc.hpp    every header that needs neither torch nor files
   docs/strategies.md           a row for every registered strategy, with the header that declares it
-  docs/plugins.md, library.md  their code is the example's, and their commands run
+  docs/plugins.md, library.md, hooks.md  their code is the example's, and their commands run
 """
 import json
 import pathlib
@@ -15,6 +15,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+SHORT, SHORT_EXAMPLES = 15, ("examples/plugin_ink/plugin_ink.cpp", "examples/plugin_mmr/plugin_mmr.cpp", "examples/plugin_fastv/plugin_fastv.cpp", "examples/ask.cpp")
 SECTIONS = {"Textures": "texture", "Scorers": "scorer", "Query encoders": "query", "Splits": "split", "Injectors": "injector", "Balancers": "balancer", "Allocators": "allocator"}
 
 
@@ -42,9 +43,19 @@ def strategies(page, entries):
     return problems
 
 
+def lines_of(text):
+    """Lines that are neither empty nor a comment alone."""
+    return sum(1 for line in text.splitlines() if line.strip() and not line.strip().startswith("//"))
+
+
+def short(texts):
+    """What a user writes to add or call something stays small."""
+    return [f"{name}: {lines_of(text)} lines, at most {SHORT} were promised" for name, text in texts.items() if lines_of(text) > SHORT]
+
+
 def pages(program):
     problems, checked = [], 0
-    for page in ("docs/plugins.md", "docs/library.md"):
+    for page in ("docs/plugins.md", "docs/library.md", "docs/hooks.md"):
         text = (ROOT / page).read_text(encoding="utf-8")
         blocks = re.findall(r"```cpp\n(.*?)```", text, re.S)
         files = [f for f in re.findall(r"`(examples/[a-z_/]+\.cpp)`", text)]
@@ -54,11 +65,12 @@ def pages(program):
                 problems.append(f"{page}: a block of code is no example's: {block.splitlines()[0]}")
         with tempfile.TemporaryDirectory() as work:
             for command in filter(None, "\n".join(re.findall(r"```sh\n(.*?)```", text, re.S)).splitlines()):
-                line = command.replace("arrcoc answer", f"'{program}' answer").replace("arrcoc list", f"'{program}' list").replace("-o lib", f"-o {work}/lib").replace("./lib", f"{work}/lib")
+                line = re.sub(r"\barrcoc (answer|list|scenes|sweep)", rf"'{program}' \1", command).replace("--out scenes", f"--out {work}/scenes").replace("--data scenes", f"--data {work}/scenes").replace("--out run", f"--out {work}/run")
+                line = line.replace("-o lib", f"-o {work}/lib").replace("./lib", f"{work}/lib")
                 line = re.sub(r"^c\+\+", "c++" if shutil.which("c++") else "g++", line)
                 done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True)
                 checked += 1
-                if done.returncode or not (done.stdout or "-shared" in line):
+                if done.returncode or not (done.stdout or "-shared" in line or " scenes " in command):
                     problems.append(f"{page}: $ {command}: ended with {done.returncode}: {done.stderr[-400:]}")
     return problems, checked
 
@@ -71,11 +83,15 @@ def main():
     entries = json.loads(subprocess.run([program, "list", "--json"], capture_output=True, text=True, check=True).stdout)["strategies"]
     problems, checked = pages(program)
     problems += umbrella(text, headers) + strategies(page, entries)
+    texts = {f: (ROOT / f).read_text(encoding="utf-8") for f in SHORT_EXAMPLES}
+    problems += short(texts)
     # Planted faults: each check must be able to fail.
     if not umbrella(text.replace('#include "arrcoc/core/error.hpp"\n', ""), headers):
         problems.append("a header taken out of arrcoc.hpp was not noticed")
     if not strategies(page.replace("| `top_k` |", "| `topk` |"), entries):
         problems.append("a strategy renamed in docs/strategies.md was not noticed")
+    if not short({"one too many": "int x;\n" * (SHORT + 1)}):
+        problems.append("a line too many in an example was not noticed")
     for p in problems:
         print(p)
     print(f"lists: {len(headers)} headers, {len(entries)} strategies, {checked} blocks and commands, {len(problems)} problems")

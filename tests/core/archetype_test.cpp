@@ -2,7 +2,10 @@
 // empty.
 #include <doctest/doctest.h>
 
+#include "arrcoc/injectors/entry.hpp"
 #include "arrcoc/injectors/gather.hpp"
+#include "arrcoc/injectors/merge.hpp"
+#include "arrcoc/injectors/order.hpp"
 #include "arrcoc/qwen3vl/generate.hpp"
 #include "arrcoc/qwen3vl/model.hpp"
 #include "arrcoc/scorers/features/participatory.hpp"
@@ -19,8 +22,14 @@ TEST_CASE("the archetype satisfies the contract, and the model, injectors and sc
   // Naming a function compiles its body.
   const auto generate = &qwen3vl::generate<B>;
   const auto inject = &GatherInjector::inject<B>;
+  const auto enter = &EntryInjector::inject<B>;
+  const auto merge = &MergeInjector::inject<B>;
+  const auto order = &OrderInjector::inject<B>;
   const auto score = &ParticipatoryScorer::score<B>;
   CHECK((generate != nullptr));
   CHECK((inject != nullptr));
+  CHECK((enter != nullptr));
+  CHECK((merge != nullptr));
+  CHECK((order != nullptr));
   CHECK((score != nullptr));
 }

@@ -5,13 +5,28 @@
 //   ranks       provenance ranks are 0..K-1, each once; among the scored ones the value never rises with the rank
 //   same        same score bytes, same generator state: same allocation, whatever was allocated before
 //   ties        among equal scores the smaller index is kept (tokens kept for their score)
-//   provenance  a token kept for its score is dropped when its score becomes the lowest; one kept for another cause
-//               stays
+//   provenance  take the cause away and the token's fate changes. Kept for its score: when that becomes the lowest, the
+//               token is dropped, or kept for another cause. Kept for `floor` or `coverage`: it stays when its score
+//               becomes the lowest, or a more relevant token was still free when it was chosen, so that its score alone
+//               was not enough. Any other cause: it stays.
 #include <algorithm>
 
+#include "arrcoc/core/similarity.hpp"
 #include "laws/material.hpp"
 
 namespace laws {
+
+/// A token that scores higher (equal ones: stands in front) was free when the i-th kept one was chosen.
+inline bool passed_over(const Allocation& a, const std::vector<float>& s, std::size_t i) {
+  std::vector<Index> rank(s.size(), a.count());
+  for (std::size_t j = 0; j < a.kept.size(); ++j) rank[std::size_t(a.kept[j])] = a.why[j].rank;
+  const float own = s[std::size_t(a.kept[i])];
+  for (Index t = 0; t < static_cast<Index>(s.size()); ++t) {
+    const float other = s[std::size_t(t)];
+    if (rank[std::size_t(t)] > a.why[i].rank && (other > own || (other == own && t < a.kept[i]))) return true;
+  }
+  return false;
+}
 
 template <class A>
 Broken broken_allocator_laws(const A& model = A{}) {
@@ -23,6 +38,9 @@ Broken broken_allocator_laws(const A& model = A{}) {
     e.tokens = grid;
     e.rgb = image.view();
     e.boxes = {{0, 0, 40, 50}};
+    const HostTensor vision = features(n, 6, 31);
+    e.vision = vision;
+    e.similarity = std::shared_ptr<const SimilarityRows>(std::make_shared<const Similarity>(vision));
     for (const bool ties : {false, true})
       for (Index tokens : {Index{1}, Index{2}, n / 3, n / 2, n - 1, n, n + 5}) {
         if (tokens < 1) continue;
@@ -70,8 +88,13 @@ Broken broken_allocator_laws(const A& model = A{}) {
           lowered[std::size_t(a.kept[i])] = -100.f;
           Rng fresh(1);
           const auto b = model.allocate(lowered, e, budget, fresh);
-          const bool stays = std::find(b.kept.begin(), b.kept.end(), a.kept[i]) != b.kept.end();
-          note(broken, stays != (a.why[i].cause == Cause::score), "provenance");
+          const auto at = std::find(b.kept.begin(), b.kept.end(), a.kept[i]);
+          const bool stays = at != b.kept.end();
+          const Cause cause = a.why[i].cause;
+          const bool named = cause == Cause::score ? !stays || b.why[std::size_t(at - b.kept.begin())].cause != cause
+                             : cause == Cause::floor || cause == Cause::coverage ? stays || passed_over(a, s, i)
+                                                                                 : stays;
+          note(broken, named, "provenance");
         }
       }
   }

@@ -1,9 +1,12 @@
 #pragma once
 // Pictures and maps that the law suites run on. Whole-number recipes: the same everywhere.
+#include <doctest/doctest.h>
+
 #include <cmath>
 #include <string>
 #include <vector>
 
+#include "arrcoc/core/similarity.hpp"
 #include "arrcoc/core/stages.hpp"
 #include "arrcoc/texture/texture13.hpp"
 
@@ -63,17 +66,42 @@ inline std::vector<float> scores(Index n, std::uint64_t seed, bool ties) {
   return s;
 }
 
+/// Feature rows [n, width] around a common row; every fifth is its predecessor again, and the last is zeros.
+inline HostTensor features(Index n, Index width, std::uint64_t seed) {
+  Rng rng(seed);
+  std::vector<float> common(static_cast<std::size_t>(width)), rows;
+  for (float& c : common) c = static_cast<float>(rng.uniform());
+  for (Index i = 0; i < n; ++i)
+    for (Index d = 0; d < width; ++d) {
+      const float fresh = common[static_cast<std::size_t>(d)] + static_cast<float>(rng.uniform()) - 0.5f;
+      rows.push_back(i % 5 == 4 ? rows[rows.size() - static_cast<std::size_t>(width)] : i + 1 == n ? 0.f : fresh);
+    }
+  return host_tensor(std::move(rows), {n, width});
+}
+
 /// Everything a scorer of the host plane may look at, for one picture.
 struct Case {
   Image image;
   Textures textures;
   Evidence evidence;
-  Case(const Shape& s, std::uint64_t seed)
-      : image(page(s.height, s.width, seed)), textures(Texture13{}.generate(image.view(), s.grid)) {
+  std::uint64_t seed = 0;
+  Case(const Shape& s, std::uint64_t from)
+      : image(page(s.height, s.width, from)), textures(Texture13{}.generate(image.view(), s.grid)), seed(from) {
     evidence.tokens = s.grid;
     evidence.rgb = image.view();
     evidence.textures = &textures;
     evidence.boxes = {{10, 20, 50, 70}};
+    see_features();
+  }
+  /// Features of the tokens that are alive: what the model would have made of them.
+  void see_features() {
+    const Index n = evidence.count();
+    const HostTensor vision = features(n, 12, seed);
+    evidence.vision = vision;
+    evidence.deepstack = {features(n, 12, seed + 1), features(n, 12, seed + 2)};
+    evidence.question = features(4, 12, seed + 3);
+    evidence.query = host_tensor(laws::scores(12, seed + 4, false), {12});
+    evidence.similarity = std::shared_ptr<const SimilarityRows>(std::make_shared<const Similarity>(vision));
   }
   Case(const Case&) = delete;
 };
@@ -93,3 +121,14 @@ bool finite(const V& v) {
 }
 
 }  // namespace laws
+
+namespace doctest {
+template <>
+struct StringMaker<laws::Broken> {
+  static String convert(const laws::Broken& b) {
+    std::string s = "{";
+    for (const auto& x : b) s += " " + x;
+    return (s + " }").c_str();
+  }
+};
+}  // namespace doctest

@@ -241,5 +241,13 @@ struct LyingAllocator : AllocatorBase {  // picks by place and calls it score
     return TopKAllocator{}.allocate(std::vector<float>(std::size_t(e.count()), 0.f), e, b, rng);
   }
 };
+struct CoverAllAllocator : AllocatorBase {  // the most relevant, called coverage
+  static constexpr const char* breaks = "provenance";
+  Allocation allocate(std::span<const float> s, const Evidence& e, Budget b, Rng& rng) const {
+    auto a = TopKAllocator{}.allocate(s, e, b, rng);
+    for (auto& w : a.why) w.cause = Cause::coverage;
+    return a;
+  }
+};
 
 }  // namespace mutants

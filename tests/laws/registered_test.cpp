@@ -22,7 +22,14 @@ struct TextureFace {
 };
 struct ScorerFace {
   Any<erased::Scorer> any;
-  std::vector<float> score(const Evidence& e) const { return any->score(e); }
+  /// What it asks of the model's inside is answered: values between 0 and 1 that differ from request to request.
+  std::vector<float> score(Evidence e) const {
+    for (std::size_t i = 0; i < any.facts.needs.size(); ++i) {
+      REQUIRE(any.facts.needs[i].what == Request::What::received);
+      e.answers.push_back({any.facts.needs[i], host_tensor(laws::scores(e.count(), 41 + i, false), {e.count()})});
+    }
+    return any->score(e);
+  }
 };
 struct BalancerFace {
   AnyBalancer any;
@@ -100,7 +107,9 @@ TEST_CASE("every registered allocator keeps its laws, and what it spends is what
 }
 
 TEST_CASE("every registered stage works on any living tokens: a raster named place by place, and some of it") {
-  const laws::Case whole(laws::shapes()[0], 5);
+  laws::Case whole(laws::shapes()[0], 5);
+  whole.evidence.similarity = std::make_shared<const Similarity>(
+      host_tensor(laws::scores(whole.evidence.count() * 6, 31, false), {whole.evidence.count(), 6}));
   const TokenSet raster = whole.evidence.tokens;
   std::vector<Place> places, some;
   for (Index t = 0; t < raster.count(); ++t) {
@@ -126,14 +135,17 @@ TEST_CASE("every registered stage works on any living tokens: a raster named pla
     laws::Case here(laws::shapes()[0], 5);
     here.evidence.tokens = TokenSet(raster.grid, part ? some : places);
     here.textures = made(stages().textures[0])->generate(here.image.view(), here.evidence.tokens);
+    here.see_features();
     for (const auto& row : stages().scorers) {
       if (trained(row.entry)) continue;
       CAPTURE(row.entry.name);
-      const auto s = made(row);
-      const auto map = s->score(here.evidence);
+      const ScorerFace s{made(row)};
+      const auto map = s.score(here.evidence);
       CHECK(static_cast<Index>(map.size()) == here.evidence.count());
-      if (!part) CHECK(map == s->score(whole.evidence));
+      if (!part) CHECK(map == s.score(whole.evidence));
     }
+    here.evidence.similarity = std::make_shared<const Similarity>(
+        host_tensor(laws::scores(here.evidence.count() * 6, 31, false), {here.evidence.count(), 6}));
     const auto maps = laws::scores(3 * here.evidence.count(), 3, false),
                relevance = laws::scores(here.evidence.count(), 4, false);
     for (const auto& row : stages().balancers) {

@@ -350,6 +350,48 @@ def check_patches(tmp):
         compare(name + " in transformers", got, out["pixel_values"], 1e-6)
 
 
+def check_places(tmp, kind):
+    """place_pixels against Pillow's crop, then resize, and torch's; edges round(place * pixels / tokens), halves up."""
+    nearest = lambda x: int(np.floor(np.float64(x) + 0.5))
+    for patch, temporal, merge, rows, cols, h, w in ((16, 2, 2, 6, 9, 192, 288), (16, 2, 2, 5, 7, 333, 419), (14, 1, 2, 4, 4, 61, 75), (4, 3, 3, 8, 5, 301, 97), (2, 2, 2, 9, 9, 7, 13)):
+        side, means, stds = patch * merge, [0.48 + 0.01 * k for k in range(3)], [0.27 + 0.01 * k for k in range(3)]
+        Image.fromarray(smooth(h, w, 3)).save(tmp / "q.png")
+        image = Image.open(tmp / "q.png").convert("RGB")
+        chosen = {(0.0, 0.0, 1.0, 1.0), (0.0, 0.0, float(rows), float(cols)), (1.0, 1.0, 2.0, 2.0), (0.5, 0.25, 0.5, 0.75)}
+        while len(chosen) < 24:
+            size = [float(np.float32(rng.uniform(0.2, n))) for n in (rows, cols)]
+            at = [float(np.float32(rng.uniform(0, n - s) * 0.999)) for n, s in zip((rows, cols), size)]
+            chosen.add((*at, *size))
+        one = np.float32(1)
+        listed = sorted(np.array(sorted(chosen), np.float32), key=lambda p: (p[0] + (p[2] - one) / 2, p[1] + (p[3] - one) / 2, p[2] * p[3]))
+        np.save(tmp / "places.npy", np.array(listed))
+        for library in ("pillow", "torchvision"):
+            name = f"places of {library}, patch {patch} {temporal} {merge}, {rows}x{cols} tokens of {h}x{w}"
+            r = run("places", patch, temporal, merge, 0.48, 0.27, rows, cols, kind if library == "pillow" else library, tmp / "places.npy", tmp / "q.png", tmp / "q.npy")
+            if r.returncode:
+                verdict(name, False, r.stderr)
+                continue
+            got, want, exact = np.load(tmp / "q.npy"), [], []
+            for p in np.array(listed, np.float64):
+                top, bottom = (min(nearest(p[0] * h / rows), h - 1), nearest((p[0] + p[2]) * h / rows))
+                left, right = (min(nearest(p[1] * w / cols), w - 1), nearest((p[1] + p[3]) * w / cols))
+                region = image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
+                if library == "pillow":
+                    token = np.asarray(region.resize((side, side), Image.BICUBIC))
+                else:
+                    t = torch.from_numpy(np.array(region)).permute(2, 0, 1)[None]
+                    token = (t if region.size == (side, side) else torch.nn.functional.interpolate(t, size=(side, side), mode="bicubic", antialias=True))[0].permute(1, 2, 0).numpy()
+                # As check_patches: in float32 to the bit, and transformers' own rows of the same token.
+                x = (torch.from_numpy(token.astype(np.float32)).permute(2, 0, 1) - (torch.tensor(means) * (1.0 / (1 / 255)))[:, None, None]) / (torch.tensor(stds) * (1.0 / (1 / 255)))[:, None, None]
+                exact.append(x[None].repeat(temporal, 1, 1, 1).view(temporal, 3, merge, patch, merge, patch).permute(2, 4, 1, 0, 3, 5).reshape(merge * merge, -1).numpy())
+                if merge == 2:
+                    processor = Qwen2VLImageProcessorPil(patch_size=patch, temporal_patch_size=temporal, merge_size=merge, image_mean=means, image_std=stds, do_resize=False)
+                    want.append(processor(images=[Image.fromarray(token)], return_tensors="np")["pixel_values"])
+            compare(name, got, np.concatenate(exact))
+            if want:
+                compare(name + " in transformers", got, np.concatenate(want), 2e-6)
+
+
 GOLDENS = """rgb.png rgba.png la.png palette2_alphas.png palette4_trns.png grey_key.png grey2_key170.png grey16.png rgba16.png interlaced_rgba.png
 q75_2.jpg progressive.jpg grey.jpg cmyk.jpg ycck.jpg lossy.webp alpha_lossy.webp alpha.webp animated.webp""".split() + picture_kinds.GOLDENS
 
@@ -394,6 +436,7 @@ with tempfile.TemporaryDirectory() as folder:
         check_resize(f"{h0}x{w0}", folder / "r.png", picture, h1, w1, kind)
     check_sizes()
     check_patches(folder)
+    check_places(folder, kind)
     for path in sorted(data.iterdir()) if data else []:
         with Image.open(path) as image:
             want = convert_to_rgb(image, return_numpy=True)

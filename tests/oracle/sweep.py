@@ -238,8 +238,9 @@ def check_summary(folder):
             check(("beyond_leaks" in g) == (column[0] == "oracle"), name + ": leaks")
             if "beyond_leaks" in g:
                 check_share(g["beyond_leaks"], {i: v * all(x[i] == 0 for x in leaks) for i, v in s.items() if all(i in x for x in leaks)}, picture, name + " beyond leaks")
-        for key in ("sequence_length", "deepstack_additions", "prefill_flops", "kv_bytes", "legacy_effective_tokens"):
+        for key in ("sequence_length", "deepstack_additions", "prefill_flops", "kv_bytes", "legacy_effective_tokens", "token_layers", "evidence_flops"):
             near(g["means"][key], float(np.mean([r["costs"][key] for r in mine])), f"{name}: {key}")
+        near(g["means"]["tower_flops"], float(np.mean([r["costs"]["vision_flops"] + r["costs"]["merger_flops"] for r in mine])), f"{name}: tower_flops")
         near(g["means"]["kept"], float(np.mean([r["kept"] for r in mine])), name + ": kept")
         near(g["means"]["visual_tokens"], float(np.mean([r["tokens"] for r in mine])), name + ": tokens")
         for key, got in g["figures"].items():
@@ -277,7 +278,9 @@ def check_rows(rows, data, folder, levels=3):
         else:
             check(r["kept"] == k and r["clamped"] == ("." not in budget and budget != "all" and int(budget) > n), what + ": budget")
         mask = {"all": 0xffffffff, "none": 0}.get(r["depth"]) if r["depth"] in ("all", "none") else sum(1 << int(x) for x in r["depth"].split("+"))
-        check(r["costs"]["deepstack_additions"] == len(kept) * bin(mask & (2 ** levels - 1)).count("1"), what + ": DeepStack additions")
+        whole = n if r["pipeline"].endswith("/layer:before=1") else len(kept)  # level 0 follows layer 0, before which nobody was dropped
+        additions = sum((whole if level == 0 else len(kept)) * (mask >> level & 1) for level in range(levels))
+        check(r["costs"]["deepstack_additions"] == additions, what + ": DeepStack additions")
         h = 0xcbf29ce484222325
         for t in kept:
             for v in (t, mask):
@@ -297,13 +300,13 @@ def check_rows(rows, data, folder, levels=3):
             hit = np.flatnonzero(cover > 0)
             check(set(hit) <= set(kept) if len(hit) <= k else set(kept) <= set(hit), what + ": the oracle's tokens")
             m = cover.astype(np.float32)
-        elif r["pipeline"] == "default" and not s["question"]:
+        elif (r["pipeline"] == "default" or "attention" in r["pipeline"]) and not s["question"]:
             continue  # `allocate` refuses an empty question
-        elif r["pipeline"] == "default":
-            key = (r["id"], budget)
+        elif r["pipeline"] == "default" or "attention" in r["pipeline"]:
+            key = (r["id"], r["pipeline"], budget)
             if key not in relevance:
                 flag = ["--keep-ratio" if "." in budget else "--budget", budget]
-                relevance[key] = json.loads(run("allocate", "-m", folder / "demo", "-i", data / r["images"][0], "-p", s["question"], *flag, "-q"))["pictures"][0]["relevance"]
+                relevance[key] = json.loads(run("allocate", "-m", folder / "demo", "-i", data / r["images"][0], "-p", s["question"], "--pipeline", r["pipeline"], *flag, "-q"))["pictures"][0]["relevance"]
             m = relevance[key]
         else:
             m = np.ones(n)
@@ -361,7 +364,8 @@ def main():
         run("demo-model", "--out", demo, "--seed", 3)
         run("scenes", "--out", data, "--count", 6, "--seed", 6000000, "--scenario", "receipt,form,shapes,relations,adversarial,eight_queries", "--no-tsv", "--quiet")
         common = ["-m", demo, "--data", data, "-n", 6, "-q", "--kept"]
-        pipelines = ["--pipeline", "stock,full,default,random,grid,centre,downsample,oracle,uniform@5"]
+        inside = "none/none/flat/grid/early,none/tower_attention:block=0/fixed/top_k/tower:before=1,none/layer_attention:layer=0/fixed/top_k/layer:before=1,none/layer_attention:layer=0/fixed/top_k/again:before=1"
+        pipelines = ["--pipeline", "stock,full,default,random,grid,centre,downsample,oracle,uniform@5," + inside]
 
         first = top / "first"
         table = run("sweep", *common, *pipelines, "--out", first, "--keep-ratio", "0.5,0.25", "--seed", "0,1", "-t", 1)

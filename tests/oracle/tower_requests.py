@@ -55,9 +55,9 @@ class Tower:
         assert self.visual.config._attn_implementation == "eager"
 
     @torch.no_grad()
-    def run(self, pixels, grids):
-        """Merged tokens, and for each block hidden, q and k before and after the rotation, v [P, D], and the weights
-        [heads, n, n] of each chunk."""
+    def run(self, pixels, grids, **given):
+        """transformers' output, with `given` position ids and the like in place of the grids' own; and for each block
+        hidden, q and k before and after the rotation, v [P, D], and the weights [heads, n, n] of each chunk."""
         blocks = [dict(q=[], k=[], weights=[]) for _ in self.visual.blocks]
         hooks = []
         for seen, block in zip(blocks, self.visual.blocks):
@@ -79,7 +79,7 @@ class Tower:
         for m, original in zip(modules, eager):
             m.eager_attention_forward = watched(original)
         try:
-            tokens = self.visual(pixels, torch.tensor(grids)).pooler_output
+            out = self.visual(pixels, torch.tensor(grids), **given)
         finally:
             for m, original in zip(modules, eager):
                 m.eager_attention_forward = original
@@ -88,7 +88,7 @@ class Tower:
         for seen in blocks:
             seen["q_before"], seen["k_before"], seen["v"] = seen.pop("qkv").chunk(3, dim=-1)
             seen["q"], seen["k"] = torch.cat(seen["q"]), torch.cat(seen["k"])
-        return tokens, blocks
+        return out, blocks
 
 
 def expected(request, block, rows, chunks, heads):
@@ -142,7 +142,8 @@ def main():
             config = tower.visual.config
             seeded = torch.Generator().manual_seed(3)
             pixels = torch.rand(sum(f * r * c for f, r, c in GRIDS), 1536, generator=seeded) * 2 - 1
-            tokens, blocks = tower.run(pixels, GRIDS)
+            result, blocks = tower.run(pixels, GRIDS)
+            tokens = result.pooler_output
             # A list must hold for every picture of a call: once token 0 of all four, then others of the last alone.
             for grids, listed in ((GRIDS, [0]), (GRIDS[1:2], [11, 2, 6]), (GRIDS[3:], [9, 0, 4, 4])):
                 asked = requests(config.depth, listed)

@@ -84,6 +84,40 @@ TEST_CASE("vision rotary of patch (3, 5), head size 64") {
   check(31, 1, 0.000889);
 }
 
+// Half a token high from row 1/2, two tokens wide from column 1: patch rows 2 * 1/2 + 1/2 * 1/2 - 1/2 = 3/4 and 5/4,
+// columns 2 + 1/2 * 2 - 1/2 = 5/2 and 9/2. In the table 11.75, 19.5833 (47 / 3 a patch) and 23.5, 42.3 (47 / 5).
+TEST_CASE("a place between the raster, and one that begins before it") {
+  VisionConfig c;
+  c.hidden_size = 64;
+  c.heads = 1;
+  c.position_embeddings = 2304;
+  c.spatial_merge_size = 2;
+  const std::vector<PatchPlan> plans{{{1, 4, 6}, {{0, 0, 0.5f, 0.5f}, {0.5f, 1, 0.5f, 2}}, {}}};
+  const PositionTaps t = interpolate_positions(plans, c);
+  REQUIRE(t.rows.size() == 32);
+  const auto row = [&](std::size_t r, std::vector<Index> rows, std::vector<double> weights) {
+    for (std::size_t i = 0; i < 4; ++i) {
+      CHECK(t.rows[r * 4 + i] == rows[i]);
+      check_near(t.weights[r * 4 + i], weights[i], 2.5e-6);
+    }
+  };
+  row(0, {0, 1, 48, 49}, {1, 0, 0, 0});  // patch (-1/4, -1/4): the table ends at 0
+  row(4, {551, 552, 599, 600}, {0.125, 0.125, 0.375, 0.375});
+  row(5, {570, 571, 618, 619}, {0.175, 0.075, 0.525, 0.225});
+  row(7, {954, 955, 1002, 1003}, {0.291667, 0.125, 0.408333, 0.175});
+  const RotaryTable r = vision_rotary(plans, c);
+  CHECK(r.rows == 8);
+  const auto turned = [&](std::size_t patch, std::size_t i, double cos, double sin) {
+    check_near(r.cos[patch * 32 + i], cos);
+    check_near(r.sin[patch * 32 + i], sin);
+  };
+  turned(0, 0, 0.968912, -0.247404);    // the rotation does not: it turns by -1/4
+  turned(4, 0, 0.731689, 0.681639);     // 3/4
+  turned(4, 16, -0.801144, 0.598472);   // 5/2
+  turned(7, 0, 0.315322, 0.948985);     // 5/4
+  turned(7, 16, -0.210796, -0.977530);  // 9/2
+}
+
 TEST_CASE("interleaved M-RoPE, head size 128, section 24 20 20, theta 5e6") {
   TextConfig c;
   c.head_dim = 128;

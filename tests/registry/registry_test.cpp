@@ -127,7 +127,9 @@ TEST_CASE("every preset and every strategy can be made") {
     CHECK_FALSE(e.about.summary.empty());
     CHECK_FALSE(e.about.source.empty());
     CHECK(e.spend.has_value() == (e.kind == Kind::allocator));
-    PipelineSpec spec = preset_pipeline("default");
+    PipelineSpec spec = preset_pipeline(e.kind == Kind::injector ? "random" : "default");
+    if (e.kind == Kind::injector) spec.decisions[0].injector = e.name;
+    if (e.needs.phase == Phase::layer) spec.decisions[0].injector = "layer";
     if (e.kind == Kind::scorer) spec.decisions[0].scorers = {{e.name, e.name}};
     if (e.kind == Kind::balancer) spec.decisions[0].balancer = e.name;
     if (e.kind == Kind::allocator) spec.decisions[0].allocator = e.name;
@@ -138,7 +140,7 @@ TEST_CASE("every preset and every strategy can be made") {
           f.value;
     CHECK_NOTHROW(builtin().make(spec));
   }
-  CHECK(names.size() == 27);
+  CHECK(names.size() == 59);
 }
 
 TEST_CASE("unknown names list what is near") {

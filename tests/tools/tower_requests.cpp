@@ -62,10 +62,10 @@ void run(const std::vector<std::string>& words) {
   const HostTensor pixels = io::read_npy(words[2]), grids = io::read_npy(words[3]);
   require_that(grids.dtype == DType::i64 && grids.shape.size() == 2 && grids.dim(1) == 3, Code::bad_array, words[3],
                "expected int64 [pictures, 3]");
-  std::vector<qwen3vl::PatchGrid> of;
+  std::vector<qwen3vl::PatchPlan> of;
   for (Index p = 0; p < grids.dim(0); ++p) {
     const auto* g = reinterpret_cast<const Index*>(grids.data) + 3 * p;
-    of.push_back({g[0], g[1], g[2]});
+    of.push_back({{g[0], g[1], g[2]}, {}, {}});
   }
   const auto rows = b.from_host(pixels.floats(), pixels.dim(0), pixels.dim(1));
   const auto out = tower.run(b, rows, of, nullptr, read_requests(words[4])), plain = tower.run(b, rows, of);

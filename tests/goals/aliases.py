@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""No two names are one strategy: every registered scorer against every other, and every allocator, on real pictures.
+
+  aliases.py PROGRAM MODEL DATA
+
+Each picture of DATA, at most 256 tokens, is scored with every scorer alone and allocated with every allocator on one relevance map. Two names that
+keep equal sets at a quarter of the tokens on every picture, and whose maps have rank correlation above .999 on every picture, are aliases. Allocators
+have no map: equal tokens with equal depths at a quarter, and with all tokens allowed (where the budget is a cap), are enough. Trained strategies that need a file take MODEL's. A planted alias must be found. Exit 77 without DATA.
+"""
+import itertools
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+try:
+    import numpy as np
+except ImportError:
+    print("skipped: needs numpy")
+    sys.exit(77)
+
+program, model, data = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
+if not data.is_dir():
+    print(f"skipped: no folder {data}")
+    sys.exit(77)
+pictures = sorted(p for p in data.iterdir() if p.suffix in (".jpg", ".png"))
+FILES = {"scorer": "scorer.safetensors", "allocator": "depth.safetensors"}
+
+
+def ranks(values):
+    """Mean ranks: equal values share theirs."""
+    v = np.asarray(values)
+    _, place, count = np.unique(v, return_inverse=True, return_counts=True)
+    return (np.cumsum(count) - (count - 1) / 2)[place]
+
+
+def correlation(a, b):
+    a, b = ranks(a), ranks(b)
+    if a.std() == 0 or b.std() == 0:
+        return 1.0 if a.std() == b.std() else 0.0
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def seen(pipeline, picture, ratio=0.25):
+    """(relevance, kept tokens with their levels) of one picture."""
+    with tempfile.TemporaryDirectory() as work:
+        out = pathlib.Path(work) / "a.json"
+        flags = [program, "allocate", "-m", str(model), "-i", str(picture), "-p", "What does it say?", "--pipeline", pipeline[0], "--keep-ratio", str(ratio),
+                 "--max-pixels", str(256 * 1024), "--json", str(out), "--quiet", *pipeline[1]]
+        done = subprocess.run(flags, capture_output=True, text=True)
+        if done.returncode:
+            raise SystemExit(f"{pipeline[0]} on {picture.name}: {done.stderr.strip()[-400:]}")
+        p = json.loads(out.read_text())["pictures"][0]
+        return np.ravel(p["relevance"]), tuple((k["token"], str(k["levels"])) for k in p["kept"])
+
+
+def aliases(table, with_maps):
+    found = []
+    for a, b in itertools.combinations(sorted(table), 2):
+        equal = all(x[1] == y[1] for x, y in zip(table[a], table[b]))
+        if equal and (not with_maps or all(correlation(x[0], y[0]) > 0.999 for x, y in zip(table[a], table[b]))):
+            found.append((a, b))
+    return found
+
+
+def main():
+    entries = json.loads(subprocess.run([program, "list", "--json"], capture_output=True, text=True, check=True).stdout)["strategies"]
+    names = lambda kind: [e["name"] for e in entries if e["kind"] == kind and e["name"] not in ("oracle", "full")]  # they need boxes, or keep all
+    setting = lambda e, kind, path: [f"--{path}.weights={model / FILES[kind]}"] if any(s["name"] == "weights" for s in e.get("settings", [])) else []
+    by_name = {(e["kind"], e["name"]): e for e in entries}
+    scorers = {n: [seen((f"texture13/{n}/fixed/top_k/gather", setting(by_name["scorer", n], "scorer", f"scorers.{n}")), p) for p in pictures] for n in names("scorer")}
+    allocators = {n: [seen((f"texture13/information+perspectival/tension/{n}/gather", setting(by_name["allocator", n], "allocator", "allocator")), p, ratio)
+                      for p in pictures for ratio in (0.25, 1)] for n in names("allocator")}
+    found = aliases(scorers, True) + aliases(allocators, False)
+    for a, b in found:
+        print(f"ALIAS {a} and {b} are one strategy on every picture")
+    planted = aliases({**scorers, "information again": scorers["information"]}, True)
+    if planted == aliases(scorers, True):
+        print("a planted alias was not found")
+        return 1
+    closest = max((min(correlation(x[0], y[0]) for x, y in zip(scorers[a], scorers[b])), a, b) for a, b in itertools.combinations(sorted(scorers), 2))
+    print(f"aliases: {len(scorers)} scorers, {len(allocators)} allocators, {len(pictures)} pictures, {len(found)} aliases; nearest two scorers: {closest[1]}, {closest[2]} {closest[0]:.3f}")
+    return 1 if found else 0
+
+
+sys.exit(main())

@@ -1,0 +1,56 @@
+#include "arrcoc/injectors/merge.hpp"
+
+#include "injectors/material.hpp"
+
+using namespace arrcoc;
+using namespace arrcoc::tests;
+
+TEST_CASE("nothing merged is gather bit for bit, decoding too") {
+  InjectorCase c;
+  c.keep(0, {1, 2, 5});
+  c.plan[0].depth = {3, 0, 1};
+  const auto gathered = c.run(GatherInjector{});
+  CHECK(same_bits(c.run(MergeInjector{}).logits, gathered.logits));
+  c.plan[0].merge = {{{1, 1.f}}, {{2, 1.f}}, {{5, 1.f}}};
+  const auto merged = c.run(MergeInjector{});
+  CHECK(same_bits(merged.logits, gathered.logits));
+  CHECK(merged.tokens == gathered.tokens);
+}
+
+TEST_CASE("a 2x3 example: 1 with half of itself, 0 and 2 with a quarter each; 5 stands for 4 alone") {
+  InjectorCase c;
+  c.keep(0, {1, 3, 5});
+  c.plan[0].depth = {2, 3, 3};
+  c.plan[0].merge = {{{1, .5f}, {0, .25f}, {2, .25f}}, {{3, 1.f}}, {{4, 1.f}}};
+  const auto in = c.rows(MergeInjector{});
+  const auto values = [&](const auto& t) { return c.tiny.backend.to_host(t); };
+  const auto rows = values(in.embeddings), tokens = values(c.encoded.vision.tokens),
+             level = values(c.encoded.vision.deepstack[1]), added = values(in.levels[1].features);
+  CHECK(in.levels[0].rows == std::vector<Index>{3, 4, 8, 9});
+  CHECK(in.levels[1].rows == std::vector<Index>{2, 3, 4, 8, 9});
+  for (std::size_t i = 0; i < 16; ++i) {
+    const auto sum = [&](const std::vector<float>& of) { return .5f * of[16 + i] + .25f * of[i] + .25f * of[32 + i]; };
+    CHECK(rows[2 * 16 + i] == doctest::Approx(sum(tokens)).epsilon(1e-6));
+    CHECK(added[i] == doctest::Approx(sum(level)).epsilon(1e-6));
+    CHECK(rows[3 * 16 + i] == tokens[3 * 16 + i]);
+    CHECK(rows[4 * 16 + i] == tokens[4 * 16 + i]);
+  }
+  CHECK(in.rows[4] == qwen3vl::SequenceRow{7, 0, 5});  // where its kept token is
+  CHECK(in.positions.w[4] == 4);
+}
+
+TEST_CASE("merges that make no sense are refused in a sentence") {
+  InjectorCase c;
+  c.keep(0, {1, 5});
+  for (const float weight : {0.f, -0.5f}) {
+    c.plan[0].merge = {{{1, 1.f}, {0, weight}}, {{5, 1.f}}};
+    c.refused(MergeInjector{},
+              "[injector.merge] a merged row: expected living tokens with weights above 0, got token 0 "
+              "with " +
+                  std::to_string(weight) + " (E203)");
+  }
+  c.plan[0].merge = {{{1, 1.f}}, {}};
+  c.refused(MergeInjector{}, "[injector.merge] a merged row: expected at least one member, got none (E203)");
+  c.plan[0].merge = {{{1, 1.f}}};
+  c.refused(MergeInjector{}, "[injector.merge] expected the members of each kept row, or none (E203)");
+}

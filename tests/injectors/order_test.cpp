@@ -1,0 +1,77 @@
+#include "arrcoc/injectors/order.hpp"
+
+#include <numeric>
+#include <set>
+
+#include "arrcoc/allocators/control/full.hpp"
+#include "arrcoc/balancers/flat.hpp"
+#include "arrcoc/texture/texture13.hpp"
+#include "injectors/material.hpp"
+
+using namespace arrcoc;
+using namespace arrcoc::tests;
+
+namespace {
+
+std::vector<Index> tokens_of(const qwen3vl::Injected<EigenBackend>& in, Index picture) {
+  std::vector<Index> out;
+  for (const auto& row : in.rows)
+    if (row.picture == picture) out.push_back(row.token);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("raster is gather bit for bit; the others permute a picture's rows, and positions travel") {
+  InjectorCase c;
+  CHECK(same_bits(c.run(OrderInjector{}).logits, c.run(GatherInjector{}).logits));
+  // 2 x 3 in a square of 4. z: 0 1 / 3 4, then 2 5. Hilbert: 0 1 4 3, then up the right side: 5 2. Score: rank 5 first.
+  const std::map<std::string, std::vector<Index>> expected{
+      {"z", {0, 1, 3, 4, 2, 5}}, {"hilbert", {0, 1, 4, 3, 5, 2}}, {"score", {5, 4, 3, 2, 1, 0}}};
+  c.keep(0, {0, 1, 2, 3, 4, 5});
+  for (const auto& [by, tokens] : expected) {
+    CAPTURE(by);
+    const auto in = c.rows(OrderInjector{{by}});
+    CHECK(tokens_of(in, 0) == tokens);
+    for (std::size_t i = 0; i < in.rows.size(); ++i) {
+      const auto at = static_cast<std::size_t>(in.rows[i].column);
+      CHECK(in.positions.h[i] == c.encoded.positions.h[at]);
+      CHECK(in.positions.w[i] == c.encoded.positions.w[at]);
+      CHECK((in.rows[i].text() ? in.rows[i].column == static_cast<Index>(i) : true));
+    }
+    CHECK_FALSE(same_bits(c.run(OrderInjector{{by}}).logits, c.run(GatherInjector{}).logits));
+  }
+  CHECK(tokens_of(c.rows(OrderInjector{{"score"}}), 1) == std::vector<Index>{0, 1});  // equal ranks: by index
+  c.refused(OrderInjector{{"spiral"}}, "[order] by: expected raster, score, z or hilbert, got spiral (E101)");
+}
+
+TEST_CASE("both curves visit every cell once; Hilbert's steps to a neighbour each time") {
+  const Index side = 16;
+  std::vector<std::pair<Index, Index>> at(static_cast<std::size_t>(side * side), {-1, -1});
+  std::set<Index> morton;
+  for (Index r = 0; r < side; ++r)
+    for (Index q = 0; q < side; ++q) {
+      at.at(static_cast<std::size_t>(OrderInjector::hilbert(r, q, side))) = {r, q};
+      morton.insert(OrderInjector::morton(r, q));
+    }
+  CHECK(morton.size() == at.size());
+  CHECK(*morton.rbegin() == side * side - 1);
+  for (std::size_t i = 1; i < at.size(); ++i)
+    CHECK(std::abs(at[i].first - at[i - 1].first) + std::abs(at[i].second - at[i - 1].second) == 1);
+}
+
+TEST_CASE("journeys whose pictures stand in other orders do not share a beginning") {
+  InjectorCase c;
+  const auto options = TinyModel<EigenBackend>::options();
+  const auto beginning = [&](const std::string& by) {
+    Pipeline<EigenBackend, Texture13, Decision<ScorerSet<>, FlatBalancer, FullAllocator, OrderInjector>> p;
+    p.decision().injector.config.by = by;
+    const auto any = p.erase();
+    Journey<EigenBackend> j(c.tiny.backend, c.tiny.model, &any, c.t.pictures, c.t.prompt, options);
+    j.begin_decisions(nullptr);
+    return j.beginning();
+  };
+  CHECK(beginning("z") == beginning("z"));
+  CHECK(beginning("z") != beginning("hilbert"));
+  CHECK(beginning("raster") != beginning("hilbert"));
+}

@@ -1,0 +1,428 @@
+#!/usr/bin/env python3
+"""Compares the inside of the language model with transformers' own modules, attn_implementation='eager'.
+
+usage: layer_requests.py PROGRAM [--backend eigen|torch|xtensor] [--configs A,B] [-v]
+
+Random checkpoints, two pictures in a prompt. transformers computes in float64 (it keeps norms, rotation and softmax in
+float32); its own layers run one after the other with a mask for each, and without masks they give its own forward.
+  requests  hidden, q, k, v and what tokens receive, beside a layer and before its edit, before and behind a drop
+  drop      rows dropped before layers equal transformers with those rows masked from there on; 8 tokens decoded
+  entry     tokens that join later equal transformers with those rows masked below their layer
+  merge     weighted sums made with NumPy, fed to transformers at the kept tokens' positions
+  order     rows permuted with their positions, fed to transformers
+Limit: 2e-5 of the largest value. Exit status: 0 agreement, 1 a mismatch, 77 a Python package is missing.
+"""
+import argparse
+import itertools
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from hf_reference import Reference, np, torch, transformers  # noqa: E402  (exits 77 itself)
+from make_checkpoints import make  # noqa: E402
+from transformers.models.qwen3_vl import modeling_qwen3_vl as modeling  # noqa: E402
+from transformers.models.qwen3_vl_moe import modeling_qwen3_vl_moe as modeling_moe  # noqa: E402
+
+LIMIT = 2e-5
+GRIDS = [(2, 3), (3, 2)]  # rows, columns of tokens
+DEFAULT = "tied,untied_gqa4,heads64,sharded_bf16,four_taps,few_layers,skewed_sections,moe_released,moe_resaved"
+DECODED = 8
+
+
+class Model:
+    """transformers' language model, layer by layer, with its inside."""
+
+    def __init__(self, folder):
+        ref = Reference(folder, torch.float64)
+        ref.model.set_attn_implementation("eager")
+        self.folder, self.model, self.lm = ref.folder, ref.model, ref.model.model.language_model
+        self.config = ref.config.text_config
+        assert self.lm.config._attn_implementation == "eager"
+        c, words = ref.config, torch.Generator().manual_seed(5)
+        ids, self.spans = [], []
+
+        def say(count):
+            ids.extend(torch.randint(0, 250, (count,), generator=words).tolist())
+
+        say(3)
+        for rows, cols in GRIDS:
+            ids.append(c.vision_start_token_id)
+            self.spans.append((len(ids), rows, cols))
+            ids.extend([c.image_token_id] * (rows * cols))
+            ids.append(c.vision_end_token_id)
+            say(2)
+        self.question = [len(ids) - 1, len(ids), len(ids) + 1, len(ids) + 3]  # a gap, and a word before the last part
+        say(6)
+        self.ids = torch.tensor(ids)
+        self.length = len(ids)
+        grids = torch.tensor([(1, 2 * r, 2 * q) for r, q in GRIDS])
+        kinds = (self.ids == c.image_token_id).int()[None]
+        self.positions = self.model.model.get_rope_index(self.ids[None], kinds, image_grid_thw=grids)[0][:, 0]
+        with torch.no_grad():
+            pixels = torch.rand(int(grids.prod(1).sum()), 1536, generator=words, dtype=torch.float64) * 2 - 1
+            seen = self.model.model.get_image_features(pixels, grids, return_dict=True)
+        # Rounded once, so that both sides start from the same numbers.
+        self.tokens = torch.cat(list(seen.pooler_output)).float().double()
+        self.levels = [torch.cat(list(level)).float().double() for level in seen.deepstack_features]
+        self.feature = {}  # column -> row of the features
+        for begin, rows, cols in self.spans:
+            for t in range(rows * cols):
+                self.feature[begin + t] = len(self.feature)
+
+    def embed(self, ids):
+        return self.lm.embed_tokens(torch.as_tensor(ids))
+
+    def stock(self):
+        """Rows [L, H] with the pictures in place, and what each level adds [L, H]."""
+        rows = self.embed(self.ids).clone()
+        adds = [torch.zeros_like(rows) for _ in self.levels]
+        for column, f in self.feature.items():
+            rows[column] = self.tokens[f]
+            for add, level in zip(adds, self.levels):
+                add[column] = level[f]
+        return rows, adds
+
+    @torch.no_grad()
+    def run(self, rows, positions, adds, visible=None, replaced=None):
+        """Every layer on rows [L, H]. visible[l] [L]: whom the others see in layer l. replaced[l]: {row: value} of its
+        input. Per layer: hidden, q_before, k_before, q, k, v [L, .], weights [heads, L, L]; the last output; logits [L, V]."""
+        length, inside = rows.shape[0], [dict() for _ in self.lm.layers]
+        of = {layer.self_attn: seen for layer, seen in zip(self.lm.layers, inside)}
+        hooks = []
+
+        def keep(seen, name):
+            return lambda _, __, out: seen.update({name: out[0].flatten(1) if out.dim() > 3 else out[0]})
+
+        for layer, seen in zip(self.lm.layers, inside):
+            a = layer.self_attn
+            for module, name in ((a.q_norm, "q_before"), (a.k_norm, "k_before"), (a.v_proj, "v")):
+                hooks.append(module.register_forward_hook(keep(seen, name)))
+        modules = [modeling, modeling_moe]
+        eager = [m.eager_attention_forward for m in modules]
+
+        def watched(original):
+            def forward(module, query, key, value, *args, **kwargs):
+                out, weights = original(module, query, key, value, *args, **kwargs)
+                of[module].update(q=query[0].transpose(0, 1).flatten(1), k=key[0].transpose(0, 1).flatten(1),
+                                  weights=weights[0])
+                return out, weights
+            return forward
+
+        for m, original in zip(modules, eager):
+            m.eager_attention_forward = watched(original)
+        try:
+            x = rows[None].clone()
+            angles = self.lm.rotary_emb(x, positions[:, None])
+            for l, layer in enumerate(self.lm.layers):
+                for row, value in (replaced or {}).get(l, {}).items():
+                    x[0, row] = value
+                inside[l]["hidden"] = x[0].clone()
+                seen = visible[l] if visible is not None else torch.ones(length, dtype=torch.bool)
+                allowed = (torch.ones(length, length, dtype=torch.bool).tril() & seen) | torch.eye(length, dtype=torch.bool)
+                bias = torch.zeros(1, 1, length, length, dtype=x.dtype).masked_fill(~allowed, torch.finfo(torch.float32).min)
+                x = layer(x, attention_mask=bias, position_embeddings=angles)
+                if l < len(adds):
+                    x = x + adds[l]
+            return inside, x[0], self.model.lm_head(self.lm.norm(x))[0]
+        finally:
+            for m, original in zip(modules, eager):
+                m.eager_attention_forward = original
+            for h in hooks:
+                h.remove()
+
+
+def expected(request, inside, output, visible, model, picture):
+    """The answer to (index, what, rows, heads, payers, rope, list) for a picture, from the run of `inside`."""
+    index, what, which, over_heads, over_payers, rope, listed = request
+    layers = len(inside)
+    layer = index + layers if index < 0 else index
+    alive = [c for c in range(model.length) if layer == layers or visible[layer][c]]
+    begin, r, q = model.spans[picture]
+    end = begin + r * q
+    own = [c for c in alive if begin <= c < end]
+    rows = dict(visual=own, all=alive, last=[model.length - 1], question=model.question, vision_end=[end], list=listed,
+                text=[c for c in alive if c >= end and c not in model.feature])[which]
+    if layer == layers:
+        return output.numpy()[rows]
+    at = inside[layer]
+    if what != "received":
+        x = at[what + "_before" if what in "qk" and rope == "before" else what].numpy()[rows]
+        heads = model.config.num_attention_heads if what == "q" else model.config.num_key_value_heads
+        return x.reshape(len(rows), heads, -1).mean(1) if what != "hidden" and over_heads == "mean" else x
+    p = at["weights"].numpy()[:, rows][:, :, own]  # [heads, R, N]
+    one = dict(mean=lambda x, axis: x.mean(axis), max=lambda x, axis: x.max(axis))
+    if over_payers != "each":
+        p = one[over_payers](p, 1)
+        return p if over_heads == "each" else one[over_heads](p, 0)
+    p = p.transpose(1, 0, 2)
+    return p if over_heads == "each" else one[over_heads](p, 1)
+
+
+def requests(layer, layers, listed):
+    """Every kind, of one layer, named once from the start and once from the end."""
+    out, words = [], ("visual", "all", "last", "question", "vision_end", "text", "list")
+    for i, rows in enumerate(words):
+        name = layer if i % 2 else layer - layers
+        tokens = listed if rows == "list" else []
+        out.append((name, "hidden", rows, "mean", "mean", "after", tokens))
+        for what, heads, rope in itertools.product("qk", ("mean", "each"), ("before", "after")):
+            if (what == "q") == (rows in ("last", "question", "list")):
+                out.append((name, what, rows, heads, "mean", rope, tokens))
+        for heads, payers in itertools.product(("mean", "max", "each"), repeat=2):
+            out.append((name, "received", rows, heads, payers, "after", tokens))
+    return out + [(layer, "v", "all", heads, "mean", "after", []) for heads in ("mean", "each")]
+
+
+class Case:
+    """One run of the program."""
+
+    def __init__(self, a, work, model):
+        self.a, self.folder, self.model = a, work / "case", model
+        self.out, self.plan = work / "out", ["question " + " ".join(map(str, model.question))]
+        for f in (self.folder, self.out):
+            f.mkdir(exist_ok=True)
+            for old in f.iterdir():
+                old.unlink()
+        np.save(self.folder / "ids.npy", model.ids.numpy())
+        np.save(self.folder / "spans.npy", np.array(model.spans, np.int64))
+        np.save(self.folder / "tokens.npy", model.tokens.float().numpy())
+        for i, level in enumerate(model.levels):
+            np.save(self.folder / f"level_{i}.npy", level.float().numpy())
+
+    def say(self, *words):
+        self.plan.append(" ".join(str(w) for w in words))
+
+    def run(self):
+        (self.folder / "plan.txt").write_text("\n".join(self.plan) + "\n")
+        done = subprocess.run([self.a.program, self.a.backend, self.model.folder, self.folder, self.out], capture_output=True,
+                              text=True, timeout=600)
+        if done.returncode != 0:
+            if "(E301)" in done.stderr:
+                print(f"skipped: {done.stderr.strip()}")
+                raise SystemExit(77)
+            raise SystemExit(f"{self.model.folder.name}: {done.stderr.strip()}")
+        return np.load(self.out / "logits.npy"), np.load(self.out / "lengths.npy").tolist()
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("program"), p.add_argument("--backend", default="eigen")
+    p.add_argument("--configs", default=DEFAULT)
+    p.add_argument("-v", "--verbose", action="store_true")
+    a = p.parse_args()
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    torch.set_num_threads(1)
+    count, values, worst, problems = 0, 0, {}, []
+
+    def near(label, kind, got, wanted):
+        nonlocal count, values
+        count, values = count + 1, values + got.size
+        wanted = np.asarray(wanted, np.float64)
+        if got.shape != wanted.shape:
+            problems.append(f"{label}: shape {got.shape}, expected {wanted.shape}")
+        elif wanted.size == 0:
+            return
+        else:
+            largest = float(np.abs(wanted).max())
+            error = float(np.abs(got - wanted).max()) / largest if largest > 0 else float(np.abs(got).max())
+            worst[kind] = max(worst.get(kind, 0.0), error)
+            if error <= LIMIT:
+                return
+            problems.append(f"{label}: {error:.1e} of the largest value")
+        print("MISMATCH", problems[-1], flush=True)
+
+    def differ(label, one, two):
+        """A test that cannot tell two rules from each other is none."""
+        if not (one - two).abs().max() > 100 * LIMIT * one.abs().max():
+            problems.append(f"{label}: the rules give the same numbers")
+            print("MISMATCH", problems[-1], flush=True)
+
+    with tempfile.TemporaryDirectory() as temporary:
+        work = pathlib.Path(temporary)
+        for name in a.configs.split(","):
+            m = Model(make(name, work / name))
+            layers, length = m.config.num_hidden_layers, m.length
+            rows, adds = m.stock()
+            inside, output, logits = m.run(rows, m.positions, adds)
+            mask = torch.tensor([[c in m.feature for c in range(length)]])
+            with torch.no_grad():
+                own = m.lm(inputs_embeds=rows[None], position_ids=m.positions[:, None], visual_pos_masks=mask,
+                           deepstack_visual_embeds=m.levels)
+                whole = m.model.lm_head(own.last_hidden_state)[0]
+            assert (whole - logits).abs().max() <= 1e-6 * whole.abs().max()  # layer by layer it is the same model
+            after = torch.randint(0, 250, (DECODED,), generator=torch.Generator().manual_seed(9)).tolist()
+            start = int(m.positions.max()) + 1
+
+            def with_decoded(rows, positions, adds):
+                extra = torch.arange(start, start + DECODED).expand(3, -1)
+                zeros = torch.zeros(DECODED, rows.shape[1], dtype=rows.dtype)
+                return torch.cat([rows, m.embed(after)]), torch.cat([positions, extra], 1), [torch.cat([x, zeros]) for x in adds]
+
+            def seen_by(last, hidden):
+                """visible[l] of a sequence of `last` rows; hidden(l): columns that nobody sees in layer l."""
+                out = torch.ones(layers, last, dtype=torch.bool)
+                for l in range(layers):
+                    out[l, sorted(hidden(l))] = False
+                return out
+
+            # --- requests, alone and around drops
+            first, second = (m.spans[0][0] + t for t in (1, 4)), [m.spans[1][0], m.spans[1][0] + 3, m.spans[0][0]]
+            drops = {1: list(first), layers - 1: second}
+            if layers == 2:
+                drops = {1: drops[1] + second}
+            listed = [length - 2, m.spans[0][0] + 2, 1, length - 2]
+            for dropping in (False, True):
+                gone = drops if dropping else {}
+
+                def hidden(l, gone=gone):
+                    return {c for k, columns in gone.items() if k <= l for c in columns}
+
+                visible = seen_by(length, hidden)
+                inside, output, logits = m.run(rows, m.positions, adds, visible)
+                case = Case(a, work, m)
+                asked = {("request", l): requests(l, layers, listed) for l in sorted({0, 1, layers // 2, layers - 1})}
+                asked["request", layers] = [(layers, "hidden", w, "mean", "mean", "after", []) for w in ("visual", "last", "all")]
+                # Before its edit a layer is that of a run in which nothing is dropped there.
+                edits = {l: m.run(rows, m.positions, adds, seen_by(length, lambda k, l=l: hidden(min(k, l - 1)))) for l in gone}
+                for l in gone:
+                    asked["ask", l] = requests(l, layers, listed)
+                for (kind, l), some in asked.items():
+                    for r in some:
+                        case.say(kind, l, *r[:6], *r[6])
+                for l, columns in gone.items():
+                    case.say("drop", l, *columns)
+                got, lengths = case.run()
+                near(f"{name} requests", "logits", got, logits[-1:])
+                if lengths != [length - len(hidden(l)) for l in range(layers)]:
+                    problems.append(f"{name}: cached rows {lengths}")
+                everything = seen_by(length, lambda l: hidden(layers - 1))
+                for (kind, l), some in asked.items():
+                    there = (edits[l][0], None, seen_by(length, lambda k, l=l: hidden(min(k, l - 1)))) if kind == "ask" else (
+                        inside, output, visible)
+                    for (i, r), picture in itertools.product(enumerate(some), range(len(GRIDS))):
+                        wanted = expected(r, *there, m, picture)
+                        if l == layers and dropping and r[2] != "last":  # the output of those who were left
+                            keep = [c for c in range(length) if everything[0][c]]
+                            begin, x, y = m.spans[picture]
+                            wanted = output.numpy()[[c for c in keep if r[2] == "all" or begin <= c < begin + x * y]]
+                        label = f"{name} {'drop ' if dropping else ''}{kind} {l} picture {picture}: " + " ".join(map(str, r))
+                        near(label, r[1], np.load(case.out / f"{kind}_{l}_{i}_{picture}.npy"), wanted)
+
+            # --- a drop before layers, decoding
+            long = with_decoded(rows, m.positions, adds)
+            dropped = m.run(*long, seen_by(length + DECODED, hidden))[2][length - 1:]
+            differ(f"{name} drop", dropped, m.run(*long)[2][length - 1:])
+            case = Case(a, work, m)
+            for l, columns in drops.items():
+                case.say("drop", l, *columns)
+            case.say("decode", *after)
+            near(f"{name} drop, decoded", "drop", case.run()[0], dropped)
+
+            # --- entry: some at once, some before layer 1, some before the last; depth masks
+            begin, r, q = m.spans[0]
+            kept = [[0, 1, 3, 4, 5], [1, 2, 3, 5]]
+            depth = [[7, 0, 5, 15, 2], [15, 6, 1, 3]]
+            entry = [[0, 1, layers - 1, 1, 0], [layers - 1, 0, layers - 1, 0]]
+            columns = [[b + t for t in ts] for (b, _, _), ts in zip(m.spans, kept)]
+            flat = {c: (d, e) for cs, ds, es in zip(columns, depth, entry) for c, d, e in zip(cs, ds, es)}
+            masked = [x.clone() for x in adds]
+            for c in m.feature:
+                for l, x in enumerate(masked):
+                    if c not in flat or not flat[c][0] >> l & 1:
+                        x[c] = 0
+            replaced = {}
+            for c, (d, e) in flat.items():
+                if e > 0:
+                    replaced.setdefault(e, {})[c] = rows[c] + sum(
+                        (masked[l][c] for l in range(min(e, len(masked)))), torch.zeros_like(rows[c]))
+            absent = set(m.feature) - set(flat)
+
+            def waiting(l):
+                return absent | {c for c, (_, e) in flat.items() if e > l}
+
+            visible = seen_by(length + DECODED, waiting)
+            long = with_decoded(rows, m.positions, masked)
+            entered = m.run(*long, visible, replaced)
+            differ(f"{name} entry", entered[2][length - 1:], m.run(*long, seen_by(length + DECODED, lambda l: absent))[2][length - 1:])
+            case = Case(a, work, m)
+            case.say("injector", "entry")
+            for i in range(len(GRIDS)):
+                case.say("kept", i, *kept[i]), case.say("depth", i, *depth[i]), case.say("entry", i, *entry[i])
+            case.say("decode", *after)
+            asked = [(layers - 1, what, "visual", "each", "mean", "after", []) for what in ("hidden", "k", "received")]
+            for x in asked:
+                case.say("request", layers - 1, *x[:6])
+            got, lengths = case.run()
+            near(f"{name} entry, decoded", "entry", got, entered[2][length - 1:])
+            if lengths != [length - len(waiting(l)) for l in range(layers)]:
+                problems.append(f"{name} entry: cached rows {lengths}")
+            for (i, x), picture in itertools.product(enumerate(asked), range(len(GRIDS))):
+                if x[1] == "received":
+                    continue  # its rows pay to decoded ones too in this run; requests above hold it
+                near(f"{name} entry picture {picture} {x[1]}", x[1], np.load(case.out / f"request_{layers - 1}_{i}_{picture}.npy"),
+                     expected(x, entered[0], None, visible, m, picture))
+
+            # --- merge: sums made here, at the kept tokens' positions
+            parts = [{0: [(0, .5), (2, .25), (1, .25)], 4: [(4, 1.)], 5: [(3, .75), (5, .25)]}, {1: [(1, 1.)], 3: [(0, .3), (2, .2), (4, .1), (5, .4)]}]
+            keep, sums, feature = [], {}, [m.feature[b] for b, _, _ in m.spans]
+            for i, (b, _, _) in enumerate(m.spans):
+                for t, row in parts[i].items():
+                    sums[b + t] = [(feature[i] + member, np.float32(w)) for member, w in row]
+            keep = [c for c in range(length) if c not in m.feature or c in sums]
+            depth = [[15, 6, 5], [3, 15]]
+            flat = {b + t: d for (b, _, _), part, ds in zip(m.spans, parts, depth) for t, d in zip(part, ds)}
+
+            def total(source, c):
+                return sum((float(w) * source[f] for f, w in sums[c]), torch.zeros_like(source[0]))
+
+            merged, more = rows.clone(), [torch.zeros_like(rows) for _ in adds]
+            for c in sums:
+                merged[c] = total(m.tokens, c)
+                for l, x in enumerate(more):
+                    if flat[c] >> l & 1:
+                        x[c] = total(m.levels[l], c)
+            long = with_decoded(merged[keep], m.positions[:, keep], [x[keep] for x in more])
+            wanted = m.run(*long)[2][len(keep) - 1:]
+            differ(f"{name} merge", wanted, m.run(*with_decoded(rows[keep], m.positions[:, keep], [x[keep] for x in adds]))[2][len(keep) - 1:])
+            case = Case(a, work, m)
+            case.say("injector", "merge")
+            for i, part in enumerate(parts):
+                case.say("kept", i, *part), case.say("depth", i, *depth[i])
+                for row in part.values():
+                    case.say("merge", i, *[x for pair in row for x in pair])
+            case.say("decode", *after)
+            near(f"{name} merge, decoded", "merge", case.run()[0], wanted)
+
+            # --- order: the curve of the grids below, and the scores that the program gives
+            kept = [[0, 1, 2, 3, 4, 5], [0, 1, 3, 4]]
+            # 2 x 3 in a square of 4: down the left columns first; 3 x 2: 0 1 / 2 3 / 4 5 by rows of two.
+            curves = dict(hilbert=[[0, 1, 4, 3, 5, 2], [0, 1, 3, 4]], z=[[0, 1, 3, 4, 2, 5], [0, 1, 3, 4]],
+                          score=[sorted(range(6), key=lambda i: -((i * 5 + 3) % 6)), [[0, 1, 3, 4][i] for i in sorted(range(4), key=lambda i: -((i * 5 + 3) % 4))]])
+            stands = m.run(*with_decoded(rows, m.positions, adds))[2][length - 1:]
+            for by, tokens in curves.items():
+                order, at = [], 0
+                for (b, r, q), ts in zip(m.spans, tokens):
+                    order += [*range(at, b), *(b + t for t in ts)]
+                    at = b + r * q
+                order += range(at, length)
+                wanted = m.run(*with_decoded(rows[order], m.positions[:, order], [x[order] for x in adds]))[2][len(order) - 1:]
+                differ(f"{name} order {by}", wanted, stands)
+                case = Case(a, work, m)
+                case.say("injector", "order", by)
+                for i in range(len(GRIDS)):
+                    case.say("kept", i, *kept[i])
+                case.say("decode", *after)
+                near(f"{name} order {by}, decoded", "order", case.run()[0], wanted)
+            if a.verbose:
+                print(f"{name}: {count} comparisons so far", flush=True)
+    largest = ", ".join(f"{k} {v:.1e}" for k, v in sorted(worst.items()))
+    print(f"{'FAILED' if problems else 'passed'}: the language model's inside on {a.backend} against transformers "
+          f"{transformers.__version__}: {count} comparisons, {values} values, {len(problems)} mismatches; worst: {largest}")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,6 @@
+#include "arrcoc/torch.hpp"
+#include "registry/phases.hpp"
+
+TEST_CASE("keep-all at any phase, alone and together, is the stock model bit for bit: torch") {
+  arrcoc::tests::keep_all_at_any_phase_is_stock<arrcoc::TorchBackend>();
+}

@@ -1,0 +1,237 @@
+// What the oracle of the language model's inside runs:
+//   layer_requests BACKEND MODEL CASE OUT
+// CASE holds ids.npy [L], spans.npy [pictures, 3] (begin, rows, columns of tokens), tokens.npy [N, H], level_I.npy, and
+// plan.txt, one instruction a line:
+//   question COLUMN...          injector NAME [SETTING]     decode ID...
+//   kept|depth|entry PICTURE N...                           merge PICTURE (TOKEN WEIGHT)...   once for each kept token
+//   request|ask LAYER INDEX WHAT ROWS HEADS PAYERS before|after [COLUMN...]     beside the layer, or before its edit
+//   drop LAYER COLUMN...
+// Writes logits.npy [1 + decoded, V], lengths.npy, and request|ask_LAYER_NUMBER_PICTURE.npy. Run once more without the
+// requests, it must give the same bits.
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "arrcoc/eigen.hpp"
+#include "arrcoc/injectors/entry.hpp"
+#include "arrcoc/injectors/gather.hpp"
+#include "arrcoc/injectors/merge.hpp"
+#include "arrcoc/injectors/order.hpp"
+#include "arrcoc/io/model_folder.hpp"
+#include "arrcoc/io/npy.hpp"
+#include "arrcoc/qwen3vl/generate.hpp"
+#ifdef ARRCOC_HAVE_TORCH
+#include "arrcoc/torch.hpp"
+#endif
+#ifdef ARRCOC_HAVE_XTENSOR
+#include "arrcoc/xtensor.hpp"
+#endif
+
+using namespace arrcoc;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+template <class E>
+E named(const std::string& word, std::initializer_list<E> values) {
+  for (const E v : values)
+    if (name_of(v) == word) return v;
+  fail(Code::bad_usage, "layer_requests", "no such word: " + word);
+}
+
+template <class T = Index>
+std::vector<T> rest(std::istream& in) {
+  std::vector<T> out;
+  for (T v{}; in >> v;) out.push_back(v);
+  return out;
+}
+
+Request read_request(std::istream& in) {
+  using R = Request;
+  const auto over = {R::Over::mean, R::Over::max, R::Over::each};
+  std::string what, rows, heads, payers, rope;
+  Request r;
+  r.site = R::Site::layer;
+  in >> r.index >> what >> rows >> heads >> payers >> rope;
+  r.what = named(what, {R::What::hidden, R::What::q, R::What::k, R::What::v, R::What::received});
+  r.rows = named(rows, {R::Rows::visual, R::Rows::all, R::Rows::last, R::Rows::question, R::Rows::vision_end,
+                        R::Rows::list, R::Rows::text});
+  r.heads = named(heads, over);
+  r.payers = named(payers, over);
+  r.rope = rope == "before" ? R::Rope::before : R::Rope::after;
+  r.list = rest(in);
+  return r;
+}
+
+struct Plan {
+  std::string injector = "gather", setting = "raster";
+  std::vector<Allocation> allocations;
+  std::map<Index, std::vector<Request>> beside, before;
+  std::map<Index, std::vector<Index>> drop;
+  std::vector<TokenId> decode;
+};
+
+Plan read_plan(const fs::path& file, Prompt& prompt) {
+  Plan plan;
+  for (const VisionSpan& s : prompt.spans) plan.allocations.push_back(keep_everything(s.grid));
+  std::ifstream lines(file);
+  for (std::string line, word; std::getline(lines, line);) {
+    std::istringstream in(line);
+    in >> word;
+    Index number = 0;
+    if (word == "question") {
+      prompt.question = rest(in);
+    } else if (word == "injector") {
+      in >> plan.injector >> plan.setting;
+    } else if (word == "decode") {
+      plan.decode = rest<TokenId>(in);
+    } else {
+      in >> number;
+      if (word == "request") plan.beside[number].push_back(read_request(in));
+      else if (word == "ask") plan.before[number].push_back(read_request(in));
+      else if (word == "drop") plan.drop[number] = rest(in);
+      else {
+        Allocation& a = plan.allocations.at(static_cast<std::size_t>(number));
+        if (word == "kept") {
+          a.kept = rest(in);
+          a.depth.assign(a.kept.size(), all_levels);
+          a.why.assign(a.kept.size(), {});
+          for (std::size_t i = 0; i < a.why.size(); ++i)  // an order of its own, for `order score`
+            a.why[i].rank = static_cast<Index>((i * 5 + 3) % a.why.size());
+        } else if (word == "depth") {
+          a.depth = rest<std::uint32_t>(in);
+        } else if (word == "entry") {
+          a.entry = rest(in);
+        } else if (word == "merge") {
+          a.merge.emplace_back();
+          for (MergePart m; in >> m.token >> m.weight;) a.merge.back().push_back(m);
+        } else {
+          fail(Code::bad_usage, "layer_requests", "no such instruction: " + word);
+        }
+      }
+    }
+  }
+  return plan;
+}
+
+template <class B>
+struct Hook final : qwen3vl::LayerHook<B> {
+  const Plan& plan;
+  const std::vector<Request> none{};
+  bool asking;
+  fs::path out;
+
+  Hook(const Plan& p, bool a, fs::path o) : plan(p), asking(a), out(std::move(o)) {}
+
+  const std::vector<Request>& of(const std::map<Index, std::vector<Request>>& all, Index layer) const {
+    const auto it = all.find(layer);
+    return asking && it != all.end() ? it->second : none;
+  }
+  void write(const std::string& kind, Index layer, const qwen3vl::ByPicture& answers) const {
+    for (std::size_t p = 0; p < answers.size(); ++p)
+      for (std::size_t r = 0; r < answers[p].size(); ++r)
+        io::write_npy(
+            out / (kind + "_" + std::to_string(layer) + "_" + std::to_string(r) + "_" + std::to_string(p) + ".npy"),
+            answers[p][r].values);
+  }
+  std::optional<qwen3vl::RowEdit> before_layer(B&, Index layer, const qwen3vl::LayerView<B>& view) override {
+    if (const auto& wanted = of(plan.before, layer); !wanted.empty()) write("ask", layer, view.answer(wanted));
+    const auto it = plan.drop.find(layer);
+    if (it == plan.drop.end()) return std::nullopt;
+    qwen3vl::RowEdit edit;
+    for (std::size_t i = 0; i < view.rows.size(); ++i)
+      if (std::find(it->second.begin(), it->second.end(), view.rows[i].column) == it->second.end())
+        edit.keep.push_back(static_cast<Index>(i));
+    return edit;
+  }
+  std::vector<Request> requests(Index layer) const override { return of(plan.beside, layer); }
+  void answered(Index layer, qwen3vl::ByPicture answers) override { write("request", layer, answers); }
+};
+
+template <class B>
+qwen3vl::Injected<B> inject(B& b, const Plan& plan, const qwen3vl::Encoded<B>& e, const Prompt& prompt) {
+  const std::span<const Allocation> a(plan.allocations);
+  if (plan.injector == "entry") return EntryInjector{}.inject(b, a, e, prompt, nullptr);
+  if (plan.injector == "merge") return MergeInjector{}.inject(b, a, e, prompt, nullptr);
+  if (plan.injector == "order") return OrderInjector{{plan.setting}}.inject(b, a, e, prompt, nullptr);
+  return GatherInjector{}.inject(b, a, e, prompt, nullptr);
+}
+
+std::vector<Index> integers(const fs::path& file) {
+  const HostTensor t = io::read_npy(file.string());
+  require_that(t.dtype == DType::i64, Code::bad_array, file.string(), "expected int64");
+  const auto* first = reinterpret_cast<const Index*>(t.data);
+  return {first, first + t.count()};
+}
+
+template <class B>
+void run(const std::vector<std::string>& words) {
+  B b;
+  const fs::path from = words[2], to = words[3];
+  const io::ModelFolder folder = io::open_model(words[1], {});
+  const qwen3vl::LanguageModel<B> model(b, folder.config.text, folder.weights);
+  Prompt prompt;
+  for (const Index id : integers(from / "ids.npy")) prompt.ids.push_back(static_cast<TokenId>(id));
+  const std::vector<Index> spans = integers(from / "spans.npy");
+  for (std::size_t i = 0; i < spans.size(); i += 3)
+    prompt.spans.push_back({spans[i], {spans[i + 1], spans[i + 2]}, static_cast<Index>(i / 3)});
+  const Plan plan = read_plan(from / "plan.txt", prompt);
+  const auto read = [&](const std::string& name) {
+    const HostTensor t = io::read_npy((from / name).string());
+    return b.from_host(t.floats(), t.dim(0), t.dim(1));
+  };
+  qwen3vl::Encoded<B> e;
+  e.vision.tokens = read("tokens.npy");
+  for (int l = 0; fs::exists(from / ("level_" + std::to_string(l) + ".npy")); ++l)
+    e.vision.deepstack.push_back(read("level_" + std::to_string(l) + ".npy"));
+  e.embeddings = model.embed(b, prompt.ids);
+  e.positions = qwen3vl::build_positions(prompt);
+  qwen3vl::GenerateOptions options;
+  options.keep_logits = true;
+  options.max_new_tokens = 1;
+  options.forced = plan.decode;
+  const auto generated = [&](bool asking) {
+    Hook<B> hook(plan, asking, to);
+    return qwen3vl::generate(b, model, inject(b, plan, e, prompt), prompt.ids, options, nullptr, &hook);
+  };
+  const auto out = generated(true), plain = generated(false);
+  require_that(out.logits.size() == plain.logits.size() &&
+                   std::memcmp(out.logits.data(), plain.logits.data(), out.logits.size() * sizeof(float)) == 0,
+               Code::bad_stage_output, "layer_requests", "the logits differ with and without requests");
+  const Index vocab = folder.config.text.vocab_size;
+  io::write_npy(to / "logits.npy", host_tensor(out.logits, {static_cast<Index>(out.logits.size()) / vocab, vocab}));
+  io::write_npy(to / "lengths.npy", host_tensor(std::vector<std::int64_t>(out.cached.begin(), out.cached.end()),
+                                                {static_cast<Index>(out.cached.size())}));
+}
+
+int dispatch(const std::vector<std::string>& words) {
+  if (words.size() != 4) {
+    std::cerr << "usage: layer_requests BACKEND MODEL CASE OUT\n";
+    return 2;
+  }
+  if (words[0] == "eigen") return run<EigenBackend>(words), 0;
+#ifdef ARRCOC_HAVE_TORCH
+  if (words[0] == "torch") return run<TorchBackend>(words), 0;
+#endif
+#ifdef ARRCOC_HAVE_XTENSOR
+  if (words[0] == "xtensor") return run<XtensorBackend>(words), 0;
+#endif
+  fail(Code::backend_missing, "layer_requests", "not built in: " + words[0]);
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  try {
+    return dispatch({words + 1, words + count});
+  } catch (const Error& e) {
+    std::cerr << e.what() << "\n";
+    return e.exit_status();
+  }
+}
