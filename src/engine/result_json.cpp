@@ -74,6 +74,12 @@ Json allocation_json(const Realized& r, Index levels) {
                     {"value", number(a.why[i].value)}});
     if (!place.unit()) kept.back().update({{"rows", number(place.rows)}, {"cols", number(place.cols)}});
     if (a.tokens.frames > 1) kept.back()["frame"] = place.frame;
+    if (!a.entry.empty()) kept.back()["entry"] = a.entry[i];
+    if (!a.merge.empty() && a.merge[i].size() > 1) {
+      Json members = Json::array();
+      for (const MergePart& m : a.merge[i]) members.push_back({{"token", m.token}, {"weight", number(m.weight)}});
+      kept.back()["members"] = members;
+    }
     positions.push_back({row, col});
     budgets.push_back(1);
   }

@@ -43,7 +43,7 @@ def correlation(a, b):
 
 
 def seen(pipeline, picture, ratio=0.25):
-    """(relevance, kept tokens with their levels) of one picture."""
+    """(relevance, kept tokens with their levels, when they join and whom they stand for) of one picture."""
     with tempfile.TemporaryDirectory() as work:
         out = pathlib.Path(work) / "a.json"
         flags = [program, "allocate", "-m", str(model), "-i", str(picture), "-p", "What does it say?", "--pipeline", pipeline[0], "--keep-ratio", str(ratio),
@@ -52,7 +52,7 @@ def seen(pipeline, picture, ratio=0.25):
         if done.returncode:
             raise SystemExit(f"{pipeline[0]} on {picture.name}: {done.stderr.strip()[-400:]}")
         p = json.loads(out.read_text())["pictures"][0]
-        return np.ravel(p["relevance"]), tuple((k["token"], str(k["levels"])) for k in p["kept"])
+        return np.ravel(p["relevance"]), tuple((k["token"], str(k["levels"]), k.get("entry", 0), str(k.get("members"))) for k in p["kept"])
 
 
 def aliases(table, with_maps):
@@ -69,8 +69,10 @@ def main():
     names = lambda kind: [e["name"] for e in entries if e["kind"] == kind and e["name"] not in ("oracle", "full")]  # they need boxes, or keep all
     setting = lambda e, kind, path: [f"--{path}.weights={model / FILES[kind]}"] if any(s["name"] == "weights" for s in e.get("settings", [])) else []
     by_name = {(e["kind"], e["name"]): e for e in entries}
-    scorers = {n: [seen((f"texture13/{n}/fixed/top_k/gather", setting(by_name["scorer", n], "scorer", f"scorers.{n}")), p) for p in pictures] for n in names("scorer")}
-    allocators = {n: [seen((f"texture13/information+perspectival/tension/{n}/gather", setting(by_name["allocator", n], "allocator", "allocator")), p, ratio)
+    inside = lambda e: "layer" if e["phase"] == "layer" else "gather"  # the injector that lets it decide
+    carries = {"entry_by_relevance": "entry", "merge_similar": "merge"}
+    scorers = {n: [seen((f"texture13/{n}/fixed/top_k/{inside(by_name['scorer', n])}", setting(by_name["scorer", n], "scorer", f"scorers.{n}")), p) for p in pictures] for n in names("scorer")}
+    allocators = {n: [seen((f"texture13/information+perspectival/tension/{n}/{carries.get(n, 'gather')}", setting(by_name["allocator", n], "allocator", "allocator")), p, ratio)
                       for p in pictures for ratio in (0.25, 1)] for n in names("allocator")}
     found = aliases(scorers, True) + aliases(allocators, False)
     for a, b in found:
