@@ -300,8 +300,10 @@ def check_rows(rows, data, folder, levels=3):
             hit = np.flatnonzero(cover > 0)
             check(set(hit) <= set(kept) if len(hit) <= k else set(kept) <= set(hit), what + ": the oracle's tokens")
             m = cover.astype(np.float32)
-        elif (r["pipeline"] == "default" or "attention" in r["pipeline"]) and not s["question"]:
+        elif r["pipeline"] == "default" and not s["question"]:
             continue  # `allocate` refuses an empty question
+        elif "attention" in r["pipeline"] and (not s["question"] or int(r["id"].rsplit("-", 1)[1]) % 4):
+            continue  # a process each: every fourth will do
         elif r["pipeline"] == "default" or "attention" in r["pipeline"]:
             key = (r["id"], r["pipeline"], budget)
             if key not in relevance:
