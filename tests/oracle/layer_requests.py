@@ -12,20 +12,18 @@ float32); its own layers run one after the other with a mask for each, and witho
   order     rows permuted with their positions, fed to transformers
 Limit: 2e-5 of the largest value. Exit status: 0 agreement, 1 a mismatch, 77 a Python package is missing.
 """
-import argparse
 import itertools
 import pathlib
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from hf_reference import Reference, np, torch, transformers  # noqa: E402  (exits 77 itself)
+from against import LIMIT, Against  # noqa: E402
+from hf_reference import Reference, np, torch  # noqa: E402  (exits 77 itself)
 from make_checkpoints import make  # noqa: E402
 from transformers.models.qwen3_vl import modeling_qwen3_vl as modeling  # noqa: E402
 from transformers.models.qwen3_vl_moe import modeling_qwen3_vl_moe as modeling_moe  # noqa: E402
 
-LIMIT = 2e-5
 GRIDS = [(2, 3), (3, 2)]  # rows, columns of tokens
 DEFAULT = "tied,untied_gqa4,heads64,sharded_bf16,four_taps,few_layers,skewed_sections,moe_released,moe_resaved"
 DECODED = 8
@@ -178,8 +176,8 @@ def requests(layer, layers, listed):
 class Case:
     """One run of the program."""
 
-    def __init__(self, a, work, model):
-        self.a, self.folder, self.model = a, work / "case", model
+    def __init__(self, against, work, model):
+        self.against, self.folder, self.model = against, work / "case", model
         self.out, self.plan = work / "out", ["question " + " ".join(map(str, model.question))]
         for f in (self.folder, self.out):
             f.mkdir(exist_ok=True)
@@ -196,53 +194,21 @@ class Case:
 
     def run(self):
         (self.folder / "plan.txt").write_text("\n".join(self.plan) + "\n")
-        done = subprocess.run([self.a.program, self.a.backend, self.model.folder, self.folder, self.out], capture_output=True,
-                              text=True, timeout=600)
-        if done.returncode != 0:
-            if "(E301)" in done.stderr:
-                print(f"skipped: {done.stderr.strip()}")
-                raise SystemExit(77)
-            raise SystemExit(f"{self.model.folder.name}: {done.stderr.strip()}")
+        self.against.run(self.model.folder.name, self.model.folder, self.folder, self.out)
         return np.load(self.out / "logits.npy"), np.load(self.out / "lengths.npy").tolist()
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("program"), p.add_argument("--backend", default="eigen")
-    p.add_argument("--configs", default=DEFAULT)
-    p.add_argument("-v", "--verbose", action="store_true")
-    a = p.parse_args()
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    torch.set_num_threads(1)
-    count, values, worst, problems = 0, 0, {}, []
-
-    def near(label, kind, got, wanted):
-        nonlocal count, values
-        count, values = count + 1, values + got.size
-        wanted = np.asarray(wanted, np.float64)
-        if got.shape != wanted.shape:
-            problems.append(f"{label}: shape {got.shape}, expected {wanted.shape}")
-        elif wanted.size == 0:
-            return
-        else:
-            largest = float(np.abs(wanted).max())
-            error = float(np.abs(got - wanted).max()) / largest if largest > 0 else float(np.abs(got).max())
-            worst[kind] = max(worst.get(kind, 0.0), error)
-            if error <= LIMIT:
-                return
-            problems.append(f"{label}: {error:.1e} of the largest value")
-        print("MISMATCH", problems[-1], flush=True)
+    against = Against(__doc__, DEFAULT, "comparisons", zeros=True)
 
     def differ(label, one, two):
         """A test that cannot tell two rules from each other is none."""
         if not (one - two).abs().max() > 100 * LIMIT * one.abs().max():
-            problems.append(f"{label}: the rules give the same numbers")
-            print("MISMATCH", problems[-1], flush=True)
+            against.wrong(f"{label}: the rules give the same numbers")
 
     with tempfile.TemporaryDirectory() as temporary:
         work = pathlib.Path(temporary)
-        for name in a.configs.split(","):
+        for name in against.configs:
             m = Model(make(name, work / name))
             layers, length = m.config.num_hidden_layers, m.length
             rows, adds = m.stock()
@@ -282,7 +248,7 @@ def main():
 
                 visible = seen_by(length, hidden)
                 inside, output, logits = m.run(rows, m.positions, adds, visible)
-                case = Case(a, work, m)
+                case = Case(against, work, m)
                 asked = {("request", l): requests(l, layers, listed) for l in sorted({0, 1, layers // 2, layers - 1})}
                 asked["request", layers] = [(layers, "hidden", w, "mean", "mean", "after", []) for w in ("visual", "last", "all")]
                 # Before its edit a layer is that of a run in which nothing is dropped there.
@@ -295,9 +261,9 @@ def main():
                 for l, columns in gone.items():
                     case.say("drop", l, *columns)
                 got, lengths = case.run()
-                near(f"{name} requests", "logits", got, logits[-1:])
+                against.near(f"{name} requests", "logits", got, logits[-1:])
                 if lengths != [length - len(hidden(l)) for l in range(layers)]:
-                    problems.append(f"{name}: cached rows {lengths}")
+                    against.wrong(f"{name}: cached rows {lengths}")
                 everything = seen_by(length, lambda l: hidden(layers - 1))
                 for (kind, l), some in asked.items():
                     there = (edits[l][0], None, seen_by(length, lambda k, l=l: hidden(min(k, l - 1)))) if kind == "ask" else (
@@ -309,17 +275,17 @@ def main():
                             begin, x, y = m.spans[picture]
                             wanted = output.numpy()[[c for c in keep if r[2] == "all" or begin <= c < begin + x * y]]
                         label = f"{name} {'drop ' if dropping else ''}{kind} {l} picture {picture}: " + " ".join(map(str, r))
-                        near(label, r[1], np.load(case.out / f"{kind}_{l}_{i}_{picture}.npy"), wanted)
+                        against.near(label, r[1], np.load(case.out / f"{kind}_{l}_{i}_{picture}.npy"), wanted)
 
             # --- a drop before layers, decoding
             long = with_decoded(rows, m.positions, adds)
             dropped = m.run(*long, seen_by(length + DECODED, hidden))[2][length - 1:]
             differ(f"{name} drop", dropped, m.run(*long)[2][length - 1:])
-            case = Case(a, work, m)
+            case = Case(against, work, m)
             for l, columns in drops.items():
                 case.say("drop", l, *columns)
             case.say("decode", *after)
-            near(f"{name} drop, decoded", "drop", case.run()[0], dropped)
+            against.near(f"{name} drop, decoded", "drop", case.run()[0], dropped)
 
             # --- entry: some at once, some before layer 1, some before the last; depth masks
             begin, r, q = m.spans[0]
@@ -347,7 +313,7 @@ def main():
             long = with_decoded(rows, m.positions, masked)
             entered = m.run(*long, visible, replaced)
             differ(f"{name} entry", entered[2][length - 1:], m.run(*long, seen_by(length + DECODED, lambda l: absent))[2][length - 1:])
-            case = Case(a, work, m)
+            case = Case(against, work, m)
             case.say("injector", "entry")
             for i in range(len(GRIDS)):
                 case.say("kept", i, *kept[i]), case.say("depth", i, *depth[i]), case.say("entry", i, *entry[i])
@@ -356,14 +322,14 @@ def main():
             for x in asked:
                 case.say("request", layers - 1, *x[:6])
             got, lengths = case.run()
-            near(f"{name} entry, decoded", "entry", got, entered[2][length - 1:])
+            against.near(f"{name} entry, decoded", "entry", got, entered[2][length - 1:])
             if lengths != [length - len(waiting(l)) for l in range(layers)]:
-                problems.append(f"{name} entry: cached rows {lengths}")
+                against.wrong(f"{name} entry: cached rows {lengths}")
             for (i, x), picture in itertools.product(enumerate(asked), range(len(GRIDS))):
                 if x[1] == "received":
                     continue  # its rows pay to decoded ones too in this run; requests above hold it
-                near(f"{name} entry picture {picture} {x[1]}", x[1], np.load(case.out / f"request_{layers - 1}_{i}_{picture}.npy"),
-                     expected(x, entered[0], None, visible, m, picture))
+                against.near(f"{name} entry picture {picture} {x[1]}", x[1], np.load(case.out / f"request_{layers - 1}_{i}_{picture}.npy"),
+                             expected(x, entered[0], None, visible, m, picture))
 
             # --- merge: sums made here, at the kept tokens' positions
             parts = [{0: [(0, .5), (2, .25), (1, .25)], 4: [(4, 1.)], 5: [(3, .75), (5, .25)]}, {1: [(1, 1.)], 3: [(0, .3), (2, .2), (4, .1), (5, .4)]}]
@@ -387,14 +353,14 @@ def main():
             long = with_decoded(merged[keep], m.positions[:, keep], [x[keep] for x in more])
             wanted = m.run(*long)[2][len(keep) - 1:]
             differ(f"{name} merge", wanted, m.run(*with_decoded(rows[keep], m.positions[:, keep], [x[keep] for x in adds]))[2][len(keep) - 1:])
-            case = Case(a, work, m)
+            case = Case(against, work, m)
             case.say("injector", "merge")
             for i, part in enumerate(parts):
                 case.say("kept", i, *part), case.say("depth", i, *depth[i])
                 for row in part.values():
                     case.say("merge", i, *[x for pair in row for x in pair])
             case.say("decode", *after)
-            near(f"{name} merge, decoded", "merge", case.run()[0], wanted)
+            against.near(f"{name} merge, decoded", "merge", case.run()[0], wanted)
 
             # --- order: the curve of the grids below, and the scores that the program gives
             kept = [[0, 1, 2, 3, 4, 5], [0, 1, 3, 4]]
@@ -410,18 +376,14 @@ def main():
                 order += range(at, length)
                 wanted = m.run(*with_decoded(rows[order], m.positions[:, order], [x[order] for x in adds]))[2][len(order) - 1:]
                 differ(f"{name} order {by}", wanted, stands)
-                case = Case(a, work, m)
+                case = Case(against, work, m)
                 case.say("injector", "order", by)
                 for i in range(len(GRIDS)):
                     case.say("kept", i, *kept[i])
                 case.say("decode", *after)
-                near(f"{name} order {by}, decoded", "order", case.run()[0], wanted)
-            if a.verbose:
-                print(f"{name}: {count} comparisons so far", flush=True)
-    largest = ", ".join(f"{k} {v:.1e}" for k, v in sorted(worst.items()))
-    print(f"{'FAILED' if problems else 'passed'}: the language model's inside on {a.backend} against transformers "
-          f"{transformers.__version__}: {count} comparisons, {values} values, {len(problems)} mismatches; worst: {largest}")
-    return 1 if problems else 0
+                against.near(f"{name} order {by}, decoded", "order", case.run()[0], wanted)
+            against.so_far(name)
+    return against.end("the language model's inside")
 
 
 if __name__ == "__main__":

@@ -12,18 +12,16 @@ way would give (another encoder, template and pads counted in, the question read
 final norm, positions that go on behind the picture) differs by more than ten times the limit, so that it could not pass.
 Exit status: 0 agreement, 1 a mismatch, 77 a Python package is missing.
 """
-import argparse
 import itertools
 import pathlib
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from hf_reference import Reference, np, render_jinja_template, torch, transformers  # noqa: E402  (exits 77 itself)
+from against import LIMIT, Against  # noqa: E402
+from hf_reference import Reference, np, render_jinja_template, torch  # noqa: E402  (exits 77 itself)
 from make_checkpoints import CONFIGS, make  # noqa: E402
 
-LIMIT = 2e-5
 # system, question, merged grids of the pictures
 QUESTIONS = [
     ("", "What is the total on this receipt?", [(3, 4)]),
@@ -95,56 +93,29 @@ class Expected:
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("program"), p.add_argument("--backend", default="eigen")
-    p.add_argument("--configs", default=",".join(CONFIGS))
-    p.add_argument("-v", "--verbose", action="store_true")
-    a = p.parse_args()
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    torch.set_num_threads(1)
-    count, apart, worst, problems = 0, 0, {}, []
-
-    def note(ok, text):
-        nonlocal count
-        count += 1
-        if not ok:
-            problems.append(text)
-            print("MISMATCH", text, flush=True)
-
+    t, apart = Against(__doc__, ",".join(CONFIGS), "comparisons"), 0
     with tempfile.TemporaryDirectory() as temporary:
         work = pathlib.Path(temporary)
-        for name in a.configs.split(","):
+        for name in t.configs:
             ref = Reference(make(name, work / name), torch.float64)
             ref.model.set_attn_implementation("eager")
             for number, (system, question, grids) in enumerate([*QUESTIONS, ("", "", [(2, 2)])]):
                 out = work / f"{name}_{number}"
                 out.mkdir()
-                done = subprocess.run([a.program, a.backend, ref.folder, out, system, question, *(str(n) for g in grids for n in g)],
-                                      capture_output=True, text=True, timeout=600)
-                if done.returncode != 0:
-                    if "(E301)" in done.stderr:
-                        print(f"skipped: {done.stderr.strip()}")
-                        return 77
-                    raise SystemExit(f"{name}: {done.stderr.strip()}")
+                t.run(name, ref.folder, out, system, question, *(str(n) for g in grids for n in g))
                 got = {f.stem: np.load(f) for f in out.glob("*.npy")}
                 label = f"{name} '{question}'"
                 if not question:  # nothing was asked: a query that couples to everything alike
                     for k in ("mean", "last", "contextual", "attention", "attention_sharp", "words_mean"):
-                        note(got[k].shape == (1, ref.config.text_config.hidden_size) and not got[k].any(), f"{label} {k}: expected zeros")
+                        t.note(got[k].shape == (1, ref.config.text_config.hidden_size) and not got[k].any(), f"{label} {k}: expected zeros")
                     continue
                 ids, columns, words = prompt_of(ref, system, question, grids)
                 for k, wanted in (("ids", ids), ("question", columns), ("words", words)):
-                    note(np.array_equal(got[k], np.asarray(wanted)), f"{label} {k}: {got[k].tolist()}, expected {list(wanted)}")
+                    t.note(np.array_equal(got[k], np.asarray(wanted)), f"{label} {k}: {got[k].tolist()}, expected {list(wanted)}")
                 expected = Expected(ref, ids, columns, words)
                 for k, (vector, rows) in expected.of.items():
                     for part, wanted in ((k, vector), (f"{k}_words", rows)):
-                        if got[part].shape != wanted.shape:
-                            note(False, f"{label} {part}: shape {got[part].shape}, expected {wanted.shape}")
-                            continue
-                        error = float(np.abs(got[part] - wanted).max() / np.abs(wanted).max())
-                        worst[k] = max(worst.get(k, 0.0), error)
-                        note(error <= LIMIT, f"{label} {part}: {error:.1e} of the largest value")
+                        t.near(f"{label} {part}", k, got[part], wanted)
                 if len(columns) < 2:  # one token is its own mean
                     continue
                 every = [(k, v[0]) for k, (v, _) in expected.of.items()] + list(expected.otherwise.items())
@@ -153,12 +124,8 @@ def main():
                         continue
                     assert np.abs(x - y).max() > 10 * LIMIT * np.abs(x).max(), (label, one, two)
                     apart += 1
-            if a.verbose:
-                print(f"{name}: {count} comparisons so far", flush=True)
-    largest = ", ".join(f"{k} {v:.1e}" for k, v in sorted(worst.items()))
-    print(f"{'FAILED' if problems else 'passed'}: query encoders on {a.backend} against transformers {transformers.__version__}: "
-          f"{len(a.configs.split(','))} checkpoints, {count} comparisons, {len(problems)} mismatches, {apart} pairs told apart; worst: {largest}")
-    return 1 if problems else 0
+            t.so_far(name)
+    return t.end("query encoders", f", {apart} pairs told apart")
 
 
 if __name__ == "__main__":

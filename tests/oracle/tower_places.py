@@ -15,14 +15,13 @@ and what a hook is told of the block below. Limit: 2e-5 of the largest value; ea
 picture's rows, a hook one block later, places rounded to whole tokens, one segment) is more than ten times as far off.
 Exit status: 0 agreement, 1 a mismatch, 77 a Python package is missing.
 """
-import argparse
 import pathlib
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from tower_requests import GRIDS, LIMIT, Tower, expected, make, np, torch, transformers  # noqa: E402  (exits 77 itself)
+from against import LIMIT, Against  # noqa: E402
+from tower_requests import GRIDS, Tower, expected, make, np, torch  # noqa: E402  (exits 77 itself)
 from transformers.vision_utils import (get_vision_interpolation_indices_and_weights,  # noqa: E402
                                        get_vision_position_ids)
 
@@ -225,55 +224,28 @@ def cases(rng, tower, pixels, work):
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("program"), p.add_argument("--backend", default="eigen")
-    p.add_argument("--configs", default=DEFAULT)
-    p.add_argument("-v", "--verbose", action="store_true")
-    a = p.parse_args()
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    torch.set_num_threads(1)
-    count, values, worst, problems = 0, 0, {}, []
-    for name in a.configs.split(","):
+    t = Against(__doc__, DEFAULT, "tensors")
+    for name in t.configs:
         with tempfile.TemporaryDirectory() as temporary:
             work = pathlib.Path(temporary)
             tower = Tower(make(name, work / "model"))
             pixels = torch.rand(sum(f * r * c for f, r, c in GRIDS), 1536,
                                 generator=torch.Generator().manual_seed(3)) * 2 - 1
             all_cases = list(cases(np.random.default_rng(11), tower, pixels, work))
-            done = subprocess.run([a.program, a.backend, tower.folder, *[case[1] for case in all_cases]],
-                                  capture_output=True, text=True, timeout=600)
-            if done.returncode != 0:
-                if "(E301)" in done.stderr:
-                    print(f"skipped: {done.stderr.strip()}")
-                    return 77
-                raise SystemExit(f"{name}: {done.stderr.strip()}")
+            t.run(name, tower.folder, *[case[1] for case in all_cases])
             for case, folder, wanted, misses in all_cases:
                 kept = wanted.pop("kept")
                 survivors = [list(map(int, line.split())) for line in
                              (folder / "survivors.txt").read_text().splitlines()]
                 if "drop" in case and survivors != kept or "drop" not in case and survivors:
-                    problems.append(f"{name} {case}: survivors {survivors}, expected {kept}")
-                    print("MISMATCH", problems[-1], flush=True)
+                    t.wrong(f"{name} {case}: survivors {survivors}, expected {kept}")
                 for what, right in wanted.items():
-                    got, right = np.load(folder / f"{what}.npy"), np.asarray(right, np.float64)
-                    count, values = count + 1, values + right.size
-                    kind = what.split("_")[0]
-                    error = (float(np.abs(got - right).max() / np.abs(right).max()) if got.shape == right.shape
-                             else float("inf"))
-                    worst[kind] = max(worst.get(kind, 0.0), error)
-                    if not error <= LIMIT:
-                        problems.append(f"{name} {case} {what}: {got.shape}, {error:.1e} off; expected {right.shape}")
-                        print("MISMATCH", problems[-1], flush=True)
+                    t.near(f"{name} {case} {what}", what.split("_")[0], np.load(folder / f"{what}.npy"), right)
                 for miss in misses:
                     far = np.abs(miss - wanted["tokens"]).max() / np.abs(wanted["tokens"]).max()
                     assert far > 10 * LIMIT, (name, case, far)
-        if a.verbose:
-            print(f"{name}: {count} tensors so far", flush=True)
-    largest = ", ".join(f"{k} {v:.1e}" for k, v in sorted(worst.items()))
-    print(f"{'FAILED' if problems else 'passed'}: places in the tower on {a.backend} against transformers "
-          f"{transformers.__version__}: {count} tensors, {values} values, {len(problems)} mismatches; worst: {largest}")
-    return 1 if problems else 0
+        t.so_far(name)
+    return t.end("places in the tower")
 
 
 if __name__ == "__main__":

@@ -11,20 +11,18 @@ values that any two different requests of a picture alone ask for differ by more
 two can be mistaken for each other.
 Exit status: 0 agreement, 1 a mismatch, 77 a Python package is missing.
 """
-import argparse
 import itertools
 import pathlib
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from hf_reference import Reference, np, torch, transformers  # noqa: E402  (exits 77 itself)
+from against import LIMIT, Against  # noqa: E402
+from hf_reference import Reference, np, torch  # noqa: E402  (exits 77 itself)
 from make_checkpoints import make  # noqa: E402
 from transformers.models.qwen3_vl import modeling_qwen3_vl as modeling  # noqa: E402
 from transformers.models.qwen3_vl_moe import modeling_qwen3_vl_moe as modeling_moe  # noqa: E402
 
-LIMIT = 2e-5
 GRIDS = [(1, 6, 8), (2, 4, 6), (1, 2, 2), (1, 10, 4)]  # frames, rows, columns of patches
 DEFAULT = "untied_gqa4,heads64,four_taps,deep_tower,skewed_sections,vision72,moe_released"
 
@@ -111,33 +109,10 @@ def expected(request, block, rows, chunks, heads):
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("program"), p.add_argument("--backend", default="eigen")
-    p.add_argument("--configs", default=DEFAULT)
-    p.add_argument("-v", "--verbose", action="store_true")
-    a = p.parse_args()
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    torch.set_num_threads(1)
-    count, values, worst, problems = 0, 0, {}, []
-
-    def near(label, kind, got, wanted):
-        nonlocal count, values
-        count, values = count + 1, values + got.size
-        if got.shape != tuple(wanted.shape):
-            problems.append(f"{label}: shape {got.shape}, expected {tuple(wanted.shape)}")
-        else:
-            wanted = np.asarray(wanted, np.float64)
-            error = float(np.abs(got - wanted).max() / np.abs(wanted).max())
-            worst[kind] = max(worst.get(kind, 0.0), error)
-            if error <= LIMIT:
-                return
-            problems.append(f"{label}: {error:.1e} of the largest value")
-        print("MISMATCH", problems[-1], flush=True)
-
+    t = Against(__doc__, DEFAULT, "answers")
     with tempfile.TemporaryDirectory() as temporary:
         work = pathlib.Path(temporary)
-        for name in a.configs.split(","):
+        for name in t.configs:
             tower = Tower(make(name, work / name))
             config = tower.visual.config
             seeded = torch.Generator().manual_seed(3)
@@ -156,15 +131,9 @@ def main():
                 out.mkdir(exist_ok=True)
                 for old in out.iterdir():
                     old.unlink()
-                done = subprocess.run([a.program, a.backend, tower.folder, work / "pixels.npy", work / "grids.npy",
-                                       work / "requests.txt", out], capture_output=True, text=True, timeout=600)
-                if done.returncode != 0:
-                    if "(E301)" in done.stderr:
-                        print(f"skipped: {done.stderr.strip()}")
-                        return 77
-                    raise SystemExit(f"{name}: {done.stderr.strip()}")
+                t.run(name, tower.folder, work / "pixels.npy", work / "grids.npy", work / "requests.txt", out)
                 merged = tokens[rows.start // 4:rows.stop // 4]
-                near(f"{name} tokens", "tokens", np.load(out / "tokens.npy"), merged)
+                t.near(f"{name} tokens", "tokens", np.load(out / "tokens.npy"), merged)
                 begin, chunk = first, sum(f for f, _, _ in GRIDS[:GRIDS.index(grids[0])])
                 for picture, (frames, r, c) in enumerate(grids):
                     own = slice(begin, begin + frames * r * c)
@@ -173,7 +142,7 @@ def main():
                         chunks = range(chunk, chunk + frames)
                         wanted = expected(request, blocks[request[0]], own, chunks, config.num_heads)
                         label = f"{name} picture {picture} of {len(grids)}: " + " ".join(map(str, request))
-                        near(label, request[1], np.load(out / f"{picture}_{i}.npy"), wanted)
+                        t.near(label, request[1], np.load(out / f"{picture}_{i}.npy"), wanted)
                         seen.setdefault(wanted.shape, []).append((request, wanted))
                     if len(grids) == 1:
                         for same in seen.values():
@@ -181,12 +150,8 @@ def main():
                                 if (one[0] % config.depth, *one[1:]) != (two[0] % config.depth, *two[1:]):
                                     assert np.abs(x - y).max() > 10 * LIMIT * np.abs(x).max(), (one, two)
                     begin, chunk = own.stop, chunk + frames
-            if a.verbose:
-                print(f"{name}: {count} answers so far", flush=True)
-    largest = ", ".join(f"{k} {v:.1e}" for k, v in sorted(worst.items()))
-    print(f"{'FAILED' if problems else 'passed'}: tower requests on {a.backend} against transformers "
-          f"{transformers.__version__}: {count} answers, {values} values, {len(problems)} mismatches; worst: {largest}")
-    return 1 if problems else 0
+            t.so_far(name)
+    return t.end("tower requests")
 
 
 if __name__ == "__main__":

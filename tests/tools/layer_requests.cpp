@@ -11,13 +11,11 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 #include <map>
 #include <sstream>
 #include <string>
 #include <vector>
 
-#include "arrcoc/eigen.hpp"
 #include "arrcoc/injectors/entry.hpp"
 #include "arrcoc/injectors/gather.hpp"
 #include "arrcoc/injectors/merge.hpp"
@@ -25,12 +23,7 @@
 #include "arrcoc/io/model_folder.hpp"
 #include "arrcoc/io/npy.hpp"
 #include "arrcoc/qwen3vl/generate.hpp"
-#ifdef ARRCOC_HAVE_TORCH
-#include "arrcoc/torch.hpp"
-#endif
-#ifdef ARRCOC_HAVE_XTENSOR
-#include "arrcoc/xtensor.hpp"
-#endif
+#include "tools/on_backend.hpp"
 
 using namespace arrcoc;
 
@@ -210,28 +203,10 @@ void run(const std::vector<std::string>& words) {
                                                 {static_cast<Index>(out.cached.size())}));
 }
 
-int dispatch(const std::vector<std::string>& words) {
-  if (words.size() != 4) {
-    std::cerr << "usage: layer_requests BACKEND MODEL CASE OUT\n";
-    return 2;
-  }
-  if (words[0] == "eigen") return run<EigenBackend>(words), 0;
-#ifdef ARRCOC_HAVE_TORCH
-  if (words[0] == "torch") return run<TorchBackend>(words), 0;
-#endif
-#ifdef ARRCOC_HAVE_XTENSOR
-  if (words[0] == "xtensor") return run<XtensorBackend>(words), 0;
-#endif
-  fail(Code::backend_missing, "layer_requests", "not built in: " + words[0]);
-}
-
 }  // namespace
 
 int main(int count, char** words) {
-  try {
-    return dispatch({words + 1, words + count});
-  } catch (const Error& e) {
-    std::cerr << e.what() << "\n";
-    return e.exit_status();
-  }
+  return tests::main_on_backend(
+      count, words, "layer_requests", "MODEL CASE OUT", [](std::size_t n) { return n == 4; },
+      []<class B>(const std::vector<std::string>& all) { run<B>(all); });
 }

@@ -4,20 +4,13 @@
 // it: OUT/NAME.npy [1, D] and OUT/NAME_words.npy [Q, D]; "attention" twice, the second time with temperature 0.25.
 // OUT/ids.npy [L], OUT/question.npy [Q] and OUT/words.npy [Q] are the prompt's. SYSTEM may be empty.
 #include <filesystem>
-#include <iostream>
 #include <string>
 #include <vector>
 
-#include "arrcoc/eigen.hpp"
 #include "arrcoc/io/model_folder.hpp"
 #include "arrcoc/io/npy.hpp"
 #include "arrcoc/query/encoders.hpp"
-#ifdef ARRCOC_HAVE_TORCH
-#include "arrcoc/torch.hpp"
-#endif
-#ifdef ARRCOC_HAVE_XTENSOR
-#include "arrcoc/xtensor.hpp"
-#endif
+#include "tools/on_backend.hpp"
 
 using namespace arrcoc;
 
@@ -66,28 +59,11 @@ void run(const std::vector<std::string>& words) {
   write(WordsQuery{}, "words_mean");
 }
 
-int dispatch(const std::vector<std::string>& words) {
-  if (words.size() < 5 || words.size() % 2 == 0) {
-    std::cerr << "usage: query_encoders BACKEND MODEL OUT SYSTEM QUESTION [ROWS COLUMNS]...\n";
-    return 2;
-  }
-  if (words[0] == "eigen") return run<EigenBackend>(words), 0;
-#ifdef ARRCOC_HAVE_TORCH
-  if (words[0] == "torch") return run<TorchBackend>(words), 0;
-#endif
-#ifdef ARRCOC_HAVE_XTENSOR
-  if (words[0] == "xtensor") return run<XtensorBackend>(words), 0;
-#endif
-  fail(Code::backend_missing, "query_encoders", "not built in: " + words[0]);
-}
-
 }  // namespace
 
 int main(int count, char** words) {
-  try {
-    return dispatch({words + 1, words + count});
-  } catch (const Error& e) {
-    std::cerr << e.what() << "\n";
-    return e.exit_status();
-  }
+  return tests::main_on_backend(
+      count, words, "query_encoders", "MODEL OUT SYSTEM QUESTION [ROWS COLUMNS]...",
+      [](std::size_t n) { return n >= 5 && n % 2 == 1; },
+      []<class B>(const std::vector<std::string>& all) { run<B>(all); });
 }

@@ -8,23 +8,16 @@
 // received_P.npy (the last block's, of picture P) and, of the hook, asked_BLOCK_P.npy (received in the block below).
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 #include <map>
 #include <sstream>
 #include <string>
 #include <vector>
 
-#include "arrcoc/eigen.hpp"
 #include "arrcoc/io/model_folder.hpp"
 #include "arrcoc/io/npy.hpp"
 #include "arrcoc/qwen3vl/pixels.hpp"
 #include "arrcoc/qwen3vl/vision_tower.hpp"
-#ifdef ARRCOC_HAVE_TORCH
-#include "arrcoc/torch.hpp"
-#endif
-#ifdef ARRCOC_HAVE_XTENSOR
-#include "arrcoc/xtensor.hpp"
-#endif
+#include "tools/on_backend.hpp"
 
 using namespace arrcoc;
 
@@ -138,28 +131,10 @@ void run(const std::vector<std::string>& words) {
   }
 }
 
-int dispatch(const std::vector<std::string>& words) {
-  if (words.size() < 3) {
-    std::cerr << "usage: tower_places BACKEND MODEL CASE...\n";
-    return 2;
-  }
-  if (words[0] == "eigen") return run<EigenBackend>(words), 0;
-#ifdef ARRCOC_HAVE_TORCH
-  if (words[0] == "torch") return run<TorchBackend>(words), 0;
-#endif
-#ifdef ARRCOC_HAVE_XTENSOR
-  if (words[0] == "xtensor") return run<XtensorBackend>(words), 0;
-#endif
-  fail(Code::backend_missing, "tower_places", "not built in: " + words[0]);
-}
-
 }  // namespace
 
 int main(int count, char** words) {
-  try {
-    return dispatch({words + 1, words + count});
-  } catch (const Error& e) {
-    std::cerr << e.what() << "\n";
-    return e.exit_status();
-  }
+  return tests::main_on_backend(
+      count, words, "tower_places", "MODEL CASE...", [](std::size_t n) { return n >= 3; },
+      []<class B>(const std::vector<std::string>& all) { run<B>(all); });
 }

@@ -6,21 +6,14 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 #include <sstream>
 #include <string>
 #include <vector>
 
-#include "arrcoc/eigen.hpp"
 #include "arrcoc/io/model_folder.hpp"
 #include "arrcoc/io/npy.hpp"
 #include "arrcoc/qwen3vl/vision_tower.hpp"
-#ifdef ARRCOC_HAVE_TORCH
-#include "arrcoc/torch.hpp"
-#endif
-#ifdef ARRCOC_HAVE_XTENSOR
-#include "arrcoc/xtensor.hpp"
-#endif
+#include "tools/on_backend.hpp"
 
 using namespace arrcoc;
 
@@ -85,28 +78,10 @@ void run(const std::vector<std::string>& words) {
       io::write_npy(to / (std::to_string(p) + "_" + std::to_string(r) + ".npy"), out.answers[p][r].values);
 }
 
-int dispatch(const std::vector<std::string>& words) {
-  if (words.size() != 6) {
-    std::cerr << "usage: tower_requests BACKEND MODEL PIXELS.npy GRIDS.npy REQUESTS.txt OUT\n";
-    return 2;
-  }
-  if (words[0] == "eigen") return run<EigenBackend>(words), 0;
-#ifdef ARRCOC_HAVE_TORCH
-  if (words[0] == "torch") return run<TorchBackend>(words), 0;
-#endif
-#ifdef ARRCOC_HAVE_XTENSOR
-  if (words[0] == "xtensor") return run<XtensorBackend>(words), 0;
-#endif
-  fail(Code::backend_missing, "tower_requests", "not built in: " + words[0]);
-}
-
 }  // namespace
 
 int main(int count, char** words) {
-  try {
-    return dispatch({words + 1, words + count});
-  } catch (const Error& e) {
-    std::cerr << e.what() << "\n";
-    return e.exit_status();
-  }
+  return tests::main_on_backend(
+      count, words, "tower_requests", "MODEL PIXELS.npy GRIDS.npy REQUESTS.txt OUT",
+      [](std::size_t n) { return n == 6; }, []<class B>(const std::vector<std::string>& all) { run<B>(all); });
 }
