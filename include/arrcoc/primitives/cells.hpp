@@ -1,5 +1,5 @@
 #pragma once
-// Which pixels a token's cell holds, and how much of it boxes cover.
+// How much of each token's cell boxes cover.
 #include <algorithm>
 #include <cmath>
 #include <span>
@@ -11,9 +11,6 @@
 #include "arrcoc/core/types.hpp"
 
 namespace arrcoc::cells {
-
-using Range = PixelRange;
-using arrcoc::place_range;
 
 /// Area of the union of boxes, in their units. O(B^2 log B).
 inline double union_area(std::span<const Box> boxes) {

@@ -16,7 +16,6 @@
 #include "arrcoc/core/image.hpp"
 #include "arrcoc/core/places.hpp"
 #include "arrcoc/core/types.hpp"
-#include "arrcoc/primitives/cells.hpp"
 
 namespace arrcoc::texture {
 
@@ -34,10 +33,8 @@ struct CellSums {
   std::array<std::int64_t, edge_thresholds.size()> above{};  // pixels with e >= threshold
 };
 
-using Range = PixelRange;
-using arrcoc::place_range;
 /// The pixels of cell i of n along an axis of `length` pixels.
-constexpr Range cell_range(Index i, Index n, Index length) {
+constexpr PixelRange cell_range(Index i, Index n, Index length) {
   const auto border = [&](Index k) { return (2 * k * length + n) / (2 * n); };
   const Index begin = std::min(border(i), length - 1);
   return {begin, std::max(begin + 1, border(i + 1))};
@@ -167,7 +164,7 @@ inline void edge_line(const std::vector<std::uint8_t>& top, const std::vector<st
   }
 }
 
-inline void fold(const Columns& c, Range columns, CellSums& out) {
+inline void fold(const Columns& c, PixelRange columns, CellSums& out) {
   for (Index x = columns.begin; x < columns.end; ++x) {
     const auto i = std::size_t(x);
     out.red += c.rgb[3 * i];
@@ -188,7 +185,7 @@ inline void fold(const Columns& c, Range columns, CellSums& out) {
 
 /// Sums of the cells of grid row `row`, written to out[0 .. cols). `scratch` was made for this picture's width.
 inline void sum_cell_row(ImageView v, Grid grid, Index row, detail::Columns& scratch, CellSums* out) {
-  const Range rows = cell_range(row, grid.rows, v.height);
+  const PixelRange rows = cell_range(row, grid.rows, v.height);
   for (Index first = rows.begin; first < rows.end; first += detail::flush_rows) {
     const Index last = std::min(rows.end, first + detail::flush_rows);
     scratch.clear();
@@ -201,7 +198,7 @@ inline void sum_cell_row(ImageView v, Grid grid, Index row, detail::Columns& scr
       detail::edge_line(lines[at % 3], lines[(at + 1) % 3], lines[(at + 2) % 3], scratch);
     }
     for (Index c = 0; c < grid.cols; ++c) {
-      const Range columns = cell_range(c, grid.cols, v.width);
+      const PixelRange columns = cell_range(c, grid.cols, v.width);
       out[c].pixels += (last - first) * (columns.end - columns.begin);
       detail::fold(scratch, columns, out[c]);
     }
@@ -210,7 +207,7 @@ inline void sum_cell_row(ImageView v, Grid grid, Index row, detail::Columns& scr
 
 /// Sums of one rectangle of pixels, by the same integer rules: what the cells of a raster give, for any place.
 /// O(pixels).
-inline CellSums sum_pixels(ImageView v, Range rows, Range cols) {
+inline CellSums sum_pixels(ImageView v, PixelRange rows, PixelRange cols) {
   CellSums s;
   const auto luma = [&](Index y, Index x) {
     const std::uint8_t* p = v.row(std::clamp<Index>(y, 0, v.height - 1)) + 3 * std::clamp<Index>(x, 0, v.width - 1);

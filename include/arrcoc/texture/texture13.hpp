@@ -111,8 +111,8 @@ struct Texture13 {
     }
     std::vector<texture::CellSums> sums;
     for (const Place& p : tokens.places)
-      sums.push_back(texture::sum_pixels(image, texture::place_range(p.row, p.rows, grid.rows, image.height),
-                                         texture::place_range(p.col, p.cols, grid.cols, image.width)));
+      sums.push_back(texture::sum_pixels(image, place_range(p.row, p.rows, grid.rows, image.height),
+                                         place_range(p.col, p.cols, grid.cols, image.width)));
     return of_places(sums, tokens, table);
   }
 

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "arrcoc/core/stages.hpp"
-#include "arrcoc/primitives/cells.hpp"
 
 namespace arrcoc {
 
@@ -46,15 +45,15 @@ struct DuplicatesScorer {
     std::vector<Block> blocks;
     for (Index t = 0; t < e.count(); ++t) {
       const Place p = e.tokens.at(t);
-      blocks.push_back({cells::place_range(p.row, p.rows, g.rows, image.height),
-                        cells::place_range(p.col, p.cols, g.cols, image.width)});
+      blocks.push_back(
+          {place_range(p.row, p.rows, g.rows, image.height), place_range(p.col, p.cols, g.cols, image.width)});
     }
     return config.rule == "seen" ? unseen(image, blocks) : surprising(image, blocks, e.tokens);
   }
 
  private:
   struct Block {
-    cells::Range rows, cols;
+    PixelRange rows, cols;
     Index height() const { return rows.end - rows.begin; }
     Index width() const { return cols.end - cols.begin; }
     bool same_size(const Block& o) const { return height() == o.height() && width() == o.width(); }

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "arrcoc/core/stages.hpp"
-#include "arrcoc/primitives/cells.hpp"
 #include "arrcoc/primitives/neighbours.hpp"
 
 namespace arrcoc {
@@ -80,8 +79,8 @@ struct EntropyScorer {
           image.row(std::clamp<Index>(y, 0, image.height - 1)) + 3 * std::clamp<Index>(x, 0, image.width - 1);
       return luma_of(c[0], c[1], c[2]);
     };
-    const cells::Range rows = cells::place_range(p.row, p.rows, g.rows, image.height),
-                       cols = cells::place_range(p.col, p.cols, g.cols, image.width);
+    const PixelRange rows = place_range(p.row, p.rows, g.rows, image.height),
+                     cols = place_range(p.col, p.cols, g.cols, image.width);
     const int bins = static_cast<int>(config.bins);
     const bool gradient = config.of == "gradient";
     for (Index y = rows.begin; y < rows.end; ++y) {
