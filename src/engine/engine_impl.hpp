@@ -92,12 +92,8 @@ class EngineOn final : public Engine {
     journey.decide(Phase::vision);
     if (r.levels != all_levels) journey.mask_levels(r.levels);
     qwen3vl::Generated g;
-    if (r.generate) {
-      g = generate(r, journey, run, out, trace);
-    } else if (journey.decides(Phase::layer)) {
-      journey.inject();
-      journey.prefill_decisions();
-    }
+    if (r.generate) g = generate(r, journey, run, out, trace);
+    else journey.take_layer_decisions();
     take_outcome(journey, out);
     if (r.dump) dump_outcome(r, prompt, journey, g);
     out.times = std::move(trace.times);
@@ -326,11 +322,9 @@ class EngineOn final : public Engine {
       const Allocation& a = pictures[i].allocation;
       const VisionSpan& span = prompt.spans[i];
       std::fill_n(gone.begin() + span.begin, span.grid.count(), char{1});
-      const bool part = journey.shelf() && !journey.shelf()->encoded_tokens(i).empty();
-      for (const Index k : part ? places_in(journey.shelf()->encoded_tokens(i), a.kept) : a.kept)
-        kept.push_back(first + k);
+      for (const Index k : places_in(journey.shelf()->encoded_tokens(i), a.kept)) kept.push_back(first + k);
       for (const Index k : a.kept) gone[static_cast<std::size_t>(span.begin + k)] = 0;
-      first += part ? journey.shelf()->rows(i) : a.tokens.count();
+      first += journey.shelf()->rows(i);
       const auto& relevance = pictures[i].balanced.relevance;
       if (static_cast<Index>(relevance.size()) == a.grid().count())
         r.dump(pictures.size() == 1 ? "relevance" : "relevance_" + std::to_string(i),

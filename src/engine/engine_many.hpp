@@ -59,10 +59,8 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
           std::find_if(pipelines.begin(), pipelines.end(), [&](const auto& p) { return p.spec == a.pipeline; });
       if (known == pipelines.end()) known = pipelines.insert(pipelines.end(), registry_.make(a.pipeline));
       q.made = &*known;
-      for (const Request& r : q.made->pipeline.requests(Request::Site::tower))
-        if (q.made->pipeline.decisions.front().phase() >= Phase::vision &&  // else it encodes by itself
-            std::find(requests.begin(), requests.end(), r) == requests.end())
-          requests.push_back(r);
+      if (q.made->pipeline.decisions.front().phase() >= Phase::vision)  // else it encodes by itself
+        for (const Request& r : q.made->pipeline.requests(Request::Site::tower)) add_once(requests, r);
     }
     begin_ask(q, m, seen);
     look = look || a.generate || (q.made != nullptr && looks_at_model(false, q.made->pipeline));
@@ -125,7 +123,6 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
     encode(q);
     q.journey->decide(Phase::vision);
     q.journey->mask_levels(q.ask->levels);
-    take_outcome(*q.journey, q.out);
     const std::string beginning = m.share_prefix && q.ask->generate ? q.journey->beginning() : "";
     const auto [group, new_group] = groups.try_emplace(beginning.empty() ? "alone " + std::to_string(i) : beginning);
     group->second.push_back(i);
@@ -139,7 +136,7 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
       result.cancelled = m.shared.cancelled && m.shared.cancelled();
       if (result.cancelled) return result;
       if (asked[i].ask->generate) run_asked(asked[i], m.shared, group->size() > 1 ? &begun : nullptr, ready);
-      else if (asked[i].journey->decides(Phase::layer)) allocate_asked(asked[i]);
+      else allocate_asked(asked[i]);
       result.cancelled = asked[i].out.cancelled;
       if (result.cancelled) return result;
     }
@@ -178,7 +175,7 @@ void EngineOn<B>::run_asked(Asked& q, const AnswerRequest& shared, qwen3vl::KvCa
     journey.continue_from(*begun);
   }
   qwen3vl::Generated g = journey.generate();
-  if (journey.decides(Phase::layer)) take_outcome(journey, q.out);
+  take_outcome(journey, q.out);
   if (!q.out.cancelled) stream.finish(q.out.text);
   q.out.tokens = std::move(g.tokens);
   q.out.stopped = g.stopped;
@@ -186,11 +183,10 @@ void EngineOn<B>::run_asked(Asked& q, const AnswerRequest& shared, qwen3vl::KvCa
   q.journey.reset();
 }
 
-/// Takes the decisions in layers of one ask that is not answered.
+/// One ask that is not answered: what is left of its decisions.
 template <class B>
 void EngineOn<B>::allocate_asked(Asked& q) {
-  q.journey->inject();
-  q.journey->prefill_decisions();
+  q.journey->take_layer_decisions();
   take_outcome(*q.journey, q.out);
   q.journey.reset();
 }

@@ -1,6 +1,7 @@
 #pragma once
 // What a strategy may ask of the model's inside: rows of one block of the vision tower, or of one layer of the language
 // model. docs/requests.md says what each published method asks.
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,6 +53,11 @@ constexpr std::string_view name_of(Request::Over o) {
 inline std::string text_of(const Request& r) {
   return std::string(name_of(r.site)) + " " + std::to_string(r.index) + " " + std::string(name_of(r.what)) + " of " +
          std::string(name_of(r.rows)) + ", heads " + std::string(name_of(r.heads));
+}
+
+/// Puts a request behind the others, unless it is among them.
+inline void add_once(std::vector<Request>& to, const Request& r) {
+  if (std::find(to.begin(), to.end(), r) == to.end()) to.push_back(r);
 }
 
 /// What came back for one picture.

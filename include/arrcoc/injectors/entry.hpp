@@ -23,9 +23,8 @@ struct EntryInjector {
   template <class B>
   qwen3vl::Injected<B> inject(B& b, std::span<const Allocation> allocations, const qwen3vl::Encoded<B>& e,
                               const Prompt& prompt, Trace* trace) const {
-    return kept_rows::sequence(
-        b, kept_rows::of_pictures(allocations, e.encoded, prompt, honours, name, trace), e, prompt,
-        [&](const auto& features, const auto& tokens) { return kept_rows::own(b, features, tokens); });
+    return kept_rows::own_rows(b, kept_rows::of_pictures(allocations, e.encoded, prompt, honours, name, trace), e,
+                               prompt);
   }
 };
 

@@ -7,7 +7,7 @@
 // Allocations are over the picture's tokens, one for each picture. Laws: the identity plan reproduces the stock model
 // bit for bit through the same path; dropped equals masked from where it was dropped; text rows and positions never
 // move; pruning one picture leaves the others' rows bit-equal.
-// One of phase vision whose rows depend on more than kept, depth, entry and merge (a setting, ranks) also has
+// One of phase vision whose rows depend on more than settings, kept, depth, entry and merge (ranks) also has
 // i.arranged(span<const Allocation>) -> std::vector<Index>, equal for equal rows.
 #include <concepts>
 #include <span>

@@ -37,9 +37,7 @@ struct OrderInjector {
       for (const std::size_t place : places(allocations[p])) arranged.push_back(pictures[p][place]);
       pictures[p] = std::move(arranged);
     }
-    return kept_rows::sequence(b, pictures, e, prompt, [&](const auto& features, const auto& tokens) {
-      return kept_rows::own(b, features, tokens);
-    });
+    return kept_rows::own_rows(b, pictures, e, prompt);
   }
 
   /// The tokens of all pictures in the order of their rows.

@@ -144,4 +144,12 @@ typename B::Tensor own(B& b, const typename B::Tensor& features, const std::vect
   return b.gather_rows(features, rows);
 }
 
+/// The sequence in which every kept token brings its own row.
+template <class B>
+qwen3vl::Injected<B> own_rows(B& b, const std::vector<std::vector<Token>>& pictures, const qwen3vl::Encoded<B>& e,
+                              const Prompt& prompt) {
+  return sequence(b, pictures, e, prompt,
+                  [&](const auto& features, const auto& tokens) { return own(b, features, tokens); });
+}
+
 }  // namespace arrcoc::kept_rows

@@ -61,11 +61,8 @@ class TowerDecisions final : public qwen3vl::TowerHook<B> {
     for (const Acts& a : acts)
       if (a.phase == Phase::tower) acts_.push_back(a);
     for (std::size_t i = 0; i < pipeline.decisions.size(); ++i)
-      for (const Request& r : pipeline.decisions[i].requests()) {
-        if (r.site != Request::Site::tower) continue;
-        auto& list = pipeline.decisions[i].phase() == Phase::tower ? now_ : later_;
-        if (std::find(list.begin(), list.end(), r) == list.end()) list.push_back(r);
-      }
+      for (const Request& r : pipeline.decisions[i].requests())
+        if (r.site == Request::Site::tower) add_once(pipeline.decisions[i].phase() == Phase::tower ? now_ : later_, r);
   }
   /// What decisions behind the tower ask of its blocks.
   const std::vector<Request>& later() const { return later_; }
@@ -167,9 +164,7 @@ class LayerDecisions final : public qwen3vl::LayerHook<B> {
     for (const Acts& a : run_) {
       if (own ? a.before != layer : a.before <= layer) continue;
       for (const Request& r : pipeline_.decisions[a.decision].requests())
-        if (r.site == Request::Site::layer && (r.index < 0 ? layers_ + r.index : r.index) == layer &&
-            std::find(out.begin(), out.end(), r) == out.end())
-          out.push_back(r);
+        if (r.site == Request::Site::layer && (r.index < 0 ? layers_ + r.index : r.index) == layer) add_once(out, r);
     }
     return out;
   }

@@ -47,7 +47,8 @@ class Journey {
         looks_(b, pipeline, pictures, options, trace,
                textures ? std::move(textures) : std::make_shared<TextureShelf>(pictures.size())) {
     if (pipeline == nullptr) return;
-    runs_ = layer_runs(acts_of(*pipeline, model.config()));
+    acts_ = acts_of(*pipeline, model.config());
+    runs_ = layer_runs(acts_);
   }
 
   /// The question that scores, where it is another than the one that is answered; before the first decision.
@@ -72,8 +73,7 @@ class Journey {
   /// Equal for journeys that encode the same of the same pictures; empty: the whole of each. Behind decide(pixels).
   const std::string& encodes() const { return encodes_; }
   /// The vision tower, unless `shelf` holds the results of journeys that encode the same. `whole`: pixels of the whole
-  /// pictures, by default those of the pictures themselves; `also`: requests of others who will share the shelf;
-  /// `times`: where they are noted.
+  /// pictures, by default their own; `also`: requests of others who will share the shelf; `times`: of the tower.
   void encode(std::shared_ptr<Shelf<B>> shelf = nullptr, const std::vector<qwen3vl::Pixels>* whole = nullptr,
               std::vector<Request> also = {}, Trace* times = nullptr);
   const std::shared_ptr<Shelf<B>>& shelf() const { return shelf_; }
@@ -81,11 +81,10 @@ class Journey {
   /// Rows for the language model. First looks are taken here, and so are decisions in layers with which another
   /// question than the answered one scores.
   void inject() {
-    for (std::size_t run = 0; pipeline_ != nullptr && run < runs_.size(); ++run) {
+    for (std::size_t run = 0; run < runs_.size(); ++run) {
       entering_ = looks_.allocations();
       if (run + 1 < runs_.size() || (asking_ != nullptr && !runs_[run].empty())) look(runs_[run]);
     }
-    if (pipeline_ == nullptr) entering_ = looks_.allocations();
     input_ = rows_of(prompt_, embeddings());
   }
 
@@ -117,8 +116,10 @@ class Journey {
     model_->text().run_layers(b_, input_, cache_, first, last, trace_, deciding(hook));
     reached_ = last;
   }
-  /// As many layers as it takes to take all decisions.
-  void prefill_decisions() {
+  /// Without an answer: inject, and as many layers as all decisions take.
+  void take_layer_decisions() {
+    if (!decides(Phase::layer)) return;
+    inject();
     if (asking_ == nullptr && !runs_.back().empty()) prefill(0, runs_.back().back().before + 1);
   }
 
@@ -155,7 +156,7 @@ class Journey {
   const Prompt& prompt() const { return prompt_; }
   const Looks<B>& looks() const { return looks_; }
   std::vector<Realized> pictures() const { return looks_.realized(); }
-  /// Of the decisions taken so far; those in layers count behind generate() or prefill_decisions().
+  /// Of the decisions taken so far; those in layers count behind generate() or take_layer_decisions().
   Costs costs() const;
   /// Keeps only these DeepStack levels of every kept token.
   void mask_levels(std::uint32_t levels) { looks_.mask_levels(levels); }
@@ -187,8 +188,7 @@ class Journey {
     looks_.give_query(pipeline_->query->encode(b_, *model_, p, rows));
   }
 
-  /// What the last decision before the tower leaves of each picture, in place of the whole; the raster tokens that go
-  /// in.
+  /// Puts what decisions before the tower leave in place of whole pictures; returns the raster tokens that go in.
   std::vector<std::vector<Index>> take_plans(std::vector<qwen3vl::Pixels>& pixels) const;
 
   /// What enters layer 0 with `entering_`.
@@ -224,12 +224,12 @@ class Journey {
   std::shared_ptr<Shelf<B>> shelf_;
   typename B::Tensor embeddings_{};
   bool embedded_ = false;
-  std::vector<LayerRun> runs_{1};
+  std::vector<Acts> acts_;         // decisions in the tower and in layers
+  std::vector<LayerRun> runs_{1};  // of layers; the last one answers
   std::optional<LayerDecisions<B>> layer_decisions_;
   std::optional<Replay<B>> replay_;
   std::vector<LookCost> look_costs_;
   std::vector<Allocation> entering_;  // with which the rows of input_ were made
-  qwen3vl::Encoded<B> encoded_;
   qwen3vl::Injected<B> input_;
   qwen3vl::KvCache<B> cache_;
   qwen3vl::KvCache<B>* begun_ = nullptr;

@@ -26,15 +26,14 @@ void Journey<B>::encode(std::shared_ptr<Shelf<B>> shelf, const std::vector<qwen3
     whole = nullptr;
   }
   const std::vector<qwen3vl::Pixels>& pixels = whole != nullptr ? *whole : own;
-  if (pipeline_ != nullptr)
-    for (Request& r : pipeline_->requests(Request::Site::tower))
-      if (std::find(also.begin(), also.end(), r) == also.end()) also.push_back(std::move(r));
   std::optional<TowerDecisions<B>> hook;
   if (decides(Phase::tower)) {
-    require_that(also.empty() || pipeline_->requests(Request::Site::tower).size() == also.size(), Code::bad_usage,
-                 "journey", "a tower in which tokens are dropped answers its own pipeline alone");
-    hook.emplace(looks_, *pipeline_, acts_of(*pipeline_, model_->config()), model_->config().vision.depth);
+    require_that(also.empty(), Code::bad_usage, "journey",
+                 "a tower in which tokens are dropped answers its own pipeline alone");
+    hook.emplace(looks_, *pipeline_, acts_, model_->config().vision.depth);
     also = hook->later();
+  } else if (pipeline_ != nullptr) {
+    for (const Request& r : pipeline_->requests(Request::Site::tower)) add_once(also, r);
   }
   auto vision = model_->encode_images(b_, pixels, times ? times : trace_, also, hook ? &*hook : nullptr);
   if (hook) {
@@ -66,15 +65,16 @@ std::vector<std::vector<Index>> Journey<B>::take_plans(std::vector<qwen3vl::Pixe
 template <class B>
 qwen3vl::Injected<B> Journey<B>::rows_of(const Prompt& prompt, const typename B::Tensor& embeddings) {
   const StageTimer timer(trace_, "inject");
-  encoded_ = {shelf_ ? shelf_->vision() : qwen3vl::VisionOut<B>{}, embeddings, qwen3vl::build_positions(prompt),
-              shelf_ ? shelf_->encoded_tokens() : std::vector<std::vector<Index>>{}};
-  if (pipeline_ == nullptr) return qwen3vl::stock_input(b_, prompt, encoded_);
+  const qwen3vl::Encoded<B> encoded{shelf_ ? shelf_->vision() : qwen3vl::VisionOut<B>{}, embeddings,
+                                    qwen3vl::build_positions(prompt),
+                                    shelf_ ? shelf_->encoded_tokens() : std::vector<std::vector<Index>>{}};
+  if (pipeline_ == nullptr) return qwen3vl::stock_input(b_, prompt, encoded);
   const std::span<const Allocation> allocations(entering_);
   const AnyInjector<B>* last = nullptr;  // decisions elsewhere leave the rows to the one after the tower, or to gather
   for (const AnyDecision<B>& d : pipeline_->decisions)
     if (d.phase() == Phase::vision) last = &d.injector;
-  auto in = last != nullptr ? (*last)->inject(b_, allocations, encoded_, prompt, trace_)
-                            : GatherInjector{}.inject(b_, allocations, encoded_, prompt, trace_);
+  auto in = last != nullptr ? (*last)->inject(b_, allocations, encoded, prompt, trace_)
+                            : GatherInjector{}.inject(b_, allocations, encoded, prompt, trace_);
   in.words = qwen3vl::words_of(prompt);
   require_that(in.waiting.empty() || !decides(Phase::layer), Code::bad_config, "pipeline",
                "tokens that join before a later layer and decisions in layers exclude each other");

@@ -36,8 +36,7 @@ struct AnyDecision {
   std::vector<Request> requests() const {
     std::vector<Request> out;
     const auto add = [&](const std::vector<Request>& some) {
-      for (const Request& r : some)
-        if (std::find(out.begin(), out.end(), r) == out.end()) out.push_back(r);
+      for (const Request& r : some) add_once(out, r);
     };
     for (const auto& s : scorers) add(s.facts().needs);
     add(balancer.facts.needs);
@@ -68,8 +67,8 @@ struct AnyPipeline {
   std::vector<Request> requests(Request::Site site) const {
     std::vector<Request> out;
     for (const auto& d : decisions)
-      for (Request& r : d.requests())
-        if (r.site == site && std::find(out.begin(), out.end(), r) == out.end()) out.push_back(std::move(r));
+      for (const Request& r : d.requests())
+        if (r.site == site) add_once(out, r);
     return out;
   }
   std::vector<std::string> scorer_names() const {
