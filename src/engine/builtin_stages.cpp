@@ -2,6 +2,7 @@
 #include "arrcoc/allocators/control/centre.hpp"
 #include "arrcoc/allocators/control/full.hpp"
 #include "arrcoc/allocators/control/grid2d.hpp"
+#include "arrcoc/allocators/control/one_region.hpp"
 #include "arrcoc/allocators/control/oracle.hpp"
 #include "arrcoc/allocators/control/random.hpp"
 #include "arrcoc/allocators/control/uniform.hpp"
@@ -154,6 +155,8 @@ void register_allocators(HostStages& r) {
   r.add_allocator<CentreAllocator>({"control", {}, "the K tokens nearest the middle", "O(N + K log K)"});
   r.add_allocator<OracleAllocator>({"control", {}, "the tokens that cover the answer boxes, then the lattice", "O(N)"});
   r.add_allocator<FullAllocator>({"control", {}, "every token", "O(N)"});
+  r.add_allocator<OneRegionAllocator>(
+      {"control", {}, "the whole picture as one region with the whole budget; for `downsample` and `tier`", "O(N)"});
   r.add_allocator<EntryByRelevanceAllocator>(
       {"ours", {}, "the K most relevant tokens, the less relevant ones joining at later layers", "O(N + K log K)"});
   r.add_allocator<MergeSimilarAllocator>({"Bolya et al. 2023, section 3; Shang et al. 2024, section 3.3",

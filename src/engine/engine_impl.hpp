@@ -199,6 +199,7 @@ class EngineOn final : public Engine {
     o.budget = r.budget;
     o.scope = r.scope;
     o.seed = r.seed;
+    o.resize = r.resize;
     o.generate.max_new_tokens = g.max_new_tokens.value_or(d.max_new_tokens.value_or(default_new_tokens));
     o.generate.seed = r.seed;
     o.generate.forced = g.forced;

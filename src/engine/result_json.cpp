@@ -114,13 +114,15 @@ Json decisions_json(const std::vector<DecisionTrace>& decisions, std::size_t pic
         continue;
       }
       const Place p = a.tokens.at(t);
-      dropped.push_back(p.frame * a.grid().count() + a.grid().at(static_cast<Index>(p.row), static_cast<Index>(p.col)));
+      dropped.push_back(!p.unit() ? t
+                                  : p.frame * a.grid().count() +
+                                        a.grid().at(static_cast<Index>(p.row), static_cast<Index>(p.col)));
     }
     out.push_back({{"phase", name_of(d.phase)},
                    {"layer", d.layer < 0 ? Json(nullptr) : Json(d.layer)},
                    {"rule", d.name},
                    {"tokens", a.tokens.count()},
-                   {"kept_count", a.count()},
+                   {"kept_count", d.left(picture)},
                    {"dropped", dropped}});
     if (d.again) out.back()["again"] = true;
   }

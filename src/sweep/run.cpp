@@ -23,7 +23,6 @@ struct SweepRunner::Slot {
   const io::Sample* sample = nullptr;
   const SweepColumn* column = nullptr;
   Ask ask;
-  Index tokens = 0;  // downsample: at most so many tokens; 0: the native picture
   std::uint64_t draw = 0;
 };
 
@@ -77,17 +76,6 @@ std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questi
             a.scoring_question = questions[(i + k) % questions.size()]->question;
         if (!a.scoring_question) continue;
       }
-      if (c.kind == ColumnKind::downsample) {
-        for (const InputPicture& p : shared_.pictures)
-          require_that(
-              p.image.height == shared_.pictures[0].image.height && p.image.width == shared_.pictures[0].image.width,
-              Code::bad_usage, "sweep", [&] {
-                return "line " + std::to_string(s.line) + ": downsample wants pictures of one size in a question";
-              });
-        const Index native = native_tokens(shared_.pictures[0]);
-        const auto [kept, clamped] = c.tokens.resolve(native);
-        if (kept < native) slot.tokens = kept;
-      }
       out.push_back(std::move(slot));
     }
   }
@@ -109,35 +97,16 @@ PictureRows SweepRunner::run(const PictureQuestions& questions) {
     shared_.pictures.push_back(std::move(in));
   }
   const std::vector<Slot> wanted = slots(questions);
-  std::map<Index, std::vector<std::size_t>> sizes;  // tokens of a downsampled picture -> its slots; 0: native
-  for (std::size_t i = 0; i < wanted.size(); ++i) sizes[wanted[i].tokens].push_back(i);
-  const VisionConfig& v = engine_.model().config.vision;
-  const Index token_pixels = v.patch_size * v.spatial_merge_size * v.patch_size * v.spatial_merge_size;
-  std::vector<AnswerResult> results(wanted.size());
-  for (const auto& [tokens, members] : sizes) {
-    ManyRequest r;
-    std::swap(r.shared, shared_);  // pictures are large
-    const auto limits = std::pair(r.shared.min_pixels, r.shared.max_pixels);
-    if (tokens > 0) {
-      r.shared.min_pixels = token_pixels;
-      r.shared.max_pixels = tokens * token_pixels;
-    }
-    for (const std::size_t i : members) r.asks.push_back(wanted[i].ask);
-    r.share_prefix = share_prefix_;
-    ManyResult done = engine_.answer_many(r);
-    std::swap(r.shared, shared_);
-    std::tie(shared_.min_pixels, shared_.max_pixels) = limits;
-    out.cancelled = out.cancelled || done.cancelled;
-    if (out.cancelled) return out;
-    for (std::size_t k = 0; k < members.size(); ++k) results[members[k]] = std::move(done.answers[k]);
-    for (const StageTime& t : done.times) {
-      if (t.stage == "decode_image" && tokens > 0) continue;  // decoded once
-      const auto at = std::find_if(out.shared.begin(), out.shared.end(),
-                                   [&](const StageTime& known) { return known.stage == t.stage; });
-      if (at != out.shared.end()) at->milliseconds += t.milliseconds;
-      else out.shared.push_back(t);
-    }
-  }
+  ManyRequest r;
+  std::swap(r.shared, shared_);  // pictures are large
+  for (const Slot& slot : wanted) r.asks.push_back(slot.ask);
+  r.share_prefix = share_prefix_;
+  ManyResult done = engine_.answer_many(r);
+  std::swap(r.shared, shared_);
+  out.cancelled = done.cancelled;
+  if (out.cancelled) return out;
+  std::vector<AnswerResult>& results = done.answers;
+  out.shared = std::move(done.times);
   std::map<std::pair<std::size_t, Index>, std::vector<double>> inks;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     out.rows.push_back(row_of(wanted[i], results[i], inks));
@@ -228,7 +197,7 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result,
   const io::Sample& s = *slot.sample;
   const SweepColumn& c = *slot.column;
   SweepRow row = begun_row(s, c);
-  if (c.kind != ColumnKind::downsample) row.name = result.pipeline;
+  row.name = result.pipeline;
   row.draw = slot.draw;
   row.question = slot.ask.prompt;
   if (slot.ask.generate) {
@@ -251,13 +220,15 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result,
       &Figures::recall, &Figures::box_coverage, &Figures::miss,     &Figures::mass_in_box, &Figures::auc,
       &Figures::iou20,  &Figures::legibility,   &Figures::ink_kept, &Figures::largest_hole};
   std::map<std::size_t, std::pair<double, Index>> sums;  // over the pictures that have the figure
+  const VisionConfig& v = engine_.model().config.vision;
+  const Index token_pixels = v.patch_size * v.spatial_merge_size;  // along one axis, in what the model sees
   for (std::size_t p = 0; p < result.pictures.size(); ++p) {
     const Realized& r = result.pictures[p];
     const ImageView picture = shared_.pictures[p].image.view();
     row.kept += static_cast<Index>(r.allocation.kept.size());
     row.clamped = row.clamped || r.allocation.clamped;
     row.kept_tokens.push_back(r.allocation.kept);
-    const auto [ink, fresh] = inks.try_emplace({p, slot.tokens});
+    const auto [ink, fresh] = inks.try_emplace({p, r.allocation.grid().count()});
     if (fresh) ink->second = measure::ink_map(picture, r.allocation.grid());
     std::vector<float> relevance = r.balanced.relevance;
     if (c.kind >= ColumnKind::oracle) {  // what it looked at
@@ -266,7 +237,8 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result,
     }
     const Figures f =
         measure::token_figures(r.allocation, relevance, s.boxes[p], ink->second, picture.height, picture.width,
-                               static_cast<double>(result.sizes[p].height) / static_cast<double>(picture.height));
+                               static_cast<double>(r.allocation.grid().rows * token_pixels) /
+                                   static_cast<double>(picture.height));
     for (std::size_t k = 0; k < std::size(fields); ++k)
       if (const auto& value = f.*fields[k]) {
         sums[k].first += *value;

@@ -19,16 +19,16 @@ void add_depth(const std::string& text, Index levels, std::vector<Depth>& out) {
 PipelineSpec spec_of(const std::string& name) {
   if (name.find('/') != std::string::npos) return parse_pipeline_name(name);
   const std::string word = name.substr(0, name.find_first_of(":@"));
-  std::vector<std::string> known{"stock", "downsample"};
+  std::vector<std::string> known{"stock"};
   for (const Preset& p : presets) known.emplace_back(p.name);
   require_that(std::find(known.begin(), known.end(), word) != known.end(), Code::unknown_strategy, "sweep", [&] {
-    return "no pipeline named '" + word + "'" + nearest_names(word, known) + "; known: stock, downsample, " +
+    return "no pipeline named '" + word + "'" + nearest_names(word, known) + "; known: stock, " +
            preset_names() + ", or texture/scorers/balancer/allocator/injector";
   });
-  if (word != "downsample" && word != "stock") return preset_pipeline(name);
+  if (word != "stock") return preset_pipeline(name);
   const auto at = name.rfind('@');
   require_that(name.find(':') == std::string::npos, Code::bad_config, "sweep",
-               [&] { return "'" + word + "' has no stages and no settings, got '" + name + "'"; });
+               [&] { return "'stock' has no stages and no settings, got '" + name + "'"; });
   PipelineSpec spec = preset_pipeline("full");
   if (at != std::string::npos) spec.budget = parse_budget(name.substr(at + 1), name);
   return spec;
@@ -46,7 +46,7 @@ void apply_settings(const Settings& settings, const std::vector<Entry>& entries,
     const std::string &path = setting.first, &value = setting.second;
     bool used = false;
     for (SweepColumn& c : columns) {
-      if (c.kind == ColumnKind::stock || c.kind == ColumnKind::downsample) continue;
+      if (c.kind == ColumnKind::stock) continue;
       bool fits = false;
       for_each_stage(c.spec, [&](Kind kind, const std::string& prefix, const std::string& stage) {
         fits = fits ||
@@ -79,9 +79,9 @@ std::vector<SweepColumn> sweep_columns(const SweepChoice& choice, Index levels, 
     const std::optional<Budget> own = std::exchange(c.spec.budget, std::nullopt);
     const std::string name = own ? typed.substr(0, typed.rfind('@')) : typed;
     c.pipeline = name;
-    c.kind = name == "stock" ? ColumnKind::stock : name == "downsample" ? ColumnKind::downsample : ColumnKind::plain;
+    c.kind = name == "stock" ? ColumnKind::stock : ColumnKind::plain;
     if (c.spec.last().allocator == "oracle") c.kind = ColumnKind::oracle;
-    const bool whole = c.kind != ColumnKind::downsample && c.spec.last().allocator == "full";
+    const bool whole = c.spec.last().allocator == "full";
     std::vector<Budget> budgets = own ? std::vector<Budget>{*own} : choice.budgets;
     if (whole) budgets = {Budget{0, 1.0}};
     for (const Budget& b : budgets) {

@@ -148,7 +148,7 @@ int run_sweep(SweepFlags f, const Command& command) {
   SweepChoice choice;
   for (const std::string& name : f.pipelines) {
     choice.pipelines.push_back(name);
-    if (!f.query_controls || name.starts_with("stock") || name.starts_with("downsample")) continue;
+    if (!f.query_controls || name.starts_with("stock")) continue;
     const auto at = std::min(name.rfind('@'), name.size());
     for (const char* control : {":query=blank", ":query=other"})
       choice.pipelines.push_back(name.substr(0, at) + control + name.substr(at));
@@ -259,7 +259,7 @@ void add_sweep(CLI::App& app, Command& command) {
   group("Columns",
         {
             verb->add_option("--pipeline", f->pipelines,
-                             "presets, full names, stock, downsample; NAME@BUDGET has its own budget; comma-separated")
+                             "presets, full names, stock; NAME@BUDGET has its own budget; comma-separated")
                 ->delimiter(','),
             verb->add_option("--budget", f->budgets, "tokens kept per picture; comma-separated")->delimiter(','),
             verb->add_option("--keep-ratio", f->keep_ratios,

@@ -132,9 +132,38 @@ inline void check_allocation(const Allocation& a, std::string_view where) {
   }
 }
 
-/// Throws Error{bad_stage_output} unless the allocation spends as its allocator declares.
+/// Throws Error{bad_stage_output} unless the regions of an allocation lie inside its grid, hold a token each and do not
+/// overlap.
+inline void check_regions(const Allocation& a, std::string_view where) {
+  const Grid g = a.grid();
+  std::vector<char> taken(static_cast<std::size_t>(g.count()));
+  for (const Region& r : a.regions) {
+    const bool inside = r.row0 >= 0 && r.col0 >= 0 && r.row0 < r.row1 && r.col0 < r.col1 && r.row1 <= g.rows &&
+                        r.col1 <= g.cols && r.tokens > 0;
+    require_that(inside, Code::bad_stage_output, where, [&] {
+      return "a region: expected rows and columns inside " + std::to_string(g.rows) + " x " + std::to_string(g.cols) +
+             " and at least 1 token, got rows " + std::to_string(r.row0) + " to " + std::to_string(r.row1) +
+             ", columns " + std::to_string(r.col0) + " to " + std::to_string(r.col1) + " and " +
+             std::to_string(r.tokens);
+    });
+    for (Index row = r.row0; row < r.row1; ++row)
+      for (Index col = r.col0; col < r.col1; ++col) {
+        char& here = taken[static_cast<std::size_t>(g.at(row, col))];
+        require_that(!here, Code::bad_stage_output, where, [&] {
+          return "regions: expected none to overlap, got two over row " + std::to_string(row) + ", column " +
+                 std::to_string(col);
+        });
+        here = 1;
+      }
+  }
+}
+
+/// Throws Error{bad_stage_output} unless the allocation spends as its allocator declares: kept tokens, or those of its
+/// regions where it has some.
 inline void check_spend(const Allocation& a, Spend spend, const Budget& budget, std::string_view where) {
-  const Index n = a.tokens.count(), cap = budget.resolve(n).kept, k = a.count();
+  const Index n = a.tokens.count(), cap = budget.resolve(n).kept;
+  Index k = a.regions.empty() ? a.count() : 0;
+  for (const Region& r : a.regions) k += r.tokens;
   const auto refuse = [&](const std::string& expected) {
     fail(Code::bad_stage_output, where,
          "spends: expected " + expected + ", got " + std::to_string(k) + " of " + std::to_string(n));

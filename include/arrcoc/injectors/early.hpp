@@ -19,7 +19,7 @@ struct EarlyInjector {
 
   VisionPlan plan(const Allocation& a) const {
     refuse_unhonoured(a, honours, "injector.early");
-    return plan_of(a.grid(), a.kept);
+    return plan_of(a);
   }
 };
 

@@ -45,11 +45,12 @@ inline std::vector<std::vector<Token>> of_pictures(std::span<const Allocation> a
   for (std::size_t s = 0; s < prompt.spans.size(); ++s) {
     const VisionSpan& span = prompt.spans[s];
     const Allocation& a = allocations[s];
-    require_that(a.tokens.raster() && a.grid() == span.grid, Code::shape_mismatch, where,
+    const std::vector<Index>* some = s < encoded.size() && !encoded[s].empty() ? &encoded[s] : nullptr;
+    const bool others = some != nullptr && a.count() <= span.grid.count();  // a plan's, in the picture's first columns
+    require_that(others || a.tokens == TokenSet(span.grid), Code::shape_mismatch, where,
                  "an allocation's tokens differ from its picture's");
     check_allocation(a, where);
     refuse_unhonoured(a, honours, where);
-    const std::vector<Index>* some = s < encoded.size() && !encoded[s].empty() ? &encoded[s] : nullptr;
     for (std::size_t i = 0; i < a.kept.size(); ++i)
       out[s].push_back({static_cast<Index>(s), static_cast<Index>(i), a.kept[i], first, span.begin + a.kept[i],
                         a.depth[i], a.entry.empty() ? 0 : a.entry[i], some});

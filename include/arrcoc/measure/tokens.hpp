@@ -52,7 +52,7 @@ struct TokenFigures {
   std::optional<double> auc;           // chance that a token under a box ranks above another (ties half)
   std::optional<double> iou20;         // the most relevant 20 % against the tokens under the boxes
   std::optional<double>
-      legibility;  // px: the boxes' heights in the picture the model sees, times the share of each that is kept, mean
+      legibility;  // px: the boxes' heights as the model sees them, times the share of each that is kept, mean
   std::optional<double> ink_kept;  // share of the ink in kept tokens
   std::optional<double>
       largest_hole;  // largest connected group of dropped tokens with ink, as a share of the tokens with ink
@@ -162,7 +162,7 @@ inline TokenFigures token_figures(const Allocation& a, std::span<const float> re
     double whole = 0, left = 0;
     for (std::size_t t = 0; t < n; ++t) {
       whole += own[t];
-      left += kept[t] ? own[t] : 0;
+      if (kept[t]) left += own[t] / static_cast<double>(a.tokens.at(living[t]).rows);
     }
     if (whole > 0) heights += (b.row1 - b.row0) * scale * left / whole;
   }

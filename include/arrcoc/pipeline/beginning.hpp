@@ -5,13 +5,30 @@
 #include <vector>
 
 #include "arrcoc/core/digest.hpp"
-#include "arrcoc/pipeline/pipeline.hpp"
+#include "arrcoc/pipeline/decide.hpp"
 
 namespace arrcoc {
 
 /// First column behind the last picture.
 inline Index end_of_pictures(const Prompt& prompt) {
   return prompt.spans.empty() ? 0 : prompt.spans.back().begin + prompt.spans.back().grid.count();
+}
+
+/// A digest of what decisions before the tower make of the pictures: equal where the tower gives the same.
+inline std::string encoding_of(const std::vector<Allocation>& allocations,
+                               const std::vector<DecisionTrace>& decisions) {
+  Digest d;
+  for (const Allocation& a : allocations) d.list(std::span<const Index>(a.kept));
+  for (const DecisionTrace& taken : decisions)
+    for (std::size_t p = 0; p < taken.plans.size(); ++p) {
+      const VisionPlan& plan = taken.plans[p];
+      d.value(plan.source).value(plan.tokens.grid.rows).value(plan.tokens.grid.cols);
+      d.list(std::span<const Index>(plan.segments));
+      for (const Place& at : plan.tokens.places) d.value(at.row).value(at.col).value(at.rows).value(at.cols);
+      for (const Region& r : taken.pictures[p].allocation.regions)
+        d.value(r.row0).value(r.col0).value(r.row1).value(r.col1).value(r.tokens);
+    }
+  return d.hex();
 }
 
 /// A digest of ids, places, allocations, injectors with their settings, and what was encoded. `pipeline` null: stock.

@@ -88,9 +88,21 @@ inline std::vector<Index> tokens_in_tower(const VisionConfig& v, Index native, s
   for (Index block = 0; block <= v.depth; ++block) {
     for (const DecisionTrace& d : decisions)
       if ((d.phase == Phase::pixels && block == 0) || (d.phase == Phase::tower && d.layer == block))
-        living = d.pictures[picture].allocation.count();
+        living = d.left(picture);
     out.push_back(living);
   }
+  return out;
+}
+
+/// Tokens of each attention segment of one picture in the tower, where it was cut into some; else empty.
+inline std::vector<Index> segments_of(std::size_t picture, const std::vector<DecisionTrace>& decisions) {
+  std::vector<Index> out;
+  for (const DecisionTrace& d : decisions)
+    if (!d.plans.empty())
+      for (const Index s : d.plans[picture].segments) {
+        if (s >= static_cast<Index>(out.size())) out.resize(static_cast<std::size_t>(s) + 1);
+        ++out[static_cast<std::size_t>(s)];
+      }
   return out;
 }
 
@@ -109,9 +121,11 @@ inline Costs count_costs(const ModelConfig& config, const std::vector<Picture>& 
     c.visual_tokens_before += native;
     c.visual_tokens_encoded += in.front();
     c.vision_flops += patch_flops(v, in.front() * merge);
+    const std::vector<Index> segments = segments_of(p, decisions);
     for (Index block = 0; block < v.depth; ++block) {
       const Index patches = in[static_cast<std::size_t>(block)] * merge;
-      c.vision_flops += block_flops(v, patches, patches / frames);
+      if (segments.empty()) c.vision_flops += block_flops(v, patches, patches / frames);
+      for (const Index tokens : segments) c.vision_flops += block_flops(v, tokens * merge, tokens * merge);
     }
     c.merger_flops += merger_flops(v, in.back());
     for (const Index tap : v.deepstack_taps) c.merger_flops += merger_flops(v, in[static_cast<std::size_t>(tap)]);

@@ -9,6 +9,7 @@
 
 #include "arrcoc/pipeline/shelf.hpp"
 #include "arrcoc/qwen3vl/generate.hpp"
+#include "arrcoc/qwen3vl/resize.hpp"
 
 namespace arrcoc {
 
@@ -18,6 +19,7 @@ struct RunOptions {
   Budget budget;
   BudgetScope scope = BudgetScope::image;
   std::uint64_t seed = 0;  // of random strategies
+  qwen3vl::Resize resize = qwen3vl::Resize::torchvision;  // of what is resampled before the tower
   qwen3vl::GenerateOptions generate;
 };
 
@@ -37,6 +39,12 @@ struct DecisionTrace {
   bool again = false;  // the language model began again behind it
   std::vector<std::string> scorers;
   std::vector<Realized> pictures;
+  std::vector<VisionPlan> plans{};  // of phase pixels: what of each picture is encoded
+
+  /// Tokens of a picture that live behind it.
+  Index left(std::size_t picture) const {
+    return plans.empty() ? pictures[picture].allocation.count() : plans[picture].tokens.count();
+  }
 };
 
 /// Throws Error{bad_stage_output} unless the map has n finite values.
@@ -71,6 +79,27 @@ inline Allocation composed(const Allocation& first, Allocation second) {
   return out;
 }
 
+/// What an allocation is over the tokens that a plan put in place of its own: all of them live, with the depth and the
+/// provenance of the token at each one's centre.
+inline Allocation settled(const Allocation& a, const VisionPlan& plan) {
+  Allocation out = keep_everything(plan.tokens);
+  out.clamped = a.clamped;
+  const Grid from = a.grid(), to = plan.tokens.grid;
+  const auto cell = [](float centre, Index n, Index of) {
+    const double at = (static_cast<double>(centre) + 0.5) * static_cast<double>(n) / static_cast<double>(of);
+    return std::clamp<Index>(static_cast<Index>(at), 0, n - 1);
+  };
+  for (Index t = 0; t < out.count(); ++t) {
+    const Place p = plan.tokens.at(t);
+    const Index token = from.at(cell(p.centre_row(), from.rows, to.rows), cell(p.centre_col(), from.cols, to.cols));
+    const auto at = std::lower_bound(a.kept.begin(), a.kept.end(), token);
+    if (at == a.kept.end() || *at != token) continue;
+    out.depth[static_cast<std::size_t>(t)] = a.depth[static_cast<std::size_t>(at - a.kept.begin())];
+    out.why[static_cast<std::size_t>(t)] = a.why[static_cast<std::size_t>(at - a.kept.begin())];
+  }
+  return out;
+}
+
 /// Places of `some` in `all`, both ascending; `all` empty: every token, so that a token is its own place.
 inline std::vector<Index> places_in(const std::vector<Index>& all, const std::vector<Index>& some) {
   if (all.empty()) return some;
@@ -90,7 +119,8 @@ inline Answered answer_of(const Answered& all, const std::vector<Index>& places)
   std::vector<Index> shape = all.values.shape;
   const Index n = last ? shape.back() : shape.front(), outer = last ? all.values.count() / n : 1,
               inner = last ? 1 : all.values.count() / n;
-  if (static_cast<Index>(places.size()) == n) return all;
+  const auto own = [i = Index{0}](Index t) mutable { return t == i++; };
+  if (static_cast<Index>(places.size()) == n && std::all_of(places.begin(), places.end(), own)) return all;
   std::vector<float> values;
   for (Index o = 0; o < outer; ++o)
     for (const Index t : places)

@@ -13,7 +13,6 @@
 #include <utility>
 #include <vector>
 
-#include "arrcoc/core/digest.hpp"
 #include "arrcoc/pipeline/beginning.hpp"
 #include "arrcoc/pipeline/costs.hpp"
 #include "arrcoc/pipeline/hooks.hpp"
@@ -64,10 +63,7 @@ class Journey {
     if (!decides(phase)) return;
     if (asks_question(phase)) look_up_question();
     looks_.decide(phase, shelf_.get());
-    if (phase != Phase::pixels) return;
-    Digest d;
-    for (const Allocation& a : looks_.allocations()) d.list(std::span<const Index>(a.kept));
-    encodes_ = d.hex();
+    if (phase == Phase::pixels) encodes_ = encoding_of(looks_.allocations(), looks_.decisions());
   }
 
   /// Equal for journeys that encode the same of the same pictures; empty: the whole of each. Behind decide(pixels).
@@ -188,8 +184,9 @@ class Journey {
     looks_.give_query(pipeline_->query->encode(b_, *model_, p, rows));
   }
 
-  /// Puts what decisions before the tower leave in place of whole pictures; returns the raster tokens that go in.
-  std::vector<std::vector<Index>> take_plans(std::vector<qwen3vl::Pixels>& pixels) const;
+  /// Puts what decisions before the tower leave in place of whole pictures; returns the tokens of each that go in.
+  /// `order`: the tower's row of each token, where these differ; else empty.
+  std::vector<std::vector<Index>> take_plans(std::vector<qwen3vl::Pixels>& pixels, std::vector<Index>& order) const;
 
   /// What enters layer 0 with `entering_`.
   qwen3vl::Injected<B> rows_of(const Prompt& prompt, const typename B::Tensor& embeddings);

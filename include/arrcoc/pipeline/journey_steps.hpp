@@ -2,8 +2,26 @@
 // The longer steps of a Journey: the tower with the decisions before and in it, first looks, and what decides in
 // layers.
 #include "arrcoc/pipeline/journey.hpp"
+#include "arrcoc/primitives/regions.hpp"
+#include "arrcoc/qwen3vl/place_pixels.hpp"
 
 namespace arrcoc {
+
+/// The tower's results with row order[i] for token i of all pictures; `tokens` of each.
+template <class B>
+qwen3vl::VisionOut<B> ordered(B& b, qwen3vl::VisionOut<B> vision, const std::vector<Index>& order,
+                              const std::vector<std::vector<Index>>& tokens) {
+  vision.tokens = b.gather_rows(vision.tokens, order);
+  for (auto& level : vision.deepstack) level = b.gather_rows(level, order);
+  Index first = 0;
+  for (std::size_t p = 0; p < vision.answers.size(); ++p) {
+    std::vector<Index> own;
+    for (std::size_t i = 0; i < tokens[p].size(); ++i) own.push_back(order[static_cast<std::size_t>(first) + i] - first);
+    for (Answered& a : vision.answers[p]) a = answer_of(a, own);
+    first += static_cast<Index>(own.size());
+  }
+  return vision;
+}
 
 template <class B>
 void Journey<B>::encode(std::shared_ptr<Shelf<B>> shelf, const std::vector<qwen3vl::Pixels>* whole,
@@ -20,9 +38,10 @@ void Journey<B>::encode(std::shared_ptr<Shelf<B>> shelf, const std::vector<qwen3
     if (whole == nullptr) own.push_back(p.pixels);
   }
   model_->check_prompt(whole != nullptr ? *whole : own, prompt_);
+  std::vector<Index> order;  // rows of the tower's results in the order of tokens, where segments part the two
   if (decides(Phase::pixels)) {
     if (whole != nullptr) own = *whole;
-    encoded = take_plans(own);
+    encoded = take_plans(own, order);
     whole = nullptr;
   }
   const std::vector<qwen3vl::Pixels>& pixels = whole != nullptr ? *whole : own;
@@ -35,7 +54,10 @@ void Journey<B>::encode(std::shared_ptr<Shelf<B>> shelf, const std::vector<qwen3
   } else if (pipeline_ != nullptr) {
     for (const Request& r : pipeline_->requests(Request::Site::tower)) add_once(also, r);
   }
+  require_that(order.empty() || !hook, Code::bad_config, "journey",
+               "regions of their own in the tower and decisions between its blocks exclude each other");
   auto vision = model_->encode_images(b_, pixels, times ? times : trace_, also, hook ? &*hook : nullptr);
+  if (!order.empty()) vision = ordered(b_, std::move(vision), order, encoded);
   if (hook) {
     hook->hear_later(std::exchange(vision.answers, {}));
     encoded.clear();
@@ -45,28 +67,62 @@ void Journey<B>::encode(std::shared_ptr<Shelf<B>> shelf, const std::vector<qwen3
 }
 
 template <class B>
-std::vector<std::vector<Index>> Journey<B>::take_plans(std::vector<qwen3vl::Pixels>& pixels) const {
-  const AnyInjector<B>* last = nullptr;
-  for (const AnyDecision<B>& d : pipeline_->decisions)
-    if (d.phase() == Phase::pixels) last = &d.injector;
+std::vector<std::vector<Index>> Journey<B>::take_plans(std::vector<qwen3vl::Pixels>& pixels,
+                                                       std::vector<Index>& order) const {
+  const DecisionTrace* last = nullptr;
+  for (const DecisionTrace& d : looks_.decisions())
+    if (d.phase == Phase::pixels) last = &d;
   const VisionConfig& v = model_->config().vision;
+  const PreprocessConfig& c = model_->config().preprocess;
   std::vector<std::vector<Index>> encoded;
+  Index first = 0;
+  bool parted = false;
   for (std::size_t p = 0; p < pixels.size(); ++p) {
     const Allocation& a = looks_.allocations()[p];
-    const VisionPlan plan = (*last)->plan(a);
-    require_that(!plan.resampled && plan.tokens.count() == a.count(), Code::bad_stage_output, last->facts.name,
-                 "a plan of other places than the kept tokens is not carried out");
-    pixels[p] = qwen3vl::subset_pixels(pixels[p], a.kept, v.spatial_merge_size, v.patch_values());
+    const VisionPlan& plan = last->plans[p];
+    const Picture& picture = pictures_[p];
+    std::vector<Index> places;  // whom each row of the tower is of
+    switch (plan.source) {
+      case VisionPlan::Source::blurred: {
+        std::vector<Place> all;
+        for (const Region& r : last->pictures[p].allocation.regions)
+          for (const Place& place : places_of(r)) all.push_back(place);
+        const Image soft = qwen3vl::blurred(picture.native, picture.grid, all, v.patch_size * v.spatial_merge_size,
+                                            options_.resize);
+        pixels[p] = qwen3vl::picture_pixels(soft.view(), picture.grid, v, c, options_.resize);
+        [[fallthrough]];
+      }
+      case VisionPlan::Source::raster:
+        pixels[p] = qwen3vl::subset_pixels(pixels[p], a.kept, v.spatial_merge_size, v.patch_values());
+        break;
+      case VisionPlan::Source::places:
+        pixels[p] = qwen3vl::place_pixels(picture.native, picture.grid, plan.tokens.places, v, c, options_.resize,
+                                          &pixels[p]);
+        if (!plan.segments.empty()) pixels[p] = qwen3vl::segmented(pixels[p], plan.segments, places);
+        break;
+      case VisionPlan::Source::picture:
+        if (plan.tokens.grid != picture.grid)
+          pixels[p] = qwen3vl::picture_pixels(picture.native, plan.tokens.grid, v, c, options_.resize);
+        break;
+    }
     encoded.push_back(a.kept);
+    parted = parted || !places.empty();
+    for (Index i = 0; i < a.count(); ++i) order.push_back(first + i);
+    for (std::size_t i = 0; i < places.size(); ++i)
+      order[static_cast<std::size_t>(first + places[i])] = first + static_cast<Index>(i);
+    first += a.count();
   }
+  if (!parted) order.clear();
   return encoded;
 }
 
 template <class B>
 qwen3vl::Injected<B> Journey<B>::rows_of(const Prompt& prompt, const typename B::Tensor& embeddings) {
   const StageTimer timer(trace_, "inject");
+  std::vector<TokenSet> tokens;  // where a plan put others in place of the raster
+  for (const Allocation& a : entering_) tokens.push_back(a.tokens);
   const qwen3vl::Encoded<B> encoded{shelf_ ? shelf_->vision() : qwen3vl::VisionOut<B>{}, embeddings,
-                                    qwen3vl::build_positions(prompt),
+                                    qwen3vl::build_positions(prompt, tokens),
                                     shelf_ ? shelf_->encoded_tokens() : std::vector<std::vector<Index>>{}};
   if (pipeline_ == nullptr) return qwen3vl::stock_input(b_, prompt, encoded);
   const std::span<const Allocation> allocations(entering_);

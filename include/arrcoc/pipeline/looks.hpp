@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "arrcoc/pipeline/budgets.hpp"
+#include "arrcoc/primitives/overlap.hpp"
 
 namespace arrcoc {
 
@@ -68,6 +69,8 @@ class Looks {
         r.balanced.relevance = over_all(r.balanced.relevance, r.allocation.tokens, p);
       }
       r.allocation = so_far_[p];
+      for (const DecisionTrace& d : taken_)
+        if (d.phase == Phase::pixels) r.allocation.regions = d.pictures[p].allocation.regions;
       out.push_back(std::move(r));
     }
     return out;
@@ -89,22 +92,28 @@ class Looks {
   };
 
   /// Maps of the tokens that were alive, over all tokens of the picture; who was dead already has each map's lowest
-  /// value.
+  /// value. Tokens that a plan has put in place of those have the mean of what they cover.
   std::vector<float> over_all(const std::vector<float>& maps, const TokenSet& alive, std::size_t p) const {
-    if (alive.raster() || maps.empty()) return maps;
-    const auto all = static_cast<std::size_t>(pictures_[p].grid.count()), n = static_cast<std::size_t>(alive.count());
+    const TokenSet& to = so_far_[p].tokens;
+    if (alive == to || maps.empty()) return maps;
+    const auto all = static_cast<std::size_t>(to.count()), n = static_cast<std::size_t>(alive.count());
+    const bool other = taken_.back().phase == Phase::pixels && taken_.back().plans[p].resettles();
     std::vector<float> out;
     for (std::size_t from = 0; from < maps.size(); from += n) {
       const auto begin = maps.begin() + static_cast<std::ptrdiff_t>(from), end = begin + static_cast<std::ptrdiff_t>(n);
       std::vector<float> one(all, *std::min_element(begin, end));
-      for (std::size_t i = 0; i < n; ++i) {
-        const Place at = alive.places[i];
-        one[static_cast<std::size_t>(alive.grid.at(static_cast<Index>(at.row), static_cast<Index>(at.col)))] =
-            maps[from + i];
-      }
+      if (other) one = carried({alive, {begin, end}, {}}, to);
+      else
+        for (std::size_t i = 0; i < n; ++i) one[index_in(to, alive.at(static_cast<Index>(i)))] = maps[from + i];
       out.insert(out.end(), one.begin(), one.end());
     }
     return out;
+  }
+  static std::size_t index_in(const TokenSet& tokens, const Place& p) {
+    if (tokens.raster())
+      return static_cast<std::size_t>(tokens.grid.at(static_cast<Index>(p.row), static_cast<Index>(p.col)));
+    return static_cast<std::size_t>(
+        std::lower_bound(tokens.places.begin(), tokens.places.end(), p, comes_before) - tokens.places.begin());
   }
 
   /// Tokens of each picture, where the last decision divides a total of the prompt; else empty.
@@ -189,6 +198,14 @@ void Looks<B>::take(std::size_t index, Shelf<B>* shelf, Index at) {
     }
     so_far_[p] = composed(so_far_[p], r.allocation);
     living_[p] = subset(living_[p], r.allocation.kept);
+    if (decision.phase() == Phase::pixels) {
+      const VisionPlan& plan = out.plans.emplace_back(decision.injector->plan(so_far_[p]));
+      so_far_[p].regions.clear();  // carried out
+      if (plan.resettles()) {
+        so_far_[p] = settled(so_far_[p], plan);
+        living_[p] = plan.tokens;
+      }
+    }
   }
   taken_.push_back(std::move(out));
 }

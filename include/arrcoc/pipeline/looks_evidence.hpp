@@ -71,6 +71,8 @@ void Looks<B>::look_at_features(Seen& out, unsigned host, unsigned any, std::siz
 template <class B>
 std::shared_ptr<const Textures> Looks<B>::textures(std::size_t p) {
   const StageTimer timer(trace_, "texture");
+  if (so_far_[p].tokens != TokenSet(pictures_[p].grid))  // others than the raster that is shared
+    return std::make_shared<const Textures>(pipeline_->texture->generate(pictures_[p].native, living_[p]));
   std::shared_ptr<const Textures> own;
   auto& whole = pipeline_->texture_key.empty() ? own : texture_shelf_->at(p, pipeline_->texture_key);
   if (!whole)

@@ -1,5 +1,7 @@
 #pragma once
 // What the vision tower reads of one picture: all of it, or the patches of some places.
+#include <algorithm>
+#include <numeric>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,7 +14,7 @@ namespace arrcoc::qwen3vl {
 struct Pixels {
   std::vector<float> rows;        // [P, patch values], merge^2 patches a token, in merge-block order
   PatchGrid patches;              // of the whole picture
-  std::vector<Place> places{};    // tokens that `rows` holds, in the order of a TokenSet; empty: the whole raster
+  std::vector<Place> places{};    // tokens that `rows` holds, as in a PatchPlan; empty: the whole raster
   std::vector<Index> segments{};  // tokens of each attention segment, in order; empty: each frame's
 };
 
@@ -41,6 +43,27 @@ inline Pixels subset_pixels(const Pixels& whole, std::span<const Index> kept, In
     const std::size_t first = next;
     for (end += s; next < kept.size() && kept[next] < end;) ++next;
     if (next > first) out.segments.push_back(static_cast<Index>(next - first));
+  }
+  return out;
+}
+
+/// A segment of its own for the places of each number in `segments` [places], smallest first; `order` [places] gets the
+/// place that each one was.
+inline Pixels segmented(const Pixels& from, const std::vector<Index>& segments, std::vector<Index>& order) {
+  require_that(segments.size() == from.places.size(), Code::shape_mismatch, "segmented",
+               "expected a segment for each place");
+  order.resize(segments.size());
+  std::iota(order.begin(), order.end(), Index{0});
+  const auto of = [&](Index i) { return segments[static_cast<std::size_t>(i)]; };
+  std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return of(a) < of(b); });
+  Pixels out{{}, from.patches};
+  out.rows.reserve(from.rows.size());
+  const auto group = static_cast<std::ptrdiff_t>(from.rows.size() / std::max<std::size_t>(order.size(), 1));
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    out.places.push_back(from.places[static_cast<std::size_t>(order[i])]);
+    out.rows.insert(out.rows.end(), from.rows.begin() + order[i] * group, from.rows.begin() + (order[i] + 1) * group);
+    if (i == 0 || of(order[i]) != of(order[i - 1])) out.segments.push_back(0);
+    ++out.segments.back();
   }
   return out;
 }

@@ -4,10 +4,13 @@
 // centres later).
 #include <algorithm>
 #include <cmath>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "arrcoc/core/error.hpp"
 #include "arrcoc/core/model_config.hpp"
+#include "arrcoc/core/places.hpp"
 #include "arrcoc/core/prompt.hpp"
 
 namespace arrcoc::qwen3vl {
@@ -28,8 +31,10 @@ struct Positions {
 };
 
 /// Text runs count up on all axes; an image span stays at one t and spreads over h and w; what follows starts after the
-/// longer side.
-inline Positions build_positions(const Prompt& prompt) {
+/// longer side. `tokens`: what stands for each picture, or an empty list: its raster. Other tokens take the first
+/// columns of their span, at the centres of their places; those of another grid are a picture of that grid.
+/// Error{bad_prompt} for spans that overlap, Error{shape_mismatch} for more tokens than a span has columns.
+inline Positions build_positions(const Prompt& prompt, std::span<const TokenSet> tokens = {}) {
   Positions p;
   Index next = 0, column = 0;
   const auto text_until = [&](Index end) {
@@ -41,11 +46,19 @@ inline Positions build_positions(const Prompt& prompt) {
     require_that(s.begin >= column && s.begin + s.grid.count() <= length && s.grid.count() > 0, Code::bad_prompt,
                  "positions", "vision spans must be disjoint, in order and inside the prompt");
     text_until(s.begin);
-    for (Index r = 0; r < s.grid.rows; ++r)
-      for (Index c = 0; c < s.grid.cols; ++c)
-        p.push(static_cast<float>(next), static_cast<float>(next + r), static_cast<float>(next + c));
+    const TokenSet raster(s.grid);
+    const TokenSet& own = tokens.empty() ? raster : tokens[static_cast<std::size_t>(s.image)];
+    require_that(own.count() <= s.grid.count(), Code::shape_mismatch, "positions", [&] {
+      return "tokens of a picture: expected at most its " + std::to_string(s.grid.count()) + ", got " +
+             std::to_string(own.count());
+    });
+    const auto base = static_cast<float>(next);
+    for (Index i = 0; i < s.grid.count(); ++i) {  // columns behind the last token hold nobody
+      const Place at = i < own.count() ? own.at(i) : Place{};
+      p.push(base, base + at.centre_row(), base + at.centre_col());
+    }
     column += s.grid.count();
-    next += std::max(s.grid.rows, s.grid.cols);
+    next += std::max(own.grid.rows, own.grid.cols);
   }
   text_until(length);
   p.next = next;

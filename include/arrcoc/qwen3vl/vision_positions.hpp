@@ -31,7 +31,8 @@ void for_each_patch(const PatchGrid& g, Index merge, F&& f) {
 /// What of one picture goes through the tower.
 struct PatchPlan {
   PatchGrid grid;                 // of the whole picture
-  std::vector<Place> places{};    // tokens in the order of a TokenSet, in tokens of the whole grid; empty: the raster
+  // Tokens in tokens of the whole grid, in the order of a TokenSet within each segment; empty: the raster.
+  std::vector<Place> places{};
   std::vector<Index> segments{};  // tokens of each attention segment, in order; empty: each frame's
 
   bool raster() const { return places.empty(); }
@@ -50,7 +51,7 @@ struct PatchPlan {
 
 /// Error{bad_stage_output} or Error{shape_mismatch} for places outside the picture, and segments that do not tile them.
 inline void check_plan(const PatchPlan& plan, Index merge) {
-  if (!plan.raster())
+  if (!plan.raster() && plan.segments.empty())
     check_places(TokenSet({plan.grid.rows / merge, plan.grid.cols / merge}, plan.places, plan.grid.frames),
                  "vision_tower");
   Index sum = 0;
@@ -62,6 +63,13 @@ inline void check_plan(const PatchPlan& plan, Index merge) {
                         " tokens, at least one each, got " + std::to_string(plan.segments.size()) + " with " +
                         std::to_string(sum);
                });
+  if (plan.raster()) return;
+  auto from = plan.places.begin();
+  for (const Index s : plan.segments) {
+    check_places(TokenSet({plan.grid.rows / merge, plan.grid.cols / merge}, {from, from + s}, plan.grid.frames),
+                 "vision_tower");
+    from += s;
+  }
 }
 
 /// Calls f(row, col) for the patches of a plan, token by token, in patches of the whole grid. Patch i of merge in a

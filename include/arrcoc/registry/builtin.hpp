@@ -6,6 +6,7 @@
 #include "arrcoc/injectors/entry.hpp"
 #include "arrcoc/injectors/merge.hpp"
 #include "arrcoc/injectors/order.hpp"
+#include "arrcoc/injectors/tier.hpp"
 #include "arrcoc/registry/registry.hpp"
 #include "arrcoc/scorers/features/participatory.hpp"
 
@@ -39,6 +40,14 @@ void register_builtin(Registry<B>& r) {
                                         "O(Q D)"});
   r.template add_query<WordsQuery>({"ours", {}, "one row a word, and their mean", "O(Q D)"});
 
+  r.template add_injector<TierInjector>({"seeds Z1 (TIER), G1; strategies.md 11.6",
+                                         {"Z1", "G1"},
+                                         "regions are encoded with a number of tokens each, larger places for fewer",
+                                         "O(K)"});
+  r.template add_injector<FoveatedInjector>(
+      {"control", {"A14"}, "regions lose the sharpness that their tokens would not hold; no token goes", "O(H W)"});
+  r.template add_injector<DownsampleInjector>(
+      {"control", {}, "the whole picture in one lower resolution, on a grid of its own", "O(H W)"});
   r.template add_injector<EarlyInjector>({"ours; Qwen3-VL's own coordinates, kept sparse",
                                           {"G11", "H1"},
                                           "dropped patches never enter the tower, kept ones keep their coordinates",

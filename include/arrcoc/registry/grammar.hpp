@@ -62,6 +62,7 @@ inline constexpr Preset presets[] = {
     {"uniform", "none/none/flat/uniform/gather", "every n-th token in raster order"},
     {"grid", "none/none/flat/grid/gather", "a 2-D lattice of K tokens"},
     {"centre", "none/none/flat/centre/gather", "the K tokens nearest the middle"},
+    {"downsample", "none/none/flat/one_region/downsample", "the whole picture in one lower resolution"},
     {"oracle", "none/none/flat/oracle/gather", "the tokens that cover the answer boxes; needs boxes"},
 };
 /// "default, full, ..."

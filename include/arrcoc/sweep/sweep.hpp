@@ -19,7 +19,7 @@ namespace arrcoc {
 
 /// What a column does besides running its pipeline. blank and other go with every oracle: the question left out, and
 /// the boxes of another question about the same picture.
-enum class ColumnKind : std::uint8_t { plain, stock, downsample, oracle, oracle_blank, oracle_other };
+enum class ColumnKind : std::uint8_t { plain, stock, oracle, oracle_blank, oracle_other };
 
 struct SweepColumn {
   ColumnKind kind = ColumnKind::plain;
@@ -35,7 +35,7 @@ struct SweepColumn {
 
 struct SweepChoice {
   std::vector<std::string>
-      pipelines;  // presets, full names, stock, downsample, full, oracle ...; NAME@BUDGET has a budget of its own
+      pipelines;  // presets, full names, stock; NAME@BUDGET has a budget of its own
   std::vector<Budget> budgets;             // one column each
   std::vector<std::string> depths{"all"};  // "all", "none", "each" (one level alone, each in turn), "0+2"
   std::vector<std::uint64_t> seeds{0};     // random pipelines run with each, the others with the first

@@ -1,0 +1,52 @@
+#pragma once
+// The lattice of tokens that a region of an allocation is seen with.
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "arrcoc/core/allocation.hpp"
+
+namespace arrcoc {
+
+/// Tokens down and across a region.
+struct Lattice {
+  Index rows = 0, cols = 0;
+  bool operator==(const Lattice&) const = default;
+};
+
+/// The lattice of a region of h x w raster tokens: h x w where `tokens` is that many or more, else
+/// r = round(sqrt(tokens h / w)) rows, within 1..min(h, tokens), of floor(tokens / r) tokens, within 1..w. Never more
+/// than `tokens`. Error{bad_stage_output} unless the region holds a token and is given at least one.
+inline Lattice lattice_of(const Region& region) {
+  const Index h = region.row1 - region.row0, w = region.col1 - region.col0, tokens = region.tokens;
+  require_that(h > 0 && w > 0 && tokens > 0, Code::bad_stage_output, "region", [&] {
+    return "expected at least 1 x 1 tokens of the grid and a count of at least 1, got " + std::to_string(h) + " x " +
+           std::to_string(w) + " and " + std::to_string(tokens);
+  });
+  if (tokens / h >= w) return {h, w};
+  const double square = std::sqrt(static_cast<double>(tokens) * static_cast<double>(h) / static_cast<double>(w));
+  const Index rows = std::clamp<Index>(static_cast<Index>(std::floor(square + 0.5)), 1, std::min(h, tokens));
+  return {rows, std::min(tokens / rows, w)};
+}
+
+/// Where the lattice's tokens lie on the full grid, [rows cols] row by row: each covers h / rows x w / cols raster
+/// tokens, the native lattice those of the raster. None reaches beyond its region. Error{bad_stage_output} as above.
+inline std::vector<Place> places_of(const Region& region) {
+  const Lattice lattice = lattice_of(region);
+  struct Axis {
+    Index from, to, parts;
+    float size() const { return static_cast<float>(static_cast<double>(to - from) / static_cast<double>(parts)); }
+    float at(Index part) const {
+      const double start = static_cast<double>((to - from) * part) / static_cast<double>(parts);
+      return std::min(static_cast<float>(static_cast<double>(from) + start), static_cast<float>(to) - size());
+    }
+  };
+  const Axis down{region.row0, region.row1, lattice.rows}, across{region.col0, region.col1, lattice.cols};
+  std::vector<Place> places;
+  places.reserve(static_cast<std::size_t>(lattice.rows * lattice.cols));
+  for (Index r = 0; r < lattice.rows; ++r)
+    for (Index c = 0; c < lattice.cols; ++c) places.push_back({down.at(r), across.at(c), down.size(), across.size()});
+  return places;
+}
+
+}  // namespace arrcoc
