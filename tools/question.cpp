@@ -351,8 +351,8 @@ std::vector<std::string> write_heatmaps(const std::string& file, const std::vect
     const std::filesystem::path path = heatmap_name(file, i);
     const Allocation& a = realized[i].allocation;
     std::vector<float> relevance = realized[i].balanced.relevance;
-    if (relevance.empty()) relevance.assign(static_cast<std::size_t>(a.grid().count()), 1.f);
-    io::write_png(path, io::render_heatmap(pictures[i].image.view(), a.grid(), relevance, a.kept).view());
+    if (relevance.empty()) relevance.assign(static_cast<std::size_t>(a.tokens.count()), 1.f);
+    io::write_png(path, io::render_heatmap(pictures[i].image.view(), a.tokens, relevance, a.kept).view());
     names.push_back(path.string());
   }
   return names;

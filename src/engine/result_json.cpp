@@ -40,12 +40,14 @@ Json costs_with_layers(const Costs& c) {
   return out;
 }
 
-/// "select", or the phases at which the pipeline decides.
+/// "select", or the modes of the phases at which the pipeline decides.
 std::string mode_of(const std::vector<DecisionTrace>& decisions) {
   std::string out;
   Phase before = Phase::vision;
   for (const DecisionTrace& d : decisions) {
-    const std::string_view word = d.phase == Phase::pixels   ? "early"
+    const bool tiers = d.phase == Phase::pixels && !d.pictures.empty() && !d.pictures[0].allocation.regions.empty();
+    const std::string_view word = tiers                      ? "tier"
+                                  : d.phase == Phase::pixels ? "early"
                                   : d.phase == Phase::vision ? "select"
                                                              : name_of(d.phase);
     if (out.empty() || d.phase != before) out += (out.empty() ? "" : "+") + std::string(word);

@@ -124,15 +124,33 @@ void legend(Image& image, Index top, Index strip, Index dot, std::size_t kept, I
   }
 }
 
+/// The token that each pixel shows, [height * width]; -1: none.
+std::vector<Index> owners(const TokenSet& tokens, Index height, Index width) {
+  const Grid grid = tokens.grid;
+  std::vector<Index> out(static_cast<std::size_t>(height * width), -1);
+  if (tokens.raster()) {
+    for (Index r = 0; r < height; ++r)
+      for (Index c = 0; c < width; ++c)
+        out[static_cast<std::size_t>(r * width + c)] = grid.at(r * grid.rows / height, c * grid.cols / width);
+    return out;
+  }
+  for (Index t = 0; t < tokens.count(); ++t) {
+    const Place p = tokens.at(t);
+    const PixelRange rows = place_range(p.row, p.rows, grid.rows, height),
+                     cols = place_range(p.col, p.cols, grid.cols, width);
+    for (Index r = rows.begin; r < rows.end; ++r)
+      for (Index c = cols.begin; c < cols.end; ++c) out[static_cast<std::size_t>(r * width + c)] = t;
+  }
+  return out;
+}
+
 /// Which pixels lie near the border between kept and dropped.
 class Borders {
  public:
-  Borders(Grid grid, Index height, Index width, const std::vector<char>& alive)
-      : height_(height), width_(width), alive_(static_cast<std::size_t>(height * width)) {
-    for (Index r = 0; r < height; ++r)
-      for (Index c = 0; c < width; ++c)
-        alive_[static_cast<std::size_t>(r * width + c)] =
-            alive[static_cast<std::size_t>(grid.at(r * grid.rows / height, c * grid.cols / width))];
+  Borders(const std::vector<Index>& owner, Index height, Index width, const std::vector<char>& alive)
+      : height_(height), width_(width), alive_(owner.size()) {
+    for (std::size_t i = 0; i < owner.size(); ++i)
+      alive_[i] = owner[i] >= 0 && alive[static_cast<std::size_t>(owner[i])] != 0;
   }
   /// From a kept pixel to the nearest one that is not, in px along either axis, at most `reach`.
   Index distance(Index r, Index c, Index reach) const {
@@ -154,19 +172,21 @@ class Borders {
 
 }  // namespace
 
-Image render_heatmap(ImageView picture, Grid grid, std::span<const float> relevance, std::span<const Index> kept) {
+Image render_heatmap(ImageView picture, const TokenSet& tokens, std::span<const float> relevance,
+                     std::span<const Index> kept) {
+  const Grid grid = tokens.grid;
   require_that(
-      !picture.empty() && grid.rows > 0 && grid.cols > 0 && static_cast<Index>(relevance.size()) == grid.count(),
+      !picture.empty() && grid.rows > 0 && grid.cols > 0 && static_cast<Index>(relevance.size()) == tokens.count(),
       Code::shape_mismatch, "heatmap", [&] {
-        return "expected a picture and " + std::to_string(grid.count()) + " relevance values, got " +
+        return "expected a picture and " + std::to_string(tokens.count()) + " relevance values, got " +
                std::to_string(relevance.size());
       });
   require_that(std::all_of(relevance.begin(), relevance.end(), [](float v) { return std::isfinite(v); }),
                Code::bad_number, "heatmap", "relevance: expected finite numbers");
-  std::vector<char> alive(static_cast<std::size_t>(grid.count()), 0);
+  std::vector<char> alive(relevance.size(), 0);
   for (const Index k : kept) {
-    require_that(k >= 0 && k < grid.count(), Code::shape_mismatch, "heatmap", [&] {
-      return "kept tokens: expected indices below " + std::to_string(grid.count()) + ", got " + std::to_string(k);
+    require_that(k >= 0 && k < tokens.count(), Code::shape_mismatch, "heatmap", [&] {
+      return "kept tokens: expected indices below " + std::to_string(tokens.count()) + ", got " + std::to_string(k);
     });
     alive[static_cast<std::size_t>(k)] = 1;
   }
@@ -179,17 +199,22 @@ Image render_heatmap(ImageView picture, Grid grid, std::span<const float> releva
   const Index dot = width >= 720 ? 2 : 1, strip = 19 * dot, cell = std::min(height / grid.rows, width / grid.cols);
   const Index line = cell >= 24 ? 2 : 1,
               reach = line + 1 + (cell >= 24 ? 1 : 0);  // outline and halo lie inside the kept cells
-  const Borders borders(grid, height, width, alive);
+  const std::vector<Index> owner = owners(tokens, height, width);
+  const Borders borders(owner, height, width, alive);
 
   Image out(height + strip, width);
   for (Index r = 0; r < height; ++r) {
     for (Index c = 0; c < width; ++c) {
-      const auto token = static_cast<std::size_t>(grid.at(r * grid.rows / height, c * grid.cols / width));
+      const auto at = static_cast<std::size_t>(r * width + c);
+      const auto token = static_cast<std::size_t>(std::max<Index>(0, owner[at]));
+      const bool lives = owner[at] >= 0 && alive[token] != 0,
+                 parted = !tokens.raster() && ((c > 0 && owner[at - 1] != owner[at]) ||
+                                               (r > 0 && owner[at - static_cast<std::size_t>(width)] != owner[at]));
       const std::uint8_t* p = base.view().row(r) + c * 3;
-      const Rgb heat = viridis(level[token]);
+      const Rgb heat = viridis(owner[at] < 0 ? 0 : level[token]);
       const float luma = 0.299f * p[0] + 0.587f * p[1] + 0.114f * p[2];
       Rgb color;
-      if (alive[token] == 0) {
+      if (!lives) {
         for (std::size_t k = 0; k < 3; ++k) color[k] = 44 + 0.30f * luma + 0.10f * heat[k];
       } else {
         // Paper takes more of the tint than ink does: letters stay dark.
@@ -199,12 +224,14 @@ Image render_heatmap(ImageView picture, Grid grid, std::span<const float> releva
         if (d <= line) color = outline;
         else if (d <= reach)
           for (std::size_t k = 0; k < 3; ++k) color[k] = 0.6f * color[k] + 0.4f * halo[k];
+        else if (parted)
+          for (std::size_t k = 0; k < 3; ++k) color[k] = 0.55f * color[k] + 0.45f * heat[k];
       }
       put(out.row(r) + c * 3, color);
     }
   }
   fill(out, height, 0, strip, width, paper);
-  legend(out, height, strip, dot, kept.size(), grid.count());
+  legend(out, height, strip, dot, kept.size(), tokens.count());
   return out;
 }
 

@@ -3,7 +3,6 @@
 #include <chrono>
 
 #include "arrcoc/measure/metrics.hpp"
-#include "arrcoc/qwen3vl/smart_resize.hpp"
 
 namespace arrcoc {
 
@@ -25,15 +24,6 @@ struct SweepRunner::Slot {
   Ask ask;
   std::uint64_t draw = 0;
 };
-
-Index SweepRunner::native_tokens(const InputPicture& picture) const {
-  const ModelConfig& c = engine_.model().config;
-  const Index side = c.vision.patch_size * c.vision.spatial_merge_size;
-  const qwen3vl::Size size = qwen3vl::smart_resize(picture.image.height, picture.image.width, side,
-                                                   shared_.min_pixels.value_or(c.preprocess.min_pixels),
-                                                   shared_.max_pixels.value_or(c.preprocess.max_pixels));
-  return size.height / side * (size.width / side);
-}
 
 std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questions) const {
   const auto empty = [](const std::vector<std::vector<Box>>& boxes) {
@@ -212,7 +202,6 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result,
     }
   }
   row.stopped = result.stopped;
-  row.grids = result.grids;
   row.costs = result.costs;
   std::vector<Allocation> allocations;
   using Figures = measure::TokenFigures;
@@ -227,6 +216,7 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result,
     const ImageView picture = shared_.pictures[p].image.view();
     row.kept += static_cast<Index>(r.allocation.kept.size());
     row.clamped = row.clamped || r.allocation.clamped;
+    row.grids.push_back(r.allocation.grid());
     row.kept_tokens.push_back(r.allocation.kept);
     const auto [ink, fresh] = inks.try_emplace({p, r.allocation.grid().count()});
     if (fresh) ink->second = measure::ink_map(picture, r.allocation.grid());
@@ -235,10 +225,9 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result,
       const auto shares = cells::covered_shares(r.allocation.grid(), picture.height, picture.width, slot.ask.boxes[p]);
       relevance.assign(shares.begin(), shares.end());
     }
-    const Figures f =
-        measure::token_figures(r.allocation, relevance, s.boxes[p], ink->second, picture.height, picture.width,
-                               static_cast<double>(r.allocation.grid().rows * token_pixels) /
-                                   static_cast<double>(picture.height));
+    const Figures f = measure::token_figures(
+        r.allocation, relevance, s.boxes[p], ink->second, picture.height, picture.width,
+        static_cast<double>(r.allocation.grid().rows * token_pixels) / static_cast<double>(picture.height));
     for (std::size_t k = 0; k < std::size(fields); ++k)
       if (const auto& value = f.*fields[k]) {
         sums[k].first += *value;

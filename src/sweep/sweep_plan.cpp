@@ -22,8 +22,8 @@ PipelineSpec spec_of(const std::string& name) {
   std::vector<std::string> known{"stock"};
   for (const Preset& p : presets) known.emplace_back(p.name);
   require_that(std::find(known.begin(), known.end(), word) != known.end(), Code::unknown_strategy, "sweep", [&] {
-    return "no pipeline named '" + word + "'" + nearest_names(word, known) + "; known: stock, " +
-           preset_names() + ", or texture/scorers/balancer/allocator/injector";
+    return "no pipeline named '" + word + "'" + nearest_names(word, known) + "; known: stock, " + preset_names() +
+           ", or texture/scorers/balancer/allocator/injector";
   });
   if (word != "stock") return preset_pipeline(name);
   const auto at = name.rfind('@');

@@ -97,6 +97,23 @@ TEST_CASE("more relevance is nearer to yellow, one outlier does not flatten the 
   CHECK(io::render_heatmap(white.view(), {16, 16}, relevance, kept).width == 512);
 }
 
+TEST_CASE("tokens of any size: each shows what it covers, and what none covers is dark") {
+  Image white(512, 512);
+  std::fill(white.rgb.begin(), white.rgb.end(), std::uint8_t{255});
+  const TokenSet tokens({4, 4}, {{0, 0, 2, 4}, {2, 0, 1, 1}, {2, 1.5f, 2, 2.5f}});
+  const Image map = io::render_heatmap(white.view(), tokens, std::vector<float>{0, 1, 2}, std::vector<Index>{0, 1, 2});
+  const auto at = [&](Index r, Index c) {
+    const auto* p = map.view().row(r) + c * 3;
+    return std::array<int, 3>{p[0], p[1], p[2]};
+  };
+  CHECK(at(60, 60) == at(200, 450));  // one token
+  CHECK(at(400, 300) != at(60, 60));  // another
+  CHECK(at(400, 300) == at(300, 450));
+  CHECK(at(450, 60)[0] < 150);  // none
+  CHECK(at(450, 185)[0] < 150);
+  CHECK(at(450, 215)[0] > 150);  // from column 1.5 on
+}
+
 TEST_CASE("wrong sizes and numbers are refused") {
   const Image image = page(64, 64);
   const std::vector<float> four{1, 2, 3, 4};

@@ -339,9 +339,6 @@ def check_answers(rows, data, model, every):
         flags = ["--pipeline", r["pipeline"]]
         if budget != "all":
             flags += ["--keep-ratio" if "." in budget else "--budget", budget]
-        if r["pipeline"] == "downsample":
-            k = math.floor(float(budget) * 64 + 0.5) if "." in budget else int(budget)
-            flags = ["--pipeline", "full"] + (["--image-min-tokens", 1, "--image-max-tokens", k] if k < 64 else [])
         if r["pipeline"] == "oracle":
             if not s["boxes"]:
                 flags[1] = "grid"
@@ -354,7 +351,12 @@ def check_answers(rows, data, model, every):
         check(one["answer"] == r["prediction"] and one["stopped"] == r["stopped"], f"{r['key']}: answer {one['answer']!r} and {r['prediction']!r}")
         check([t["token"] for t in one["pictures"][0]["kept"]] == r["kept_tokens"][0], r["key"] + ": kept tokens")
         check({key: one["costs"][key] for key in r["costs"]} == r["costs"], f"{r['key']}: costs {one['costs']} and {r['costs']}")
-        if r["pipeline"] not in ("downsample", "oracle"):
+        if r["pipeline"] == "downsample":  # what the model's own resize with that upper limit gives
+            k = math.floor(float(budget) * 64 + 0.5) if "." in budget else int(budget)
+            limits = ["--image-min-tokens", 1, "--image-max-tokens", k] if k < 64 else []
+            small = json.loads(run("answer", "-m", model, "-i", data / r["images"][0], "-p", r["question"], "-n", 6, "--json", "-q", "-t", 1, "--pipeline", "full", *limits))
+            check(small["answer"] == r["prediction"] and small["pictures"][0]["grid"] == r["grids"][0], f"{r['key']}: the smaller picture gives {small['answer']!r}")
+        if r["pipeline"] != "oracle":
             check(one["pipeline"] == r["name"] or budget == "all", f"{r['key']}: name {r['name']}")
     return asked
 

@@ -95,3 +95,55 @@ TEST_CASE("places that cannot be cut are refused") {
   refused(image.view(), {{0, 0, 1, 1, 1}}, Code::bad_stage_output, "place 0 lies outside the picture");
   refused(image.view(), {{1, 0}, {0, 0}}, Code::bad_stage_output, "place 1 behind its successor");
 }
+
+TEST_CASE("unit places of a picture of another size are the stock's where its pixels are at hand") {
+  const VisionConfig v = small();
+  const Image image = noise(11, 17);
+  const Pixels stock = picture_pixels(image.view(), {2, 3}, v, {});
+  CHECK(stock.rows == patchify(resize_bicubic(image.view(), 8, 12).view(), v, {}));
+  const std::vector<Place> places{{0, 0, 1, 1}, {0, 1, 1, 2}, {1, 0, 1, 1}, {1, 1, 1, 1}, {1, 2, 1, 1}};
+  const Pixels mixed = place_pixels(image.view(), {2, 3}, places, v, {}, Resize::torchvision, &stock);
+  const Pixels alone = place_pixels(image.view(), {2, 3}, places, v, {});
+  CHECK(rows_of(mixed, 0, v) == rows_of(stock, 0, v));
+  CHECK(rows_of(mixed, 3, v) == rows_of(stock, 4, v));
+  CHECK(rows_of(mixed, 1, v) == rows_of(alone, 1, v));
+  CHECK(rows_of(alone, 0, v) != rows_of(stock, 0, v));
+}
+
+TEST_CASE("segments of their own: rows and places go together, and each knows where it was") {
+  const VisionConfig v = small();
+  const Image image = noise(8, 12);
+  std::vector<Place> places;
+  for (Index t = 0; t < 6; ++t) places.push_back(TokenSet(2, 3).at(t));
+  const Pixels p = place_pixels(image.view(), {2, 3}, places, v, {});
+  std::vector<Index> order;
+  const Pixels s = segmented(p, {1, 0, 1, 0, 3, 1}, order);
+  CHECK(order == std::vector<Index>{1, 3, 0, 2, 5, 4});
+  CHECK(s.segments == std::vector<Index>{2, 3, 1});
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const auto from = static_cast<std::size_t>(order[i]);
+    CHECK(s.places[i] == p.places[from]);
+    CHECK(rows_of(s, i, v) == rows_of(p, from, v));
+  }
+  CHECK_NOTHROW(check_plan({s.patches, s.places, s.segments}, 2));
+  CHECK_THROWS_AS(check_plan({s.patches, s.places, {6}}, 2), Error);
+  CHECK_THROWS_AS(segmented(p, {1, 0}, order), Error);
+}
+
+TEST_CASE("blurred: places larger than a token lose what a token cannot hold, the rest stays") {
+  const Image image = noise(8, 12);  // tokens of 4 px
+  CHECK(blurred(image.view(), {2, 3}, std::vector<Place>{{0, 0, 1, 1}}, 4).rgb == image.rgb);
+  const Image soft = blurred(image.view(), {2, 3}, std::vector<Place>{{0, 0, 2, 2}}, 4);
+  double before = 0, after = 0;  // steps between neighbours inside the place
+  for (Index r = 0; r < 8; ++r)
+    for (Index c = 1; c < 8; ++c) {
+      const auto step = [&](const Image& of) {
+        return std::abs(of.view().row(r)[3 * c] - of.view().row(r)[3 * c - 3]);
+      };
+      before += step(image);
+      after += step(soft);
+    }
+  CHECK(after < before / 2);
+  for (Index r = 0; r < 8; ++r)
+    for (Index c = 8; c < 12; ++c) CHECK(soft.view().row(r)[3 * c] == image.view().row(r)[3 * c]);
+}

@@ -41,6 +41,25 @@ TEST_CASE("dropping columns keeps every position and moves the delta") {
   CHECK(p.rope_delta() == 1);
 }
 
+TEST_CASE("tokens that a plan put in place of the raster: centres of places, and a grid of its own") {
+  // A 4 x 4 picture: its upper half in one token, the rest in two native columns of halves.
+  const Prompt prompt = spans(21, {{2, {4, 4}, 0}});
+  const std::vector<TokenSet> tiers{TokenSet({4, 4}, {{0, 0, 2, 4}, {2, 0, 2, 1}, {2, 1.5f, 2, 2.5f}})};
+  const Positions p = build_positions(prompt, tiers);
+  CHECK(std::vector<float>(p.t.begin(), p.t.begin() + 5) == std::vector<float>{0, 1, 2, 2, 2});
+  CHECK(std::vector<float>(p.h.begin() + 2, p.h.begin() + 5) == std::vector<float>{2.5f, 4.5f, 4.5f});
+  CHECK(std::vector<float>(p.w.begin() + 2, p.w.begin() + 5) == std::vector<float>{3.5f, 2, 4.25f});
+  CHECK(p.t[18] == 6);  // the text behind stands where it stood
+  CHECK(p.next == build_positions(prompt).next);
+  const std::vector<TokenSet> smaller{TokenSet(2, 3)};  // and here behind the smaller picture
+  const Positions q = build_positions(prompt, smaller);
+  CHECK(std::vector<float>(q.h.begin() + 2, q.h.begin() + 8) == std::vector<float>{2, 2, 2, 3, 3, 3});
+  CHECK(q.w[7] == 4);
+  CHECK(q.t[18] == 5);
+  CHECK(build_positions(prompt, std::vector<TokenSet>{TokenSet(4, 4)}).h == build_positions(prompt).h);
+  CHECK_THROWS_AS(build_positions(prompt, std::vector<TokenSet>{TokenSet(5, 4)}), Error);
+}
+
 TEST_CASE("spans that overlap or leave the prompt are refused") {
   CHECK_THROWS_AS(build_positions(spans(8, {{4, {2, 3}, 0}})), Error);
   CHECK_THROWS_AS(build_positions(spans(20, {{4, {2, 3}, 0}, {8, {1, 2}, 1}})), Error);

@@ -140,7 +140,7 @@ TEST_CASE("every preset and every strategy can be made") {
           f.value;
     CHECK_NOTHROW(builtin().make(spec));
   }
-  CHECK(names.size() == 59);
+  CHECK(names.size() == 63);
 }
 
 TEST_CASE("unknown names list what is near") {

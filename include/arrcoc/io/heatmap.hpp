@@ -3,14 +3,17 @@
 #include <span>
 
 #include "arrcoc/core/image.hpp"
+#include "arrcoc/core/places.hpp"
 
 namespace arrcoc::io {
 
-/// The picture, scaled so that its long side is at least 512 and at most 1600 px. Cells in `kept` (ascending indices)
-/// stay readable under a viridis tint of their relevance [N] and are outlined; the others turn grey and dark. Colours
-/// span the 2nd to the 98th percentile, so that one outlier does not flatten the rest. The strip below holds the colour
-/// scale and the counts, as far as they fit. Error{shape_mismatch} unless relevance fills the grid and kept lies in it;
-/// Error{bad_number} for NaN or infinity.
-Image render_heatmap(ImageView picture, Grid grid, std::span<const float> relevance, std::span<const Index> kept);
+/// The picture, scaled so that its long side is at least 512 and at most 1600 px. Tokens in `kept` (ascending indices)
+/// stay readable under a viridis tint of their relevance [N] and are outlined; the others turn grey and dark, and so
+/// does what no token covers. Tokens that are no raster are parted by thin lines: each shows how much it covers.
+/// Colours span the 2nd to the 98th percentile, so that one outlier does not flatten the rest. The strip below holds
+/// the colour scale and the counts, as far as they fit. Error{shape_mismatch} unless there is a relevance for each
+/// token and kept lies among them; Error{bad_number} for NaN or infinity.
+Image render_heatmap(ImageView picture, const TokenSet& tokens, std::span<const float> relevance,
+                     std::span<const Index> kept);
 
 }  // namespace arrcoc::io

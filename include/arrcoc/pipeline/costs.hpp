@@ -36,22 +36,59 @@ struct Costs {
   Index legacy_effective_tokens = 0;                        // tokens x levels, as older notes count; not a cost
 };
 
+/// Tokens of one picture that enter each block of the tower, [depth], and what its last block leaves.
+inline std::vector<Index> tokens_in_tower(const VisionConfig& v, Index native, std::size_t picture,
+                                          const std::vector<DecisionTrace>& decisions) {
+  std::vector<Index> out;
+  Index living = native;
+  for (Index block = 0; block <= v.depth; ++block) {
+    for (const DecisionTrace& d : decisions)
+      if ((d.phase == Phase::pixels && block == 0) || (d.phase == Phase::tower && d.layer == block))
+        living = d.left(picture);
+    out.push_back(living);
+  }
+  return out;
+}
+
+/// Tokens of each attention segment of one picture in the tower, where it was cut into some; else empty.
+inline std::vector<Index> segments_of(std::size_t picture, const std::vector<DecisionTrace>& decisions) {
+  std::vector<Index> out;
+  for (const DecisionTrace& d : decisions)
+    if (!d.plans.empty())
+      for (const Index s : d.plans[picture].segments) {
+        if (s >= static_cast<Index>(out.size())) out.resize(static_cast<std::size_t>(s) + 1);
+        ++out[static_cast<std::size_t>(s)];
+      }
+  return out;
+}
+
 /// Work that decisions asked for beyond the stock path: the query encoder; one attention for each block of the tower
 /// that is asked what its tokens received; and of layers the scores of the rows that pay, with the projections of the
 /// very layer a decision stands before.
 template <class B>
 double evidence_flops(const ModelConfig& config, const AnyPipeline<B>& pipeline, const Query<B>* query,
-                      const std::vector<Picture>& pictures, const std::vector<LayerCost>& layers,
-                      const std::vector<LookCost>& looks) {
+                      const std::vector<Picture>& pictures, const std::vector<DecisionTrace>& decisions,
+                      const std::vector<LayerCost>& layers, const std::vector<LookCost>& looks) {
   double sum = query != nullptr ? query->flops : 0;
+  const VisionConfig& v = config.vision;
   std::vector<Index> blocks;
-  for (const Request& r : pipeline.requests(Request::Site::tower))
-    if (r.what == Request::What::received && std::find(blocks.begin(), blocks.end(), r.index) == blocks.end())
-      blocks.push_back(r.index);
-  for (const Picture& p : pictures) {
-    const auto patches = static_cast<double>(p.pixels.patches.count()),
-               segment = static_cast<double>(p.pixels.patches.rows * p.pixels.patches.cols);
-    sum += static_cast<double>(blocks.size()) * 4 * patches * segment * static_cast<double>(config.vision.hidden_size);
+  for (const Request& r : pipeline.requests(Request::Site::tower)) {
+    const Index block = r.index < 0 ? v.depth + r.index : r.index;
+    if (r.what == Request::What::received && block < v.depth &&
+        std::find(blocks.begin(), blocks.end(), block) == blocks.end())
+      blocks.push_back(block);
+  }
+  const Index merge = v.spatial_merge_size * v.spatial_merge_size;
+  for (std::size_t p = 0; p < pictures.size() && !blocks.empty(); ++p) {
+    const std::vector<Index> in = tokens_in_tower(v, pictures[p].grid.count(), p, decisions),
+                             segments = segments_of(p, decisions);
+    const Index frames = std::max<Index>(pictures[p].pixels.patches.frames, 1);
+    for (const Index block : blocks) {
+      const auto patches = static_cast<double>(in[static_cast<std::size_t>(block)] * merge);
+      double pairs = segments.empty() ? patches * patches / static_cast<double>(frames) : 0;
+      for (const Index tokens : segments) pairs += static_cast<double>(tokens * merge * tokens * merge);
+      sum += 4 * pairs * static_cast<double>(v.hidden_size);
+    }
   }
   const TextConfig& t = config.text;
   const auto a = static_cast<double>(t.heads * t.head_dim), k = static_cast<double>(t.kv_heads * t.head_dim);
@@ -78,32 +115,6 @@ double evidence_flops(const ModelConfig& config, const AnyPipeline<B>& pipeline,
         sum += 2 * static_cast<double>(look.rows) * static_cast<double>(look.rows) * a;  // at most
   }
   return sum;
-}
-
-/// Tokens of one picture that enter each block of the tower, [depth], and what its last block leaves.
-inline std::vector<Index> tokens_in_tower(const VisionConfig& v, Index native, std::size_t picture,
-                                          const std::vector<DecisionTrace>& decisions) {
-  std::vector<Index> out;
-  Index living = native;
-  for (Index block = 0; block <= v.depth; ++block) {
-    for (const DecisionTrace& d : decisions)
-      if ((d.phase == Phase::pixels && block == 0) || (d.phase == Phase::tower && d.layer == block))
-        living = d.left(picture);
-    out.push_back(living);
-  }
-  return out;
-}
-
-/// Tokens of each attention segment of one picture in the tower, where it was cut into some; else empty.
-inline std::vector<Index> segments_of(std::size_t picture, const std::vector<DecisionTrace>& decisions) {
-  std::vector<Index> out;
-  for (const DecisionTrace& d : decisions)
-    if (!d.plans.empty())
-      for (const Index s : d.plans[picture].segments) {
-        if (s >= static_cast<Index>(out.size())) out.resize(static_cast<std::size_t>(s) + 1);
-        ++out[static_cast<std::size_t>(s)];
-      }
-  return out;
 }
 
 /// What an answer costs. `entering`: the allocations with which rows enter the language model; `decisions`: all that

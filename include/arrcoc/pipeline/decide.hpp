@@ -18,7 +18,7 @@ enum class BudgetScope : std::uint8_t { image, prompt };
 struct RunOptions {
   Budget budget;
   BudgetScope scope = BudgetScope::image;
-  std::uint64_t seed = 0;  // of random strategies
+  std::uint64_t seed = 0;                                 // of random strategies
   qwen3vl::Resize resize = qwen3vl::Resize::torchvision;  // of what is resampled before the tower
   qwen3vl::GenerateOptions generate;
 };

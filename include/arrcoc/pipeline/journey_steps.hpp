@@ -16,7 +16,8 @@ qwen3vl::VisionOut<B> ordered(B& b, qwen3vl::VisionOut<B> vision, const std::vec
   Index first = 0;
   for (std::size_t p = 0; p < vision.answers.size(); ++p) {
     std::vector<Index> own;
-    for (std::size_t i = 0; i < tokens[p].size(); ++i) own.push_back(order[static_cast<std::size_t>(first) + i] - first);
+    for (std::size_t i = 0; i < tokens[p].size(); ++i)
+      own.push_back(order[static_cast<std::size_t>(first) + i] - first);
     for (Answered& a : vision.answers[p]) a = answer_of(a, own);
     first += static_cast<Index>(own.size());
   }
@@ -87,17 +88,20 @@ std::vector<std::vector<Index>> Journey<B>::take_plans(std::vector<qwen3vl::Pixe
         std::vector<Place> all;
         for (const Region& r : last->pictures[p].allocation.regions)
           for (const Place& place : places_of(r)) all.push_back(place);
-        const Image soft = qwen3vl::blurred(picture.native, picture.grid, all, v.patch_size * v.spatial_merge_size,
-                                            options_.resize);
-        pixels[p] = qwen3vl::picture_pixels(soft.view(), picture.grid, v, c, options_.resize);
+        const bool sharp = std::all_of(all.begin(), all.end(), [](const Place& at) { return at.unit(); });
+        if (!sharp) {
+          const Image soft =
+              qwen3vl::blurred(picture.native, picture.grid, all, v.patch_size * v.spatial_merge_size, options_.resize);
+          pixels[p] = qwen3vl::picture_pixels(soft.view(), picture.grid, v, c, options_.resize);
+        }
         [[fallthrough]];
       }
       case VisionPlan::Source::raster:
         pixels[p] = qwen3vl::subset_pixels(pixels[p], a.kept, v.spatial_merge_size, v.patch_values());
         break;
       case VisionPlan::Source::places:
-        pixels[p] = qwen3vl::place_pixels(picture.native, picture.grid, plan.tokens.places, v, c, options_.resize,
-                                          &pixels[p]);
+        pixels[p] =
+            qwen3vl::place_pixels(picture.native, picture.grid, plan.tokens.places, v, c, options_.resize, &pixels[p]);
         if (!plan.segments.empty()) pixels[p] = qwen3vl::segmented(pixels[p], plan.segments, places);
         break;
       case VisionPlan::Source::picture:
@@ -197,8 +201,8 @@ Costs Journey<B>::costs() const {
   Costs c = count_costs(model_->config(), pictures_, static_cast<Index>(prompt_.ids.size()),
                         entering_.empty() ? looks_.allocations() : entering_, looks_.decisions(), look_costs_);
   if (pipeline_)
-    c.evidence_flops =
-        evidence_flops(model_->config(), *pipeline_, looks_.query().get(), pictures_, c.layers, look_costs_);
+    c.evidence_flops = evidence_flops(model_->config(), *pipeline_, looks_.query().get(), pictures_, looks_.decisions(),
+                                      c.layers, look_costs_);
   return c;
 }
 

@@ -112,8 +112,8 @@ class Looks {
   static std::size_t index_in(const TokenSet& tokens, const Place& p) {
     if (tokens.raster())
       return static_cast<std::size_t>(tokens.grid.at(static_cast<Index>(p.row), static_cast<Index>(p.col)));
-    return static_cast<std::size_t>(
-        std::lower_bound(tokens.places.begin(), tokens.places.end(), p, comes_before) - tokens.places.begin());
+    return static_cast<std::size_t>(std::lower_bound(tokens.places.begin(), tokens.places.end(), p, comes_before) -
+                                    tokens.places.begin());
   }
 
   /// Tokens of each picture, where the last decision divides a total of the prompt; else empty.

@@ -97,10 +97,11 @@ void check_pipeline(const AnyPipeline<B>& p, std::string_view where) {
                                          std::string(name_of(d.phase())) + "'");
     if (d.phase() < before) refuse(Code::bad_config, "'" + d.name + "' acts before the decision in front of it");
     before = d.phase();
-    if (d.phase() == Phase::pixels && (d.injector.facts.honours & Honour::regions) &&
-        p.decisions.size() > 1 && (&d != &p.decisions.front() || p.decisions[1].phase() == Phase::pixels))
-      refuse(Code::bad_config, "'" + d.injector.facts.name + "' makes tokens of its own: expected it to be the only "
-                               "decision of phase 'pixels'");
+    if (d.phase() == Phase::pixels && (d.injector.facts.honours & Honour::regions) && p.decisions.size() > 1 &&
+        (&d != &p.decisions.front() || p.decisions[1].phase() == Phase::pixels))
+      refuse(Code::bad_config, "'" + d.injector.facts.name +
+                                   "' makes tokens of its own: expected it to be the only "
+                                   "decision of phase 'pixels'");
     if ((all.evidence & Need::textures) && !p.texture)
       refuse(Code::missing_evidence, "a stage needs textures, but the texture stage is 'none'");
     const auto inside = [&](const StageFacts& f) {

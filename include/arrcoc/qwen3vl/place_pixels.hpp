@@ -38,8 +38,7 @@ inline Pixels place_pixels(ImageView native, Grid grid, std::vector<Place> place
   const Index group = merge * merge * v.patch_values();
   for (const Place& p : places) {
     if (stock != nullptr && p.unit()) {
-      const auto from =
-          stock->rows.begin() + grid.at(static_cast<Index>(p.row), static_cast<Index>(p.col)) * group;
+      const auto from = stock->rows.begin() + grid.at(static_cast<Index>(p.row), static_cast<Index>(p.col)) * group;
       out.rows.insert(out.rows.end(), from, from + group);
       continue;
     }

@@ -30,7 +30,7 @@ void for_each_patch(const PatchGrid& g, Index merge, F&& f) {
 
 /// What of one picture goes through the tower.
 struct PatchPlan {
-  PatchGrid grid;                 // of the whole picture
+  PatchGrid grid;  // of the whole picture
   // Tokens in tokens of the whole grid, in the order of a TokenSet within each segment; empty: the raster.
   std::vector<Place> places{};
   std::vector<Index> segments{};  // tokens of each attention segment, in order; empty: each frame's

@@ -44,7 +44,6 @@ class SweepRunner {
 
  private:
   struct Slot;
-  Index native_tokens(const InputPicture& picture) const;
   std::vector<Slot> slots(const PictureQuestions& questions) const;
   SweepRow begun_row(const io::Sample& sample, const SweepColumn& column) const;
   SweepRow row_of(const Slot& slot, const AnswerResult& result,

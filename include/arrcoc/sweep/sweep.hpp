@@ -34,8 +34,7 @@ struct SweepColumn {
 };
 
 struct SweepChoice {
-  std::vector<std::string>
-      pipelines;  // presets, full names, stock; NAME@BUDGET has a budget of its own
+  std::vector<std::string> pipelines;      // presets, full names, stock; NAME@BUDGET has a budget of its own
   std::vector<Budget> budgets;             // one column each
   std::vector<std::string> depths{"all"};  // "all", "none", "each" (one level alone, each in turn), "0+2"
   std::vector<std::uint64_t> seeds{0};     // random pipelines run with each, the others with the first
