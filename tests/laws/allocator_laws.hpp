@@ -48,7 +48,7 @@ Broken broken_allocator_laws(const A& model = A{}) {
         const auto s = scores(n, 21 + static_cast<std::uint64_t>(tokens), ties);
         Rng rng(1);
         const Allocation a = model.allocate(s, e, budget, rng);
-        const auto k = static_cast<Index>(a.kept.size());
+        const Index k = spent(a, A::spend);
         if (A::spend == Spend::everything) note(broken, k == n, "spend");
         else {
           note(broken, A::spend == Spend::exact ? k == std::min(tokens, n) : k <= std::min(tokens, n), "spend");

@@ -100,6 +100,7 @@ TEST_CASE("every registered allocator keeps its laws, and what it spends is what
     const Broken broken =
         a.facts.spend == Spend::exact        ? laws::broken_allocator_laws(AllocatorFace<Spend::exact>{a})
         : a.facts.spend == Spend::at_most    ? laws::broken_allocator_laws(AllocatorFace<Spend::at_most>{a})
+        : a.facts.spend == Spend::tiers      ? laws::broken_allocator_laws(AllocatorFace<Spend::tiers>{a})
         : a.facts.spend == Spend::everything ? laws::broken_allocator_laws(AllocatorFace<Spend::everything>{a})
                                              : laws::broken_allocator_laws(AllocatorFace<Spend::own_count>{a});
     CHECK(broken == expected(row.entry.name));

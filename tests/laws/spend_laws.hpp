@@ -34,11 +34,7 @@ Broken broken_spend_laws(const A& model = A{}) {
       for (std::size_t b = 1; b <= n; ++b) {
         Rng rng(1);
         at[b] = model.allocate(relevance, e, Budget{static_cast<Index>(b), 1}, rng);
-        sum[b] = at[b].kept.size();
-        if (spend == Spend::tiers) {
-          sum[b] = 0;
-          for (const Region& r : at[b].regions) sum[b] += static_cast<std::size_t>(r.tokens);
-        }
+        sum[b] = static_cast<std::size_t>(spent(at[b], spend));
         const std::size_t k = sum[b];
         note(broken, spend == Spend::exact ? k == b : spend == Spend::everything ? k == n : k >= 1 && k <= b, "bound");
       }

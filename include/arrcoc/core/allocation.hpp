@@ -158,12 +158,17 @@ inline void check_regions(const Allocation& a, std::string_view where) {
   }
 }
 
-/// Throws Error{bad_stage_output} unless the allocation spends as its allocator declares: kept tokens, or those of its
-/// regions where it has some.
+/// Tokens that an allocation spends of its budget: one for each that is kept, or those of its regions.
+inline Index spent(const Allocation& a, Spend spend) {
+  if (spend != Spend::tiers) return a.count();
+  Index sum = 0;
+  for (const Region& r : a.regions) sum += r.tokens;
+  return sum;
+}
+
+/// Throws Error{bad_stage_output} unless the allocation spends as its allocator declares.
 inline void check_spend(const Allocation& a, Spend spend, const Budget& budget, std::string_view where) {
-  const Index n = a.tokens.count(), cap = budget.resolve(n).kept;
-  Index k = a.regions.empty() ? a.count() : 0;
-  for (const Region& r : a.regions) k += r.tokens;
+  const Index n = a.tokens.count(), cap = budget.resolve(n).kept, k = spent(a, spend);
   const auto refuse = [&](const std::string& expected) {
     fail(Code::bad_stage_output, where,
          "spends: expected " + expected + ", got " + std::to_string(k) + " of " + std::to_string(n));
