@@ -3,12 +3,11 @@
 
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <numeric>
 
-#include "arrcoc/engine/plugin_abi.hpp"
 #include "arrcoc/engine/plugin_host.hpp"
+#include "plugin_seen.hpp"
 
 namespace arrcoc {
 namespace {
@@ -21,13 +20,6 @@ std::string text(const char* s) { return s != nullptr ? std::string(s).substr(0,
   fail(Code::bad_plugin, "plugin", file.string() + ": " + sentence);
 }
 
-/// A struct of the module as far as both know it; the rest is zero.
-template <class T>
-T known_part(const T& from) {
-  T out{};
-  std::memcpy(static_cast<void*>(&out), &from, std::min<std::size_t>(from.bytes, sizeof(T)));
-  return out;
-}
 /// Row i of a table whose rows are as long as its first says.
 template <class T>
 const T& row_at(const T* rows, std::size_t i) {
@@ -37,7 +29,6 @@ const T& row_at(const T* rows, std::size_t i) {
 /// A stage as the module describes it, copied.
 struct Described {
   Entry entry;
-  std::vector<Request> requests;
   StageFacts facts;
 };
 
@@ -70,22 +61,10 @@ Described describe(Kind kind, const arrcoc_about& a) {
     const arrcoc_setting& s = row_at(a.settings, i);
     d.entry.settings.push_back({s.name, s.type, s.text});
   }
-  for (std::size_t i = 0; i < a.request_count; ++i) {
-    const arrcoc_request r = known_part(row_at(a.requests, i));
-    Request out;
-    out.site = r.site == 0 ? Request::Site::tower : Request::Site::layer;
-    out.index = r.index;
-    out.what = static_cast<Request::What>(std::min<std::uint8_t>(r.what, 4));
-    out.rows = static_cast<Request::Rows>(std::min<std::uint8_t>(r.rows, 5));
-    out.heads = static_cast<Request::Over>(std::min<std::uint8_t>(r.heads, 2));
-    out.payers = static_cast<Request::Over>(std::min<std::uint8_t>(r.payers, 2));
-    out.rope = r.rope == 0 ? Request::Rope::before : Request::Rope::after;
-    if (r.list != nullptr) out.list.assign(r.list, r.list + r.list_count);
-    d.requests.push_back(std::move(out));
-  }
+  for (std::size_t i = 0; i < a.request_count; ++i)
+    d.facts.needs.push_back(request_of(row_at(a.requests, i), d.entry.name));
   d.facts.name = d.entry.name;
   d.facts.may_need = d.entry.needs;
-  d.facts.needs = d.requests;
   return d;
 }
 
@@ -131,92 +110,54 @@ struct Values {
   }
 };
 
-/// Evidence as the module sees it; the views are valid as long as `e` is.
-struct SeenEvidence {
-  std::vector<arrcoc_place> places, before;
-  std::vector<const char*> names;
-  std::vector<const float*> levels;
-  std::vector<double> boxes;
-  std::vector<arrcoc_answer> answers;
-  arrcoc_evidence view{};
+/// A module's sentence without its own name in front and without the code behind, which the host says.
+std::string plain_sentence(const std::string& name, std::string sentence) {
+  if (sentence.empty()) return "the plug-in failed without a word";
+  if (const std::string own = "[" + name + "] "; sentence.starts_with(own)) sentence.erase(0, own.size());
+  if (const auto code = sentence.rfind(" (E"); code != std::string::npos && code + 7 == sentence.size())
+    sentence.erase(code);
+  return sentence;
+}
 
-  SeenEvidence(const Evidence& e, const std::vector<Request>& requests) {
-    view.bytes = sizeof view;
-    view.tokens = e.count();
-    view.rows = e.tokens.grid.rows;
-    view.cols = e.tokens.grid.cols;
-    view.frames = e.tokens.frames;
-    view.places = listed(e.tokens, places);
-    if (e.rgb) {
-      view.height = e.rgb->height;
-      view.width = e.rgb->width;
-      view.rgb = e.rgb->rgb;
-    }
-    if (e.textures) {
-      for (const auto& n : e.textures->channels) names.push_back(n.c_str());
-      view.channels = e.textures->channel_count();
-      view.textures = e.textures->values.data();
-      view.channel_names = names.data();
-    }
-    if (e.vision) view.vision = e.vision->floats().data();
-    if (e.deepstack) {
-      for (const HostTensor& l : *e.deepstack) levels.push_back(l.floats().data());
-      view.levels = static_cast<Index>(levels.size());
-      view.deepstack = levels.data();
-    }
-    if (e.query) view.query = e.query->floats().data();
-    if (e.question) {
-      view.words = e.question->dim(0);
-      view.question = e.question->floats().data();
-    }
-    view.features = e.vision ? e.vision->dim(1) : e.query ? e.query->count() : 0;
-    if (e.boxes) {
-      for (const Box& b : *e.boxes) boxes.insert(boxes.end(), {b.row0, b.col0, b.row1, b.col1});
-      view.box_count = static_cast<Index>(e.boxes->size());
-      view.boxes = boxes.data();
-    }
-    if (e.similarity) {
-      view.similarity = const_cast<SimilarityRows*>(&*e.similarity);
-      view.similarity_row = [](void* s, std::int64_t token, float* out) {
-        const auto& rows = *static_cast<const SimilarityRows*>(s);
-        rows.row(token, {out, static_cast<std::size_t>(rows.count())});
-      };
-    }
-    for (const Request& r : requests) {
-      const HostTensor& t = e.answer(r);
-      answers.push_back({sizeof(arrcoc_answer), t.floats().data(), t.shape.data(), t.shape.size()});
-    }
-    view.answers = answers.data();
-    view.answer_count = answers.size();
-    if (e.previous) {
-      view.previous_tokens = e.previous->tokens.count();
-      view.previous_places = listed(e.previous->tokens, before);
-      view.previous_relevance = e.previous->relevance.data();
-    }
-  }
-  SeenEvidence(const SeenEvidence&) = delete;
+/// Runs f(error, bytes); the sentence with which it failed, empty where it did not.
+template <class F>
+std::string failure_of(const std::string& name, F&& f) {
+  std::array<char, 512> error{};
+  try {
+    if (f(error.data(), error.size()) == 0) return {};
+  } catch (const Error&) { throw; } catch (const std::exception& e) {
+    return "the plug-in threw: " + std::string(e.what()).substr(0, 300);
+  } catch (...) { return "the plug-in threw something that is no std::exception"; }
+  error.back() = '\0';
+  return plain_sentence(name, error.data());
+}
 
- private:
-  static const arrcoc_place* listed(const TokenSet& t, std::vector<arrcoc_place>& out) {
-    for (const Place& p : t.places) out.push_back({p.row, p.col, p.rows, p.cols, p.frame});
-    return out.empty() ? nullptr : out.data();
-  }
-};
-
-/// Runs f(error, bytes); a result other than 0, or anything thrown, is Error{bad_stage_output} with the module's
-/// sentence.
+/// The same; a failure is Error{bad_stage_output}.
 template <class F>
 void call(const std::string& name, F&& f) {
-  std::array<char, 512> error{};
-  int status = 0;
-  try {
-    status = f(error.data(), error.size());
-  } catch (const Error&) { throw; } catch (const std::exception& e) {
-    fail(Code::bad_stage_output, name, "the plug-in threw: " + std::string(e.what()).substr(0, 300));
-  } catch (...) { fail(Code::bad_stage_output, name, "the plug-in threw something that is no std::exception"); }
-  if (status == 0) return;
-  error.back() = '\0';
-  fail(Code::bad_stage_output, name, error.front() != '\0' ? error.data() : "the plug-in failed without a word");
+  if (const std::string sentence = failure_of(name, f); !sentence.empty()) fail(Code::bad_stage_output, name, sentence);
+}
+
+/// What a stage asks with its settings; what it has against them becomes a problem of theirs.
+template <class Row>
+std::vector<Request> asked(const Row& row, const std::string& name, const Values& values, std::string_view prefix,
+                           std::vector<ConfigProblem>& problems) {
+  struct Asked {
+    const std::string& name;
+    std::vector<Request> requests;
+    std::exception_ptr refused;  // thrown behind the call: not through the module's frames
+  } asked{name, {}, {}};
+  const arrcoc_request_sink sink{sizeof sink, &asked, [](void* to, const arrcoc_request* r) {
+                                   auto& all = *static_cast<Asked*>(to);
+                                   try {
+                                     all.requests.push_back(request_of(*r, all.name));
+                                   } catch (...) { all.refused = std::current_exception(); }
+                                 }};
+  std::string sentence = failure_of(
+      name, [&](char* error, std::size_t bytes) { return row.requests(values.settings.data(), &sink, error, bytes); });
+  if (asked.refused) std::rethrow_exception(asked.refused);
+  if (!sentence.empty()) problems.push_back({std::string(prefix), std::move(sentence)});
+  return std::move(asked.requests);
 }
 
 /// What every stage of a module holds. The row is a copy; the module keeps the functions and texts alive.
@@ -353,9 +294,14 @@ void add_rows(const std::filesystem::path& file, HostStages& stages, std::vector
                                                                     std::vector<ConfigField>& fields,
                                                                     std::vector<ConfigProblem>& problems) {
       auto stage = std::make_shared<Stage>();
-      stage->held = {module, row, facts.needs, facts.name,
-                     std::make_shared<const Values>(defaults, given, prefix, fields, problems)};
-      return Any<Face>{std::move(stage), facts};
+      const std::size_t before = problems.size();
+      auto values = std::make_shared<const Values>(defaults, given, prefix, fields, problems);
+      StageFacts own = facts;
+      if constexpr (requires { row.requests; })
+        if (row.requests != nullptr && problems.size() == before)
+          own.needs = asked(row, own.name, *values, prefix, problems);
+      stage->held = {module, row, own.needs, own.name, std::move(values)};
+      return Any<Face>{std::move(stage), std::move(own)};
     };
     stages.add(list, StageRow<Any<Face>>{std::move(d.entry), std::move(make)});
   }

@@ -98,6 +98,7 @@ TEST_CASE("modules that break a rule of the edge are refused") {
   expect_error(Code::bad_plugin, "arrcoc_plugin_entry", [] { with("entry"); });
   expect_error(Code::bad_plugin, "no name", [] { with("nameless"); });
   expect_error(Code::bad_plugin, "evidence", [] { with("evidence"); });
+  expect_error(Code::bad_plugin, "unwritten: makes a request that is not known here", [] { with("request"); });
   expect_error(Code::file_missing, "no such file", [] { with("absent"); });
   Registry<B> r;
   expect_error(Code::bad_plugin, "cannot be loaded", [&] { load_plugin("/proc/self/exe", r.host); });
@@ -123,6 +124,10 @@ TEST_CASE("C++ types as a module: what they give by type, they give through the 
   same("texture13/contrast/fixed/top_k/gather", "outer_texture/contrast/fixed/outer_top_k/gather");
   CHECK(run(r, "none/none/flat/outer_random/gather").pictures[0].allocation.count() == 2);
   CHECK(run(r, "none/none/flat/far_apart/gather").pictures[0].allocation.count() == 2);  // reads similarity row by row
-  expect_error(Code::bad_stage_output, "radius: expected 1..64",
-               [&] { run(r, "texture13/outer_contrast:radius=0/fixed/top_k/gather"); });
+  same("none/layer_attention:layer=1:rows=text/fixed/top_k/layer:before=2",
+       "none/outer_attention:layer=1:rows=text/fixed/top_k/layer:before=2");
+  const auto width = run(r, "none/question_width/fixed/top_k/gather").pictures[0].maps;
+  CHECK(width.front() == static_cast<float>(TinyModel<B>{}.model.config().text.hidden_size));
+  expect_error(Code::bad_config, "scorers.outer_contrast: radius: expected 1..64",
+               [&] { r.make(parse_pipeline_name("texture13/outer_contrast:radius=0/fixed/top_k/gather")); });
 }

@@ -21,6 +21,24 @@
 
 namespace arrcoc::plugin {
 
+/// What an instance asks of the model's inside.
+template <class S>
+std::vector<Request> asked_by([[maybe_unused]] const S& s) {
+  if constexpr (requires {
+                  { s.needs() } -> std::convertible_to<std::vector<Request>>;
+                })
+    return s.needs();
+  else return {};
+}
+/// A request as it crosses the edge; its list is the request's own.
+inline arrcoc_request crossing(const Request& r) {
+  return {sizeof(arrcoc_request), static_cast<std::int32_t>(r.index),
+          std::uint8_t(r.site),   std::uint8_t(r.what),
+          std::uint8_t(r.rows),   std::uint8_t(r.heads),
+          std::uint8_t(r.payers), std::uint8_t(r.rope),
+          r.list.data(),          r.list.size()};
+}
+
 /// Tables of one type that live as long as the module.
 template <class S>
 struct Described {
@@ -36,15 +54,8 @@ struct Described {
       (void)detail::from_text(f.value, number);
       settings.push_back({sizeof(arrcoc_setting), f.path.c_str(), f.type.c_str(), f.value.c_str(), number});
     }
-    const S s{};
-    if constexpr (requires {
-                    { s.needs() } -> std::convertible_to<std::vector<Request>>;
-                  })
-      asked = s.needs();
-    for (const Request& r : asked)
-      requests.push_back({sizeof(arrcoc_request), static_cast<std::int32_t>(r.index), std::uint8_t(r.site),
-                          std::uint8_t(r.what), std::uint8_t(r.rows), std::uint8_t(r.heads), std::uint8_t(r.payers),
-                          std::uint8_t(r.rope), r.list.data(), r.list.size()});
+    asked = asked_by(S{});
+    for (const Request& r : asked) requests.push_back(crossing(r));
   }
   static const Described& get() {
     static const Described d;
@@ -101,6 +112,16 @@ int guarded(char* error, std::size_t bytes, F&& f) {
   return 1;
 }
 
+template <class S>
+int ask(const arrcoc_setting* settings, const arrcoc_request_sink* sink, char* error, std::size_t bytes) {
+  return guarded(error, bytes, [&] {
+    for (const Request& r : asked_by(Described<S>::made(settings))) {
+      const arrcoc_request row = crossing(r);
+      sink->ask(sink->to, &row);
+    }
+  });
+}
+
 inline void copy_map(std::span<const float> map, Index n, float* out, std::string_view name) {
   require_that(static_cast<Index>(map.size()) == n, Code::bad_stage_output, name,
                [&] { return "expected " + std::to_string(n) + " values, got " + std::to_string(map.size()); });
@@ -113,10 +134,11 @@ arrcoc_scorer scorer_row() {
   return {sizeof(arrcoc_scorer), Described<S>::about(),
           [](const arrcoc_evidence* e, const arrcoc_setting* settings, float* out, char* error, std::size_t bytes) {
             return guarded(error, bytes, [&] {
-              copy_map(Described<S>::made(settings).score(evidence_of(*e, Described<S>::get().asked)), e->tokens, out,
-                       S::name);
+              const S s = Described<S>::made(settings);
+              copy_map(s.score(evidence_of(*e, asked_by(s))), e->tokens, out, S::name);
             });
-          }};
+          },
+          ask<S>};
 }
 template <class S>
 arrcoc_balancer balancer_row() {
@@ -125,36 +147,39 @@ arrcoc_balancer balancer_row() {
           [](const float* maps, std::int64_t scorers, const arrcoc_evidence* e, const arrcoc_setting* settings,
              float* relevance, const arrcoc_balance_sink* sink, char* error, std::size_t bytes) {
             return guarded(error, bytes, [&] {
-              const auto out = Described<S>::made(settings).balance(
-                  {maps, static_cast<std::size_t>(scorers * e->tokens)}, evidence_of(*e, Described<S>::get().asked));
+              const S s = Described<S>::made(settings);
+              const auto out =
+                  s.balance({maps, static_cast<std::size_t>(scorers * e->tokens)}, evidence_of(*e, asked_by(s)));
               copy_map(out.relevance, e->tokens, relevance, S::name);
               for (const Tension& t : out.tensions) sink->tension(sink->to, t.name.c_str(), t.value);
               for (const float w : out.weights) sink->weight(sink->to, w);
             });
-          }};
+          },
+          ask<S>};
 }
 template <class S>
 arrcoc_allocator allocator_row() {
   static_assert(check_allocator<S>());
-  return {
-      sizeof(arrcoc_allocator), Described<S>::about(), std::uint32_t(S::spend),
-      [](const float* relevance, const arrcoc_evidence* e, std::int64_t budget, std::uint64_t seed,
-         const arrcoc_setting* settings, const arrcoc_allocation_sink* sink, char* error, std::size_t bytes) {
-        return guarded(error, bytes, [&] {
-          Rng rng(seed);
-          const Allocation a = Described<S>::made(settings).allocate({relevance, static_cast<std::size_t>(e->tokens)},
-                                                                     evidence_of(*e, Described<S>::get().asked),
-                                                                     Budget{budget, 1.0}, rng);
-          check_allocation(a, S::name);
-          for (std::size_t i = 0; i < a.kept.size(); ++i) {
-            sink->keep(sink->to, a.kept[i], a.depth[i], std::uint8_t(a.why[i].cause), a.why[i].rank, a.why[i].value);
-            if (!a.entry.empty()) sink->entry(sink->to, a.entry[i]);
-            if (!a.merge.empty())
-              for (const MergePart& m : a.merge[i]) sink->member(sink->to, m.token, m.weight);
-          }
-          for (const Region& r : a.regions) sink->region(sink->to, r.row0, r.col0, r.row1, r.col1, r.tokens);
-        });
-      }};
+  return {sizeof(arrcoc_allocator), Described<S>::about(), std::uint32_t(S::spend),
+          [](const float* relevance, const arrcoc_evidence* e, std::int64_t budget, std::uint64_t seed,
+             const arrcoc_setting* settings, const arrcoc_allocation_sink* sink, char* error, std::size_t bytes) {
+            return guarded(error, bytes, [&] {
+              Rng rng(seed);
+              const S s = Described<S>::made(settings);
+              const Allocation a = s.allocate({relevance, static_cast<std::size_t>(e->tokens)},
+                                              evidence_of(*e, asked_by(s)), Budget{budget, 1.0}, rng);
+              check_allocation(a, S::name);
+              for (std::size_t i = 0; i < a.kept.size(); ++i) {
+                sink->keep(sink->to, a.kept[i], a.depth[i], std::uint8_t(a.why[i].cause), a.why[i].rank,
+                           a.why[i].value);
+                if (!a.entry.empty()) sink->entry(sink->to, a.entry[i]);
+                if (!a.merge.empty())
+                  for (const MergePart& m : a.merge[i]) sink->member(sink->to, m.token, m.weight);
+              }
+              for (const Region& r : a.regions) sink->region(sink->to, r.row0, r.col0, r.row1, r.col1, r.tokens);
+            });
+          },
+          ask<S>};
 }
 /// A texture names its channels in `static constexpr std::array<std::string_view or const char*, C> channel_names`.
 template <class S>

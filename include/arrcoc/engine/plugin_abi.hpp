@@ -24,8 +24,8 @@ struct arrcoc_place {
 };
 
 /// A question to the model's inside (core/request.hpp, the same numbers): site 0 tower, 1 layer; what 0 hidden, 1 q, 2
-/// k, 3 v, 4 received; rows 0 visual, 1 all, 2 last, 3 question, 4 vision_end, 5 list; heads and payers 0 mean, 1 max,
-/// 2 each; rope 0 before, 1 after.
+/// k, 3 v, 4 received; rows 0 visual, 1 all, 2 last, 3 question, 4 vision_end, 5 list, 6 text; heads and payers 0 mean,
+/// 1 max, 2 each; rope 0 before, 1 after.
 struct arrcoc_request {
   std::uint32_t bytes;
   std::int32_t index;  // of the block or layer; negative: from the end
@@ -88,12 +88,24 @@ struct arrcoc_about {
   std::size_t setting_count;
 };
 
+/// Where a strategy says what it asks of the model's inside: ask() for each request.
+struct arrcoc_request_sink {
+  std::uint32_t bytes;
+  void* to;
+  void (*ask)(void* to, const arrcoc_request* request);
+};
+/// What a strategy asks with its settings, answered in this order. Null: about.requests, whatever the settings are.
+/// A failure is a problem of the settings.
+using arrcoc_requests = int (*)(const arrcoc_setting* settings, const arrcoc_request_sink* sink, char* error,
+                                std::size_t error_bytes);
+
 /// score: fills out [N] with finite numbers, higher = more relevant.
 struct arrcoc_scorer {
   std::uint32_t bytes;
   arrcoc_about about;
   int (*score)(const arrcoc_evidence* e, const arrcoc_setting* settings, float* out, char* error,
                std::size_t error_bytes);
+  arrcoc_requests requests = nullptr;
 };
 
 /// generate: fills out [N, C] for the evidence's places from its pixels.
@@ -119,6 +131,7 @@ struct arrcoc_balancer {
   arrcoc_about about;
   int (*balance)(const float* maps, std::int64_t scorers, const arrcoc_evidence* e, const arrcoc_setting* settings,
                  float* relevance, const arrcoc_balance_sink* sink, char* error, std::size_t error_bytes);
+  arrcoc_requests requests = nullptr;
 };
 
 /// Where an allocator says what it keeps: keep() for each token, strictly ascending; entry() and member() are of the
@@ -141,6 +154,7 @@ struct arrcoc_allocator {
   int (*allocate)(const float* relevance, const arrcoc_evidence* e, std::int64_t budget, std::uint64_t seed,
                   const arrcoc_setting* settings, const arrcoc_allocation_sink* sink, char* error,
                   std::size_t error_bytes);
+  arrcoc_requests requests = nullptr;
 };
 
 struct arrcoc_plugin {

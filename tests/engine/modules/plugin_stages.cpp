@@ -51,10 +51,16 @@ constexpr std::uint32_t evidence = 1u << 20;
 #else
 constexpr std::uint32_t evidence = 0;
 #endif
-constexpr arrcoc_about about(const char* of, std::uint32_t needs) {
-  return {sizeof(arrcoc_about), of, "test", "", "", 0, needs, nullptr, 0, nullptr, 0};
+constexpr arrcoc_request unknown_rows{sizeof(arrcoc_request), -1, 0, 4, 7, 0, 0, 1, nullptr, 0};
+#ifdef FAULT_REQUEST
+constexpr std::size_t requests = 1;
+#else
+constexpr std::size_t requests = 0;
+#endif
+constexpr arrcoc_about about(const char* of, std::uint32_t needs, std::size_t asked = 0) {
+  return {sizeof(arrcoc_about), of, "test", "", "", 0, needs, &unknown_rows, asked, nullptr, 0};
 }
-const arrcoc_scorer scorers[] = {{sizeof(arrcoc_scorer), about("unwritten", 0), score}};
+const arrcoc_scorer scorers[] = {{sizeof(arrcoc_scorer), about("unwritten", 0, requests), score}};
 const arrcoc_balancer balancers[] = {{sizeof(arrcoc_balancer), about(name, evidence), balance}};
 const arrcoc_allocator allocators[] = {{sizeof(arrcoc_allocator),
                                         {sizeof(arrcoc_about), "last", "test", "", "", 0, 0, nullptr, 0, settings, 1},

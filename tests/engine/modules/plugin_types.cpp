@@ -3,6 +3,7 @@
 #include "arrcoc/allocators/select/top_k.hpp"
 #include "arrcoc/balancers/tension.hpp"
 #include "arrcoc/engine/plugin.hpp"
+#include "arrcoc/scorers/attention/layer_attention.hpp"
 #include "arrcoc/scorers/pixels/contrast.hpp"
 #include "arrcoc/texture/texture13.hpp"
 
@@ -17,7 +18,7 @@ struct Outer : S {
   explicit Outer(typename S::Config c) { this->config = c; }
 };
 constexpr char contrast[] = "outer_contrast", tension[] = "outer_tension", top_k[] = "outer_top_k",
-               random_name[] = "outer_random", texture_name[] = "outer_texture";
+               random_name[] = "outer_random", texture_name[] = "outer_texture", attention[] = "outer_attention";
 
 /// The first token, then each time the one least like any that is chosen.
 struct FarApart {
@@ -40,6 +41,17 @@ struct FarApart {
   }
 };
 
+/// How wide the question's rows are, of a type that looks at nothing else.
+struct QuestionWidth {
+  static constexpr std::string_view name = "question_width";
+  static constexpr Needs may_need{Phase::pixels, Need::question};
+  struct Config {};
+  Config config{};
+  std::vector<float> score(const Evidence& e) const {
+    return std::vector<float>(static_cast<std::size_t>(e.count()), static_cast<float>(e.question->dim(1)));
+  }
+};
+
 }  // namespace
 
 using OuterContrast = Outer<ContrastScorer, contrast>;
@@ -47,4 +59,6 @@ using OuterTension = Outer<AdaptiveTensionBalancer, tension>;
 using OuterTopK = Outer<TopKAllocator, top_k>;
 using OuterRandom = Outer<RandomAllocator, random_name>;
 using OuterTexture = Outer<Texture13, texture_name>;
-ARRCOC_PLUGIN(OuterContrast, OuterTension, OuterTopK, OuterRandom, OuterTexture, FarApart)
+using OuterAttention = Outer<LayerAttentionScorer, attention>;
+ARRCOC_PLUGIN(OuterContrast, OuterTension, OuterTopK, OuterRandom, OuterTexture, OuterAttention, FarApart,
+              QuestionWidth)
