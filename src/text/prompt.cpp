@@ -50,7 +50,7 @@ Prompt build_prompt(const std::vector<Message>& messages, const std::vector<Grid
   const std::vector<TokenAt> tokens = tokenizer.encode_at(
       rendered.text, allow_special ? std::span<const TextRange>{} : std::span<const TextRange>(rendered.words));
   Prompt prompt;
-  std::size_t picture = 0;
+  std::size_t picture = 0, word_begin = 0;
   auto question = rendered.question.begin();
   for (const TokenAt& token : tokens) {
     const bool is_picture = picture < rendered.pictures.size() && token.begin == rendered.pictures[picture];
@@ -71,12 +71,14 @@ Prompt build_prompt(const std::vector<Message>& messages, const std::vector<Grid
     }
     while (question != rendered.question.end() && question->end <= token.begin) ++question;
     if (question != rendered.question.end() && question->begin <= token.begin && !tokenizer.is_special(token.id)) {
-      // A word begins at white space, in front of the token or at its start.
+      // A word begins at white space, in front of the token or at its start, which is of the word behind it.
       const auto space = [&](std::size_t byte) {
-        return byte < rendered.text.size() &&
-               (rendered.text[byte] == ' ' || (rendered.text[byte] >= '\t' && rendered.text[byte] <= '\r'));
+        return rendered.text[byte] == ' ' || (rendered.text[byte] >= '\t' && rendered.text[byte] <= '\r');
       };
-      const bool begins = prompt.words.empty() || space(token.begin) || (token.begin > 0 && space(token.begin - 1));
+      bool begins = prompt.words.empty();
+      if (!begins && (space(token.begin) || space(token.begin - 1)))
+        for (std::size_t byte = word_begin; byte < token.begin && !begins; ++byte) begins = !space(byte);
+      if (begins) word_begin = token.begin;
       prompt.words.push_back(prompt.words.empty() ? 0 : prompt.words.back() + (begins ? 1 : 0));
       prompt.question.push_back(static_cast<Index>(prompt.ids.size()));
     }

@@ -47,12 +47,10 @@ def prompt_of(ref, system, question, grids):
     begin, end = text.index(question), text.index(question) + len(question)
     encoded = ref.tokenizer.encode(text, add_special_tokens=False)
     columns, words = [], []
-    for column, (first, _) in enumerate(encoded.offsets):
+    for column, (first, last) in enumerate(encoded.offsets):
         if begin <= first < end:
-            new_word = bool(words) and (text[first].isspace() or text[first - 1].isspace())
-            # The bytes of one character may be several tokens, all with its offset.
-            new_word = new_word and not (columns and encoded.offsets[columns[-1]][0] == first)
-            words.append(words[-1] + new_word if words else 0)
+            so_far, blank = text[begin:last].split(), text[first:last].isspace()
+            words.append(len(so_far) - (not blank))  # white space is of the word behind it
             columns.append(column)
     return torch.tensor(encoded.ids), columns, words
 

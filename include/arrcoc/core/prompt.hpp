@@ -18,7 +18,7 @@ struct Prompt {
   std::vector<TokenId> ids;       // [L]
   std::vector<VisionSpan> spans;  // in prompt order, disjoint
   std::vector<Index> question;    // columns that hold the user's own words: no template, no pads, no special tokens
-  std::vector<Index> words;       // [question.size()] which word of the question each of them belongs to: 0, 1, ...
+  std::vector<Index> words;       // [question.size()] whose word each of them is: 0, 1, ...; white space parts words
 };
 
 }  // namespace arrcoc
