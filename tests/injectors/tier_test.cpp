@@ -82,8 +82,8 @@ TEST_CASE("what cannot be encoded is refused in a sentence") {
   };
   refused("nothing would be encoded", keep_everything({2, 2}));
   refused("none to overlap, got two over row 1, column 1", with_regions({2, 2}, {{0, 0, 2, 2, 4}, {1, 1, 2, 2, 1}}));
-  refused("expected rows and columns inside 2 x 2", with_regions({2, 2}, {{0, 0, 3, 2, 4}}));
-  refused("at least 1 token, got rows 0 to 2, columns 0 to 2 and 0", with_regions({2, 2}, {{0, 0, 2, 2, 0}}));
+  refused("expected a rectangle of the grid that has tokens, got rows 0 to 3", with_regions({2, 2}, {{0, 0, 3, 2, 4}}));
+  refused("got rows 0 to 2, columns 0 to 2 with 0", with_regions({2, 2}, {{0, 0, 2, 2, 0}}));
   refused("over all of a picture", [] {
     Allocation a = with_regions({2, 2}, {{0, 0, 2, 2, 4}});
     a.tokens.places = {{0, 0}, {0, 1}, {1, 0}, {1, 1}};

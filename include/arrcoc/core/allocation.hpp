@@ -78,7 +78,7 @@ struct Allocation {
   std::vector<Provenance> why;                // [K]
   std::vector<Index> entry;                   // [K] the layer a token joins before, or empty: all before layer 0
   std::vector<std::vector<MergePart>> merge;  // [K] who a row is made of, or empty: each of itself alone
-  std::vector<Region> regions;                // TIER only
+  std::vector<Region> regions;                // TIER only, apart from each other; `kept`: every token inside one
   bool clamped = false;                       // the budget was larger than the image
   bool operator==(const Allocation&) const = default;
 
@@ -94,6 +94,32 @@ inline Allocation keep_everything(TokenSet tokens) {
   a.depth.assign(a.kept.size(), all_levels);
   a.why.assign(a.kept.size(), Provenance{});
   return a;
+}
+
+/// Throws Error{bad_stage_output} unless the regions of an allocation lie inside its grid, hold a token each and do not
+/// overlap.
+inline void check_regions(const Allocation& a, std::string_view where) {
+  const Grid g = a.grid();
+  if (a.regions.empty()) return;
+  std::vector<char> taken(static_cast<std::size_t>(g.count()));
+  for (const Region& r : a.regions) {
+    const bool inside = r.row0 >= 0 && r.col0 >= 0 && r.row0 < r.row1 && r.col0 < r.col1 && r.row1 <= g.rows &&
+                        r.col1 <= g.cols && r.tokens > 0;
+    require_that(inside, Code::bad_stage_output, where, [&] {
+      return "a region: expected a rectangle of the grid that has tokens, got rows " + std::to_string(r.row0) + " to " +
+             std::to_string(r.row1) + ", columns " + std::to_string(r.col0) + " to " + std::to_string(r.col1) +
+             " with " + std::to_string(r.tokens);
+    });
+    for (Index row = r.row0; row < r.row1; ++row)
+      for (Index col = r.col0; col < r.col1; ++col) {
+        char& here = taken[static_cast<std::size_t>(g.at(row, col))];
+        require_that(!here, Code::bad_stage_output, where, [&] {
+          return "regions: expected none to overlap, got two over row " + std::to_string(row) + ", column " +
+                 std::to_string(col);
+        });
+        here = 1;
+      }
+  }
 }
 
 /// Throws Error{bad_stage_output} unless kept is non-empty, strictly ascending, among the living, and all lengths
@@ -130,32 +156,7 @@ inline void check_allocation(const Allocation& a, std::string_view where) {
                             std::to_string(m.token) + " with " + std::to_string(m.weight);
                    });
   }
-}
-
-/// Throws Error{bad_stage_output} unless the regions of an allocation lie inside its grid, hold a token each and do not
-/// overlap.
-inline void check_regions(const Allocation& a, std::string_view where) {
-  const Grid g = a.grid();
-  std::vector<char> taken(static_cast<std::size_t>(g.count()));
-  for (const Region& r : a.regions) {
-    const bool inside = r.row0 >= 0 && r.col0 >= 0 && r.row0 < r.row1 && r.col0 < r.col1 && r.row1 <= g.rows &&
-                        r.col1 <= g.cols && r.tokens > 0;
-    require_that(inside, Code::bad_stage_output, where, [&] {
-      return "a region: expected rows and columns inside " + std::to_string(g.rows) + " x " + std::to_string(g.cols) +
-             " and at least 1 token, got rows " + std::to_string(r.row0) + " to " + std::to_string(r.row1) +
-             ", columns " + std::to_string(r.col0) + " to " + std::to_string(r.col1) + " and " +
-             std::to_string(r.tokens);
-    });
-    for (Index row = r.row0; row < r.row1; ++row)
-      for (Index col = r.col0; col < r.col1; ++col) {
-        char& here = taken[static_cast<std::size_t>(g.at(row, col))];
-        require_that(!here, Code::bad_stage_output, where, [&] {
-          return "regions: expected none to overlap, got two over row " + std::to_string(row) + ", column " +
-                 std::to_string(col);
-        });
-        here = 1;
-      }
-  }
+  check_regions(a, where);
 }
 
 /// Tokens that an allocation spends of its budget: one for each that is kept, or those of its regions.

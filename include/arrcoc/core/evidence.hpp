@@ -99,7 +99,7 @@ struct Evidence {
   Given<HostTensor> vision{"vision embeddings"};                 // [N, D] merged, f32
   Given<std::vector<HostTensor>> deepstack{"DeepStack levels"};  // per level [N, D], f32
   Given<HostTensor> query{"query embedding"};                    // [D] f32
-  Given<HostTensor> question{"question embeddings"};             // [Q, D] f32, a row per word token
+  Given<HostTensor> question{"question embeddings"};             // [Q, D] f32, a row a token (encoder `words`: a word)
   Given<SimilarityRows> similarity{"similarity"};                // of the vision embeddings
   Given<Look> previous{"an earlier look"};
   Given<std::vector<Box>> boxes{"answer boxes"};  // native pixels (data with known answers only: the oracle)

@@ -61,9 +61,9 @@ inline void add_once(std::vector<Request>& to, const Request& r) {
 }
 
 /// What came back for one picture.
-///   received  heads mean or max: [N]; each: [heads, N]; with payers each one block of that for every paying row: [R,
-///   ...] q k v     [R, heads * d], heads mean: [R, d] (max is refused); k and v of a layer have its key and value
-///   heads hidden    [R, D]
+///   received   heads mean or max: [N]; each: [heads, N]; payers each: one block of that a paying row, [R, ...]
+///   q, k, v    [R, heads * d], heads mean: [R, d] (max is refused); k and v of a layer have its key and value heads
+///   hidden     [R, D]
 struct Answered {
   Request request;
   HostTensor values;  // f32

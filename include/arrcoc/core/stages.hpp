@@ -1,18 +1,22 @@
 #pragma once
 // The stage contracts. One image at a time; no statistic crosses images; ties go to the smaller index.
 //
-//   TextureGenerator  t.generate(ImageView, const TokenSet&)    -> Textures [N, C], named channels, box-integrated over
-//   each
-//                                                                  place from native pixels
-//   Scorer            s.score(const Evidence&)                  -> std::vector<float> [N], finite, higher = more
-//   relevant TensorScorer<B>   s.score(B&, const TensorEvidence<B>&)     -> B::Tensor [N, 1], same laws Balancer
-//   l.balance(span<const float> [M*N], const Evidence&)                 -> Balanced
-//                                                                  equal maps in, same order out
-//   Allocator         a.allocate(span<const float> [N], const Evidence&, Budget, Rng&)    -> Allocation
-//                                                                  spends as A::spend declares
+//   TextureGenerator  t.generate(ImageView, const TokenSet&)  -> Textures [N, C]
+//       named channels, box-integrated over each place from native pixels
+//   Scorer            s.score(const Evidence&)  -> std::vector<float> [N]
+//       finite, higher = more relevant
+//   TensorScorer<B>   s.score(B&, const TensorEvidence<B>&)  -> B::Tensor [N, 1]
+//       the same laws
+//   Balancer          l.balance(span<const float> [M * N], const Evidence&)  -> Balanced
+//       equal maps in, same order out
+//   Allocator         a.allocate(span<const float> [N], const Evidence&, Budget, Rng&)  -> Allocation
+//       spends as A::spend declares
+//
 // N is the number of living tokens (evidence.count()). A stage that asks the model's inside has `std::vector<Request>
-// needs() const`. Every stage has `static constexpr std::string_view name`, `using Config`, is default constructible
-// and constructible from its Config, and (scorers, balancers, allocators) says `static constexpr Needs may_need`.
+// needs() const`, which may depend on its settings. Every stage has `static constexpr std::string_view name`, `using
+// Config`, is default constructible and constructible from its Config, and (scorers, balancers, allocators) says
+// `static constexpr Needs may_need`. A scorer whose raw maps of two pictures can be compared says `static constexpr
+// bool common_scale = true`: a split (pipeline/split.hpp) sees those alone.
 #include <concepts>
 #include <span>
 #include <string>
