@@ -78,6 +78,7 @@
 #include "arrcoc/pipeline/journey_steps.hpp"
 #include "arrcoc/pipeline/looks.hpp"
 #include "arrcoc/pipeline/looks_evidence.hpp"
+#include "arrcoc/pipeline/picture.hpp"
 #include "arrcoc/pipeline/pipeline.hpp"
 #include "arrcoc/pipeline/realize.hpp"
 #include "arrcoc/pipeline/shelf.hpp"
@@ -143,7 +144,3 @@
 #include "arrcoc/texture/log2_table.hpp"
 #include "arrcoc/texture/surround.hpp"
 #include "arrcoc/texture/texture13.hpp"
-
-// Settings by reflection need Boost.PFR; without it everything else still works.
-#if __has_include(<boost/pfr.hpp>)
-#endif

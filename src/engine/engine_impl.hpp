@@ -10,8 +10,7 @@
 #include "arrcoc/engine/unused.hpp"
 #include "arrcoc/io/chat_template.hpp"
 #include "arrcoc/io/model_folder.hpp"
-#include "arrcoc/qwen3vl/patchify.hpp"
-#include "arrcoc/qwen3vl/smart_resize.hpp"
+#include "arrcoc/pipeline/picture.hpp"
 #include "arrcoc/registry/builtin.hpp"
 #include "engine_limits.hpp"
 
@@ -157,22 +156,17 @@ class EngineOn final : public Engine {
     for (const InputPicture& in : r.pictures) {
       trace.add_time("decode_image", in.decode_milliseconds);
       const StageTimer timer(&trace, "resize");
-      const Index least = r.min_pixels.value_or(c.preprocess.min_pixels),
-                  most = r.max_pixels.value_or(c.preprocess.max_pixels);
-      require_that(least > 0 && least <= most, Code::bad_config, "answer", [&] {
-        return "pixels of the resized picture: expected 0 < min <= max, got " + std::to_string(least) + " and " +
-               std::to_string(most);
+      PreprocessConfig how = c.preprocess;
+      how.min_pixels = r.min_pixels.value_or(how.min_pixels);
+      how.max_pixels = r.max_pixels.value_or(how.max_pixels);
+      require_that(how.min_pixels > 0 && how.min_pixels <= how.max_pixels, Code::bad_config, "answer", [&] {
+        return "pixels of the resized picture: expected 0 < min <= max, got " + std::to_string(how.min_pixels) +
+               " and " + std::to_string(how.max_pixels);
       });
-      const qwen3vl::Size size = qwen3vl::smart_resize(in.image.height, in.image.width, side, least, most);
-      const Image resized = qwen3vl::resize_bicubic(in.image.view(), size.height, size.width, r.resize);
-      Picture p;
-      p.native = in.image.view();
+      Picture p = picture_of(in.image.view(), c.vision, how, r.resize);
       p.boxes = in.boxes;
-      p.grid = qwen3vl::merged_grid(size.height, size.width, c.vision);
-      p.pixels = {qwen3vl::patchify(resized.view(), c.vision, c.preprocess),
-                  {1, size.height / c.vision.patch_size, size.width / c.vision.patch_size}};
       out.grids.push_back(p.grid);
-      out.sizes.push_back(size);
+      out.sizes.push_back({p.grid.rows * side, p.grid.cols * side});
       pictures.push_back(std::move(p));
     }
     return pictures;
@@ -180,14 +174,8 @@ class EngineOn final : public Engine {
 
   Prompt build_prompt(const AnswerRequest& r, const std::vector<Grid>& grids, Trace& trace) const {
     const StageTimer timer(&trace, "tokenize");
-    using Part = io::ContentPart;
-    std::vector<io::Message> messages;
-    if (!r.system.empty()) messages.push_back({"system", {Part{Part::Kind::text, r.system}}});
-    io::Message user{"user", {}};
-    for (std::size_t i = 0; i < grids.size(); ++i) user.content.push_back(Part{Part::Kind::image, {}});
-    user.content.push_back(Part{Part::Kind::text, r.prompt});
-    messages.push_back(std::move(user));
-    Prompt prompt = io::build_prompt(messages, grids, *folder_.tokenizer, folder_.config, folder_.chat_template);
+    Prompt prompt = io::build_prompt(io::question_about(grids.size(), r.prompt, r.system), grids, *folder_.tokenizer,
+                                     folder_.config, folder_.chat_template);
     check_context(static_cast<Index>(prompt.ids.size()), folder_.config.text, r.long_context, trace.events);
     return prompt;
   }

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "arrcoc/core/model_config.hpp"
@@ -22,6 +23,15 @@ struct Message {
   std::string role;  // "system", "user", "assistant"
   std::vector<ContentPart> content;
 };
+
+/// One question about some pictures, which stand before its text: the conversation that the program asks.
+inline std::vector<Message> question_about(std::size_t pictures, std::string question, std::string system = {}) {
+  std::vector<Message> out;
+  if (!system.empty()) out.push_back({"system", {{ContentPart::Kind::text, std::move(system)}}});
+  out.push_back({"user", std::vector<ContentPart>(pictures, ContentPart{ContentPart::Kind::image, {}})});
+  out.back().content.push_back({ContentPart::Kind::text, std::move(question)});
+  return out;
+}
 
 /// Finds the folder's template (processor_config.json, chat_template.json, chat_template.jinja, tokenizer_config.json)
 /// and tells which known one it is. "auto": an unknown one throws Error{bad_template}, no template at all means

@@ -27,7 +27,7 @@ std::filesystem::path find_model_folder(const std::string& name_or_path, const s
 /// `hub_cache`: where Hub snapshots lie (may be empty). `template_choice`: "auto" refuses an unknown chat template,
 /// "builtin" takes ours. Throws Error 401..407, 404 for weights named in the index but missing. Reads headers only;
 /// weights are mapped, not read.
-ModelFolder open_model(const std::string& name_or_path, const std::filesystem::path& hub_cache,
+ModelFolder open_model(const std::string& name_or_path, const std::filesystem::path& hub_cache = {},
                        const std::string& template_choice = "auto");
 
 /// config.json + generation_config.json + preprocessor_config.json | processor_config.json, both the 4.57 and the 5.x

@@ -16,11 +16,11 @@ namespace arrcoc {
 enum class BudgetScope : std::uint8_t { image, prompt };
 
 struct RunOptions {
-  Budget budget;
+  Budget budget{};
   BudgetScope scope = BudgetScope::image;
   std::uint64_t seed = 0;                                 // of random strategies
   qwen3vl::Resize resize = qwen3vl::Resize::torchvision;  // of what is resampled before the tower
-  qwen3vl::GenerateOptions generate;
+  qwen3vl::GenerateOptions generate{};
 };
 
 /// Relevance realised for one picture by one decision.

@@ -166,11 +166,15 @@ struct Pipeline {
     return std::get<I>(decisions);
   }
 
-  AnyPipeline<B> erase() const {
+  /// `query` and `split` are of the whole pipeline: what scorers see of the question, and how a total over the pictures
+  /// of a prompt (BudgetScope::prompt) is divided.
+  template <class QueryT = MeanQuery, class SplitT = SizeSplit>
+  AnyPipeline<B> erase(const QueryT& query = {}, const SplitT& split = {}) const {
+    static_assert(check_query<QueryT, B>() && check_split<SplitT>());
     AnyPipeline<B> out;
     if ((... || (DecisionT::may_need.evidence & Need::textures))) out.texture = erase_texture(texture);
-    out.query = erase_query<B>(MeanQuery{});
-    out.split = erase_split(SizeSplit{});
+    out.query = erase_query<B>(query);
+    out.split = erase_split(split);
     std::apply([&](const auto&... d) { (out.decisions.push_back(erase_one(d)), ...); }, decisions);
     for (const auto& d : out.decisions) out.injectors += d.injector.facts.name + " ";
     check_pipeline(out, "Pipeline");
