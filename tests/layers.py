@@ -77,7 +77,7 @@ LARGE = {
     "include/arrcoc/balancers/tension.hpp": 217,
     "include/arrcoc/texture/cell_sums.hpp": 249,
     "include/arrcoc/texture/texture13.hpp": 240,
-    "tests/conformance/conformance.hpp": 676,
+    "tests/conformance/conformance.hpp": 552,
     "tests/io/tokenizer_test.cpp": 436,
     "tests/scenes/scenes_test.cpp": 405,
 }

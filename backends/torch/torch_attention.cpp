@@ -1,5 +1,6 @@
 // Attention and the key-value cache of TorchBackend.
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "torch_cpu.hpp"
@@ -25,14 +26,16 @@ struct Seen {
 /// One group of rows: every query sees the keys up to its own row + offset (causal), or all of them.
 class Group {
  public:
-  Group(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const AttentionSpec& s, Index offset,
-        bool keep_graph)
-      : q_(q), k_(k), v_(v), spec_(s), offset_(offset), keep_graph_(keep_graph) {}
+  /// bias [keys], or undefined.
+  Group(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& bias, const AttentionSpec& s,
+        Index offset, bool keep_graph)
+      : q_(q), k_(k), v_(v), bias_(bias), spec_(s), offset_(offset), keep_graph_(keep_graph) {}
 
   Seen run() const {
     const Index rows = q_.size(0), keys = k_.size(0);
     const bool every_key = !spec_.causal || (rows == 1 && offset_ + 1 >= keys);
-    if (!spec_.want_received && (every_key || (offset_ == 0 && rows == keys))) return {fused(!every_key), {}};
+    const bool triangle = offset_ == 0 && rows == keys && !bias_.defined();  // the library takes no mask beside it
+    if (!spec_.want_received && (every_key || triangle)) return {fused(!every_key), {}};
     return blocked();
   }
 
@@ -46,8 +49,10 @@ class Group {
       k = k.repeat_interleave(group, 0);
       v = v.repeat_interleave(group, 0);
     }
+    std::optional<at::Tensor> mask;
+    if (bias_.defined()) mask = bias_.view({1, 1, 1, -1});
     const at::Tensor o =
-        at::scaled_dot_product_attention(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0), {}, 0.0, causal, spec_.scale)
+        at::scaled_dot_product_attention(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0), mask, 0.0, causal, spec_.scale)
             .squeeze(0);
     if (group > 1 && rows == 1 && !causal) return o.reshape({1, spec_.heads * dv});
     return o.transpose(0, 1).reshape({rows, spec_.heads * dv});
@@ -67,6 +72,7 @@ class Group {
       const Index n = std::min(step, rows - begin), reach = spec_.causal ? std::min(keys, begin + n + offset_) : keys;
       at::Tensor s = at::baddbmm(none, q.slice(2, begin, begin + n).reshape({hk, group * n, d}), k.slice(2, 0, reach),
                                  0, spec_.scale);
+      if (bias_.defined()) s = (s + bias_.slice(0, 0, reach)).to(s.scalar_type());
       if (spec_.causal) {
         const at::Tensor own =
             at::arange(begin + offset_, begin + offset_ + n, at::TensorOptions(at::kLong).device(q_.device()))
@@ -90,7 +96,7 @@ class Group {
     return seen;
   }
 
-  const at::Tensor &q_, &k_, &v_;
+  const at::Tensor &q_, &k_, &v_, &bias_;
   const AttentionSpec& spec_;
   Index offset_;
   bool keep_graph_;
@@ -110,6 +116,11 @@ void check_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   need(k.size(0) > 0 || q.size(0) == 0, where, "at least one key", k);
   require_that(s.causal_offset >= 0 && s.shared_prefix >= 0 && s.shared_prefix <= k.size(0), Code::shape_mismatch,
                where, "causal_offset and shared_prefix: expected in the range of the keys");
+  require_that(s.key_bias.empty() || static_cast<Index>(s.key_bias.size()) == k.size(0), Code::shape_mismatch, where,
+               [&] {
+                 return "key_bias: expected a value for each of " + std::to_string(k.size(0)) + " keys, got " +
+                        std::to_string(s.key_bias.size());
+               });
   if (s.segments.empty() && s.shared_prefix == 0) return;
   need(q.size(0) + s.causal_offset == k.size(0), where,
        "as many queries as uncached keys, " + std::to_string(k.size(0) - s.causal_offset), q);
@@ -139,11 +150,19 @@ Attended<at::Tensor> TorchBackend::attention(const Tensor& q, const Tensor& k, c
     if (rows > 1 && !options_.keep_graph && q.is_cpu() &&
         (q.scalar_type() == at::kFloat || q.scalar_type() == at::kBFloat16))
       return attention_rows(scratch_, q, k, v, spec);
+    at::Tensor bias;
+    if (!spec.key_bias.empty()) {
+      bias = at::empty({keys}, at::kFloat);
+      std::copy(spec.key_bias.begin(), spec.key_bias.end(), bias.mutable_data_ptr<float>());
+      // As wide as the scores, whatever the rows are; other devices want the type of the rows.
+      const bool wide = q.is_cpu() && q.scalar_type() == at::kBFloat16;
+      bias = bias.to(q.device(), wide ? at::kFloat : q.scalar_type());
+    }
     const auto finish = [](const at::Tensor& mass, const Tensor& like) {
       return mass.to(like.scalar_type()).unsqueeze(0);
     };
     if (spec.segments.empty() && prefix == 0) {
-      const Seen seen = Group(q, k, v, spec, spec.causal_offset, options_.keep_graph).run();
+      const Seen seen = Group(q, k, v, bias, spec, spec.causal_offset, options_.keep_graph).run();
       return {seen.out, spec.want_received ? finish(seen.received, q) : Tensor()};
     }
     std::vector<Segment> segments = spec.segments;
@@ -160,9 +179,10 @@ Attended<at::Tensor> TorchBackend::attention(const Tensor& q, const Tensor& k, c
           return before == s.begin ? t.slice(0, 0, s.end)
                                    : at::cat({t.slice(0, 0, before), t.slice(0, s.begin, s.end)}, 0);
         };
-        const at::Tensor own_q = q.slice(0, first, last), own_k = visible(k), own_v = visible(v);
+        const at::Tensor own_q = q.slice(0, first, last), own_k = visible(k), own_v = visible(v),
+                         own_bias = bias.defined() ? visible(bias) : bias;
         const Index offset = before + first + spec.causal_offset - s.begin;
-        seen = Group(own_q, own_k, own_v, spec, offset, options_.keep_graph).run();
+        seen = Group(own_q, own_k, own_v, own_bias, spec, offset, options_.keep_graph).run();
         outs.push_back(seen.out);
       }
       if (!spec.want_received) return;

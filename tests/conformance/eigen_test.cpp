@@ -6,6 +6,7 @@
 
 using namespace arrcoc;
 using conformance::random_matrix;
+using conformance::same_bits;
 
 ARRCOC_CONFORMANCE(EigenBackend)
 
@@ -69,28 +70,29 @@ std::vector<float> everything(EigenBackend& b) {
   spec.scale = 0.2f;
   spec.want_received = true;
   const auto q = tensor(rows, 6 * 40, 7), k = tensor(rows, 2 * 40, 8), v = tensor(rows, 2 * 40, 9);
+  const std::vector<float> sizes = conformance::some_bias(rows, true);
   for (const bool causal : {false, true})
     for (const bool segments : {false, true}) {
       spec.causal = causal;
       spec.segments = segments ? conformance::cut(100, rows, 50, 60) : std::vector<Segment>{};
       spec.shared_prefix = segments ? 100 : 0;
-      const auto a = b.attention(q, k, v, spec);
-      keep(a.out);
-      keep(a.received);
+      for (const auto bias : {std::span<const float>{}, std::span<const float>(sizes)}) {
+        spec.key_bias = bias;
+        const auto a = b.attention(q, k, v, spec);
+        keep(a.out);
+        keep(a.received);
+      }
     }
   spec = heads_of(6, 2, 0.2f);
   spec.causal = spec.want_received = true;
   spec.causal_offset = rows - 1;
+  spec.key_bias = sizes;
   const auto one = b.attention(b.slice_rows(q, 0, 1), k, v, spec);
   keep(one.out);
   keep(one.received);
   const Conv2dSpec window{.height = 53, .width = 17, .kernel_h = 3, .kernel_w = 3, .stride = 2, .padding = 1};
   keep(b.conv2d(tensor(901, 21, 10), weight(33, 21 * 9, 11, DType::bf16), vector(33, 12), window));
   return bits;
-}
-
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
 }  // namespace
@@ -194,6 +196,14 @@ TEST_CASE("eigen: a segment's attention is the bits of that segment alone") {
     const auto part = [&](const EigenBackend::Tensor& t) { return b.slice_rows(t, s.begin, s.end); };
     CHECK(same_bits(b.to_host(b.attention(part(q), part(k), part(k), heads_of(2, 2, 0.2f)).out),
                     b.to_host(part(together))));
+  }
+}
+
+TEST_CASE("eigen: a bias of ln s is s equal keys, in bf16 too") {
+  EigenBackend narrow({.bf16 = true}), wide;
+  for (const Index queries : {1, 37}) {
+    CHECK(conformance::bias_against_repeated_keys(narrow, queries) < 8e-3);  // weights of 8 bits
+    CHECK(conformance::bias_against_repeated_keys(wide, queries) < 4e-6);    // 16 ulp of the largest value
   }
 }
 

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <bit>
+#include <cstring>
 #include <iomanip>
 #include <limits>
 #include <map>
@@ -65,6 +66,10 @@ void expect_near(B& b, const typename B::Tensor& got, const Matrix& want, const 
                                   << (values.empty() ? 0.0 : limit.values[i]));
   double& largest = margins()[std::string(B::name) + "." + std::string(kernel)];
   largest = std::max(largest, ratio);
+}
+
+inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
 /// The bits are stated exactly: moving rows, reading weights, the maximum, sums of two floats.

@@ -57,6 +57,7 @@ void mistakes_in_attention(Mistakes<B>& m, const std::string& name, Index querie
   };
   AttentionSpec fewer = spec;
   fewer.causal_offset -= 1;
+  if (!fewer.key_bias.empty()) fewer.key_bias = fewer.key_bias.subspan(1);
   expect("first key dropped",
          m.host(s.b.attention(tq, s.b.slice_rows(tk, 1, keys), s.b.slice_rows(tv, 1, keys), fewer).out));
   expect("scale 1 % too large", changed([](AttentionSpec& a) { a.scale *= 1.01f; }));
@@ -64,6 +65,19 @@ void mistakes_in_attention(Mistakes<B>& m, const std::string& name, Index querie
   if (spec.causal && spec.scale < 1) {  // a sharp softmax may give one key no weight at all
     expect("mask one key too short", changed([](AttentionSpec& a) { a.causal_offset -= 1; }));
     if (queries > 1) expect("no mask", changed([](AttentionSpec& a) { a.causal = false; }));
+  }
+  if (!spec.key_bias.empty()) {
+    std::vector<float> other(spec.key_bias.begin(), spec.key_bias.end());
+    const auto with = [&](const std::vector<float>& bias) {
+      return changed([&](AttentionSpec& a) { a.key_bias = bias; });
+    };
+    expect("no bias", changed([](AttentionSpec& a) { a.key_bias = {}; }));
+    for (float& x : other) x *= 1.01f;
+    expect("bias 1 % too large", with(other));
+    std::rotate_copy(spec.key_bias.begin(), spec.key_bias.begin() + 1, spec.key_bias.end(), other.begin());
+    expect("bias of the next key", with(other));
+    std::transform(spec.key_bias.begin(), spec.key_bias.end(), other.begin(), [&](float x) { return x * spec.scale; });
+    if (spec.scale != 1) expect("bias scaled as the scores are", with(other));
   }
   std::vector<float> swapped = right;
   for (Index i = 0; i < queries; ++i)
@@ -104,6 +118,19 @@ void mistakes() {
   spec.causal_offset = 700;
   spec.scale = 0.25f;
   mistakes_in_attention(m, "attention 411 x 1111", 411, 1111, 16, spec);
+
+  std::vector<float> sizes(1111);
+  for (std::size_t j = 0; j < sizes.size(); ++j) sizes[j] = std::log(static_cast<float>(1 + j % 9));
+  spec.key_bias = sizes;
+  mistakes_in_attention(m, "attention 411 x 1111, biased", 411, 1111, 16, spec);
+  spec.key_bias = std::span(sizes).first(67);
+  spec.causal_offset = 11;
+  spec.scale = 0.3f;
+  mistakes_in_attention(m, "attention 56 x 67, biased", 56, 67, 10, spec);
+  spec.key_bias = std::span(sizes).first(41);
+  spec.causal_offset = 40;
+  spec.scale = 0.125f;
+  mistakes_in_attention(m, "attention 1 x 41, biased", 1, 41, 64, spec);
 
   for (const Index depth : {33, 600}) {
     Matrix x = random_matrix(29, depth, 2), w = random_matrix(47, depth, 3), cut = w, half = w;

@@ -107,6 +107,9 @@ inline bool sees(const AttentionSpec& s, Index keys, Index i, Index j) {
     if (place >= g.begin && place < g.end) return j >= g.begin && j < g.end;
   return false;
 }
+inline double bias(const AttentionSpec& s, Index j) {
+  return s.key_bias.empty() ? 0 : static_cast<double>(s.key_bias[static_cast<std::size_t>(j)]);
+}
 /// {out, received}: the whole masked matrix, one softmax.
 inline std::pair<Matrix, Matrix> attention(const Matrix& q, const Matrix& k, const Matrix& v, const AttentionSpec& s) {
   const Index d = q.cols / s.heads, dv = v.cols / s.kv_heads;
@@ -119,7 +122,7 @@ inline std::pair<Matrix, Matrix> attention(const Matrix& q, const Matrix& k, con
       for (Index j = 0; j < k.rows; ++j) {
         double dot = 0;
         for (Index e = 0; e < d; ++e) dot += q.at(i, h * d + e) * k.at(j, g * d + e);
-        p[static_cast<std::size_t>(j)] = dot * static_cast<double>(s.scale);
+        p[static_cast<std::size_t>(j)] = dot * static_cast<double>(s.scale) + bias(s, j);
         if (sees(s, k.rows, i, j)) top = std::max(top, p[static_cast<std::size_t>(j)]);
       }
       for (Index j = 0; j < k.rows; ++j) {

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <fstream>
+#include <limits>
 #include <map>
 #include <string>
 
@@ -37,7 +38,7 @@ std::map<std::string, Matrix> golden() {
 
 TEST_CASE("the references equal torch in float64") {
   const auto want = golden();
-  REQUIRE(want.size() == 20);
+  REQUIRE(want.size() == 22);
   std::size_t compared = 0;
   const auto check = [&](const std::string& name, const Matrix& got) {
     REQUIRE_MESSAGE(want.count(name) == 1, name);
@@ -63,8 +64,9 @@ TEST_CASE("the references equal torch in float64") {
 
   const Matrix q = formula(7, 12, 8), k = formula(11, 6, 9), v = formula(11, 4, 10);
   const auto attend = [&](const std::string& name, bool causal, Index offset, std::vector<Segment> segments,
-                          Index prefix) {
+                          Index prefix, const std::vector<float>& bias = {}) {
     AttentionSpec s;
+    s.key_bias = bias;
     s.heads = 4;
     s.kv_heads = 2;
     s.scale = 0.25f;
@@ -81,6 +83,9 @@ TEST_CASE("the references equal torch in float64") {
   attend("segments", false, 4, {{0, 5}, {5, 6}, {6, 11}}, 0);
   attend("prefix", true, 4, {{3, 7}, {7, 11}}, 3);
   attend("prefix_rows", false, 0, {{3, 7}, {7, 11}}, 3);
+  std::vector<float> bias = formula(1, 11, 14).floats();
+  bias[2] = -std::numeric_limits<float>::infinity();
+  attend("bias", true, 4, {}, 0, bias);
   const Conv2dSpec padded{.height = 5, .width = 6, .kernel_h = 3, .kernel_w = 2, .stride = 2, .padding = 1};
   const Conv2dSpec pool{.height = 5, .width = 6, .kernel_h = 3, .kernel_w = 2, .stride = 2};
   check("conv2d", reference::conv2d(formula(30, 2, 11), formula(3, 12, 12), formula(1, 3, 13), padded));

@@ -294,8 +294,11 @@ inline std::pair<Matrix, Matrix> attention(const Matrix& q, const Matrix& k, con
         Sum dot;
         for (Index e = 0; e < d; ++e) dot.add(q.at(i, h * d + e) * k.at(j, g * d + e));
         const double scale = static_cast<double>(s.scale);
-        scores.push_back({scale * dot.value(),
-                          std::abs(scale) * dot.error(2)});  // two more: the scale, which may be a product of roots
+        const double score = scale * dot.value() + reference::bias(s, j);
+        if (score == -INFINITY) continue;
+        scores.push_back(
+            {score, std::abs(scale) * dot.error(2) +  // two more: the scale, which may be a product of roots
+                        (s.key_bias.empty() ? 0 : unit * (std::abs(score) + std::abs(reference::bias(s, j))))});
         keys.push_back(j);
       }
       const Weights weights(scores, a);

@@ -25,6 +25,15 @@ using namespace arrcoc;
 
 ARRCOC_CONFORMANCE(TorchBackend)
 
+TEST_CASE("torch: a bias of ln s is s equal keys, in bf16 and recorded too") {
+  TorchBackend narrow({.bf16 = true}), wide, graph({.keep_graph = true});
+  for (const Index queries : {1, 37}) {
+    CHECK(conformance::bias_against_repeated_keys(narrow, queries) < 8e-3);  // weights of 8 bits
+    CHECK(conformance::bias_against_repeated_keys(wide, queries) < 4e-6);    // 16 ulp of the largest value
+    CHECK(conformance::bias_against_repeated_keys(graph, queries) < 4e-6);
+  }
+}
+
 namespace {
 
 using Tensors = std::vector<at::Tensor>;

@@ -23,7 +23,7 @@ def formula(rows, cols, seed):
     return (((31 * i * i + 17 * i + 101 * seed + 7) % 257 - 128).double() / 64).view(rows, cols)
 
 
-def attention(q, k, v, heads, kv_heads, scale, causal, offset, segments, prefix):
+def attention(q, k, v, heads, kv_heads, scale, causal, offset, segments, prefix, bias):
     lq, lk = q.shape[0], k.shape[0]
     place, keys = torch.arange(lq)[:, None] + offset, torch.arange(lk)[None, :]
     mask = torch.ones(lq, lk, dtype=torch.bool)
@@ -35,10 +35,11 @@ def attention(q, k, v, heads, kv_heads, scale, causal, offset, segments, prefix)
         mask &= (place >= prefix) | (keys < prefix)
     if causal:
         mask &= keys <= place
+    added = bias.expand(lq, lk).masked_fill(~mask, -math.inf)
     split = lambda t, n: t.view(t.shape[0], n, -1).transpose(0, 1)
     qh, kh, vh = split(q, heads), split(k, kv_heads).repeat_interleave(heads // kv_heads, 0), split(v, kv_heads).repeat_interleave(heads // kv_heads, 0)
-    out = F.scaled_dot_product_attention(qh[None], kh[None], vh[None], attn_mask=mask[None, None], scale=scale)[0]
-    p = (qh @ kh.transpose(1, 2) * scale).masked_fill(~mask, -math.inf).softmax(-1)
+    out = F.scaled_dot_product_attention(qh[None], kh[None], vh[None], attn_mask=added[None, None], scale=scale)[0]
+    p = (qh @ kh.transpose(1, 2) * scale + added).softmax(-1)
     return out.transpose(0, 1).reshape(lq, -1), p.sum((0, 1))[None]
 
 
@@ -56,10 +57,12 @@ def results():
     turned = torch.cat([-h[..., 3:], h[..., :3]], -1)    # rotate_half of Llama and Qwen
     yield "rope", (h * torch.cat([cos, cos], -1)[:, None] + turned * torch.cat([sin, sin], -1)[:, None]).reshape(5, 12)
     q, k, v = formula(7, 12, 8), formula(11, 6, 9), formula(11, 4, 10)
-    for name, causal, offset, segments, prefix in [
-            ("plain", False, 0, [], 0), ("causal", True, 4, [], 0), ("segments", False, 4, [(0, 5), (5, 6), (6, 11)], 0),
-            ("prefix", True, 4, [(3, 7), (7, 11)], 3), ("prefix_rows", False, 0, [(3, 7), (7, 11)], 3)]:
-        out, received = attention(q, k, v, 4, 2, 0.25, causal, offset, segments, prefix)
+    none, sizes = torch.zeros(1, 11).double(), formula(1, 11, 14)
+    sizes[0, 2] = -math.inf
+    for name, causal, offset, segments, prefix, bias in [
+            ("plain", False, 0, [], 0, none), ("causal", True, 4, [], 0, none), ("segments", False, 4, [(0, 5), (5, 6), (6, 11)], 0, none),
+            ("prefix", True, 4, [(3, 7), (7, 11)], 3, none), ("prefix_rows", False, 0, [(3, 7), (7, 11)], 3, none), ("bias", True, 4, [], 0, sizes)]:
+        out, received = attention(q, k, v, 4, 2, 0.25, causal, offset, segments, prefix, bias)
         yield "attention_" + name, out
         yield "received_" + name, received
     picture, kernel, bias = formula(5 * 6, 2, 11), formula(3, 2 * 3 * 2, 12), formula(1, 3, 13)

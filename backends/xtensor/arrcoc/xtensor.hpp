@@ -210,7 +210,9 @@ class XtensorBackend {
       for (Index first = 0; first < rows(q); first += block) {
         const Index last = std::min(rows(q), first + block);
         const Array query = xt::view(*q, xt::range(first, last), xt::range(h * d, (h + 1) * d));
-        const Array scores = s.scale * xt::linalg::dot(query, xt::transpose(key));
+        Array scores = s.scale * xt::linalg::dot(query, xt::transpose(key));
+        if (!s.key_bias.empty())
+          scores += xt::adapt(s.key_bias.data(), s.key_bias.size(), xt::no_ownership(), std::vector{s.key_bias.size()});
         Array p = zeros(last - first, keys);
         for (Index i = 0; i < last - first; ++i) softmax_over(visible(s, keys, first + i), &scores(i, 0), &p(i, 0));
         xt::view(out, xt::range(first, last), xt::range(h * dv, (h + 1) * dv)) = xt::linalg::dot(p, value);
@@ -290,6 +292,8 @@ class XtensorBackend {
     expect(rows(v) == rows(k), "attention", rows(k), rows(v));
     expect(s.causal_offset >= 0 && s.shared_prefix >= 0 && s.shared_prefix <= rows(k), "attention prefix", rows(k),
            s.shared_prefix);
+    expect(s.key_bias.empty() || static_cast<Index>(s.key_bias.size()) == rows(k), "attention: a bias for every key",
+           rows(k), static_cast<Index>(s.key_bias.size()));
     if (s.segments.empty() && s.shared_prefix == 0) return;
     expect(rows(q) + s.causal_offset <= rows(k), "attention: a key for every query", rows(q) + s.causal_offset,
            rows(k));

@@ -77,7 +77,10 @@ struct AttentionSpec {
   Index causal_offset = 0;        // rows already cached before this call
   std::vector<Segment> segments;  // empty: one segment. Otherwise they tile the rows after `shared_prefix`, in order
   Index shared_prefix = 0;        // the first rows, seen by all segments (several questions about one picture)
-  bool want_received = false;     // received[j] = sum over heads and queries of the attention probability on key j
+  // [Lk] added to the scaled scores of each key, or empty; -infinity: a key that nobody sees. Every query sees one
+  // above.
+  std::span<const float> key_bias{};
+  bool want_received = false;  // received[j] = sum over heads and queries of the attention probability on key j
 };
 
 template <class T>

@@ -43,6 +43,7 @@ class TrainingBackend : public TorchBackend {
   }
 
   Attended<Tensor> attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& s) {
+    require_that(s.key_bias.empty(), Code::bad_usage, "train", "a bias of keys: expected none in training");
     if (s.causal && layout != nullptr && looked != nullptr) looked->push_back({q, k, s.heads, s.kv_heads, s.scale});
     if (s.causal && layout != nullptr) return {packed(q, k, v, s), {}};
     if (!s.causal && s.segments.size() > 1 && equal(s.segments)) return {batched(q, k, v, s), {}};

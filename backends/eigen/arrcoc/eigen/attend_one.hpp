@@ -44,6 +44,10 @@ inline void attend_one(ThreadPool& threads, MemoryPool& pool, const AttentionPla
             }
             for (Index h = 0; h < heads; ++h) weights.get()[(first + h) * p.keys + count + j] = s[h];
           }
+          for (Index h = 0; h < heads && !p.bias.empty(); ++h) {
+            float* w = weights.get() + (first + h) * p.keys + count;
+            map(w, p.bias.data() + start, w, n, [](P x, P y) { return ei::padd(x, y); });
+          }
         });
         for (Index h = 0; h < heads; ++h) {
           float* w = weights.get() + (first + h) * p.keys;

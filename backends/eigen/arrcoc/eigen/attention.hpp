@@ -58,6 +58,8 @@ class BlockedAttention {
                    const Tensor& v)
       : threads_(threads), pool_(pool), p_(plan), q_(q) {
     pack(k, v);
+    if constexpr (pairs)  // their scores are scaled with it
+      for (const float x : plan.bias) scaled_bias_.push_back(x / plan.scale);
   }
 
   /// Fills out [Lq, heads * dv]. Keeps each row's maximum and sum if `for_received`.
@@ -177,6 +179,13 @@ class BlockedAttention {
     pack_rows(scratch, stride, b.end - b.begin, depth(), packed);
   }
   float factor() const { return pairs ? p_.scale : 1.0f; }
+  /// Of the keys from `key` on, for scores that factor() has still to multiply; null: none.
+  const float* bias(Index key) const {
+    return p_.bias.empty() ? nullptr : (pairs ? scaled_bias_.data() : p_.bias.data()) + key;
+  }
+  static void add_bias(float* row, const float* bias, Index n) {
+    map(row, bias, row, n, [](P x, P y) { return ei::padd(x, y); });
+  }
 
   /// scores[i, j] = q_i k_j for `width` packed keys (a multiple of tile_cols).
   void scores(const float* queries, Index rows, const float* keys, Index width, float* out) const {
@@ -197,6 +206,7 @@ class BlockedAttention {
     const auto weights = pool_.take(query_block * score_stride), sums = pool_.take(query_block * width);
     pack_queries(head, b, scratch.get(), queries.get());
     float top[query_block], total[query_block], shrink[query_block];
+    Index count[query_block];  // keys of the block that a row sees
     std::fill_n(top, rows, -std::numeric_limits<float>::infinity());
     std::fill_n(total, rows, 0.0f);
     std::fill_n(sums.get(), rows * width, 0.0f);
@@ -209,18 +219,20 @@ class BlockedAttention {
       for (Index j = 0; j < longest; j += key_block) {
         const Index seen = std::min(key_block, longest - j), wide = (seen + tile_cols - 1) / tile_cols * tile_cols;
         scores(queries.get(), rows, packed_keys(head, range.packed + j), wide, weights.get());
+        const float* added = bias(range.begin + j);
         // Row by row each of these would wait for the one before.
-        const auto seen_by = [&](Index i) { return std::clamp<Index>(p_.visible(range, b.begin + i) - j, 0, seen); };
         for (Index i = 0; i < rows; ++i) {
-          const Index n = seen_by(i);
+          Index& n = count[i] = std::clamp<Index>(p_.visible(range, b.begin + i) - j, 0, seen);
+          if (added != nullptr) add_bias(weights.get() + i * score_stride, added, n);
           const float m = n == 0 ? top[i] : std::max(top[i], max_of(weights.get() + i * score_stride, n));
+          if (added != nullptr && m == -std::numeric_limits<float>::infinity()) n = 0;  // all of them hidden
           shrink[i] = n == 0 ? 0.0f : (top[i] - m) * factor();
           top[i] = m;
         }
         map(shrink, shrink, rows, [](P x) { return exp(x); });
         for (Index i = 0; i < rows; ++i) {
           float* row = weights.get() + i * score_stride;
-          const Index n = seen_by(i);
+          const Index n = count[i];
           if (n == 0) {
             std::fill_n(row, wide, 0.0f);
             continue;
@@ -264,6 +276,7 @@ class BlockedAttention {
     const auto scratch = pool_.take(query_block * (p_.d + lanes)), queries = pool_.take(query_block * p_.d + lanes);
     const auto weights = pool_.take(query_block * score_stride);
     const Index seen = chunk.end - chunk.begin, wide = (seen + tile_cols - 1) / tile_cols * tile_cols;
+    const float* added = bias(chunk.begin);
     double total[chunk_keys] = {};
     for (Index head = 0; head < p_.heads; ++head)
       for (const QueryRun& b : p_.blocks) {
@@ -277,6 +290,7 @@ class BlockedAttention {
           if (n == 0) continue;
           float* row = weights.get() + (i - b.begin) * score_stride;
           const auto at = static_cast<std::size_t>(head * p_.queries + i);
+          if (added != nullptr) add_bias(row, added, n);
           if constexpr (pairs)
             map(row, row, n, [&](P x) { return ei::pmul(ei::psub(x, set(top_[at])), set(factor())); });
           exp_row<false>(row, n, wide, pairs ? 0.0f : top_[at], 1.0f);
@@ -293,6 +307,7 @@ class BlockedAttention {
   const AttentionPlan& p_;
   const Tensor& q_;
   std::shared_ptr<float> keys_, values_;
+  std::vector<float> scaled_bias_;
   std::vector<float> top_, share_;  // [heads, Lq]
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 // Which queries see which keys, and where the keys lie once they are packed.
 #include <algorithm>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct AttentionPlan {
   Index heads = 0, group = 1, d = 0, dv = 0, queries = 0, keys = 0, packed_keys = 0, offset = 0;
   bool causal = false;
   float scale = 1;
+  std::span<const float> bias;  // [keys] added to their scaled scores, or empty
   std::vector<KeyRange> ranges;
   std::vector<QueryRun> blocks;
 
@@ -56,6 +58,10 @@ inline AttentionPlan plan_attention(const Tensor& q, const Tensor& k, const Tens
         });
   check(s.causal_offset >= 0 && s.shared_prefix >= 0 && s.shared_prefix <= k.rows(),
         "expected offset >= 0 and a prefix inside the keys");
+  check(s.key_bias.empty() || static_cast<Index>(s.key_bias.size()) == k.rows(), [&] {
+    return "key_bias: expected a value for each of " + std::to_string(k.rows()) + " keys, got " +
+           std::to_string(s.key_bias.size());
+  });
 
   AttentionPlan p;
   p.heads = s.heads;
@@ -67,6 +73,7 @@ inline AttentionPlan plan_attention(const Tensor& q, const Tensor& k, const Tens
   p.offset = s.causal_offset;
   p.causal = s.causal;
   p.scale = s.scale;
+  p.bias = s.key_bias;
   const auto add_range = [&](Index begin, Index end) {
     p.ranges.push_back({begin, end, p.packed_keys});
     p.packed_keys += (end - begin + tile_cols - 1) / tile_cols * tile_cols;
