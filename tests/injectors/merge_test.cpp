@@ -39,6 +39,51 @@ TEST_CASE("a 2x3 example: 1 with half of itself, 0 and 2 with a quarter each; 5 
   CHECK(in.positions.w[4] == 4);
 }
 
+TEST_CASE("log sizes: row 1 stands for three tokens, 5 for two, text and the others for one; they stay in the cache") {
+  InjectorCase c;
+  c.keep(0, {1, 3, 5});
+  c.plan[0].merge = {{{1, .5f}, {0, .25f}, {2, .25f}}, {{3, 1.f}}, {{4, .5f}, {5, .5f}}};
+  CHECK(c.rows(MergeInjector{}).key_bias.empty());
+  std::vector<float> sizes(c.t.prompt.ids.size() - 3, 0.0f);
+  sizes[2] = std::log(3.0f);
+  sizes[4] = std::log(2.0f);
+  CHECK(c.rows(MergeInjector{{true}}).key_bias == sizes);
+
+  auto options = TinyModel<EigenBackend>::options().generate;
+  qwen3vl::KvCache<EigenBackend> state;
+  struct Drop final : qwen3vl::LayerHook<EigenBackend> {  // before layer 1, row 1 of picture 0
+    std::optional<qwen3vl::RowEdit> before_layer(EigenBackend&, Index layer,
+                                                 const qwen3vl::LayerView<EigenBackend>& view) override {
+      if (layer != 1) return std::nullopt;
+      qwen3vl::RowEdit edit;
+      for (std::size_t i = 0; i < view.rows.size(); ++i)
+        if (view.rows[i].picture != 0 || view.rows[i].token != 1) edit.keep.push_back(static_cast<Index>(i));
+      return edit;
+    }
+  } drop;
+  const auto& text = c.tiny.model.text();
+  (void)text.prefill(c.tiny.backend, c.rows(MergeInjector{{true}}), state, options.max_new_tokens, nullptr, &drop);
+  CHECK(state.key_bias[0] == sizes);
+  std::vector<float> without = sizes;
+  without.erase(without.begin() + 2);
+  CHECK(state.key_bias[1] == without);
+  CHECK(state.key_bias[2] == without);
+  (void)text.step(c.tiny.backend, 3, state);
+  without.push_back(0);
+  CHECK(state.key_bias[2] == without);
+  CHECK(text.fork(c.tiny.backend, state, 4).key_bias == state.key_bias);
+  (void)text.prefill(c.tiny.backend, c.rows(MergeInjector{}), state, options.max_new_tokens);
+  CHECK(state.key_bias == std::vector<std::vector<float>>(3));
+}
+
+TEST_CASE("log sizes: of rows of themselves alone they change no bit, of merged ones they do") {
+  InjectorCase c;
+  c.keep(0, {1, 2, 5});
+  CHECK(same_bits(c.run(MergeInjector{{true}}).logits, c.run(GatherInjector{}).logits));
+  c.plan[0].merge = {{{1, .5f}, {0, .25f}, {3, .25f}}, {{2, 1.f}}, {{5, 1.f}}};
+  CHECK_FALSE(same_bits(c.run(MergeInjector{{true}}).logits, c.run(MergeInjector{}).logits));
+}
+
 TEST_CASE("merges that make no sense are refused in a sentence") {
   InjectorCase c;
   c.keep(0, {1, 5});

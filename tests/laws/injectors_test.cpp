@@ -108,6 +108,9 @@ TEST_CASE("every registered injector that acts after the tower keeps its laws") 
     CHECK(laws::broken_injector_laws<B>(face) == Broken{});
     ++found;
   }
+  MergeInjector weighed;
+  weighed.config.log_size = true;
+  CHECK(laws::broken_injector_laws<B>(weighed) == Broken{});
   CHECK(found >= 1);
 }
 

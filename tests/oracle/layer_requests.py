@@ -8,8 +8,9 @@ float32); its own layers run one after the other with a mask for each, and witho
   requests  hidden, q, k, v and what tokens receive, beside a layer and before its edit, before and behind a drop
   drop      rows dropped before layers equal transformers with those rows masked from there on; 8 tokens decoded
   entry     tokens that join later equal transformers with those rows masked below their layer
-  merge     weighted sums made with NumPy, fed to transformers at the kept tokens' positions
-  order     rows permuted with their positions, fed to transformers
+  merge     weighted sums made with NumPy, fed to transformers at the kept tokens' positions; with log sizes in the mask, too, and
+            then what tokens receive, and a merged row dropped before a layer
+  order     rows permuted with their positions, fed to transformers; random numbers by the published generators
 Limit: 2e-5 of the largest value. Exit status: 0 agreement, 1 a mismatch, 77 a Python package is missing.
 """
 import itertools
@@ -83,9 +84,9 @@ class Model:
         return rows, adds
 
     @torch.no_grad()
-    def run(self, rows, positions, adds, visible=None, replaced=None):
+    def run(self, rows, positions, adds, visible=None, replaced=None, sizes=None):
         """Every layer on rows [L, H]. visible[l] [L]: whom the others see in layer l. replaced[l]: {row: value} of its
-        input. Per layer: hidden, q_before, k_before, q, k, v [L, .], weights [heads, L, L]; the last output; logits [L, V]."""
+        input. sizes [L]: how many tokens a row stands for, whose log the mask holds. Per layer: hidden, q_before, k_before, q, k, v [L, .], weights [heads, L, L]; the last output; logits [L, V]."""
         length, inside = rows.shape[0], [dict() for _ in self.lm.layers]
         of = {layer.self_attn: seen for layer, seen in zip(self.lm.layers, inside)}
         hooks = []
@@ -119,7 +120,10 @@ class Model:
                 inside[l]["hidden"] = x[0].clone()
                 seen = visible[l] if visible is not None else torch.ones(length, dtype=torch.bool)
                 allowed = (torch.ones(length, length, dtype=torch.bool).tril() & seen) | torch.eye(length, dtype=torch.bool)
-                bias = torch.zeros(1, 1, length, length, dtype=x.dtype).masked_fill(~allowed, torch.finfo(torch.float32).min)
+                bias = torch.zeros(1, 1, length, length, dtype=x.dtype)
+                if sizes is not None:
+                    bias += torch.as_tensor(sizes, dtype=x.dtype).log()
+                bias = bias.masked_fill(~allowed, torch.finfo(torch.float32).min)
                 x = layer(x, attention_mask=bias, position_embeddings=angles)
                 if l < len(adds):
                     x = x + adds[l]
@@ -171,6 +175,28 @@ def requests(layer, layers, listed):
         for heads, payers in itertools.product(("mean", "max", "each"), repeat=2):
             out.append((name, "received", rows, heads, payers, "after", tokens))
     return out + [(layer, "v", "all", heads, "mean", "after", []) for heads in ("mean", "each")]
+
+
+def drawn(seed, count):
+    """The first 63 bits of each number of xoshiro256** (Blackman and Vigna 2018) seeded through SplitMix64."""
+    full, s = 2**64 - 1, []
+    for _ in range(4):
+        seed = (seed + 0x9e3779b97f4a7c15) & full
+        z = (seed ^ seed >> 30) * 0xbf58476d1ce4e5b9 & full
+        z = (z ^ z >> 27) * 0x94d049bb133111eb & full
+        s.append(z ^ z >> 31)
+    out = []
+    for _ in range(count):
+        x = s[1] * 5 & full
+        out.append(((x << 7 | x >> 57) & full) * 9 % 2**64 >> 1)
+        t = s[1] << 17 & full
+        s[2] ^= s[0]
+        s[3] ^= s[1]
+        s[1] ^= s[2]
+        s[0] ^= s[3]
+        s[2] ^= t
+        s[3] = (s[3] << 45 | s[3] >> 19) & full
+    return out
 
 
 class Case:
@@ -359,14 +385,48 @@ def main():
                 case.say("kept", i, *part), case.say("depth", i, *depth[i])
                 for row in part.values():
                     case.say("merge", i, *[x for pair in row for x in pair])
+            plan = list(case.plan)
             case.say("decode", *after)
             against.near(f"{name} merge, decoded", "merge", case.run()[0], wanted)
+
+            # --- the same with log sizes: alone, and a merged row dropped before layer 1
+            stands_for = [len(sums.get(c, [0])) for c in keep] + [1] * DECODED
+            lost = min(c for c in sums if len(sums[c]) > 1)
+            for drop in (False, True):
+                visible = torch.ones(layers, len(keep) + DECODED, dtype=torch.bool)
+                if drop:
+                    visible[1:, keep.index(lost)] = False
+                inside, _, weighed = m.run(*long, visible, sizes=stands_for)
+                differ(f"{name} log sizes", weighed[len(keep) - 1:], m.run(*long, visible)[2][len(keep) - 1:])
+                case = Case(against, work, m)
+                case.plan = plan.copy()
+                case.say("injector", "merge", "log_size")
+                if drop:
+                    case.say("drop", 1, lost)
+                paid = [(l, "received", "last", heads, "mean", "after", []) for heads in ("mean", "each") for l in (0, layers - 1)]
+                for x in paid:
+                    case.say("request", x[0], *x[:6])
+                case.say("decode", *after)
+                got, lengths = case.run()
+                against.near(f"{name} log sizes{', drop' * drop}, decoded", "log size", got, weighed[len(keep) - 1:])
+                if lengths != [len(keep) - (drop and l > 0) for l in range(layers)]:
+                    against.wrong(f"{name} log sizes: cached rows {lengths}")
+                for (i, x), picture in itertools.product(enumerate(paid), range(len(GRIDS))):
+                    begin, r, q = m.spans[picture]
+                    own = [p for p, c in enumerate(keep) if begin <= c < begin + r * q and visible[x[0]][p]]
+                    weights = inside[x[0]]["weights"].numpy()[:, len(keep) - 1][:, own]
+                    number = sum(y[0] == x[0] for y in paid[:i])  # requests of a layer are numbered in their order
+                    against.near(f"{name} log sizes{', drop' * drop} picture {picture} " + " ".join(map(str, x)), "received",
+                                 np.load(case.out / f"request_{x[0]}_{number}_{picture}.npy"),
+                                 weights if x[3] == "each" else weights.mean(0))
 
             # --- order: the curve of the grids below, and the scores that the program gives
             kept = [[0, 1, 2, 3, 4, 5], [0, 1, 3, 4]]
             # 2 x 3 in a square of 4: down the left columns first; 3 x 2: 0 1 / 2 3 / 4 5 by rows of two.
             curves = dict(hilbert=[[0, 1, 4, 3, 5, 2], [0, 1, 3, 4]], z=[[0, 1, 3, 4, 2, 5], [0, 1, 3, 4]],
                           score=[sorted(range(6), key=lambda i: -((i * 5 + 3) % 6)), [[0, 1, 3, 4][i] for i in sorted(range(4), key=lambda i: -((i * 5 + 3) % 4))]])
+            for seed in (0, 7):
+                curves[f"random {seed}"] = [sorted(k, key=dict(enumerate(drawn(seed, r * q))).get) for k, (_, r, q) in zip(kept, m.spans)]
             stands = m.run(*with_decoded(rows, m.positions, adds))[2][length - 1:]
             for by, tokens in curves.items():
                 order, at = [], 0

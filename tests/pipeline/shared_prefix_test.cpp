@@ -2,9 +2,10 @@
 #include <doctest/doctest.h>
 
 #include "arrcoc/allocators/control/random.hpp"
+#include "arrcoc/allocators/merge/merge_similar.hpp"
 #include "arrcoc/balancers/flat.hpp"
 #include "arrcoc/eigen.hpp"
-#include "arrcoc/injectors/gather.hpp"
+#include "arrcoc/injectors/merge.hpp"
 #include "arrcoc/texture/texture13.hpp"
 #include "pipeline/material.hpp"
 
@@ -31,9 +32,12 @@ Prompt long_prompt(Index more, TokenId question) {
 TEST_CASE("a prefix run once: every question's logits, positions and lengths are those of its whole prompt") {
   TinyModel<B> tiny;
   const TwoPictures t(false);
-  const AnyPipeline<B> pipeline =
-      Pipeline<B, Texture13, Decision<ScorerSet<>, FlatBalancer, RandomAllocator>>{}.erase();
-  for (const Index kept : {6, 3}) {
+  const AnyPipeline<B> chosen = Pipeline<B, Texture13, Decision<ScorerSet<>, FlatBalancer, RandomAllocator>>{}.erase();
+  Pipeline<B, Texture13, Decision<ScorerSet<>, FlatBalancer, MergeSimilarAllocator, MergeInjector>> weighed;
+  weighed.decision().injector.config.log_size = true;
+  const AnyPipeline<B> merged = weighed.erase();
+  for (const auto& [kept, log_sizes] : {std::pair{6, false}, {3, false}, {3, true}}) {
+    const AnyPipeline<B>& pipeline = log_sizes ? merged : chosen;
     qwen3vl::KvCache<B> begun;
     std::string beginning;
     for (const TokenId question : {3, 11, 3}) {
@@ -51,6 +55,8 @@ TEST_CASE("a prefix run once: every question's logits, positions and lengths are
       if (beginning.empty()) beginning = behind.beginning();
       CHECK(behind.beginning() == beginning);
       behind.continue_from(begun);
+      CHECK(std::count(begun.key_bias[2].begin(), begun.key_bias[2].end(), 0.0f) < (log_sizes ? cut : 1));
+      CHECK(begun.key_bias[2].empty() == !log_sizes);
       const qwen3vl::Generated parts = behind.generate();
       CHECK(same_bits(parts.logits, all.generated.logits));
       CHECK(parts.tokens == all.generated.tokens);

@@ -87,6 +87,8 @@ void keep_all_at_any_phase_is_stock() {
       "none/" + tower + all + gather,
       "none/" + tower + all + layer,
       "none/" + gather + all + layer,
+      "none/none/flat/random/merge:log_size=true",
+      "none/none/flat/random/merge:log_size=true" + all + layer,
       early + all + tower + all + gather + all + layer + all + "none/flat/random/layer:before=2",
       "texture13/information/fixed/top_k/early" + all + "asking:site=tower:rows=visual/fixed/top_k/tower:before=1" +
           all + "participatory+asking:site=tower:what=k:rows=visual:index=1/fixed/top_k/gather" + all +

@@ -2,7 +2,7 @@
 //   layer_requests BACKEND MODEL CASE OUT
 // CASE holds ids.npy [L], spans.npy [pictures, 3] (begin, rows, columns of tokens), tokens.npy [N, H], level_I.npy, and
 // plan.txt, one instruction a line:
-//   question COLUMN...          injector NAME [SETTING]     decode ID...
+//   question COLUMN...          injector NAME [SETTING]...  decode ID...
 //   kept|depth|entry PICTURE N...                           merge PICTURE (TOKEN WEIGHT)...   once for each kept token
 //   request|ask LAYER INDEX WHAT ROWS HEADS PAYERS before|after [COLUMN...]     beside the layer, or before its edit
 //   drop LAYER COLUMN...
@@ -63,7 +63,8 @@ Request read_request(std::istream& in) {
 }
 
 struct Plan {
-  std::string injector = "gather", setting = "raster";
+  std::string injector = "gather";
+  std::vector<std::string> settings;
   std::vector<Allocation> allocations;
   std::map<Index, std::vector<Request>> beside, before;
   std::map<Index, std::vector<Index>> drop;
@@ -81,7 +82,8 @@ Plan read_plan(const fs::path& file, Prompt& prompt) {
     if (word == "question") {
       prompt.question = rest(in);
     } else if (word == "injector") {
-      in >> plan.injector >> plan.setting;
+      in >> plan.injector;
+      plan.settings = rest<std::string>(in);
     } else if (word == "decode") {
       plan.decode = rest<TokenId>(in);
     } else {
@@ -151,8 +153,10 @@ template <class B>
 qwen3vl::Injected<B> inject(B& b, const Plan& plan, const qwen3vl::Encoded<B>& e, const Prompt& prompt) {
   const std::span<const Allocation> a(plan.allocations);
   if (plan.injector == "entry") return EntryInjector{}.inject(b, a, e, prompt, nullptr);
-  if (plan.injector == "merge") return MergeInjector{}.inject(b, a, e, prompt, nullptr);
-  if (plan.injector == "order") return OrderInjector{{plan.setting}}.inject(b, a, e, prompt, nullptr);
+  if (plan.injector == "merge") return MergeInjector{{!plan.settings.empty()}}.inject(b, a, e, prompt, nullptr);
+  if (plan.injector == "order")
+    return OrderInjector{{plan.settings.at(0), plan.settings.size() > 1 ? std::stoll(plan.settings[1]) : 0}}.inject(
+        b, a, e, prompt, nullptr);
   return GatherInjector{}.inject(b, a, e, prompt, nullptr);
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 // MERGE: a kept row stands for several tokens.
+#include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "arrcoc/injectors/rows.hpp"
@@ -7,14 +9,16 @@
 namespace arrcoc {
 
 struct MergeConfig {
+  bool log_size = false;  ///< rows weigh in attention as the tokens they stand for: ToMe's proportional attention
   bool operator==(const MergeConfig&) const = default;
 };
 
 /// As `gather`, but row i is the weighted sum of the members that merge[i] names, in float32 and in their order; the
 /// same weights for the merged embeddings and for every DeepStack level that the row's depth has. A row stands at the
 /// position of its own kept token. A row of itself alone with weight 1, and an allocation without merge, is gather's
-/// bit for bit. O(members H levels). Source: the sum of ToMe (Bolya et al. 2023, section 3), without its proportional
-/// attention.
+/// bit for bit. O(members H levels). With `log_size` every query, of the prompt or decoded, adds ln s to its
+/// scores of a row of s members: softmax(q k / sqrt d + ln s); ln 1 for all others, which is gather's bits again.
+/// Source: ToMe (Bolya et al. 2023), the sum of section 3, and its proportional attention, section 3.3, equation 1.
 struct MergeInjector {
   static constexpr std::string_view name = "merge";
   static constexpr Phase phase = Phase::vision;
@@ -25,12 +29,23 @@ struct MergeInjector {
   template <class B>
   qwen3vl::Injected<B> inject(B& b, std::span<const Allocation> allocations, const qwen3vl::Encoded<B>& e,
                               const Prompt& prompt, Trace* trace) const {
-    return kept_rows::sequence(
+    auto in = kept_rows::sequence(
         b, kept_rows::of_pictures(allocations, e.encoded, prompt, honours, name, trace), e, prompt,
         [&](const auto& features, const auto& tokens) { return merged(b, features, tokens, allocations); });
+    if (config.log_size)
+      for (const qwen3vl::SequenceRow& row : in.rows) in.key_bias.push_back(log_size(row, allocations));
+    return in;
   }
 
  private:
+  static float log_size(const qwen3vl::SequenceRow& row, std::span<const Allocation> allocations) {
+    if (row.text()) return 0;
+    const Allocation& a = allocations[static_cast<std::size_t>(row.picture)];
+    if (a.merge.empty()) return 0;
+    const auto place = std::lower_bound(a.kept.begin(), a.kept.end(), row.token) - a.kept.begin();
+    return std::log(static_cast<float>(a.merge[static_cast<std::size_t>(place)].size()));
+  }
+
   /// Rows of equal member counts in one call each.
   struct Group {
     std::vector<Index> rows, members;

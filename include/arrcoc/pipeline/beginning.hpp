@@ -62,6 +62,7 @@ qwen3vl::Injected<B> part(B& b, const qwen3vl::Injected<B>& in, Index begin, Ind
   out.embeddings = b.slice_rows(in.embeddings, begin, end);
   out.positions = qwen3vl::gather_columns(in.positions, rows);
   out.rows.assign(in.rows.begin() + begin, in.rows.begin() + end);
+  out.key_bias = qwen3vl::bias_of(in.key_bias, rows);
   out.words = in.words;
   if (begin == 0) {
     out.levels = in.levels;

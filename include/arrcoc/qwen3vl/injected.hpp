@@ -28,7 +28,7 @@ inline PromptWords words_of(const Prompt& prompt) {
   return w;
 }
 
-/// Tokens that join the sequence before a later layer, at their columns' place.
+/// Tokens that join the sequence before a later layer, at their columns' place; they bring no bias as keys.
 template <class B>
 struct WaitingRows {
   Index layer = 0;                       // they join before it
@@ -49,6 +49,7 @@ struct Injected {
   std::vector<Segment> segments;
   Index shared_prefix = 0;
   PromptWords words;
+  std::vector<float> key_bias;          // [L] added to the scores of a row as a key, in every layer; empty: none
   std::vector<WaitingRows<B>> waiting;  // ascending layers
 };
 

@@ -18,6 +18,7 @@ struct KvCache {
   std::vector<typename B::Cache> layers;
   std::vector<Index> lengths;                  // [layers] rows cached
   std::vector<std::vector<SequenceRow>> rows;  // [layers] what each of them is
+  std::vector<std::vector<float>> key_bias;    // [layers] added to their scores, as many; empty: none
   Index next_position = 0;                     // of the next token, on all three axes
 };
 
@@ -103,7 +104,7 @@ class LanguageModel {
           const StageTimer timer(trace, "requests");
           return asked.answer(b, l, requests, inside, [&] {
             if (!keys) keys = state.lengths[at] == 0 ? inside.k() : b.concat_rows({b.cache_keys(cache), inside.k()});
-            return *keys;
+            return SeenKeys<B>{*keys, bias_behind(state, at, in.key_bias, b.rows(x))};
           });
         };
         if (const auto edit = hook->before_layer(b, l, LayerView<B>{x, in.rows, ask})) {
@@ -114,14 +115,18 @@ class LanguageModel {
         }
       }
       b.cache_append(cache, inside.k(), inside.v());
+      state.key_bias[at] = bias_behind(state, at, in.key_bias, b.rows(x));
       if (const auto wanted = wanted_by(hook, l); hook != nullptr && !wanted.empty()) {
         const StageTimer timer(trace, "requests");
-        hook->answered(l, asked.answer(b, l, wanted, inside, [&] { return b.cache_keys(cache); }));
+        hook->answered(l, asked.answer(b, l, wanted, inside, [&] {
+          return SeenKeys<B>{b.cache_keys(cache), state.key_bias[at]};
+        }));
       }
       inside.keep_queries();
       AttentionSpec spec = causal_spec(config_, state.lengths[at]);
       spec.segments = in.segments;
       spec.shared_prefix = in.shared_prefix;
+      spec.key_bias = state.key_bias[at];
       x = finish_layer(b, config_, layers_[at], inside, cache, spec);
       note_rows(state, at, in.rows, b.rows(x));
       if (trace) tap(trace, "text.layer" + std::to_string(l) + ".before_deepstack", b, x);
@@ -143,6 +148,7 @@ class LanguageModel {
       state.layers.push_back(b.make_cache(capacity, config_.kv_heads * config_.head_dim));
     state.lengths.assign(layers_.size(), 0);
     state.rows.assign(layers_.size(), {});
+    state.key_bias.assign(layers_.size(), {});
   }
 
   /// A state of its own that goes on from the same rows, with room for `capacity` more.
@@ -155,6 +161,7 @@ class LanguageModel {
     }
     out.lengths = state.lengths;
     out.rows = state.rows;
+    out.key_bias = state.key_bias;
     out.next_position = state.next_position;
     return out;
   }
@@ -169,7 +176,10 @@ class LanguageModel {
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       LayerInside<B> inside(b, config_, layers_[l], x, angles);
       b.cache_append(state.layers[l], inside.k(), inside.v());
-      x = finish_layer(b, config_, layers_[l], inside, state.layers[l], causal_spec(config_, state.lengths[l]));
+      state.key_bias[l] = bias_behind(state, l, {}, 1);
+      AttentionSpec spec = causal_spec(config_, state.lengths[l]);
+      spec.key_bias = state.key_bias[l];
+      x = finish_layer(b, config_, layers_[l], inside, state.layers[l], spec);
       note_rows(state, l, {}, 1);
     }
     return last_norm(b, x);
@@ -188,6 +198,17 @@ class LanguageModel {
 
   static std::vector<Request> wanted_by(const LayerHook<B>* hook, Index layer) {
     return hook == nullptr ? std::vector<Request>{} : hook->requests(layer);
+  }
+
+  /// The bias of a layer's cached keys with that of `count` more behind them: `added`, or zeros. Empty: none has one.
+  static std::vector<float> bias_behind(const KvCache<B>& state, std::size_t layer, const std::vector<float>& added,
+                                        Index count) {
+    std::vector<float> all = state.key_bias[layer];
+    if (all.empty() && added.empty()) return all;
+    all.resize(static_cast<std::size_t>(state.lengths[layer]));
+    all.insert(all.end(), added.begin(), added.end());
+    all.resize(static_cast<std::size_t>(state.lengths[layer] + count));
+    return all;
   }
 
   /// `count` rows have been appended to a layer's cache; without `rows` nobody knows what they are.

@@ -17,6 +17,14 @@
 
 namespace arrcoc::qwen3vl {
 
+/// Keys of the cached rows and of a call's, [cached + L, K], and what is added to their scores: as many values, or
+/// none.
+template <class B>
+struct SeenKeys {
+  typename B::Tensor keys;
+  std::vector<float> bias;
+};
+
 template <class B>
 class LayerRequests {
   using Tensor = typename B::Tensor;
@@ -29,8 +37,7 @@ class LayerRequests {
   LayerRequests(const TextConfig& config, const Injected<B>& in, const std::vector<SequenceRow>& cached)
       : config_(config), in_(in), cached_(cached) {}
 
-  /// About layer `layer`; keys(): of the cached rows and of this call's, [cached + L, K]. Error{bad_config} for what
-  /// cannot be answered.
+  /// About layer `layer`; keys() -> SeenKeys. Error{bad_config} for what cannot be answered.
   template <class Keys>
   ByPicture answer(B& b, Index layer, const std::vector<Request>& requests, LayerInside<B>& inside, Keys&& keys) const {
     return each(layer, requests, [&](const Request& r, Index picture) {
@@ -130,7 +137,7 @@ class LayerRequests {
   }
 
   HostTensor received(B& b, const Request& r, const std::vector<Index>& payers, Index picture, LayerInside<B>& inside,
-                      const Tensor& keys) const {
+                      const SeenKeys<B>& keys) const {
     std::vector<Index> tokens;  // keys of the picture's living tokens
     for (const auto* part : {&cached_, &in_.rows})
       for (std::size_t i = 0; i < part->size(); ++i)
@@ -148,7 +155,7 @@ class LayerRequests {
 
   /// [H, N]: what `tokens` receive in the mean from the payers; H = 1, the heads' mean, if `together`, else one row for
   /// each head.
-  std::vector<double> paid(B& b, const Tensor& q, const Tensor& keys, std::span<const Index> payers,
+  std::vector<double> paid(B& b, const Tensor& q, const SeenKeys<B>& keys, std::span<const Index> payers,
                            const std::vector<Index>& tokens, bool together) const {
     const Index calls = together ? 1 : config_.heads, d = config_.head_dim, group = config_.heads / config_.kv_heads,
                 cached = static_cast<Index>(cached_.size());
@@ -159,8 +166,9 @@ class LayerRequests {
       while (last + 1 < payers.size() && payers[last + 1] == payers[last] + 1) ++last;
       AttentionSpec spec = causal_spec(config_, cached + payers[first]);
       spec.want_received = true;
-      const Tensor own = b.slice_rows(q, payers[first], payers[last] + 1),
-                   seen = b.slice_rows(keys, 0, cached + payers[last] + 1);
+      const Index reach = cached + payers[last] + 1;
+      const Tensor own = b.slice_rows(q, payers[first], payers[last] + 1), seen = b.slice_rows(keys.keys, 0, reach);
+      if (!keys.bias.empty()) spec.key_bias = std::span(keys.bias).first(static_cast<std::size_t>(reach));
       if (!together) spec.heads = spec.kv_heads = 1;
       const Tensor v = b.slice_cols(seen, 0, spec.kv_heads);  // any values: nobody reads the output
       for (Index h = 0; h < calls; ++h) {

@@ -1,6 +1,6 @@
 #pragma once
-// Rows that leave the sequence before a layer, and rows that join it. Positions, what a row is, and the DeepStack
-// levels still to come travel with it.
+// Rows that leave the sequence before a layer, and rows that join it. Positions, what a row is, its bias as a key, and
+// the DeepStack levels still to come travel with it.
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -32,11 +32,20 @@ void check_edit(const Injected<B>& in, const RowEdit& edit) {
   for (; at < in.rows.size(); ++at) text_goes_on(at);
 }
 
+/// The values of these rows; none stay none.
+inline std::vector<float> bias_of(const std::vector<float>& all, const std::vector<Index>& rows) {
+  std::vector<float> out;
+  if (all.empty()) return out;
+  for (const Index r : rows) out.push_back(all[static_cast<std::size_t>(r)]);
+  return out;
+}
+
 /// Drops all rows but `keep`, and theirs of the levels from `from_level` on.
 template <class B>
 void drop_rows(B& b, Injected<B>& in, std::size_t from_level, const std::vector<Index>& keep) {
   in.embeddings = b.gather_rows(in.embeddings, keep);
   in.positions = gather_columns(in.positions, keep);
+  in.key_bias = bias_of(in.key_bias, keep);
   std::vector<Index> place(in.rows.size(), -1);
   std::vector<SequenceRow> left;
   for (std::size_t i = 0; i < keep.size(); ++i) {
@@ -125,6 +134,8 @@ bool join_rows(B& b, Injected<B>& in, Index layer) {
   Positions both = in.positions;
   for (std::size_t i = 0; i < w.rows.size(); ++i) both.push(w.positions.t[i], w.positions.h[i], w.positions.w[i]);
   in.positions = gather_columns(both, order);
+  if (!in.key_bias.empty()) in.key_bias.resize(order.size());  // those that waited bring none
+  in.key_bias = bias_of(in.key_bias, order);
   in.rows = std::move(rows);
   in.levels.resize(std::max(in.levels.size(), w.levels.size()));
   for (auto l = static_cast<std::size_t>(layer); l < in.levels.size(); ++l)
