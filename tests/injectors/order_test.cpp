@@ -42,7 +42,29 @@ TEST_CASE("raster is gather bit for bit; the others permute a picture's rows, an
     CHECK_FALSE(same_bits(c.run(OrderInjector{{by}}).logits, c.run(GatherInjector{}).logits));
   }
   CHECK(tokens_of(c.rows(OrderInjector{{"score"}}), 1) == std::vector<Index>{0, 1});  // equal ranks: by index
-  c.refused(OrderInjector{{"spiral"}}, "[order] by: expected raster, score, z or hilbert, got spiral (E101)");
+  c.refused(OrderInjector{{"spiral"}}, "[order] by: expected raster, score, z, hilbert or random, got spiral (E101)");
+}
+
+TEST_CASE("random: another order for each seed, whatever the scores, and the same among fewer") {
+  InjectorCase c;
+  c.keep(0, {0, 1, 2, 3, 4, 5});
+  const auto order = [&](Index seed) { return tokens_of(c.rows(OrderInjector{{"random", seed}}), 0); };
+  std::set<std::vector<Index>> seen;
+  for (Index seed = 0; seed < 20; ++seed) {
+    std::vector<Index> one = order(seed);
+    seen.insert(one);
+    CHECK(order(seed) == one);
+    for (auto& why : c.plan[0].why) why = {Cause::score, 5 - why.rank, 1.0f};
+    CHECK(order(seed) == one);
+    InjectorCase few;
+    few.keep(0, {1, 2, 5});
+    one.erase(std::remove_if(one.begin(), one.end(), [](Index t) { return t == 0 || t == 3 || t == 4; }), one.end());
+    CHECK(tokens_of(few.rows(OrderInjector{{"random", seed}}), 0) == one);
+    std::sort(one.begin(), one.end());
+    CHECK(one == std::vector<Index>{1, 2, 5});
+  }
+  CHECK(seen.size() > 15);
+  c.refused(OrderInjector{{"random", -1}}, "[order] seed: expected at least 0, got -1 (E101)");
 }
 
 TEST_CASE("both curves visit every cell once; Hilbert's steps to a neighbour each time") {
@@ -63,9 +85,9 @@ TEST_CASE("both curves visit every cell once; Hilbert's steps to a neighbour eac
 TEST_CASE("journeys whose pictures stand in other orders do not share a beginning") {
   InjectorCase c;
   const auto options = TinyModel<EigenBackend>::options();
-  const auto beginning = [&](const std::string& by) {
+  const auto beginning = [&](const std::string& by, Index seed = 0) {
     Pipeline<EigenBackend, Texture13, Decision<ScorerSet<>, FlatBalancer, FullAllocator, OrderInjector>> p;
-    p.decision().injector.config.by = by;
+    p.decision().injector.config = {by, seed};
     const auto any = p.erase();
     Journey<EigenBackend> j(c.tiny.backend, c.tiny.model, &any, c.t.pictures, c.t.prompt, options);
     j.begin_decisions(nullptr);
@@ -74,4 +96,5 @@ TEST_CASE("journeys whose pictures stand in other orders do not share a beginnin
   CHECK(beginning("z") == beginning("z"));
   CHECK(beginning("z") != beginning("hilbert"));
   CHECK(beginning("raster") != beginning("hilbert"));
+  CHECK(beginning("random") != beginning("random", 1));
 }

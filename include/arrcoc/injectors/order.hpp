@@ -3,16 +3,19 @@
 #include <algorithm>
 #include <bit>
 
+#include "arrcoc/core/random.hpp"
 #include "arrcoc/injectors/rows.hpp"
 
 namespace arrcoc {
 
 struct OrderConfig {
-  std::string by = "raster";  ///< raster, score (best last, nearest to the question), z, hilbert
+  std::string by = "raster";  ///< raster, score (best last, nearest to the question), z, hilbert, random
+  Index seed = 0;             ///< of random, >= 0
   std::string validate() const {
-    for (const char* known : {"raster", "score", "z", "hilbert"})
+    if (seed < 0) return "seed: expected at least 0, got " + std::to_string(seed);
+    for (const char* known : {"raster", "score", "z", "hilbert", "random"})
       if (by == known) return {};
-    return "by: expected raster, score, z or hilbert, got " + by;
+    return "by: expected raster, score, z, hilbert or random, got " + by;
   }
   bool operator==(const OrderConfig&) const = default;
 };
@@ -20,7 +23,9 @@ struct OrderConfig {
 /// As `gather`, with the kept rows of each picture permuted in the sequence: a causal row then sees others of its
 /// picture, while positions and DeepStack levels travel with the tokens. `raster` is gather bit for bit. `score`: by
 /// the rank that the allocator gave, the best last; among equals by index. `z` and `hilbert`: along the curves of
-/// Morton 1966 and Hilbert 1891 over the smallest square of 2^n cells around the grid. O(K (H levels + log K)).
+/// Morton 1966 and Hilbert 1891 over the smallest square of 2^n cells around the grid. `random`: by a number that each
+/// token of the picture draws from `seed`, whoever is kept and whatever the scores, the control of the others; the same
+/// in every picture of so many tokens. O(N + K (H levels + log K)).
 struct OrderInjector {
   static constexpr std::string_view name = "order";
   static constexpr Phase phase = Phase::vision;
@@ -51,10 +56,16 @@ struct OrderInjector {
   /// The order of a picture's kept tokens.
   std::vector<std::size_t> places(const Allocation& a) const {
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
+    std::vector<Index> drawn;
+    if (config.by == "random") {
+      Rng rng(static_cast<std::uint64_t>(config.seed));
+      for (Index t = 0; t < a.tokens.count(); ++t) drawn.push_back(static_cast<Index>(rng.next() >> 1));
+    }
     std::vector<std::pair<Index, std::size_t>> keys;
     for (std::size_t i = 0; i < a.kept.size(); ++i) {
       const Index row = a.kept[i] / a.grid().cols, col = a.kept[i] % a.grid().cols;
       keys.emplace_back(config.by == "score"     ? -a.why[i].rank
+                        : config.by == "random"  ? drawn[static_cast<std::size_t>(a.kept[i])]
                         : config.by == "z"       ? morton(row, col)
                         : config.by == "hilbert" ? hilbert(row, col, side(a.grid()))
                                                  : 0,
