@@ -7,9 +7,9 @@ usage: kept_sets.py PROGRAM [--backend eigen|torch|xtensor] [--configs A,B] [-v]
 PROGRAM: arrcoc. Random checkpoints, two pictures of noise in a prompt; decisions before layers of the language model,
 in the tower and behind it, again after a first look, and one behind another. transformers computes in float64 (it keeps
 norms, rotation and softmax in float32).
-  spread   max - min of a picture's scores. What makes q and k is scaled from an eighth on (weights of their norms in the
-           language model, for a norm takes back what its projection is scaled by; rows of qkv in the tower), doubling
-           until the spread is over 1,000 times the tolerance wherever a decision looks
+  spread   max - min of a picture's scores. What makes q and k is scaled from an eighth on (weights of their norms in
+           the language model, for a norm takes back what its projection is scaled by; rows of qkv in the tower),
+           doubling until the spread is over 1,000 times the tolerance wherever a decision looks
   dispute  a kept token whose score is within the tolerance of the best one that is not kept: at most 1 % of a
            checkpoint's. All others are as transformers has them
 Tolerance: 2e-5 of the largest score; the scores agree within it. No two requests lead to the same tokens, so that none
@@ -207,11 +207,12 @@ def main():
                             least, most = scores.min(), scores.max()
                             against.near(label, "scores", maps[p].astype(np.float64) * (most - least) + least, scores)
                         gone += [begin + t for t in decision["dropped"]]
-                    if d + 1 < len(some):  # seen by nobody from the drop's layer on; a layer answers before its own edit
+                    if d + 1 < len(some):  # unseen from the drop's layer on; a layer answers before its own edit
                         here, there = (taken[0][i]["layer"] for i in (d, d + 1))
                         visible[here:, gone] = False
                         inside = m.layers(visible) if there > here else inside
-            against.note(sets.least > APART, f"{name}: spread {sets.least:.0f} times the tolerance, expected over {APART}")
+            against.note(sets.least > APART,
+                         f"{name}: spread {sets.least:.0f} times the tolerance, expected over {APART}")
             against.note(sets.disputed <= .01 * sets.kept,
                          f"{name}: {sets.disputed} of {sets.kept} kept tokens in dispute, expected at most 1 %")
             figures.append((scale, sets))
@@ -219,9 +220,10 @@ def main():
                 print(f"{name}: q and k times {scale}, spread at least {sets.least:.0f} times the tolerance, "
                       f"{sets.disputed} of {sets.kept} kept tokens in dispute", flush=True)
     scales, all_sets = zip(*figures)
-    return against.end("kept sets", f"; {sum(s.disputed for s in all_sets)} of {sum(s.kept for s in all_sets)} kept tokens "
-                       f"in dispute, spread at least {min(s.least for s in all_sets):.0f} times the tolerance, q and k times "
-                       f"{min(scales)} to {max(scales)}")
+    disputed, kept = sum(x.disputed for x in all_sets), sum(x.kept for x in all_sets)
+    return against.end("kept sets", f"; {disputed} of {kept} kept tokens in dispute, spread at least "
+                       f"{min(x.least for x in all_sets):.0f} times the tolerance, q and k times {min(scales)} to "
+                       f"{max(scales)}")
 
 
 if __name__ == "__main__":
