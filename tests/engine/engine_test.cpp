@@ -97,19 +97,27 @@ TEST_CASE(
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-TEST_CASE("memory does not grow over a hundred questions in a row") {
+TEST_CASE("memory does not grow over a hundred questions in a row, with decisions at every phase") {
   const auto resident = [] {  // pages of 4 KiB
     std::ifstream file("/proc/self/statm");
     long size = 0, pages = 0;
     file >> size >> pages;
     return pages;
   };
-  const auto ask = [](Index i) {
-    AnswerRequest r = request(i % 3 == 0 ? "stock" : "default", 8 + i % 5);
+  constexpr std::string_view pipelines[] = {"stock",
+                                            "default",
+                                            "texture13/information/fixed/top_k/early",
+                                            "none/tower_attention:block=0/fixed/top_k/tower:before=1",
+                                            "none/layer_attention:layer=0/fixed/top_k/layer:before=1",
+                                            "none/layer_attention:layer=0/fixed/top_k/again:before=1",
+                                            "texture13/information/fixed/entry_by_relevance/entry",
+                                            "none/feature_norm/fixed/merge_similar/merge"};
+  const auto ask = [&](Index i) {
+    AnswerRequest r = request(pipelines[i % 8], 8 + i % 5);
     r.pictures[0].image = noise_image(256 + 32 * (i % 4), 256, static_cast<std::uint64_t>(i));
     demo_engine().answer(r);
   };
-  for (Index i = 0; i < 20; ++i) ask(i);
+  for (Index i = 0; i < 40; ++i) ask(i);  // each pipeline with each budget
   const long before = resident();
   for (Index i = 0; i < 100; ++i) ask(i);
   CHECK(before > 0);
