@@ -82,6 +82,14 @@ TEST_CASE("both curves visit every cell once; Hilbert's steps to a neighbour eac
     CHECK(std::abs(at[i].first - at[i - 1].first) + std::abs(at[i].second - at[i - 1].second) == 1);
 }
 
+TEST_CASE("tokens that are no raster stand where their middles lie on the curve") {
+  Allocation a = keep_everything(TokenSet({4, 4}, {{0, 0, 2, 2}, {0, 2, 1, 1}, {1, 2, 1, 1}, {1.5f, 0.5f, 2, 1}}));
+  // Cells of the middles: (1, 1), (0, 2), (1, 2), (2, 1); Morton 3, 4, 6, 9.
+  CHECK(OrderInjector{{"z"}}.places(a) == std::vector<std::size_t>{0, 1, 2, 3});
+  std::swap(a.tokens.places[0], a.tokens.places[3]);
+  CHECK(OrderInjector{{"z"}}.places(a) == std::vector<std::size_t>{3, 1, 2, 0});
+}
+
 TEST_CASE("journeys whose pictures stand in other orders do not share a beginning") {
   InjectorCase c;
   const auto options = TinyModel<EigenBackend>::options();

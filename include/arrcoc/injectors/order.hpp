@@ -63,7 +63,8 @@ struct OrderInjector {
     }
     std::vector<std::pair<Index, std::size_t>> keys;
     for (std::size_t i = 0; i < a.kept.size(); ++i) {
-      const Index row = a.kept[i] / a.grid().cols, col = a.kept[i] % a.grid().cols;
+      const Place at = a.tokens.at(a.kept[i]);  // the cell that its middle lies in
+      const auto row = static_cast<Index>(at.row + at.rows / 2), col = static_cast<Index>(at.col + at.cols / 2);
       keys.emplace_back(config.by == "score"     ? -a.why[i].rank
                         : config.by == "random"  ? drawn[static_cast<std::size_t>(a.kept[i])]
                         : config.by == "z"       ? morton(row, col)
