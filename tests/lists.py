@@ -16,7 +16,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SHORT, SHORT_EXAMPLES = 15, ("examples/plugin_ink/plugin_ink.cpp", "examples/plugin_mmr/plugin_mmr.cpp", "examples/plugin_fastv/plugin_fastv.cpp", "examples/ask.cpp")
-SECTIONS = {"Textures": "texture", "Scorers": "scorer", "Query encoders": "query", "Splits": "split", "Injectors": "injector", "Balancers": "balancer", "Allocators": "allocator"}
+SECTIONS = {"Textures": "texture", "Scorers": "scorer", "Query encoders": "query", "Splits": "split", "Passes": "passes", "Injectors": "injector", "Balancers": "balancer", "Allocators": "allocator"}
 
 
 def umbrella(text, headers):
@@ -65,7 +65,7 @@ def pages(program):
                 problems.append(f"{page}: a block of code is no example's: {block.splitlines()[0]}")
         with tempfile.TemporaryDirectory() as work:
             for command in filter(None, "\n".join(re.findall(r"```sh\n(.*?)```", text, re.S)).splitlines()):
-                line = re.sub(r"\barrcoc (answer|list|scenes|sweep)", rf"'{program}' \1", command).replace("--out scenes", f"--out {work}/scenes").replace("--data scenes", f"--data {work}/scenes").replace("--out run", f"--out {work}/run")
+                line = re.sub(r"\barrcoc (answer|allocate|list|scenes|sweep)", rf"'{program}' \1", command).replace("--out scenes", f"--out {work}/scenes").replace("--data scenes", f"--data {work}/scenes").replace("--out run", f"--out {work}/run")
                 line = line.replace("-o lib", f"-o {work}/lib").replace("./lib", f"{work}/lib")
                 line = re.sub(r"^c\+\+", "c++" if shutil.which("c++") else "g++", line)
                 done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True)

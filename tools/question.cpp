@@ -54,6 +54,7 @@ void replace_stage(PipelineSpec& spec, Kind kind, const std::string& name) {
   std::string& place = kind == Kind::texture     ? spec.texture
                        : kind == Kind::query     ? spec.query
                        : kind == Kind::split     ? spec.split
+                       : kind == Kind::passes    ? spec.passes
                        : kind == Kind::balancer  ? d.balancer
                        : kind == Kind::allocator ? d.allocator
                                                  : d.injector;

@@ -24,6 +24,7 @@
 #include "arrcoc/balancers/product_of_experts.hpp"
 #include "arrcoc/balancers/rank_fusion.hpp"
 #include "arrcoc/balancers/tension.hpp"
+#include "arrcoc/pipeline/pass_cascade.hpp"
 #include "arrcoc/registry/builtin.hpp"
 #include "arrcoc/registry/learned.hpp"
 #include "arrcoc/scorers/attention/layer_attention.hpp"
@@ -41,6 +42,9 @@
 #include "arrcoc/scorers/pixels/information.hpp"
 #include "arrcoc/scorers/pixels/perspectival.hpp"
 #include "arrcoc/scorers/pixels/softmax_channel_entropy.hpp"
+#include "arrcoc/scorers/previous/inhibition.hpp"
+#include "arrcoc/scorers/previous/previous_attention.hpp"
+#include "arrcoc/scorers/previous/previous_relevance.hpp"
 #include "arrcoc/texture/texture13.hpp"
 
 namespace arrcoc {
@@ -92,6 +96,14 @@ void register_scorers(HostStages& r) {
                                       {},
                                       "attention received in a block of the vision tower",
                                       "O(N), P^2 in the tower"});
+  r.add_scorer<PreviousAttentionScorer>({"Zhang et al. 2025 (ViCrop), section 4",
+                                         {"A14"},
+                                         "attention that an earlier look's answer paid to the place",
+                                         "O(N N')"});
+  r.add_scorer<PreviousRelevanceScorer>(
+      {"ours", {}, "the relevance that an earlier look gave to the place", "O(N N')"});
+  r.add_scorer<InhibitionScorer>(
+      {"Itti, Koch, Niebur 1998, section II.C", {"A14"}, "1 minus what earlier fixations covered", "O(N K)"});
   r.add_scorer<UniformScorer>({"control", {}, "1 everywhere", "O(N)"});
   r.add_scorer<RandomScorer>({"control", {}, "noise, the same for every picture of a size", "O(N)"});
   r.add_scorer<CentreScorer>({"control", {}, "nearness to the middle of the grid", "O(N)"});
@@ -170,8 +182,29 @@ void register_splits(HostStages& r) {
   r.add_split<RelevanceSplit>({"ours", {}, "in proportion to the raw relevance of each picture", "O(M N)"});
 }
 
+void register_passes(HostStages& r) {
+  r.add_passes<OncePasses>({"ours", {}, "one look", "O(1)"});
+  r.add_passes<EscalatePasses>({"VisionThink, arXiv 2507.13348, section 3",
+                                {},
+                                "all of a small picture, then the native one when the model is not sure",
+                                "the first look, and the second where it is taken"});
+  r.add_passes<CoarseAnswerPasses>({"ours; Zhang et al. 2025 (ViCrop)",
+                                    {"A14"},
+                                    "a small picture is answered first, and says where to look",
+                                    "two looks"});
+  r.add_passes<FixationsPasses>({"Itti, Koch, Niebur 1998, section II.C",
+                                 {"A14"},
+                                 "several fixations, each where the earlier ones have not been",
+                                 "the decisions of each, one answer"});
+  r.add_passes<CascadePasses>({"ARR-COC notes, 64 to 256 to 1024",
+                               {},
+                               "from coarse to fine, each level only where the one before kept something",
+                               "every level's tower over what it looks at"});
+}
+
 void register_host(HostStages& r) {
   register_textures(r), register_scorers(r), register_balancers(r), register_allocators(r), register_splits(r);
+  register_passes(r);
 }
 
 namespace detail {

@@ -56,6 +56,7 @@ class EngineOn final : public Engine {
 
   AnswerResult answer(const AnswerRequest& r) override {
     require_that(!r.prompt.empty(), Code::bad_prompt, "answer", "the question is empty");
+    if (!r.stock && r.pipeline.passes != "once") return answer_passes(r, r.pictures, {});
     AnswerResult out;
     Trace trace;
     MadePipeline<B> made;
@@ -83,7 +84,7 @@ class EngineOn final : public Engine {
     Journey<B> journey(b_, model_, r.stock ? nullptr : &made.pipeline, pictures, prompt, run, &trace);
     if (asking) journey.score_with(*asking);
     journey.decide(Phase::pixels);
-    if (r.generate || r.dump || looks_at_model(r.stock, made.pipeline)) {
+    if (r.generate || r.dump || (!r.stock && looks_at_model(made.pipeline))) {
       if (r.on_stage && !pictures.empty()) r.on_stage("vision");
       journey.encode();
       if (r.dump) dump_encoded(r, prompt, journey);
@@ -104,13 +105,6 @@ class EngineOn final : public Engine {
   ManyResult answer_many(const ManyRequest& m) override;  // engine_many.hpp
 
  private:
-  /// Whether a pipeline looks at more than pixels, or decides behind them.
-  static bool looks_at_model(bool stock, const AnyPipeline<B>& p) {
-    if (stock) return false;
-    return (p.may_need().evidence & Need::features) != 0 || !p.requests(Request::Site::tower).empty() ||
-           std::any_of(p.decisions.begin(), p.decisions.end(),
-                       [](const AnyDecision<B>& d) { return d.phase() == Phase::tower || d.phase() == Phase::layer; });
-  }
   static void take_outcome(const Journey<B>& journey, AnswerResult& out) {
     out.costs = journey.costs();
     out.pictures = journey.pictures();
@@ -133,11 +127,17 @@ class EngineOn final : public Engine {
     return given;
   }
 
+  // --- engine_passes.hpp ---
+  AnswerResult answer_passes(const AnswerRequest& r, const std::vector<InputPicture>& pictures,
+                             const std::vector<std::vector<Box>>& boxes);
+
   // --- engine_many.hpp ---
   struct Asked;
   void begin_ask(Asked& q, const ManyRequest& m, const AnswerResult& seen);
   void run_asked(Asked& q, const AnswerRequest& shared, qwen3vl::KvCache<B>* begun, bool& ready);
   void allocate_asked(Asked& q);
+  static bool several_looks(const Ask& a) { return !a.stock && a.pipeline.passes != "once"; }
+  AnswerResult answer_again(const AnswerRequest& shared, const Ask& a);
 
   static WeightLookup checked(WeightLookup lookup) {
     return [lookup = std::move(lookup)](std::string_view name) {
@@ -147,27 +147,39 @@ class EngineOn final : public Engine {
     };
   }
 
+  /// The sides that a picture is resized to; `most`: pixels at most.
+  qwen3vl::Size size_of(const InputPicture& in, const AnswerRequest& r, Index most) const {
+    const ModelConfig& c = folder_.config;
+    require_that(c.has_vision, Code::bad_prompt, "answer",
+                 "this checkpoint has no vision tower, but the question has a picture");
+    const Index least = std::min(r.min_pixels.value_or(c.preprocess.min_pixels), most);
+    return qwen3vl::smart_resize(in.image.height, in.image.width, c.vision.patch_size * c.vision.spatial_merge_size,
+                                 least, most);
+  }
+  Index most_pixels(const AnswerRequest& r) const {
+    const Index least = r.min_pixels.value_or(folder_.config.preprocess.min_pixels),
+                most = r.max_pixels.value_or(folder_.config.preprocess.max_pixels);
+    require_that(least > 0 && least <= most, Code::bad_config, "answer", [&] {
+      return "pixels of the resized picture: expected 0 < min <= max, got " + std::to_string(least) + " and " +
+             std::to_string(most);
+    });
+    return most;
+  }
+  Picture prepare_one(const InputPicture& in, const qwen3vl::Size& size, qwen3vl::Resize resize) const {
+    Picture p = picture_of(in.image.view(), folder_.config.vision, folder_.config.preprocess, size, resize);
+    p.boxes = in.boxes;
+    return p;
+  }
+
   std::vector<Picture> prepare(const AnswerRequest& r, AnswerResult& out, Trace& trace) const {
     std::vector<Picture> pictures;
-    const ModelConfig& c = folder_.config;
-    require_that(r.pictures.empty() || c.has_vision, Code::bad_prompt, "answer",
-                 "this checkpoint has no vision tower, but the question has a picture");
-    const Index side = c.vision.patch_size * c.vision.spatial_merge_size;
     for (const InputPicture& in : r.pictures) {
       trace.add_time("decode_image", in.decode_milliseconds);
       const StageTimer timer(&trace, "resize");
-      PreprocessConfig how = c.preprocess;
-      how.min_pixels = r.min_pixels.value_or(how.min_pixels);
-      how.max_pixels = r.max_pixels.value_or(how.max_pixels);
-      require_that(how.min_pixels > 0 && how.min_pixels <= how.max_pixels, Code::bad_config, "answer", [&] {
-        return "pixels of the resized picture: expected 0 < min <= max, got " + std::to_string(how.min_pixels) +
-               " and " + std::to_string(how.max_pixels);
-      });
-      Picture p = picture_of(in.image.view(), c.vision, how, r.resize);
-      p.boxes = in.boxes;
-      out.grids.push_back(p.grid);
-      out.sizes.push_back({p.grid.rows * side, p.grid.cols * side});
-      pictures.push_back(std::move(p));
+      const qwen3vl::Size size = size_of(in, r, most_pixels(r));
+      pictures.push_back(prepare_one(in, size, r.resize));
+      out.grids.push_back(pictures.back().grid);
+      out.sizes.push_back(size);
     }
     return pictures;
   }
@@ -339,3 +351,4 @@ class EngineOn final : public Engine {
 }  // namespace arrcoc
 
 #include "engine_many.hpp"
+#include "engine_passes.hpp"

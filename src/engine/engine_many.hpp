@@ -54,6 +54,7 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
   for (const Ask& a : m.asks) {
     Asked& q = asked.emplace_back();
     q.ask = &a;
+    if (several_looks(a)) continue;
     if (!a.stock) {
       auto known =
           std::find_if(pipelines.begin(), pipelines.end(), [&](const auto& p) { return p.spec == a.pipeline; });
@@ -63,7 +64,7 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
         for (const Request& r : q.made->pipeline.requests(Request::Site::tower)) add_once(requests, r);
     }
     begin_ask(q, m, seen);
-    look = look || a.generate || (q.made != nullptr && looks_at_model(false, q.made->pipeline));
+    look = look || a.generate || (q.made != nullptr && looks_at_model(q.made->pipeline));
   }
 
   struct Worded {
@@ -107,6 +108,7 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
   std::vector<const std::vector<std::size_t>*> order;
   for (std::size_t i = 0; i < asked.size(); ++i) {
     Asked& q = asked[i];
+    if (several_looks(*q.ask)) continue;
     const Worded& words = worded(q.ask->prompt, q.trace);
     q.prompt = &words.prompt;
     if (!q.ask->stock)
@@ -142,6 +144,12 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
     }
   }
   for (Asked& q : asked) {
+    if (several_looks(*q.ask)) {
+      result.answers.push_back(answer_again(m.shared, *q.ask));
+      result.cancelled = result.answers.back().cancelled;
+      if (result.cancelled) return result;
+      continue;
+    }
     q.out.times = std::move(q.trace.times);
     q.out.events = std::move(q.trace.events);
     add_unused_events(folder_.config, m.shared.pictures, q.ask->prompt, q.out.events);
@@ -149,6 +157,30 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
   }
   result.times = std::move(trace.times);
   return result;
+}
+
+/// One ask that looks more than once: every look has sizes of its own, so that nothing is shared with other asks.
+template <class B>
+AnswerResult EngineOn<B>::answer_again(const AnswerRequest& shared, const Ask& a) {
+  AnswerRequest r;
+  r.system = shared.system;
+  r.scope = shared.scope;
+  r.generation = shared.generation;
+  r.resize = shared.resize;
+  r.min_pixels = shared.min_pixels;
+  r.max_pixels = shared.max_pixels;
+  r.long_context = shared.long_context;
+  r.cancelled = shared.cancelled;
+  r.prompt = a.prompt;
+  r.scoring_question = a.scoring_question;
+  r.pipeline = a.pipeline;
+  r.budget = a.budget;
+  r.seed = a.seed;
+  r.levels = a.levels;
+  r.generate = a.generate;
+  std::vector<std::vector<Box>> boxes = a.boxes;
+  boxes.resize(shared.pictures.size());
+  return answer_passes(r, shared.pictures, boxes);
 }
 
 /// Answers one ask. `begun`: the group's shared first part, made by the first ask that comes (`ready`); null: nothing

@@ -38,6 +38,8 @@ std::string take_settings(std::string_view text, std::string_view whole, F&& pai
 /// Settings of the pipeline as a whole; false for any other name.
 bool take_global(PipelineSpec& spec, const std::string& name, const std::string& value) {
   if (name == "split") spec.split = value;
+  else if (name == "passes") spec.passes = value;
+  else if (name.starts_with("passes.")) spec.settings[name] = value;
   else if (name != "query") return false;
   else if (value == "own" || value == "blank" || value == "other")
     spec.asking = value == "own" ? Asking::own : value == "blank" ? Asking::blank : Asking::other;
@@ -79,16 +81,18 @@ void read_decision(std::string_view text, std::size_t index, std::string_view wh
   spec.decisions.push_back(std::move(d));
 }
 
-/// The settings under a prefix as ":name=value"s; what would not read back is left out.
-std::string settings_text(const Settings& settings, const std::string& prefix) {
+/// The settings under a prefix as ":name=value"s, with `before` in front of each name; what would not read back is left
+/// out.
+std::string settings_text(const Settings& settings, const std::string& prefix, const std::string& before = "",
+                          const char* refused = "/+:%@= ,") {
   std::string out;
   const std::string start = prefix + ".";
   for (auto it = settings.lower_bound(start); it != settings.end() && it->first.starts_with(start); ++it) {
     const std::string name = it->first.substr(start.size());
     if (name.find('.') != std::string::npos || it->second.empty() ||
-        it->second.find_first_of("/+:%@= ,") != std::string::npos)
+        it->second.find_first_of(refused) != std::string::npos)
       continue;
-    out += ":" + name + "=" + it->second;
+    out += ":" + before + name + "=" + it->second;
   }
   return out;
 }
@@ -219,6 +223,7 @@ std::string full_name(const PipelineSpec& s) {
       if (s.query != "mean") out += ":query=" + s.query;
       if (s.asking != Asking::own) out += ":query=" + std::string(name_of(s.asking));
       if (s.split != "size") out += ":split=" + s.split;
+      if (s.passes != "once") out += ":passes=" + s.passes + settings_text(s.settings, "passes", "passes.", "/:%@= ,");
     } else {
       out += (d.keep ? "@" + budget_text(*d.keep) : "") + "%";
     }

@@ -97,7 +97,7 @@ PictureRows SweepRunner::run(const PictureQuestions& questions) {
   if (out.cancelled) return out;
   std::vector<AnswerResult>& results = done.answers;
   out.shared = std::move(done.times);
-  std::map<std::pair<std::size_t, Index>, std::vector<double>> inks;
+  InkMaps inks;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     out.rows.push_back(row_of(wanted[i], results[i], inks));
     out.times.push_back(std::move(results[i].times));
@@ -119,7 +119,9 @@ PictureRows SweepRunner::run(const PictureQuestions& questions) {
     double sum = 0;
     Index n = 0;
     for (std::size_t j = 0; j < out.rows.size(); ++j) {
-      if (wanted[i].column != wanted[j].column || wanted[i].sample->question == wanted[j].sample->question) continue;
+      if (wanted[i].column != wanted[j].column || wanted[i].sample->question == wanted[j].sample->question ||
+          out.rows[i].grids != out.rows[j].grids)
+        continue;
       for (std::size_t p = 0; p < out.rows[i].kept_tokens.size(); ++p)
         sum += measure::distance(out.rows[i].kept_tokens[p], out.rows[j].kept_tokens[p]);
       n += static_cast<Index>(out.rows[i].kept_tokens.size());
@@ -182,8 +184,7 @@ SweepRow SweepRunner::begun_row(const io::Sample& s, const SweepColumn& c) const
   return row;
 }
 
-SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result,
-                             std::map<std::pair<std::size_t, Index>, std::vector<double>>& inks) const {
+SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result, InkMaps& inks) const {
   const io::Sample& s = *slot.sample;
   const SweepColumn& c = *slot.column;
   SweepRow row = begun_row(s, c);
@@ -218,7 +219,7 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result,
     row.clamped = row.clamped || r.allocation.clamped;
     row.grids.push_back(r.allocation.grid());
     row.kept_tokens.push_back(r.allocation.kept);
-    const auto [ink, fresh] = inks.try_emplace({p, r.allocation.grid().count()});
+    const auto [ink, fresh] = inks.try_emplace({p, {r.allocation.grid().rows, r.allocation.grid().cols}});
     if (fresh) ink->second = measure::ink_map(picture, r.allocation.grid());
     std::vector<float> relevance = r.balanced.relevance;
     if (c.kind >= ColumnKind::oracle) {  // what it looked at

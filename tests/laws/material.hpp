@@ -8,6 +8,7 @@
 
 #include "arrcoc/core/similarity.hpp"
 #include "arrcoc/core/stages.hpp"
+#include "arrcoc/primitives/overlap.hpp"
 #include "arrcoc/texture/texture13.hpp"
 
 namespace laws {
@@ -77,6 +78,13 @@ inline HostTensor features(Index n, Index width, std::uint64_t seed) {
       rows.push_back(i % 5 == 4 ? rows[rows.size() - static_cast<std::size_t>(width)] : i + 1 == n ? 0.f : fresh);
     }
   return host_tensor(std::move(rows), {n, width});
+}
+
+/// An earlier look at 3 x 5 tokens, over the grid of now.
+inline Look look(Grid now, std::uint64_t seed) {
+  Look out{on_grid(TokenSet(3, 5), now), scores(15, seed, false), {1, 7, 8, 13}};
+  out.attention = scores(15, seed + 1, false);
+  return out;
 }
 
 /// Everything a scorer of the host plane may look at, for one picture.

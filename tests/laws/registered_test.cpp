@@ -28,6 +28,7 @@ struct ScorerFace {
       REQUIRE(any.facts.needs[i].what == Request::What::received);
       e.answers.push_back({any.facts.needs[i], host_tensor(laws::scores(e.count(), 41 + i, false), {e.count()})});
     }
+    if (!e.previous) e.previous = laws::look(e.tokens.grid, 51);
     return any->score(e);
   }
 };

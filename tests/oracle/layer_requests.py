@@ -10,6 +10,7 @@ float32); its own layers run one after the other with a mask for each, and witho
   entry     tokens that join later equal transformers with those rows masked below their layer
   merge     weighted sums made with NumPy, fed to transformers at the kept tokens' positions; with log sizes in the mask, too, and
             then what tokens receive, and a merged row dropped before a layer
+  answer    what the tokens that are fed back pay to visual ones, mean over heads, rows and the last third of the layers
   order     rows permuted with their positions, fed to transformers; random numbers by the published generators
 Limit: 2e-5 of the largest value. Exit status: 0 agreement, 1 a mismatch, 77 a Python package is missing.
 """
@@ -302,6 +303,27 @@ def main():
                             wanted = output.numpy()[[c for c in keep if r[2] == "all" or begin <= c < begin + x * y]]
                         label = f"{name} {'drop ' if dropping else ''}{kind} {l} picture {picture}: " + " ".join(map(str, r))
                         against.near(label, r[1], np.load(case.out / f"{kind}_{l}_{i}_{picture}.npy"), wanted)
+
+            # --- what an answer looks at: of all tokens, of some, and of an answer whose only token is not fed back
+            some = [[0, 2, 5], [1, 2]]
+            left = {b + t for (b, _, _), ts in zip(m.spans, some) for t in ts}
+            late = range(layers - -(-layers // 3), layers)
+            for dropping, fed in ((False, True), (True, True), (False, False)):
+                lost = set(m.feature) - left if dropping else set()
+                sequence = with_decoded(rows, m.positions, adds) if fed else (rows, m.positions, adds)
+                weights = [x["weights"].numpy() for x in m.run(*sequence, seen_by(len(sequence[0]), lambda l: lost))[0]]
+                payers = slice(length, length + DECODED) if fed else slice(length - 1, length)
+                case = Case(against, work, m)
+                case.say("attention")
+                if fed:
+                    case.say("decode", *after)
+                for i, ts in enumerate(some if dropping else []):
+                    case.say("kept", i, *ts)
+                case.run()
+                for i, (b, r, q) in enumerate(m.spans):
+                    wanted = np.mean([weights[l][:, payers, b:b + r * q].mean((0, 1)) for l in late], 0)
+                    wanted[[t for t in range(r * q) if b + t in lost]] = 0
+                    against.near(f"{name} answer, picture {i}", "answer", np.load(case.out / f"attention_{i}.npy"), wanted)
 
             # --- a drop before layers, decoding
             long = with_decoded(rows, m.positions, adds)

@@ -108,6 +108,15 @@ TEST_CASE("a setting reaches its stage") {
         made.settings.end());
 }
 
+namespace {
+PipelineSpec spec_with_cascade() {
+  PipelineSpec spec = preset_pipeline("default");
+  spec.passes = "cascade";
+  spec.settings = {{"passes.keep", "0.25"}, {"passes.tokens", "16+64"}};
+  return spec;
+}
+}  // namespace
+
 TEST_CASE("full names") {
   const PipelineSpec spec = preset_pipeline("default");
   CHECK(full_name(spec) == "texture13/information+perspectival+participatory/tension/top_k/gather");
@@ -117,6 +126,19 @@ TEST_CASE("full names") {
   CHECK(parse_pipeline_name(full_name(spec)) == spec);
   CHECK(full_name(preset_pipeline("random")) == "none/none/flat/random/gather");
   CHECK(parse_pipeline_name("none/none/flat/full/gather").last().scorers.empty());
+}
+
+TEST_CASE("passes have their settings in the name; a stage that wants an earlier look has one, or is refused") {
+  const std::string named = full_name(spec_with_cascade());
+  CHECK(named.ends_with("/gather:passes=cascade:passes.keep=0.25:passes.tokens=16+64"));
+  CHECK(parse_pipeline_name(named) == spec_with_cascade());
+  CHECK(full_name(make(named).spec) == named);
+  CHECK(full_name(make("default:passes=escalate:passes.below=0.9").spec).ends_with("/gather:passes=escalate"));
+  expect_error(Code::unknown_setting, "passes.below: no such setting", [] { make("default:passes.below=0.5"); });
+  expect_error(Code::unknown_strategy, "no passes named 'twice'", [] { make("default:passes=twice"); });
+  expect_error(Code::missing_evidence, "'once' does not have", [] { make("none/inhibition/fixed/top_k/gather"); });
+  expect_error(Code::bad_config, "below: expected a number in [0, 1]",
+               [] { make("default:passes=escalate:passes.below=2"); });
 }
 
 TEST_CASE("every preset and every strategy can be made") {
@@ -135,12 +157,14 @@ TEST_CASE("every preset and every strategy can be made") {
     if (e.kind == Kind::allocator) spec.decisions[0].allocator = e.name;
     if (e.kind == Kind::query) spec.query = e.name;
     if (e.kind == Kind::split) spec.split = e.name;
+    if (e.kind == Kind::passes) spec.passes = e.name;
+    if (e.needs.evidence & (Need::previous | Need::previous_attention)) spec.passes = "fixations";
     for (const ConfigField& f : e.settings)  // every setting takes its own default back
       spec.settings[(e.kind == Kind::scorer ? "scorers." + e.name : std::string(name_of(e.kind))) + "." + f.path] =
           f.value;
     CHECK_NOTHROW(builtin().make(spec));
   }
-  CHECK(names.size() == 63);
+  CHECK(names.size() == 71);
 }
 
 TEST_CASE("unknown names list what is near") {

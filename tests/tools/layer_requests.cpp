@@ -6,8 +6,9 @@
 //   kept|depth|entry PICTURE N...                           merge PICTURE (TOKEN WEIGHT)...   once for each kept token
 //   request|ask LAYER INDEX WHAT ROWS HEADS PAYERS before|after [COLUMN...]     beside the layer, or before its edit
 //   drop LAYER COLUMN...
-// Writes logits.npy [1 + decoded, V], lengths.npy, and request|ask_LAYER_NUMBER_PICTURE.npy. Run once more without the
-// requests, it must give the same bits.
+//   attention                   of the answer, in a run of its own
+// Writes logits.npy [1 + decoded, V], lengths.npy, request|ask_LAYER_NUMBER_PICTURE.npy and attention_PICTURE.npy. Run
+// once more without the requests, it must give the same bits.
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -22,6 +23,7 @@
 #include "arrcoc/injectors/order.hpp"
 #include "arrcoc/io/model_folder.hpp"
 #include "arrcoc/io/npy.hpp"
+#include "arrcoc/pipeline/answer_attention.hpp"
 #include "arrcoc/qwen3vl/generate.hpp"
 #include "tools/on_backend.hpp"
 
@@ -69,6 +71,7 @@ struct Plan {
   std::map<Index, std::vector<Request>> beside, before;
   std::map<Index, std::vector<Index>> drop;
   std::vector<TokenId> decode;
+  bool attention = false;
 };
 
 Plan read_plan(const fs::path& file, Prompt& prompt) {
@@ -84,6 +87,8 @@ Plan read_plan(const fs::path& file, Prompt& prompt) {
     } else if (word == "injector") {
       in >> plan.injector;
       plan.settings = rest<std::string>(in);
+    } else if (word == "attention") {
+      plan.attention = true;
     } else if (word == "decode") {
       plan.decode = rest<TokenId>(in);
     } else {
@@ -198,9 +203,20 @@ void run(const std::vector<std::string>& words) {
     return qwen3vl::generate(b, model, inject(b, plan, e, prompt), prompt.ids, options, nullptr, &hook);
   };
   const auto out = generated(true), plain = generated(false);
-  require_that(out.logits.size() == plain.logits.size() &&
-                   std::memcmp(out.logits.data(), plain.logits.data(), out.logits.size() * sizeof(float)) == 0,
-               Code::bad_stage_output, "layer_requests", "the logits differ with and without requests");
+  const auto same = [&](const std::vector<float>& logits) {
+    require_that(logits.size() == plain.logits.size() &&
+                     std::memcmp(logits.data(), plain.logits.data(), logits.size() * sizeof(float)) == 0,
+                 Code::bad_stage_output, "layer_requests", "the logits differ with and without requests");
+  };
+  same(out.logits);
+  if (plan.attention) {
+    AnswerAttention<B> attention(folder.config.text.layers);
+    same(qwen3vl::generate(b, model, inject(b, plan, e, prompt), prompt.ids, options, nullptr, &attention).logits);
+    for (std::size_t p = 0; p < prompt.spans.size(); ++p) {
+      const Index n = prompt.spans[p].grid.count();
+      io::write_npy(to / ("attention_" + std::to_string(p) + ".npy"), host_tensor(attention.of(p, n), {n}));
+    }
+  }
   const Index vocab = folder.config.text.vocab_size;
   io::write_npy(to / "logits.npy", host_tensor(out.logits, {static_cast<Index>(out.logits.size()) / vocab, vocab}));
   io::write_npy(to / "lengths.npy", host_tensor(std::vector<std::int64_t>(out.cached.begin(), out.cached.end()),

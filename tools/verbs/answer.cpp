@@ -63,6 +63,13 @@ void tell_costs(const AnswerResult& r, double load_ms) {
     const std::string at = d.layer < 0 ? "" : " " + std::to_string(d.layer);
     row(("decided, " + std::string(name_of(d.phase)) + at + (d.again ? ", again" : "")).c_str(), pair(before, after));
   }
+  for (const PassResult& p : r.passes) {
+    Index before = 0, after = 0;
+    for (std::size_t i = 0; i < p.grids.size(); ++i) before += p.grids[i].count(), after += p.kept[i];
+    char sure[32] = "";
+    if (p.text) std::snprintf(sure, sizeof sure, ", sure to %.3f", p.probability);
+    row(("look, " + p.what + sure).c_str(), pair(before, after));
+  }
   row("visual tokens", pair(c.visual_tokens_before, c.visual_tokens_after));
   if (c.token_layers != static_cast<double>(c.visual_tokens_after)) row("token-layers", amount(c.token_layers));
   row("sequence length", pair(c.sequence_length_before, c.sequence_length));

@@ -34,11 +34,12 @@ struct Textures {
   }
 };
 
-/// Kinds of evidence. The last five are answers to requests, of the tower or of a layer.
+/// Kinds of evidence. hidden to received are answers to requests, of the tower or of a layer; previous_attention is
+/// what the answer of an earlier look looked at.
 namespace Need {
 inline constexpr unsigned none = 0, rgb = 1, textures = 2, vision = 4, deepstack = 8, query = 16, question = 32,
                           similarity = 64, previous = 128, boxes = 256, hidden = 512, q = 1024, k = 2048, v = 4096,
-                          received = 8192;
+                          received = 8192, previous_attention = 16384;
 inline constexpr unsigned features = vision | deepstack | query | question | similarity;
 inline constexpr unsigned answers = hidden | q | k | v | received;
 /// The kind that a request is of.
@@ -84,11 +85,13 @@ struct SimilarityRows {
 };
 
 /// An earlier look at the same picture: a pass, or a frame. Matched by overlap of area (primitives/overlap.hpp), never
-/// by index.
+/// by index. As evidence its places are in tokens of the grid of now.
 struct Look {
   TokenSet tokens;
-  std::vector<float> relevance;  // [its N]
-  std::vector<Index> kept;       // of its N
+  std::vector<float> relevance;    // [its N]
+  std::vector<Index> kept;         // of its N
+  std::vector<float> attention{};  // [its N] share that the rows of its answer paid; empty: it did not answer
+  double probability = 0;          // mean of its answer's tokens; 0: it did not answer
 };
 
 /// One picture of one question. Only what the pipeline's stages asked for is filled in.

@@ -74,6 +74,19 @@ struct AnswerRequest {
   std::function<void(std::string_view name, const HostTensor&)> dump;
 };
 
+/// One of several looks (pipeline/passes.hpp).
+struct PassResult {
+  std::string what;  // "coarse", "native", "fixation 2", "level 1"
+  std::vector<Grid> grids;
+  std::vector<Index> kept;                    // of each picture
+  std::vector<std::optional<double>> recall;  // of each picture: share of the tokens under answer boxes that were kept
+  std::optional<std::string> text;            // none: it did not answer
+  std::vector<TokenId> tokens;
+  double probability = 0;  // mean of the answer's tokens
+  double left = 0;         // share of the relevance above its lowest that kept tokens do not cover
+  Costs costs;             // of this look
+};
+
 struct AnswerResult {
   std::string text;
   std::vector<TokenId> tokens;  // without the stop token
@@ -91,6 +104,7 @@ struct AnswerResult {
   std::string pipeline;               // full name, "stock" without a pipeline
   std::vector<ConfigField> settings;  // of every stage, resolved
   std::vector<std::string> scorers;   // rows of each Realized::maps, of the last decision
+  std::vector<PassResult> passes;     // several looks: each in turn; the rest is of the last one, costs are the sum
 };
 
 /// One question about pictures that others ask about too, through one pipeline.

@@ -21,6 +21,7 @@ struct RunOptions {
   std::uint64_t seed = 0;                                 // of random strategies
   qwen3vl::Resize resize = qwen3vl::Resize::torchvision;  // of what is resampled before the tower
   qwen3vl::GenerateOptions generate{};
+  std::vector<std::shared_ptr<const Look>> previous{};  // of each picture, for stages that ask; empty: none
 };
 
 /// Relevance realised for one picture by one decision.

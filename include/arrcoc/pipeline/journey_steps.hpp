@@ -192,7 +192,7 @@ qwen3vl::Generated Journey<B>::generate(qwen3vl::LayerHook<B>* hook) {
     const auto hidden = text.last_norm(b_, input_.embeddings);
     row = b_.to_host(text.logits(b_, b_.slice_rows(hidden, b_.rows(hidden) - 1, b_.rows(hidden))));
   }
-  qwen3vl::decode(b_, text, std::move(row), cache_, prompt_.ids, options_.generate, out, trace_);
+  qwen3vl::decode(b_, text, std::move(row), cache_, prompt_.ids, options_.generate, out, trace_, hook);
   return out;
 }
 

@@ -102,7 +102,7 @@ class Looks {
     for (std::size_t from = 0; from < maps.size(); from += n) {
       const auto begin = maps.begin() + static_cast<std::ptrdiff_t>(from), end = begin + static_cast<std::ptrdiff_t>(n);
       std::vector<float> one(all, *std::min_element(begin, end));
-      if (other) one = carried({alive, {begin, end}, {}}, to);
+      if (other) one = carried(alive, std::vector<float>(begin, end), to, "maps");
       else
         for (std::size_t i = 0; i < n; ++i) one[index_in(to, alive.at(static_cast<Index>(i)))] = maps[from + i];
       out.insert(out.end(), one.begin(), one.end());

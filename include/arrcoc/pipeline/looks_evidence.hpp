@@ -14,6 +14,8 @@ auto Looks<B>::look(const AnyDecision<B>& decision, std::size_t p, Shelf<B>* she
   e.tokens = out.tensor.tokens = living_[p];
   if (host & (Need::rgb | Need::textures)) e.rgb = picture.native;
   if (host & Need::boxes) e.boxes = picture.boxes;
+  if ((host & (Need::previous | Need::previous_attention)) && p < options_.previous.size())
+    e.previous = options_.previous[p];
   if (host & Need::textures) e.textures = out.textures = textures(p);
   if (any & (Need::vision | Need::deepstack | Need::similarity)) look_at_features(out, host, any, p, shelf);
   if ((any & (Need::query | Need::question)) && query_ != nullptr) {

@@ -2,6 +2,7 @@
 // What a pipeline is: a texture, a query encoder, a budget split, and decisions in the order of their phases. Composed
 // by type (Pipeline, checked where it is named) or by name (registry/); both become an AnyPipeline, which one driver
 // takes its way: pipeline/journey.hpp.
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -9,7 +10,7 @@
 #include <vector>
 
 #include "arrcoc/injectors/gather.hpp"
-#include "arrcoc/pipeline/erased.hpp"
+#include "arrcoc/pipeline/pass_rules.hpp"
 #include "arrcoc/query/encoders.hpp"
 
 namespace arrcoc {
@@ -56,6 +57,7 @@ struct AnyPipeline {
   std::string texture_key;  // names the texture and its settings: equal keys give equal textures
   AnyQuery<B> query;
   AnySplit split;
+  AnyPasses passes;  // may be empty: one look
   std::vector<AnyDecision<B>> decisions;
   std::string injectors;  // names them and their settings: with equal allocations they give equal rows
 
@@ -78,6 +80,14 @@ struct AnyPipeline {
     return out;
   }
 };
+
+/// Whether a pipeline looks at more than pixels, or decides behind them.
+template <class B>
+bool looks_at_model(const AnyPipeline<B>& p) {
+  return (p.may_need().evidence & Need::features) != 0 || !p.requests(Request::Site::tower).empty() ||
+         std::any_of(p.decisions.begin(), p.decisions.end(),
+                     [](const AnyDecision<B>& d) { return d.phase() == Phase::tower || d.phase() == Phase::layer; });
+}
 
 /// Error{missing_evidence} or Error{bad_config}, once, when a pipeline is put together: a decision that looks at what
 /// its phase does not have, decisions out of order, a request outside what its stage declares, textures without a

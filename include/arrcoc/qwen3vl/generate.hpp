@@ -1,6 +1,7 @@
 #pragma once
 // Prefill and decode: the model's input in, token ids out.
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -17,22 +18,34 @@ struct GenerateOptions {
   std::uint64_t seed = 0;
   std::vector<TokenId> forced;            // fed back instead of the chosen tokens (teacher forcing); sets the length
   bool keep_logits = false;               // Generated::logits is filled
+  bool keep_probabilities = false;        // Generated::probabilities is filled
   std::function<bool(TokenId)> on_token;  // called as tokens come; false ends the generation
 };
 
 struct Generated {
   std::vector<TokenId> tokens;  // without the stop token
   std::vector<float> logits;    // [T, V]: row 0 from the last prompt position, then one row for each token fed back
-  bool stopped = false;         // a stop token came (otherwise the length limit or the caller ended it)
-  Index sequence_length = 0;    // rows in the prefill
-  Index rope_delta = 0;         // next position - cached rows, as Hugging Face counts it
-  std::vector<Index> cached;    // rows cached per layer after the prefill
+  std::vector<double> probabilities;  // of each token in the softmax over the logits as they are; behind them the stop
+                                      // token's, where one came
+  bool stopped = false;               // a stop token came (otherwise the length limit or the caller ended it)
+  Index sequence_length = 0;          // rows in the prefill
+  Index rope_delta = 0;               // next position - cached rows, as Hugging Face counts it
+  std::vector<Index> cached;          // rows cached per layer after the prefill
 };
 
-/// Decoding after a prefill; `row` holds the logits [V] of its last position.
+/// Share of `token` in the softmax over a row of logits. O(V)
+inline double probability_of(TokenId token, std::span<const float> logits) {
+  const auto top = static_cast<double>(*std::max_element(logits.begin(), logits.end()));
+  double sum = 0;
+  for (const float x : logits) sum += std::exp(static_cast<double>(x) - top);
+  return std::exp(static_cast<double>(logits[static_cast<std::size_t>(token)]) - top) / sum;
+}
+
+/// Decoding after a prefill; `row` holds the logits [V] of its last position. `hook` may ask about tokens fed back.
 template <class B>
 void decode(B& b, const LanguageModel<B>& model, std::vector<float> row, KvCache<B>& state,
-            std::span<const TokenId> prompt_ids, const GenerateOptions& o, Generated& out, Trace* trace) {
+            std::span<const TokenId> prompt_ids, const GenerateOptions& o, Generated& out, Trace* trace,
+            LayerHook<B>* hook = nullptr) {
   const StageTimer timer(trace, "decode");
   Rng rng(o.seed);
   std::vector<TokenId> seen(prompt_ids.begin(), prompt_ids.end());
@@ -40,7 +53,8 @@ void decode(B& b, const LanguageModel<B>& model, std::vector<float> row, KvCache
   for (Index i = 0; i < limit; ++i) {
     if (o.keep_logits) out.logits.insert(out.logits.end(), row.begin(), row.end());
     const auto at = static_cast<std::size_t>(i);
-    const TokenId token = at < o.forced.size() ? o.forced[at] : choose_token(std::move(row), seen, o.sampling, rng, i);
+    const TokenId token = at < o.forced.size() ? o.forced[at] : choose_token(row, seen, o.sampling, rng, i);
+    if (o.keep_probabilities) out.probabilities.push_back(probability_of(token, row));
     if (o.forced.empty() && std::find(o.stop_ids.begin(), o.stop_ids.end(), token) != o.stop_ids.end()) {
       out.stopped = true;
       break;
@@ -49,7 +63,7 @@ void decode(B& b, const LanguageModel<B>& model, std::vector<float> row, KvCache
     seen.push_back(token);
     if (o.on_token && !o.on_token(token)) break;
     if (i + 1 == limit) break;
-    row = b.to_host(model.logits(b, model.step(b, token, state)));
+    row = b.to_host(model.logits(b, model.step(b, token, state, trace, hook)));
   }
 }
 
@@ -73,7 +87,7 @@ Generated generate(B& b, const LanguageModel<B>& model, Injected<B> input, std::
     out.cached = state.lengths;
     row = b.to_host(model.logits(b, b.slice_rows(hidden, b.rows(hidden) - 1, b.rows(hidden))));
   }
-  decode(b, model, std::move(row), state, prompt_ids, o, out, trace);
+  decode(b, model, std::move(row), state, prompt_ids, o, out, trace, hook);
   return out;
 }
 

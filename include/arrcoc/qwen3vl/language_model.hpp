@@ -166,16 +166,18 @@ class LanguageModel {
     return out;
   }
 
-  /// Feeds one token. Returns its hidden row after the final norm, [1, H].
-  Tensor step(B& b, TokenId token, KvCache<B>& state) const {
-    Positions p;
+  /// Feeds one token. Returns its hidden row after the final norm, [1, H]. `hook` may ask, and drops nothing.
+  Tensor step(B& b, TokenId token, KvCache<B>& state, Trace* trace = nullptr, LayerHook<B>* hook = nullptr) const {
+    Injected<B> fed;
     const auto at = static_cast<float>(state.next_position++);
-    p.push(at, at, at);
-    const Rotary<B> angles = rotary(b, p);
+    fed.positions.push(at, at, at);
+    fed.rows.resize(1);
+    const Rotary<B> angles = rotary(b, fed.positions);
     Tensor x = embed(b, {token});
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       LayerInside<B> inside(b, config_, layers_[l], x, angles);
       b.cache_append(state.layers[l], inside.k(), inside.v());
+      if (hook != nullptr) answer_step(b, *hook, static_cast<Index>(l), fed, state, inside, trace);
       state.key_bias[l] = bias_behind(state, l, {}, 1);
       AttentionSpec spec = causal_spec(config_, state.lengths[l]);
       spec.key_bias = state.key_bias[l];
@@ -191,6 +193,20 @@ class LanguageModel {
   Tensor logits(B& b, const Tensor& hidden) const { return b.linear(hidden, head_); }
 
  private:
+  void answer_step(B& b, LayerHook<B>& hook, Index layer, Injected<B>& fed, KvCache<B>& state, LayerInside<B>& inside,
+                   Trace* trace) const {
+    const std::vector<Request> wanted = hook.decoding_requests(layer);
+    if (wanted.empty()) return;
+    const StageTimer timer(trace, "requests");
+    const auto& cached = state.rows[static_cast<std::size_t>(layer)];
+    Index pictures = 0;
+    for (const SequenceRow& row : cached) pictures = std::max(pictures, row.picture + 1);
+    fed.words.vision_end.assign(static_cast<std::size_t>(pictures), -1);
+    hook.answered(layer, LayerRequests<B>(config_, fed, cached).answer(b, layer, wanted, inside, [&] {
+      return b.cache_keys(state.layers[static_cast<std::size_t>(layer)]);
+    }));
+  }
+
   Rotary<B> rotary(B& b, const Positions& p) const {
     const RotaryTable t = text_rotary(p, config_, inv_freq_);
     return {b.from_host(t.cos, t.rows, t.half), b.from_host(t.sin, t.rows, t.half)};

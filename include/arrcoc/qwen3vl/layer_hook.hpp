@@ -49,6 +49,8 @@ struct LayerHook {
   /// What it wants of the inside of `layer`, of the rows that go through it: answered while the layer runs, which gives
   /// the same bits. `layer` = layers: of the output of the last, `hidden` alone.
   virtual std::vector<Request> requests([[maybe_unused]] Index layer) const { return {}; }
+  /// The same of a token that is fed back; its own row is the only one (`rows` = last).
+  virtual std::vector<Request> decoding_requests([[maybe_unused]] Index layer) const { return {}; }
   virtual void answered([[maybe_unused]] Index layer, [[maybe_unused]] ByPicture by_picture) {}
 };
 

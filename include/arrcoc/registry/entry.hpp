@@ -10,7 +10,7 @@
 
 namespace arrcoc {
 
-enum class Kind : std::uint8_t { texture, query, scorer, balancer, allocator, injector, split };
+enum class Kind : std::uint8_t { texture, query, scorer, balancer, allocator, injector, split, passes };
 
 /// What a kind of stage is called: in `list`, as a flag, in front of its settings. `part`: its place in a name, -1:
 /// none.
@@ -30,6 +30,7 @@ inline constexpr StageKind stage_table[] = {
     {Kind::injector, "injector", "--injector", "injector", 4, "", "", "injector"},
     {Kind::query, "query", "--query", "query", -1, "", "mean", "what the question looks like to scorers"},
     {Kind::split, "split", "--split", "split", -1, "", "size", "how --budget-scope prompt divides the total"},
+    {Kind::passes, "passes", "--passes", "passes", -1, "", "once", "how often the picture is looked at, and how"},
 };
 constexpr const StageKind& stage_kind(Kind k) {
   for (const StageKind& s : stage_table)
@@ -46,7 +47,7 @@ constexpr std::string_view name_of(Spend s) {
 inline std::string needs_text(unsigned evidence) {
   constexpr std::string_view names[] = {"rgb",      "textures",   "vision",   "deepstack", "query",
                                         "question", "similarity", "previous", "boxes",     "hidden",
-                                        "q",        "k",          "v",        "received"};
+                                        "q",        "k",          "v",        "received",  "previous_attention"};
   std::string text;
   for (std::size_t i = 0; i < std::size(names); ++i)
     if (evidence >> i & 1u) text += (text.empty() ? "" : "+") + std::string(names[i]);

@@ -5,7 +5,10 @@
 //   texture13/near=contrast:radius=1+information/fixed:first=0.5/top_k/gather@0.5%none/participatory/flat/top_k/gather@64
 //   default:allocator.x=1:query=blank@64                           settings of a preset by path
 //
-// Settings of a pipeline as a whole: query (an encoder; or own, blank, other: whose question scores) and split.
+// Settings of a pipeline as a whole: query (an encoder; or own, blank, other: whose question scores), split, and
+// passes (how often the picture is looked at) with its settings:
+//
+//   default:passes=escalate:passes.below=0.6@64
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,7 +40,7 @@ constexpr std::string_view name_of(Asking a) {
 
 /// A pipeline by name. Settings: path -> text; of a later decision with its number in front, "2.allocator.x".
 struct PipelineSpec {
-  std::string texture, query = "mean", split = "size";
+  std::string texture, query = "mean", split = "size", passes = "once";
   Asking asking = Asking::own;
   std::vector<DecisionSpec> decisions;
   std::optional<Budget> budget;  // @ behind the name: the run's
@@ -57,6 +60,8 @@ inline constexpr Preset presets[] = {
      "three ways of knowing, adaptive tensions, the K most relevant tokens"},
     {"two_looks", "none/layer_attention:heads=max:layers=3/fixed/top_k/again:before=4",
      "the question's own attention in layers 1 to 3 of a first look, the K most relevant tokens"},
+    {"coarse_answer", "none/previous_attention/fixed/top_k/gather:passes=coarse_answer",
+     "where the answer about a small picture looked, the K most looked at tokens of the native one"},
     {"full", "none/none/flat/full/gather", "nothing is pruned"},
     {"random", "none/none/flat/random/gather", "K tokens drawn at random"},
     {"uniform", "none/none/flat/uniform/gather", "every n-th token in raster order"},
@@ -108,6 +113,7 @@ void for_each_stage(const PipelineSpec& s, F&& f) {
   }
   f(Kind::query, std::string("query"), s.query);
   f(Kind::split, std::string("split"), s.split);
+  f(Kind::passes, std::string("passes"), s.passes);
 }
 
 }  // namespace arrcoc

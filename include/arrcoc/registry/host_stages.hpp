@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "arrcoc/pipeline/pipeline.hpp"
+#include "arrcoc/pipeline/passes.hpp"
 #include "arrcoc/registry/grammar.hpp"
 
 namespace arrcoc {
@@ -74,6 +74,7 @@ class HostStages {
   std::vector<StageRow<AnyBalancer>> balancers;
   std::vector<StageRow<AnyAllocator>> allocators;
   std::vector<StageRow<AnySplit>> splits;
+  std::vector<StageRow<AnyPasses>> passes;
 
   template <class S>
   void add_texture(About about) {
@@ -110,6 +111,12 @@ class HostStages {
     add(splits, detail::row_of<AnySplit, S>(
                     Kind::split, std::move(about), {}, [](S s) { return erase_split(std::move(s)); }, AsItIs{}));
   }
+  template <class S>
+  void add_passes(About about) {
+    static_assert(check_passes_rule<S>());
+    add(passes, detail::row_of<AnyPasses, S>(
+                    Kind::passes, std::move(about), {}, [](S s) { return erase_passes(std::move(s)); }, AsItIs{}));
+  }
   /// A stage that is not a type: a plug-in's. Error{duplicate_name}.
   template <class Stage>
   void add(std::vector<StageRow<Stage>>& list, StageRow<Stage> row) {
@@ -121,7 +128,7 @@ class HostStages {
     const auto all = [&](const auto& list) {
       for (const auto& r : list) out.push_back(r.entry);
     };
-    all(textures), all(scorers), all(balancers), all(allocators), all(splits);
+    all(textures), all(scorers), all(balancers), all(allocators), all(splits), all(passes);
     return out;
   }
 };

@@ -8,7 +8,7 @@
 //   auto made = r.make(preset_pipeline("default"));          made.pipeline goes into a Journey
 //
 // Settings are a flat map from path to text: texture.X, scorers.ALIAS.X, balancer.X, allocator.X, injector.X, query.X,
-// split.X; of a later decision with its number in front.
+// split.X, passes.X; of a later decision with its number in front.
 #include <algorithm>
 #include <string>
 #include <string_view>
@@ -107,6 +107,7 @@ class Registry {
     }
     out.pipeline.query = stage(queries, Kind::query, spec.query, "query");
     out.pipeline.split = stage(host.splits, Kind::split, spec.split, "split");
+    out.pipeline.passes = stage(host.passes, Kind::passes, spec.passes, "passes");
     if (spec.texture == "none") {
       for (const auto& [path, text] : spec.settings)
         if (path.starts_with("texture."))
@@ -117,6 +118,7 @@ class Registry {
     throw_problems(problems, "settings");
     keep_what_differs(out);
     check_pipeline(out.pipeline, full_name(spec));
+    check_passes(out.pipeline, full_name(spec));
     return out;
   }
 

@@ -44,10 +44,10 @@ class SweepRunner {
 
  private:
   struct Slot;
+  using InkMaps = std::map<std::pair<std::size_t, std::pair<Index, Index>>, std::vector<double>>;  // picture, grid
   std::vector<Slot> slots(const PictureQuestions& questions) const;
   SweepRow begun_row(const io::Sample& sample, const SweepColumn& column) const;
-  SweepRow row_of(const Slot& slot, const AnswerResult& result,
-                  std::map<std::pair<std::size_t, Index>, std::vector<double>>& inks) const;
+  SweepRow row_of(const Slot& slot, const AnswerResult& result, InkMaps& inks) const;
 
   Engine& engine_;
   std::vector<SweepColumn> columns_;
