@@ -177,8 +177,8 @@ class LanguageModel {
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       LayerInside<B> inside(b, config_, layers_[l], x, angles);
       b.cache_append(state.layers[l], inside.k(), inside.v());
-      if (hook != nullptr) answer_step(b, *hook, static_cast<Index>(l), fed, state, inside, trace);
       state.key_bias[l] = bias_behind(state, l, {}, 1);
+      if (hook != nullptr) answer_step(b, *hook, static_cast<Index>(l), fed, state, inside, trace);
       AttentionSpec spec = causal_spec(config_, state.lengths[l]);
       spec.key_bias = state.key_bias[l];
       x = finish_layer(b, config_, layers_[l], inside, state.layers[l], spec);
@@ -203,7 +203,8 @@ class LanguageModel {
     for (const SequenceRow& row : cached) pictures = std::max(pictures, row.picture + 1);
     fed.words.vision_end.assign(static_cast<std::size_t>(pictures), -1);
     hook.answered(layer, LayerRequests<B>(config_, fed, cached).answer(b, layer, wanted, inside, [&] {
-      return b.cache_keys(state.layers[static_cast<std::size_t>(layer)]);
+      const auto at = static_cast<std::size_t>(layer);
+      return SeenKeys<B>{b.cache_keys(state.layers[at]), state.key_bias[at]};
     }));
   }
 
