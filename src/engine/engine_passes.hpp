@@ -9,8 +9,6 @@ namespace arrcoc {
 template <class B>
 AnswerResult EngineOn<B>::answer_passes(const AnswerRequest& r, const std::vector<InputPicture>& pictures,
                                         const std::vector<std::vector<Box>>& boxes) {
-  require_that(!r.dump && r.generation.forced.empty(), Code::bad_usage, "passes",
-               "intermediates and ids fed back are of one look: expected passes=once");
   AnswerResult out;
   Trace trace;
   const MadePipeline<B> made = registry_.make(r.pipeline);
@@ -68,6 +66,8 @@ AnswerResult EngineOn<B>::answer_passes(const AnswerRequest& r, const std::vecto
     if (r.on_stage) r.on_stage(pass.what);
   };
   Passes<B> passes(b_, model_, made.pipeline, input, std::move(o), &trace);
+  require_that(!r.dump && r.generation.forced.empty(), Code::bad_usage, "passes",
+               "intermediates and ids fed back are of one look: expected passes=once");
   std::vector<PassRecord> records = passes.run(largest);
 
   for (const PassRecord& record : records) {
