@@ -228,6 +228,21 @@ TEST_CASE("eigen: matrices stay in place, slices and reshapes share memory, free
   CHECK(frugal.memory().kept_bytes() == 0);
 }
 
+TEST_CASE("eigen: fewer rows after more use the memory of those, whatever their number") {
+  EigenBackend b({.threads = 1});
+  const auto two_at_once = [&](Index rows) {
+    const auto x = b.from_host(std::vector<float>(static_cast<std::size_t>(rows) * 1024), rows, 1024);
+    static_cast<void>(b.scale(x, 2.0f));
+  };
+  two_at_once(64);
+  const std::size_t most = b.memory().kept_bytes();
+  CHECK(most >= 2 * 64 * 4096);
+  for (const Index rows : {32, 17, 40, 20, 63, 29}) {
+    two_at_once(rows);
+    CHECK(b.memory().kept_bytes() == most);
+  }
+}
+
 TEST_CASE("eigen: tensors and caches outlive their backend; a copied cache grows on its own") {
   EigenBackend::Tensor t;
   EigenBackend::Cache cache;

@@ -1,6 +1,7 @@
 #pragma once
 // Memory for tensors: 64-byte aligned blocks in size classes, kept for reuse so that a steady state touches no new
 // pages.
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <map>
@@ -14,7 +15,9 @@
 
 namespace arrcoc::eigen {
 
-/// Thread-safe. Blocks outlive their pool's last user because every block holds the pool.
+/// Thread-safe. Blocks outlive their pool's last user because every block holds the pool. Before the pool grows beyond
+/// what was in use at once, a free block of up to four times the size is taken: rows that were dropped leave theirs to
+/// those that go on.
 class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
  public:
   /// At most `keep_bytes` of free blocks are kept; beyond that they go back to the allocator.
@@ -28,17 +31,26 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
 
   /// Room for `count` floats, not initialised; readable 64 bytes past the end. Error E303 if the system has none.
   std::shared_ptr<float> take(Index count) {
-    const std::size_t size = size_class(static_cast<std::size_t>(count) * sizeof(float) + 64);
+    std::size_t size = size_class(static_cast<std::size_t>(count) * sizeof(float) + 64);
     float* p = nullptr;
     {
       const std::lock_guard lock(mutex_);
-      if (const auto it = free_.find(size); it != free_.end() && !it->second.empty()) {
+      const auto last = free_.upper_bound(used_ + kept_ + size > most_used_ ? 4 * size : size);
+      const auto it = std::find_if(free_.lower_bound(size), last, [](const auto& c) { return !c.second.empty(); });
+      if (it != last) {
+        size = it->first;
         p = it->second.back();
         it->second.pop_back();
         kept_ -= size;
       }
+      used_ += size;
+      most_used_ = std::max(most_used_, used_);
     }
     if (p == nullptr) p = static_cast<float*>(std::aligned_alloc(64, size));
+    if (p == nullptr) {
+      const std::lock_guard lock(mutex_);
+      used_ -= size;
+    }
     require_that(p != nullptr, Code::out_of_memory, "eigen",
                  [&] { return "expected " + std::to_string(size) + " bytes, got none"; });
     return {p, [pool = shared_from_this(), size](float* q) { pool->give(q, size); }};
@@ -60,6 +72,7 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
   void give(float* p, std::size_t size) {
     {
       const std::lock_guard lock(mutex_);
+      used_ -= size;
       if (kept_ + size <= keep_bytes_) {
         free_[size].push_back(p);
         kept_ += size;
@@ -72,7 +85,7 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
   const std::size_t keep_bytes_;
   mutable std::mutex mutex_;
   std::map<std::size_t, std::vector<float*>> free_;
-  std::size_t kept_ = 0;
+  std::size_t kept_ = 0, used_ = 0, most_used_ = 0;  // bytes in free blocks, in the others, and in those at most
 };
 
 }  // namespace arrcoc::eigen
