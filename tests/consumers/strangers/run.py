@@ -46,9 +46,16 @@ class Workshop:
             sys.exit(f"strangers: ended with {done.returncode}, expected {status}")
         return done.stdout if status == 0 else done.stderr
 
+    def compiled(self, name, *flags):
+        """Once, whatever is linked of it."""
+        out = self.work / f"{name}.o"
+        if not out.exists():
+            self.run([*self.compiler, *flags, "-O0", "-fPIC", "-c", HERE / f"{name}.cpp", "-o", out])
+        return out
+
     def plugin(self, name):
         out = self.work / f"lib{name}.so"
-        self.run([*self.compiler, "-O0", "-shared", "-fPIC", HERE / f"{name}.cpp", "-o", out])
+        self.run([*self.compiler, "-shared", self.compiled(name), "-o", out])
         return out
 
     def executable(self, name, *libraries):
@@ -57,10 +64,10 @@ class Workshop:
         if libraries:
             found = self.run(["pkg-config", "--cflags", "--libs", *libraries],
                              env=dict(os.environ, PKG_CONFIG_PATH=str(self.build / "cmake")))
-            flags = ["-I", self.eigen, "-L", self.build / "src",
-                     *(f"-isystem{f[2:]}" if f.startswith("-I") else f for f in shlex.split(found))]
-        out = self.work / name
-        self.run([*self.compiler, "-O0", HERE / f"{name}.cpp", "-o", out, *flags])
+            flags = [f"-isystem{f[2:]}" if f.startswith("-I") else f for f in shlex.split(found)]
+        out, link = self.work / name, [f for f in flags if f.startswith(("-l", "-L", "-p"))]
+        made = self.compiled(name, "-I", self.eigen, *(f for f in flags if f not in link))
+        self.run([*self.compiler, made, "-o", out, "-L", self.build / "src", *link])
         return out
 
     def ask(self, verb, plugin, pipeline, *more, status=0, budget=KEPT):
