@@ -12,6 +12,8 @@ AnswerResult EngineOn<B>::answer_passes(const AnswerRequest& r, const std::vecto
   AnswerResult out;
   Trace trace;
   const MadePipeline<B> made = registry_.make(r.pipeline);
+  require_that(!r.dump && r.generation.forced.empty(), Code::bad_usage, "passes",
+               "intermediates and ids fed back are of one look: expected passes=once");
   out.pipeline = full_name(made.spec, r.budget);
   out.settings = made.settings;
   out.scorers = made.pipeline.decisions.back().scorer_names();
@@ -66,8 +68,6 @@ AnswerResult EngineOn<B>::answer_passes(const AnswerRequest& r, const std::vecto
     if (r.on_stage) r.on_stage(pass.what);
   };
   Passes<B> passes(b_, model_, made.pipeline, input, std::move(o), &trace);
-  require_that(!r.dump && r.generation.forced.empty(), Code::bad_usage, "passes",
-               "intermediates and ids fed back are of one look: expected passes=once");
   std::vector<PassRecord> records = passes.run(largest);
 
   for (const PassRecord& record : records) {

@@ -1,11 +1,11 @@
 #include "arrcoc/engine/result_json.hpp"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "arrcoc/build_info.hpp"
 #include "arrcoc/io/config_json.hpp"
 #include "costs_json.hpp"
+#include "passes_json.hpp"
 
 namespace arrcoc {
 namespace {
@@ -38,23 +38,6 @@ Json costs_with_layers(const Costs& c) {
   for (const LayerCost& l : c.layers)
     layers.push_back({{"rows", l.rows}, {"visual", l.visual}, {"flops", l.flops}, {"kv_bytes", l.kv_bytes}});
   out["layers"] = layers;
-  return out;
-}
-
-/// Each look: what it kept, said and cost.
-Json passes_json(const std::vector<PassResult>& passes) {
-  Json out = Json::array();
-  for (const PassResult& p : passes) {
-    Json one{{"what", p.what}, {"grids", Json::array()}, {"kept", p.kept}, {"left", p.left}};
-    for (const Grid& g : p.grids) one["grids"].push_back({g.rows, g.cols});
-    if (p.text) one.update({{"answer", *p.text}, {"tokens", p.tokens}, {"probability", p.probability}});
-    if (std::any_of(p.recall.begin(), p.recall.end(), [](const auto& r) { return r.has_value(); })) {
-      one["recall"] = Json::array();
-      for (const auto& r : p.recall) one["recall"].push_back(r ? Json(*r) : Json(nullptr));
-    }
-    one["costs"] = costs_json(p.costs);
-    out.push_back(std::move(one));
-  }
   return out;
 }
 

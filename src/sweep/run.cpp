@@ -204,6 +204,7 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result, InkMa
   }
   row.stopped = result.stopped;
   row.costs = result.costs;
+  row.passes = result.passes;
   std::vector<Allocation> allocations;
   using Figures = measure::TokenFigures;
   constexpr std::optional<double> Figures::*fields[] = {

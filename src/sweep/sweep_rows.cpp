@@ -5,7 +5,7 @@
 #include "arrcoc/core/digest.hpp"
 #include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/sweep/sweep.hpp"
-#include "engine/costs_json.hpp"
+#include "engine/passes_json.hpp"
 #include "files/json_util.hpp"
 
 namespace arrcoc {
@@ -63,6 +63,7 @@ std::string row_json(const SweepRow& r, bool with_kept) {
   j["kept_hash"] = r.kept_hash;
   if (with_kept) j["kept_tokens"] = r.kept_tokens;
   j["costs"] = costs_json(r.costs);
+  if (!r.passes.empty()) j["passes"] = passes_json(r.passes);
   j["figures"] = Ordered::object();
   for (const auto& [name, value] : figures_of(r)) j["figures"][std::string(name)] = value;
   return line_of(j);

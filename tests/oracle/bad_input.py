@@ -168,7 +168,7 @@ flags("an order that nobody knows", 101, 2, ["by: expected raster", "got spiral"
 flags("a negative seed of an order", 101, 2, ["seed: expected at least 0", "got -1"], "--pipeline", "none/none/flat/random/order:by=random:seed=-1")
 flags("log sizes by half", 101, 2, ["log_size", "'half'"], "--pipeline", "none/none/flat/merge_similar/merge:log_size=half")
 flags("merged rows without their injector", 203, 1, ["merged rows"], "--pipeline", "none/none/flat/merge_similar/gather")
-flags("unknown passes", 501, 2, ["no passes named 'twice'", "known: once, escalate"], "--pipeline", "default:passes=twice")
+flags("unknown passes", 501, 2, ["no passes named 'twice'", "once, escalate"], "--pipeline", "default:passes=twice")
 flags("sizes of a cascade that do not ascend", 101, 2, ["ascending numbers", "'256+64'"], "--pipeline", "default:passes=cascade:passes.tokens=256+64")
 flags("a size of a cascade that is no number", 101, 2, ["ascending numbers", "'64+all'"], "--passes", "cascade", "--passes.tokens=64+all")
 flags("an escalation below more than 1", 101, 2, ["below: expected a number in [0, 1]", "1.5"], "--pipeline", "default:passes=escalate:passes.below=1.5")

@@ -11,6 +11,7 @@
 #include "arrcoc/eigen.hpp"
 #include "arrcoc/pipeline/pass_cascade.hpp"
 #include "arrcoc/pipeline/passes.hpp"
+#include "arrcoc/scorers/features/participatory.hpp"
 #include "arrcoc/scorers/pixels/information.hpp"
 #include "arrcoc/scorers/previous/inhibition.hpp"
 #include "arrcoc/scorers/previous/previous_attention.hpp"
@@ -122,8 +123,13 @@ TEST_CASE("fixations: what was kept stays, the tower runs once, the answer is th
   CHECK(out[1].seen.answered);
   CHECK(out[0].outcome.costs.prefill_flops == 0);
   CHECK(out[0].outcome.costs.token_layers == doctest::Approx(0).epsilon(1e-12));
-  CHECK(out[1].outcome.costs.vision_flops == 0);
+  CHECK(out[0].outcome.costs.vision_flops == 0);  // nothing in it looks at features
   CHECK(sum_of_costs(out, 6).vision_flops == alone(true).costs.vision_flops);
+  using Asks = Pipeline<B, Texture13, Decision<ScorerSet<ParticipatoryScorer>, FixedWeightsBalancer, TopKAllocator>>;
+  const auto features = looks(Asks{}, FixationsPasses{{.count = 2}}, options);
+  CHECK(features[0].outcome.costs.vision_flops == alone(true).costs.vision_flops);
+  CHECK(features[1].outcome.costs.vision_flops == 0);
+  CHECK(features[1].outcome.costs.visual_tokens_encoded == 0);
 
   // By hand: the two most relevant tokens; then, of the others, relevance above its lowest times 1 minus 1/2 beside
   // them.

@@ -68,6 +68,7 @@ struct SweepRow {
   std::string kept_hash;                        // FNV-1a, 64 bits, over the kept tokens and their depths
   std::vector<std::vector<Index>> kept_tokens;  // of each picture
   Costs costs;
+  std::vector<PassResult> passes;  // several looks: each in turn
   measure::TokenFigures figures;
   std::optional<double> distinctiveness;  // mean distance to the tokens kept for other questions about the picture
 };
