@@ -8,6 +8,7 @@
 #include "arrcoc/allocators/control/uniform.hpp"
 #include "arrcoc/allocators/depth/entry_by_relevance.hpp"
 #include "arrcoc/allocators/merge/merge_similar.hpp"
+#include "arrcoc/allocators/merge/pool.hpp"
 #include "arrcoc/allocators/select/adaptive_k.hpp"
 #include "arrcoc/allocators/select/context_floor.hpp"
 #include "arrcoc/allocators/select/coverage_quota.hpp"
@@ -18,6 +19,7 @@
 #include "arrcoc/allocators/select/nms.hpp"
 #include "arrcoc/allocators/select/threshold.hpp"
 #include "arrcoc/allocators/select/top_k.hpp"
+#include "arrcoc/allocators/tier/tiers.hpp"
 #include "arrcoc/balancers/fixed.hpp"
 #include "arrcoc/balancers/flat.hpp"
 #include "arrcoc/balancers/max_sum.hpp"
@@ -30,6 +32,7 @@
 #include "arrcoc/scorers/attention/layer_attention.hpp"
 #include "arrcoc/scorers/attention/tower_attention.hpp"
 #include "arrcoc/scorers/control/centre.hpp"
+#include "arrcoc/scorers/control/oracle.hpp"
 #include "arrcoc/scorers/control/random.hpp"
 #include "arrcoc/scorers/control/sobel.hpp"
 #include "arrcoc/scorers/control/uniform.hpp"
@@ -106,6 +109,7 @@ void register_scorers(HostStages& r) {
       {"Itti, Koch, Niebur 1998, section II.C", {"A14"}, "1 minus what earlier fixations covered", "O(N K)"});
   r.add_scorer<UniformScorer>({"control", {}, "1 everywhere", "O(N)"});
   r.add_scorer<RandomScorer>({"control", {}, "noise, the same for every picture of a size", "O(N)"});
+  r.add_scorer<OracleScorer>({"control", {}, "how much of the token's cell the answer boxes cover", "O(N)"});
   r.add_scorer<CentreScorer>({"control", {}, "nearness to the middle of the grid", "O(N)"});
 }
 
@@ -166,11 +170,16 @@ void register_allocators(HostStages& r) {
   r.add_allocator<Grid2dAllocator>({"control", {}, "a 2-D lattice of K tokens", "O(K)"});
   r.add_allocator<CentreAllocator>({"control", {}, "the K tokens nearest the middle", "O(N + K log K)"});
   r.add_allocator<OracleAllocator>({"control", {}, "the tokens that cover the answer boxes, then the lattice", "O(N)"});
+  r.add_allocator<PoolAllocator>({"control", {}, "means of K even boxes of tokens", "O(N)"});
   r.add_allocator<FullAllocator>({"control", {}, "every token", "O(N)"});
   r.add_allocator<OneRegionAllocator>(
       {"control", {}, "the whole picture as one region with the whole budget; for `downsample` and `tier`", "O(N)"});
   r.add_allocator<EntryByRelevanceAllocator>(
       {"ours", {}, "the K most relevant tokens, the less relevant ones joining at later layers", "O(N + K log K)"});
+  r.add_allocator<TiersAllocator>({"ARR-COC notes, tiers",
+                                   {"G1", "A5", "B3", "Z12"},
+                                   "one resolution for each region, by its relevance",
+                                   "O(N log N + R^2 tiers)"});
   r.add_allocator<MergeSimilarAllocator>({"Bolya et al. 2023, section 3; Shang et al. 2024, section 3.3",
                                           {},
                                           "the K most relevant tokens, each with those most like it merged in",

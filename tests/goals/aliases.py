@@ -70,7 +70,7 @@ def main():
     setting = lambda e, kind, path: [f"--{path}.weights={model / FILES[kind]}"] if any(s["name"] == "weights" for s in e.get("settings", [])) else []
     by_name = {(e["kind"], e["name"]): e for e in entries}
     inside = lambda e: "layer" if e["phase"] == "layer" else "gather"  # the injector that lets it decide
-    carries = {"entry_by_relevance": "entry", "merge_similar": "merge"}
+    carries = {"entry_by_relevance": "entry", "merge_similar": "merge", "pool": "merge", "tiers": "tier"}
     scorers = {n: [seen((f"texture13/{n}/fixed/top_k/{inside(by_name['scorer', n])}", setting(by_name["scorer", n], "scorer", f"scorers.{n}")), p) for p in pictures] for n in names("scorer")}
     allocators = {n: [seen((f"texture13/information+perspectival/tension/{n}/{carries.get(n, 'gather')}", setting(by_name["allocator", n], "allocator", "allocator")), p, ratio)
                       for p in pictures for ratio in (0.25, 1)] for n in names("allocator")}

@@ -5,6 +5,7 @@
 #include "arrcoc/allocators/select/cumulative_mass.hpp"
 #include "arrcoc/allocators/select/threshold.hpp"
 #include "arrcoc/allocators/select/top_k.hpp"
+#include "arrcoc/allocators/tier/tiers.hpp"
 #include "arrcoc/registry/builtin.hpp"
 #include "laws/allocator_laws.hpp"
 #include "laws/spend_laws.hpp"
@@ -199,6 +200,18 @@ TEST_CASE("allocators with a count of their own spend it whatever they are set t
     CHECK(laws::broken_spend_laws(ThresholdAllocator{{.least = 0.8f, .min_tokens = least}}) == Broken{});
   for (const double share : {0.1, 0.6, 1.0})
     CHECK(laws::broken_spend_laws(CumulativeMassAllocator{{.share = share}}) == Broken{});
+}
+TEST_CASE("tiers over regions small enough for several spend what they say, whatever a region asks for") {
+  for (const char* by : {"thresholds", "power", "best"})
+    for (const char* pooled : {"mean", "max", "top"})
+      for (const bool relative : {true, false}) {
+        CAPTURE(by);
+        CAPTURE(pooled);
+        const TiersAllocator a{
+            {.tiers = "1+2+4", .thresholds = "0.3+0.6", .region = 5, .pooled = pooled, .relative = relative, .by = by}};
+        CHECK(laws::broken_spend_laws(a) == Broken{});
+        CHECK(laws::broken_allocator_laws(a) == Broken{});
+      }
 }
 TEST_CASE_TEMPLATE("each kind of spending can be kept", A, TopKAllocator, RunsAllocator, HalfWayAllocator,
                    RowTiersAllocator) {

@@ -1,5 +1,5 @@
 #pragma once
-// The lattice of tokens that a region of an allocation is seen with.
+// Regions of a picture, and the lattice of tokens that each is seen with.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -7,6 +7,22 @@
 #include "arrcoc/core/allocation.hpp"
 
 namespace arrcoc {
+
+/// A picture's grid in even rectangles of about `tokens` raster tokens, row by row: round(rows / sqrt(tokens)) down and
+/// the same across, at least one, borders at floor(i rows / count). No tokens are given yet.
+inline std::vector<Region> even_regions(Grid grid, Index tokens) {
+  const double side = std::sqrt(static_cast<double>(tokens));
+  const auto parts = [&](Index n) {
+    return std::clamp<Index>(static_cast<Index>(std::floor(static_cast<double>(n) / side + 0.5)), 1, n);
+  };
+  const Index down = parts(grid.rows), across = parts(grid.cols);
+  std::vector<Region> out;
+  for (Index r = 0; r < down; ++r)
+    for (Index c = 0; c < across; ++c)
+      out.push_back(
+          {r * grid.rows / down, c * grid.cols / across, (r + 1) * grid.rows / down, (c + 1) * grid.cols / across, 0});
+  return out;
+}
 
 /// Tokens down and across a region.
 struct Lattice {
