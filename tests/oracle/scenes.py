@@ -46,7 +46,7 @@ def main():
         seen = 0
         for name, flags in {"png": [], "jpeg": ["--jpeg-quality", "92"], "wide": ["--size", "384x768", "--noise", "0"], "hard": ["--difficulty", "8"]}.items():
             out = root / name
-            run = subprocess.run([program, "scenes", "--out", str(out), "--count", "29", "--seed", "5999990", "--scenario", "all", "--frames", "4", *flags],
+            run = subprocess.run([program, "scenes", "--out", str(out), "--count", "30", "--seed", "5999990", "--scenario", "all", "--frames", "4", *flags],
                                  capture_output=True, text=True)
             check(run.returncode == 0, f"{name}: exit {run.returncode}: {run.stderr}")
             check(run.stdout == "", f"{name}: stdout is not empty")

@@ -67,10 +67,10 @@ TEST_CASE("JSONL, TSV and COCO parse back and agree") {
   const TemporaryFolder folder;
   const auto out = folder.path / "set";
   GlyphAtlas atlas;
-  DatasetOptions o = options(out, "all", 29);
+  DatasetOptions o = options(out, "all", 30);
   o.params.seed = 4'999'990;
   const DatasetSummary made = write_dataset(o, atlas);
-  CHECK(made.scenes == 29);
+  CHECK(made.scenes == 30);
   CHECK(made.pictures == 28 + 3);
   const auto rows = lines_of(out / "questions.jsonl"), table = lines_of(out / "questions.tsv");
   REQUIRE(static_cast<Index>(rows.size()) == made.questions);

@@ -12,6 +12,8 @@ Scene camouflage(const SceneParams& p, GlyphAtlas& atlas);
 Scene page(const SceneParams& p, GlyphAtlas& atlas);
 Scene sheet(const SceneParams& p, GlyphAtlas& atlas);
 Scene ledger(const SceneParams& p, GlyphAtlas& atlas);
+// desk.cpp
+Scene desk(const SceneParams& p, GlyphAtlas& atlas);
 // pictures.cpp
 Scene shapes(const SceneParams& p, GlyphAtlas& atlas);
 Scene popout(const SceneParams& p, GlyphAtlas& atlas);

@@ -12,7 +12,7 @@ struct Entry {
   ScenarioInfo info;
   Scene (*draw)(const SceneParams&, GlyphAtlas&);
 };
-constexpr std::array<Entry, 29> entries{{
+constexpr std::array<Entry, 30> entries{{
     {{"receipt", Group::document, "a shop's receipt: shop, prices, total"}, receipt},
     {{"form", Group::document, "fields of a form, one of them boxed in red, one faint"}, form},
     {{"formula", Group::document, "one line of mathematics in a page of text"}, formula},
@@ -21,6 +21,7 @@ constexpr std::array<Entry, 29> entries{{
     {{"page", Group::reading, "text from wall to wall, to be read whole"}, page},
     {{"sheet", Group::reading, "numbered formulas, line by line"}, sheet},
     {{"ledger", Group::reading, "numbered codes, six-digit numbers and prices, line by line"}, ledger},
+    {{"desk", Group::reading, "papers with small print among loud things on a desk"}, desk},
     {{"shapes", Group::picture, "up to six coloured shapes"}, shapes},
     {{"popout", Group::picture, "one shape among many differs in colour or form"}, popout},
     {{"street", Group::picture, "cars to count, one of them red"}, street},
