@@ -29,8 +29,9 @@ from tower_places import run as tower_run  # noqa: E402
 from tower_requests import Tower  # noqa: E402
 
 DEFAULT = "tied,untied_gqa4,heads64,sharded_bf16,four_taps,few_layers,skewed_sections,vision72,moe_released"
-PIPELINES = {"mixed": ("none/none/flat/one_region/tier", [7, 12]), "whole": ("none/none/flat/one_region/tier", [1000]),
-             "downsample": ("downsample", [5, 13])}
+TIERS = "texture13/information/fixed/tiers:region=9:tiers=1+4+6+9:thresholds=0.2+0.4+0.7/tier"
+PIPELINES = {"mixed": (TIERS, [9, 21]), "packed": (TIERS + ":layout=packed", [21]), "one": ("none/none/flat/one_region/tier", [12]),
+             "whole": ("none/none/flat/one_region/tier", [1000]), "downsample": ("downsample", [5, 13])}
 
 
 def lattice(h, w, tokens):
@@ -184,7 +185,7 @@ def main():
                         tokens = torch.tensor(seen["tokens"])[back]
                         levels = [torch.tensor(seen[f"level_{l}"])[back] for l in range(len([k for k in seen if k.startswith("level_")]))]
                         wanted = logits_of(ref, ids, grids, places, tokens, levels)
-                        misses = [logits_of(ref, ids, grids, places, tokens, levels, False)] if kind == "mixed" else []
+                        misses = [logits_of(ref, ids, grids, places, tokens, levels, False)] if kind in ("mixed", "one") else []
                         if packed:
                             whole = tower_run(tower, torch.cat(rows), grids, [[len(s)] for s in segments], places=list(places))
                             misses.append(logits_of(ref, ids, grids, places, torch.tensor(whole["tokens"]), levels))

@@ -164,7 +164,7 @@ TEST_CASE("every preset and every strategy can be made") {
           f.value;
     CHECK_NOTHROW(builtin().make(spec));
   }
-  CHECK(names.size() == 71);
+  CHECK(names.size() == 74);
 }
 
 TEST_CASE("unknown names list what is near") {

@@ -196,6 +196,14 @@ class Strangers:
         plugin = self.shop.plugin("block_tiers")
         said = self.shop.ask("allocate", plugin, "texture13/information/fixed/block_tiers/gather", status=1)
         check("regions" in said and "E203" in said, f"block_tiers without an injector of regions: {said}")
+        said = self.shop.ask("answer", plugin, "texture13/information/fixed/block_tiers/tier", "-n", "2")
+        picture, regions = said["pictures"][0], said["pictures"][0]["regions"]
+        sides = [(r, (r["row1"] - r["row0"]) / r["tokens"] ** 0.5) for r in regions]  # blocks of 4 x 4 with 1, 4 or 16
+        want = sorted((r["row0"] + i * side, r["col0"] + j * side, side, side) for r, side in sides
+                      for i in range(round(4 / side)) for j in range(round(4 / side)))
+        got = sorted((t["row"], t["col"], t.get("rows", 1), t.get("cols", 1)) for t in picture["kept"])
+        check(np.allclose(got, want) and len(got) == sum(r["tokens"] for r in regions), f"block_tiers/tier: {got}")
+        check(said["costs"]["visual_tokens_encoded"] == len(got) and said["mode"] == "tier", "block_tiers/tier: costs")
 
     @staticmethod
     def tiers(relevance, budget):
