@@ -18,15 +18,17 @@ TEST_CASE("2x4 and 3x5 examples worked by hand") {
   CHECK(two.kept == std::vector<Index>{5, 7});
   CHECK(two.merge == Rows{{{5, .25f}, {0, .25f}, {1, .25f}, {4, .25f}}, {{7, .25f}, {2, .25f}, {3, .25f}, {6, .25f}}});
   CHECK(two.why[0] == Provenance{Cause::lattice, 0, 0});
-  // Three: sqrt(3 * 2 / 4) = 1.2, one band of three boxes: columns 0, 1 and 2-3.
+  // Three: sqrt(3 * 2 / 4) = 1.2, one band of three boxes: columns 0, 1-2 and 3.
   const auto three = run(Grid{2, 4}, 3);
   CHECK(three.kept == std::vector<Index>{4, 6, 7});
   CHECK(three.merge[0] == std::vector<MergePart>{{4, .5f}, {0, .5f}});
-  // 3 x 5 with 5: sqrt(3) = 1.7, two bands (row 0; rows 1 and 2) of two and three boxes.
+  CHECK(three.merge[1] == std::vector<MergePart>{{6, .25f}, {1, .25f}, {2, .25f}, {5, .25f}});
+  // 3 x 5 with 5: sqrt(3) = 1.7, two bands: rows 0-1 in columns 0-2 and 3-4, row 2 in columns 0-1, 2 and 3-4.
   const auto five = run(Grid{3, 5}, 5);
-  REQUIRE(five.count() == 5);
-  CHECK(five.merge[0] == std::vector<MergePart>{{five.kept[0], .5f}, {1 - five.kept[0], .5f}});
-  CHECK(five.merge[4].size() == 4);  // columns 3 and 4 of two rows
+  CHECK(five.kept == std::vector<Index>{1, 3, 10, 12, 14});
+  CHECK(five.merge[0].size() == 6);
+  CHECK(five.merge[3] == std::vector<MergePart>{{12, 1.f}});
+  CHECK(five.merge[4] == std::vector<MergePart>{{14, .5f}, {13, .5f}});
 }
 
 TEST_CASE("every token is in one row, every row is a mean, and with everything kept each is its own") {

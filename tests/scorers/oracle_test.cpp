@@ -17,5 +17,5 @@ TEST_CASE("a 2x3 example worked by hand") {
   e.tokens = TokenSet(Grid{2, 3}, std::vector<Place>{{0, 0, 2, 2}});
   CHECK(OracleScorer{}.score(e)[0] == doctest::Approx((50 + 50 + 25 + 50) / 400.0));
   e.boxes = std::vector<Box>{};
-  CHECK_THROWS_WITH_AS(OracleScorer{}.score(e), "[oracle] expected answer boxes, got none (E202)", Error);
+  CHECK_THROWS_WITH_AS(OracleScorer{}.score(e), "[oracle] expected answer boxes, got none (E204)", Error);
 }

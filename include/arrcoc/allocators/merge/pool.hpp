@@ -45,7 +45,8 @@ struct PoolAllocator {
   }
 
  private:
-  /// Whose box each raster token lies in. The lattice tells its bands: tokens of one row.
+  /// Whose box each raster token lies in. The lattice tells its bands: tokens of one row. Borders are rounded, so that
+  /// each of its tokens lies in its own box.
   static std::vector<Index> boxes(Grid grid, const std::vector<Index>& kept) {
     std::vector<std::pair<Index, Index>> bands;  // first of kept, count
     for (std::size_t i = 0; i < kept.size(); ++i) {
@@ -54,11 +55,12 @@ struct PoolAllocator {
     }
     const auto lines = static_cast<Index>(bands.size());
     std::vector<Index> home(static_cast<std::size_t>(grid.count()));
+    const auto border = [](Index i, Index length, Index parts) { return (2 * i * length + parts) / (2 * parts); };
     for (Index b = 0; b < lines; ++b) {
       const auto [first, count] = bands[static_cast<std::size_t>(b)];
-      for (Index r = b * grid.rows / lines; r < (b + 1) * grid.rows / lines; ++r)
+      for (Index r = border(b, grid.rows, lines); r < border(b + 1, grid.rows, lines); ++r)
         for (Index j = 0; j < count; ++j)
-          for (Index c = j * grid.cols / count; c < (j + 1) * grid.cols / count; ++c)
+          for (Index c = border(j, grid.cols, count); c < border(j + 1, grid.cols, count); ++c)
             home[static_cast<std::size_t>(grid.at(r, c))] = first + j;
     }
     return home;
