@@ -116,8 +116,10 @@ class Allocator:
         evidence = self.work / ("boxes" if "oracle" in pipeline else "none")
         if "oracle" in pipeline:
             np.save(evidence / "relevance.npy", shares(boxes))
-        command = [self.program, "allocate", "--evidence", str(evidence), "--grid", f"{GRID}x{GRID}", "--pipeline", f"{pipeline}/{self.injector if kind == 'tiers' else 'gather'}", "--budget", str(self.budget), "--seed", str(seed),
-                   "--json", str(out), "--quiet", *(["-i", str(picture)] if "oracle" not in pipeline and "random" not in pipeline and "uniform" not in pipeline else [])]
+        injector = self.injector if kind == "tiers" else "gather"
+        looks = not any(map in pipeline for map in ("oracle", "random", "uniform"))
+        command = [self.program, "allocate", "--evidence", str(evidence), "--grid", f"{GRID}x{GRID}", "--pipeline", f"{pipeline}/{injector}"]
+        command += ["--budget", str(self.budget), "--seed", str(seed), "--json", str(out), "--quiet", *(["-i", str(picture)] if looks else [])]
         if "random" in pipeline.split("/")[1]:
             command += [f"--scorers.random.seed={seed}"]
         done = subprocess.run(command, capture_output=True, text=True)
