@@ -158,8 +158,9 @@ TEST_CASE("every box lies inside the picture and has an area; every question but
 
 TEST_CASE("answers in text can be read from the picture with the atlas") {
   Index answers = 0, characters = 0, wrong = 0;
-  for (const std::string_view name : {"receipt", "form", "formula", "sheet", "ledger", "tiger", "panorama", "clock",
-                                      "billboard", "eight_queries", "noise_text_blank", "adversarial", "video"})
+  for (const std::string_view name :
+       {"receipt", "form", "formula", "sheet", "ledger", "desk", "tiger", "panorama", "clock", "billboard",
+        "eight_queries", "noise_text_blank", "adversarial", "video"})
     for (std::uint64_t seed = 0; seed < 6; ++seed) {
       SceneParams p = params(name, seed);
       p.font = static_cast<Index>(seed % 6);
