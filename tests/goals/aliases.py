@@ -25,6 +25,8 @@ if not data.is_dir():
     print(f"skipped: no folder {data}")
     sys.exit(77)
 pictures = sorted(p for p in data.iterdir() if p.suffix in (".jpg", ".png"))
+WITHOUT = {"oracle", "full",  # they need boxes, or keep all
+           "previous_relevance", "inhibition"}  # alone they repeat an earlier look that was as flat
 FILES = {"scorer": "scorer.safetensors", "allocator": "depth.safetensors"}
 
 
@@ -52,7 +54,7 @@ def seen(pipeline, picture, ratio=0.25):
         if done.returncode:
             raise SystemExit(f"{pipeline[0]} on {picture.name}: {done.stderr.strip()[-400:]}")
         p = json.loads(out.read_text())["pictures"][0]
-        return np.ravel(p["relevance"]), tuple((k["token"], str(k["levels"]), k.get("entry", 0), str(k.get("members"))) for k in p["kept"])
+        return np.ravel(p["relevance"]), tuple((k["row"], k["col"], k.get("rows", 1), str(k["levels"]), k.get("entry", 0), str(k.get("members"))) for k in p["kept"])
 
 
 def aliases(table, with_maps):
@@ -66,13 +68,14 @@ def aliases(table, with_maps):
 
 def main():
     entries = json.loads(subprocess.run([program, "list", "--json"], capture_output=True, text=True, check=True).stdout)["strategies"]
-    names = lambda kind: [e["name"] for e in entries if e["kind"] == kind and e["name"] not in ("oracle", "full")]  # they need boxes, or keep all
+    names = lambda kind: [e["name"] for e in entries if e["kind"] == kind and e["name"] not in WITHOUT]
     setting = lambda e, kind, path: [f"--{path}.weights={model / FILES[kind]}"] if any(s["name"] == "weights" for s in e.get("settings", [])) else []
     by_name = {(e["kind"], e["name"]): e for e in entries}
-    inside = lambda e: "layer" if e["phase"] == "layer" else "gather"  # the injector that lets it decide
-    carries = {"entry_by_relevance": "entry", "merge_similar": "merge", "pool": "merge", "tiers": "tier"}
+    inside = lambda e: "layer" if e["phase"] == "layer" else "gather:passes=coarse_answer" if e["name"].startswith("previous") else "gather"  # what lets it decide
+    carries = {"entry_by_relevance": "entry", "merge_similar": "merge", "pool": "merge", "tiers": "tier", "one_region": "tier"}
+    spelled = {"tiers": "tiers:region=64:tiers=4+9+16+25+36"}  # whose regions are larger than these pictures
     scorers = {n: [seen((f"texture13/{n}/fixed/top_k/{inside(by_name['scorer', n])}", setting(by_name["scorer", n], "scorer", f"scorers.{n}")), p) for p in pictures] for n in names("scorer")}
-    allocators = {n: [seen((f"texture13/information+perspectival/tension/{n}/{carries.get(n, 'gather')}", setting(by_name["allocator", n], "allocator", "allocator")), p, ratio)
+    allocators = {n: [seen((f"texture13/information+perspectival/tension/{spelled.get(n, n)}/{carries.get(n, 'gather')}", setting(by_name["allocator", n], "allocator", "allocator")), p, ratio)
                       for p in pictures for ratio in (0.25, 1)] for n in names("allocator")}
     found = aliases(scorers, True) + aliases(allocators, False)
     for a, b in found:
