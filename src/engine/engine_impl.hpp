@@ -70,14 +70,10 @@ class EngineOn final : public Engine {
       out.scorers = made.pipeline.decisions.back().scorer_names();
     }
     const std::vector<Picture> pictures = prepare(r, out, trace);
-    const Prompt prompt = build_prompt(r, out.grids, trace);
+    const Prompt prompt = build_prompt(r, r.prompt, out.grids, trace);
     std::optional<Prompt> asking;
-    if (const auto question = scoring_question(r.pipeline, r.scoring_question, r.stock)) {
-      AnswerRequest other;
-      other.system = r.system;
-      other.prompt = *question;
-      asking = build_prompt(other, out.grids, trace);
-    }
+    if (const auto question = scoring_question(r.pipeline, r.scoring_question, r.stock))
+      asking = build_prompt(r, *question, out.grids, trace);
     RunOptions run = options(r);
     if (r.dump) dump_prompt(r, pictures, prompt);
 
@@ -137,6 +133,7 @@ class EngineOn final : public Engine {
   void run_asked(Asked& q, const AnswerRequest& shared, qwen3vl::KvCache<B>* begun, bool& ready);
   void allocate_asked(Asked& q);
   static bool several_looks(const Ask& a) { return !a.stock && a.pipeline.passes != "once"; }
+  static AnswerRequest request_of(const AnswerRequest& shared, const Ask& a);
   AnswerResult answer_again(const AnswerRequest& shared, const Ask& a);
 
   static WeightLookup checked(WeightLookup lookup) {
@@ -147,23 +144,20 @@ class EngineOn final : public Engine {
     };
   }
 
-  /// The sides that a picture is resized to; `most`: pixels at most.
-  qwen3vl::Size size_of(const InputPicture& in, const AnswerRequest& r, Index most) const {
+  /// The sides that a picture is resized to; `size`: with at most so many of the tokens it would have without.
+  qwen3vl::Size size_of(const InputPicture& in, const AnswerRequest& r,
+                        const std::optional<Budget>& size = std::nullopt) const {
     const ModelConfig& c = folder_.config;
+    PreprocessConfig how = c.preprocess;
+    how.min_pixels = r.min_pixels.value_or(how.min_pixels);
+    how.max_pixels = r.max_pixels.value_or(how.max_pixels);
+    require_that(how.min_pixels > 0 && how.min_pixels <= how.max_pixels, Code::bad_config, "answer", [&] {
+      return "pixels of the resized picture: expected 0 < min <= max, got " + std::to_string(how.min_pixels) + " and " +
+             std::to_string(how.max_pixels);
+    });
     require_that(c.has_vision, Code::bad_prompt, "answer",
                  "this checkpoint has no vision tower, but the question has a picture");
-    const Index least = std::min(r.min_pixels.value_or(c.preprocess.min_pixels), most);
-    return qwen3vl::smart_resize(in.image.height, in.image.width, c.vision.patch_size * c.vision.spatial_merge_size,
-                                 least, most);
-  }
-  Index most_pixels(const AnswerRequest& r) const {
-    const Index least = r.min_pixels.value_or(folder_.config.preprocess.min_pixels),
-                most = r.max_pixels.value_or(folder_.config.preprocess.max_pixels);
-    require_that(least > 0 && least <= most, Code::bad_config, "answer", [&] {
-      return "pixels of the resized picture: expected 0 < min <= max, got " + std::to_string(least) + " and " +
-             std::to_string(most);
-    });
-    return most;
+    return size_at(in.image.view(), c.vision, how, size);
   }
   Picture prepare_one(const InputPicture& in, const qwen3vl::Size& size, qwen3vl::Resize resize) const {
     Picture p = picture_of(in.image.view(), folder_.config.vision, folder_.config.preprocess, size, resize);
@@ -176,7 +170,7 @@ class EngineOn final : public Engine {
     for (const InputPicture& in : r.pictures) {
       trace.add_time("decode_image", in.decode_milliseconds);
       const StageTimer timer(&trace, "resize");
-      const qwen3vl::Size size = size_of(in, r, most_pixels(r));
+      const qwen3vl::Size size = size_of(in, r);
       pictures.push_back(prepare_one(in, size, r.resize));
       out.grids.push_back(pictures.back().grid);
       out.sizes.push_back(size);
@@ -184,9 +178,11 @@ class EngineOn final : public Engine {
     return pictures;
   }
 
-  Prompt build_prompt(const AnswerRequest& r, const std::vector<Grid>& grids, Trace& trace) const {
+  /// A question about the pictures of `r`, with its system text.
+  Prompt build_prompt(const AnswerRequest& r, const std::string& question, const std::vector<Grid>& grids,
+                      Trace& trace) const {
     const StageTimer timer(&trace, "tokenize");
-    Prompt prompt = io::build_prompt(io::question_about(grids.size(), r.prompt, r.system), grids, *folder_.tokenizer,
+    Prompt prompt = io::build_prompt(io::question_about(grids.size(), question, r.system), grids, *folder_.tokenizer,
                                      folder_.config, folder_.chat_template);
     check_context(static_cast<Index>(prompt.ids.size()), folder_.config.text, r.long_context, trace.events);
     return prompt;

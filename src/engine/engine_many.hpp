@@ -20,15 +20,33 @@ struct EngineOn<B>::Asked {
   Trace trace;
 };
 
+/// What `answer` would be asked, without the pictures, which are large.
+template <class B>
+AnswerRequest EngineOn<B>::request_of(const AnswerRequest& shared, const Ask& a) {
+  AnswerRequest r;
+  r.system = shared.system;
+  r.scope = shared.scope;
+  r.generation = shared.generation;
+  r.resize = shared.resize;
+  r.min_pixels = shared.min_pixels;
+  r.max_pixels = shared.max_pixels;
+  r.long_context = shared.long_context;
+  r.cancelled = shared.cancelled;
+  r.prompt = a.prompt;
+  r.scoring_question = a.scoring_question;
+  r.stock = a.stock;
+  r.pipeline = a.pipeline;
+  r.budget = a.budget;
+  r.seed = a.seed;
+  r.levels = a.levels;
+  r.generate = a.generate;
+  return r;
+}
+
 template <class B>
 void EngineOn<B>::begin_ask(Asked& q, const ManyRequest& m, const AnswerResult& seen) {
   const Ask& a = *q.ask;
-  AnswerRequest r;
-  r.budget = a.budget;
-  r.scope = m.shared.scope;
-  r.seed = a.seed;
-  r.generation = m.shared.generation;
-  q.run = options(r);
+  q.run = options(request_of(m.shared, a));
   if (a.stock) {
     refuse_stock_choices(a.levels, a.scoring_question);
     q.out.pipeline = "stock";
@@ -75,11 +93,7 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
   const auto worded = [&](const std::string& question, Trace& t) -> const Worded& {
     const auto [at, fresh] = prompts.try_emplace(question);
     if (fresh) {
-      AnswerRequest r;
-      r.prompt = question;
-      r.system = m.shared.system;
-      r.long_context = m.shared.long_context;
-      at->second.prompt = build_prompt(r, seen.grids, t);
+      at->second.prompt = build_prompt(m.shared, question, seen.grids, t);
       if (look) at->second.embeddings = model_.text().embed(b_, at->second.prompt.ids);
     }
     return at->second;
@@ -162,25 +176,9 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
 /// One ask that looks more than once: every look has sizes of its own, so that nothing is shared with other asks.
 template <class B>
 AnswerResult EngineOn<B>::answer_again(const AnswerRequest& shared, const Ask& a) {
-  AnswerRequest r;
-  r.system = shared.system;
-  r.scope = shared.scope;
-  r.generation = shared.generation;
-  r.resize = shared.resize;
-  r.min_pixels = shared.min_pixels;
-  r.max_pixels = shared.max_pixels;
-  r.long_context = shared.long_context;
-  r.cancelled = shared.cancelled;
-  r.prompt = a.prompt;
-  r.scoring_question = a.scoring_question;
-  r.pipeline = a.pipeline;
-  r.budget = a.budget;
-  r.seed = a.seed;
-  r.levels = a.levels;
-  r.generate = a.generate;
   std::vector<std::vector<Box>> boxes = a.boxes;
   boxes.resize(shared.pictures.size());
-  return answer_passes(r, shared.pictures, boxes);
+  return answer_passes(request_of(shared, a), shared.pictures, boxes);
 }
 
 /// Answers one ask. `begun`: the group's shared first part, made by the first ask that comes (`ready`); null: nothing

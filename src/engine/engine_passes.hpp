@@ -21,21 +21,17 @@ AnswerResult EngineOn<B>::answer_passes(const AnswerRequest& r, const std::vecto
   const auto boxes_of = [&](std::size_t p) -> const std::vector<Box>& {
     return boxes.empty() ? pictures[p].boxes : boxes[p];
   };
-  std::vector<Index> natives;  // tokens
-  Index largest = 1, all = 0;
+  Index largest = 1, all = 0;  // tokens of the native pictures
   for (const InputPicture& in : pictures) {
-    const qwen3vl::Size size = size_of(in, r, most_pixels(r));
-    natives.push_back(size.height / side * (size.width / side));
-    largest = std::max(largest, natives.back());
-    all += natives.back();
+    const qwen3vl::Size size = size_of(in, r);
+    const Index native = size.height / side * (size.width / side);
+    largest = std::max(largest, native);
+    all += native;
     trace.add_time("decode_image", in.decode_milliseconds);
   }
   const auto sizes_at = [&](const std::optional<Budget>& size) {
     std::vector<qwen3vl::Size> sizes;
-    for (std::size_t p = 0; p < pictures.size(); ++p) {
-      const Index most = most_pixels(r), limit = size ? size->resolve(natives[p]).kept : natives[p];
-      sizes.push_back(size_of(pictures[p], r, limit < natives[p] ? std::min(most, limit * side * side) : most));
-    }
+    for (const InputPicture& in : pictures) sizes.push_back(size_of(in, r, size));
     return sizes;
   };
   const auto question = scoring_question(r.pipeline, r.scoring_question, false);
@@ -49,13 +45,8 @@ AnswerResult EngineOn<B>::answer_passes(const AnswerRequest& r, const std::vecto
       in.pictures.back().boxes = boxes_of(p);
       grids.push_back(in.pictures.back().grid);
     }
-    in.prompt = build_prompt(r, grids, trace);
-    if (question) {
-      AnswerRequest other;
-      other.system = r.system;
-      other.prompt = *question;
-      in.asking = build_prompt(other, grids, trace);
-    }
+    in.prompt = build_prompt(r, r.prompt, grids, trace);
+    if (question) in.asking = build_prompt(r, *question, grids, trace);
     return in;
   };
   const auto is_cancelled = [&] { return out.cancelled || (r.cancelled && r.cancelled()); };

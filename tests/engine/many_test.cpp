@@ -77,6 +77,27 @@ TEST_CASE("many answers equal answers one by one, with and without shared beginn
   }
 }
 
+TEST_CASE("what is resampled before the tower goes by the run's own resize") {
+  std::vector<std::vector<float>> relevance;
+  for (const auto resize : {qwen3vl::Resize::torchvision, qwen3vl::Resize::pillow}) {
+    ManyRequest m;
+    m.shared = shared_request();
+    m.shared.resize = resize;
+    m.asks.push_back(ask("Why?", "full", 4));
+    m.asks[0].pipeline = parse_pipeline_name("none/none/flat/one_region/downsample@9%feature_norm/fixed/top_k/gather");
+    m.asks[0].generate = false;
+    AnswerRequest one = m.shared;
+    one.prompt = "Why?";
+    one.pipeline = m.asks[0].pipeline;
+    one.budget = m.asks[0].budget;
+    one.generate = false;
+    const AnswerResult alone = demo_engine().answer(one), together = demo_engine().answer_many(m).answers[0];
+    CHECK(together.pictures[0].balanced.relevance == alone.pictures[0].balanced.relevance);
+    relevance.push_back(alone.pictures[0].balanced.relevance);
+  }
+  CHECK(relevance[0] != relevance[1]);
+}
+
 TEST_CASE("a prompt that keeps fewer tokens than a shared part wants is run whole") {
   ManyRequest m;
   m.shared = shared_request();

@@ -20,25 +20,28 @@ inline Picture picture_of(ImageView native, const VisionConfig& v, const Preproc
           {}};
 }
 
-/// The same within the limits of `how`. Error{bad_image} for a picture that has no such size. Source: transformers'
-/// Qwen2VLImageProcessor.
-inline Picture picture_of(ImageView native, const VisionConfig& v, const PreprocessConfig& how,
-                          qwen3vl::Resize kind = qwen3vl::Resize::torchvision) {
-  const qwen3vl::Size size = qwen3vl::smart_resize(native.height, native.width, v.patch_size * v.spatial_merge_size,
-                                                   how.min_pixels, how.max_pixels);
-  return picture_of(native, v, how, size, kind);
+/// The sides of a picture within the limits of `how`; `size`: with at most so many of the tokens it has within them, by
+/// the same rule with a smaller largest size. Error{bad_image} for a picture that has no such size. Source:
+/// transformers' Qwen2VLImageProcessor.
+inline qwen3vl::Size size_at(ImageView native, const VisionConfig& v, const PreprocessConfig& how,
+                             const std::optional<Budget>& size = std::nullopt) {
+  const Index side = v.patch_size * v.spatial_merge_size;
+  const auto within = [&](Index most) {
+    return qwen3vl::smart_resize(native.height, native.width, side, std::min(how.min_pixels, most), most);
+  };
+  const qwen3vl::Size whole = within(how.max_pixels);
+  if (!size) return whole;
+  const Index tokens = whole.height / side * (whole.width / side), limit = size->resolve(tokens).kept;
+  return limit < tokens ? within(std::min(how.max_pixels, limit * side * side)) : whole;
 }
 
-/// The same; `size`: with at most so many of the tokens it would have at the model's own size. The rule is that of
-/// transformers' processor with a smaller largest size. Error{bad_image}.
+/// The picture at that size.
+inline Picture picture_of(ImageView native, const VisionConfig& v, const PreprocessConfig& how,
+                          qwen3vl::Resize kind = qwen3vl::Resize::torchvision) {
+  return picture_of(native, v, how, size_at(native, v, how), kind);
+}
 inline Picture picture_at(ImageView native, const ModelConfig& c, const std::optional<Budget>& size = std::nullopt) {
-  const Index side = c.vision.patch_size * c.vision.spatial_merge_size;
-  const auto resized = [&](Index most) {
-    return qwen3vl::smart_resize(native.height, native.width, side, std::min(c.preprocess.min_pixels, most), most);
-  };
-  const qwen3vl::Size whole = resized(c.preprocess.max_pixels);
-  const Index tokens = whole.height / side * (whole.width / side), limit = size ? size->resolve(tokens).kept : tokens;
-  return picture_of(native, c.vision, c.preprocess, limit < tokens ? resized(limit * side * side) : whole);
+  return picture_of(native, c.vision, c.preprocess, size_at(native, c.vision, c.preprocess, size));
 }
 
 }  // namespace arrcoc
