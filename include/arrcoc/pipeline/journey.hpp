@@ -184,18 +184,19 @@ class Journey {
     looks_.give_query(pipeline_->query->encode(b_, *model_, p, rows));
   }
 
-  /// Puts what decisions before the tower leave in place of whole pictures; returns the tokens of each that go in.
-  /// `order`: the tower's row of each token, where these differ; else empty.
-  std::vector<std::vector<Index>> take_plans(std::vector<qwen3vl::Pixels>& pixels, std::vector<Index>& order) const;
+  /// What decisions before the tower leave of each picture, from stock(picture): the pixels of the whole. `encoded`:
+  /// the tokens that go in; `order`: the tower's row of each, where these differ; else empty.
+  template <class Stock>
+  std::vector<qwen3vl::Pixels> take_plans(const Stock& stock, std::vector<std::vector<Index>>& encoded,
+                                          std::vector<Index>& order) const;
+  qwen3vl::Pixels planned_pixels(const DecisionTrace& taken, std::size_t p, const qwen3vl::Pixels& stock,
+                                 std::vector<Index>& places) const;
 
   /// What enters layer 0 with `entering_`.
   qwen3vl::Injected<B> rows_of(const Prompt& prompt, const typename B::Tensor& embeddings);
 
   /// A run that decides and does not answer: with the question that scores.
   void look(const LayerRun& run);
-  static Index visual_rows(const qwen3vl::Injected<B>& in) {
-    return std::count_if(in.rows.begin(), in.rows.end(), [](const auto& r) { return !r.text(); });
-  }
 
   /// The hook of the run that answers: the pipeline's decisions, or one by hand.
   qwen3vl::LayerHook<B>* deciding(qwen3vl::LayerHook<B>* by_hand);

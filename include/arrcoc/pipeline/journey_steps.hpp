@@ -31,21 +31,24 @@ void Journey<B>::encode(std::shared_ptr<Shelf<B>> shelf, const std::vector<qwen3
     shelf_ = std::move(shelf);
     return;
   }
-  std::vector<qwen3vl::Pixels> own;  // a copy only where none is at hand, or not all of it is encoded
-  std::vector<Grid> grids;
+  const auto stock = [&](std::size_t p) -> const qwen3vl::Pixels& {
+    return whole != nullptr ? (*whole)[p] : pictures_[p].pixels;
+  };
+  const Index merge = model_->config().vision.spatial_merge_size;
+  std::vector<Grid> grids, seen;
+  for (std::size_t p = 0; p < pictures_.size(); ++p) {
+    grids.push_back(pictures_[p].grid);
+    seen.push_back(stock(p).patches.tokens(merge));
+  }
+  model_->check_prompt(seen, prompt_);
+  std::vector<qwen3vl::Pixels> own;  // a copy only where none is at hand
   std::vector<std::vector<Index>> encoded;
-  for (const Picture& p : pictures_) {
-    grids.push_back(p.grid);
-    if (whole == nullptr) own.push_back(p.pixels);
-  }
-  model_->check_prompt(whole != nullptr ? *whole : own, prompt_);
   std::vector<Index> order;  // rows of the tower's results in the order of tokens, where segments part the two
-  if (decides(Phase::pixels)) {
-    if (whole != nullptr) own = *whole;
-    encoded = take_plans(own, order);
-    whole = nullptr;
-  }
-  const std::vector<qwen3vl::Pixels>& pixels = whole != nullptr ? *whole : own;
+  const bool planned = decides(Phase::pixels);
+  if (planned) own = take_plans(stock, encoded, order);
+  else if (whole == nullptr)
+    for (const Picture& p : pictures_) own.push_back(p.pixels);
+  const std::vector<qwen3vl::Pixels>& pixels = planned || whole == nullptr ? own : *whole;
   std::optional<TowerDecisions<B>> hook;
   if (decides(Phase::tower)) {
     require_that(also.empty(), Code::bad_usage, "journey",
@@ -68,47 +71,19 @@ void Journey<B>::encode(std::shared_ptr<Shelf<B>> shelf, const std::vector<qwen3
 }
 
 template <class B>
-std::vector<std::vector<Index>> Journey<B>::take_plans(std::vector<qwen3vl::Pixels>& pixels,
-                                                       std::vector<Index>& order) const {
+template <class Stock>
+std::vector<qwen3vl::Pixels> Journey<B>::take_plans(const Stock& stock, std::vector<std::vector<Index>>& encoded,
+                                                    std::vector<Index>& order) const {
   const DecisionTrace* last = nullptr;
   for (const DecisionTrace& d : looks_.decisions())
     if (d.phase == Phase::pixels) last = &d;
-  const VisionConfig& v = model_->config().vision;
-  const PreprocessConfig& c = model_->config().preprocess;
-  std::vector<std::vector<Index>> encoded;
+  std::vector<qwen3vl::Pixels> out;
   Index first = 0;
   bool parted = false;
-  for (std::size_t p = 0; p < pixels.size(); ++p) {
+  for (std::size_t p = 0; p < pictures_.size(); ++p) {
     const Allocation& a = looks_.allocations()[p];
-    const VisionPlan& plan = last->plans[p];
-    const Picture& picture = pictures_[p];
     std::vector<Index> places;  // whom each row of the tower is of
-    switch (plan.source) {
-      case VisionPlan::Source::blurred: {
-        std::vector<Place> all;
-        for (const Region& r : last->pictures[p].allocation.regions)
-          for (const Place& place : places_of(r)) all.push_back(place);
-        const bool sharp = std::all_of(all.begin(), all.end(), [](const Place& at) { return at.unit(); });
-        if (!sharp) {
-          const Image soft =
-              qwen3vl::blurred(picture.native, picture.grid, all, v.patch_size * v.spatial_merge_size, options_.resize);
-          pixels[p] = qwen3vl::picture_pixels(soft.view(), picture.grid, v, c, options_.resize);
-        }
-        [[fallthrough]];
-      }
-      case VisionPlan::Source::raster:
-        pixels[p] = qwen3vl::subset_pixels(pixels[p], a.kept, v.spatial_merge_size, v.patch_values());
-        break;
-      case VisionPlan::Source::places:
-        pixels[p] =
-            qwen3vl::place_pixels(picture.native, picture.grid, plan.tokens.places, v, c, options_.resize, &pixels[p]);
-        if (!plan.segments.empty()) pixels[p] = qwen3vl::segmented(pixels[p], plan.segments, places);
-        break;
-      case VisionPlan::Source::picture:
-        if (plan.tokens.grid != picture.grid)
-          pixels[p] = qwen3vl::picture_pixels(picture.native, plan.tokens.grid, v, c, options_.resize);
-        break;
-    }
+    out.push_back(planned_pixels(*last, p, stock(p), places));
     encoded.push_back(a.kept);
     parted = parted || !places.empty();
     for (Index i = 0; i < a.count(); ++i) order.push_back(first + i);
@@ -117,7 +92,40 @@ std::vector<std::vector<Index>> Journey<B>::take_plans(std::vector<qwen3vl::Pixe
     first += a.count();
   }
   if (!parted) order.clear();
-  return encoded;
+  return out;
+}
+
+template <class B>
+qwen3vl::Pixels Journey<B>::planned_pixels(const DecisionTrace& taken, std::size_t p, const qwen3vl::Pixels& stock,
+                                           std::vector<Index>& places) const {
+  const VisionConfig& v = model_->config().vision;
+  const PreprocessConfig& c = model_->config().preprocess;
+  const VisionPlan& plan = taken.plans[p];
+  const Picture& picture = pictures_[p];
+  const auto living = [&](const qwen3vl::Pixels& of) {
+    return qwen3vl::subset_pixels(of, looks_.allocations()[p].kept, v.spatial_merge_size, v.patch_values());
+  };
+  switch (plan.source) {
+    case VisionPlan::Source::raster: break;
+    case VisionPlan::Source::blurred: {
+      std::vector<Place> all;
+      for (const Region& r : taken.pictures[p].allocation.regions)
+        for (const Place& place : places_of(r)) all.push_back(place);
+      if (std::all_of(all.begin(), all.end(), [](const Place& at) { return at.unit(); })) break;
+      const Image soft =
+          qwen3vl::blurred(picture.native, picture.grid, all, v.patch_size * v.spatial_merge_size, options_.resize);
+      return living(qwen3vl::picture_pixels(soft.view(), picture.grid, v, c, options_.resize));
+    }
+    case VisionPlan::Source::places: {
+      auto mixed =
+          qwen3vl::place_pixels(picture.native, picture.grid, plan.tokens.places, v, c, options_.resize, &stock);
+      return plan.segments.empty() ? std::move(mixed) : qwen3vl::segmented(mixed, plan.segments, places);
+    }
+    case VisionPlan::Source::picture:
+      if (plan.tokens.grid == picture.grid) return stock;
+      return qwen3vl::picture_pixels(picture.native, plan.tokens.grid, v, c, options_.resize);
+  }
+  return living(stock);
 }
 
 template <class B>
@@ -151,8 +159,9 @@ void Journey<B>::look(const LayerRun& run) {
   qwen3vl::KvCache<B> cache;
   model_->text().start(b_, cache, qwen3vl::all_rows(b_, in));
   if (last.again) {
-    const auto rows = static_cast<Index>(in.rows.size());
-    look_costs_.push_back({last.decision, last.before, rows, visual_rows(in)});
+    const auto rows = static_cast<Index>(in.rows.size()),
+               visual = std::count_if(in.rows.begin(), in.rows.end(), [](const auto&r) { return !r.text(); });
+    look_costs_.push_back({last.decision, last.before, rows, visual});
     {
       const StageTimer timer(trace_, "look");
       model_->text().run_layers(b_, in, cache, 0, last.before, trace_, &hook);

@@ -59,18 +59,20 @@ class Model {
   }
 
   /// Spans and pictures must agree: the same number, the same grids, in order.
-  void check_prompt(const std::vector<Pixels>& pictures, const Prompt& prompt) const {
+  void check_prompt(const std::vector<Grid>& pictures, const Prompt& prompt) const {
     require_that(!prompt.ids.empty(), Code::bad_prompt, "model", "the prompt is empty");
     require_that(pictures.size() == prompt.spans.size(), Code::bad_prompt, "model", [&] {
       return "expected one picture for each placeholder, got " + std::to_string(pictures.size()) + " pictures and " +
              std::to_string(prompt.spans.size()) + " placeholders";
     });
     for (std::size_t i = 0; i < pictures.size(); ++i)
-      require_that(pictures[i].patches.tokens(config_.vision.spatial_merge_size) == prompt.spans[i].grid,
-                   Code::bad_prompt, "model", "a picture's grid differs from its placeholder's");
+      require_that(pictures[i] == prompt.spans[i].grid, Code::bad_prompt, "model",
+                   "a picture's grid differs from its placeholder's");
   }
   Encoded<B> encode(B& b, const std::vector<Pixels>& pictures, const Prompt& prompt, Trace* trace = nullptr) const {
-    check_prompt(pictures, prompt);
+    std::vector<Grid> grids;
+    for (const Pixels& p : pictures) grids.push_back(p.patches.tokens(config_.vision.spatial_merge_size));
+    check_prompt(grids, prompt);
     return {encode_images(b, pictures, trace), text_.embed(b, prompt.ids), build_positions(prompt)};
   }
 
