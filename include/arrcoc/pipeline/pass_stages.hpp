@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "arrcoc/allocators/control/full.hpp"
+#include "arrcoc/balancers/flat.hpp"
 #include "arrcoc/injectors/early.hpp"
 #include "arrcoc/pipeline/pipeline.hpp"
 #include "arrcoc/primitives/overlap.hpp"
@@ -13,28 +15,6 @@ namespace arrcoc::passes {
 
 struct Nothing {
   bool operator==(const Nothing&) const = default;
-};
-
-/// Relevance 1 everywhere.
-struct Even {
-  static constexpr std::string_view name = "even";
-  static constexpr Needs may_need{};
-  using Config = Nothing;
-  Config config{};
-  Balanced balance(std::span<const float>, const Evidence& e) const {
-    return {std::vector<float>(static_cast<std::size_t>(e.count()), 1.0f), {}, {}};
-  }
-};
-
-struct Everything {
-  static constexpr std::string_view name = "everything";
-  static constexpr Needs may_need{};
-  static constexpr Spend spend = Spend::everything;
-  using Config = Nothing;
-  Config config{};
-  Allocation allocate(std::span<const float>, const Evidence& e, Budget, Rng&) const {
-    return keep_everything(e.tokens);
-  }
 };
 
 /// The tokens that share area with what an earlier look kept: those it could have kept a part of.
@@ -125,10 +105,10 @@ AnyPipeline<B> everything() {
   out.query = erase_query<B>(MeanQuery{});
   out.split = erase_split(SizeSplit{});
   AnyDecision<B> d;
-  d.balancer = erase_balancer(Even{});
-  d.allocator = erase_allocator(Everything{});
+  d.balancer = erase_balancer(FlatBalancer{});
+  d.allocator = erase_allocator(FullAllocator{});
   d.injector = erase_injector<B>(GatherInjector{});
-  d.name = "none/even/everything/gather";
+  d.name = "none/flat/full/gather";
   out.decisions.push_back(std::move(d));
   out.injectors = "gather ";
   return out;
@@ -138,11 +118,11 @@ AnyPipeline<B> everything() {
 template <class B>
 AnyPipeline<B> refining(AnyPipeline<B> p) {
   AnyDecision<B> d;
-  d.balancer = erase_balancer(Even{});
+  d.balancer = erase_balancer(FlatBalancer{});
   d.allocator = erase_allocator(Refine{});
   d.injector = erase_injector<B>(EarlyInjector{});
   d.keep = Budget{0, 1.0};
-  d.name = "none/even/refine/early";
+  d.name = "none/flat/refine/early";
   p.decisions.insert(p.decisions.begin(), std::move(d));
   p.injectors = "early " + p.injectors;
   return p;

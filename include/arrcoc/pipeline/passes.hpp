@@ -112,8 +112,6 @@ class Passes {
       seen.push_back(out.back().seen);
     }
   }
-  /// The input at the size of the last look.
-  const PassInput& last_input() const { return *last_; }
 
  private:
   std::optional<Pass> next(Index native, const std::vector<PassSeen>& seen) const {
@@ -138,7 +136,6 @@ class Passes {
   Trace* trace_;
   bool attention_;
   std::map<std::pair<Index, double>, PassInput> inputs_;
-  const PassInput* last_ = nullptr;
   std::shared_ptr<Shelf<B>> shelf_;  // of the last look, where the next one encodes the same
 };
 

@@ -108,7 +108,6 @@ PassRecord Passes<B>::take(const Pass& pass, const PassRecord* before, Index nat
   PassRecord out;
   out.pass = pass;
   const PassInput& in = input(pass.size);
-  last_ = &in;
   const AnyPipeline<B> own = pass.everything ? passes::everything<B>()
                              : pass.refines  ? passes::refining(pipeline_)
                              : pass.adds     ? passes::adding(pipeline_, pass.radius, pass.decay)
