@@ -1,5 +1,6 @@
 #pragma once
 // What an answer looks at: the attention that its rows pay to visual tokens, taken while it is generated.
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -25,6 +26,7 @@ class AnswerAttention final : public qwen3vl::LayerHook<B> {
         tokens_.resize(static_cast<std::size_t>(r.picture) + 1);
       tokens_[static_cast<std::size_t>(r.picture)].push_back(r.token);
     }
+    for (std::vector<Index>& own : tokens_) std::sort(own.begin(), own.end());  // rows may be permuted
     sums_.resize(tokens_.size());
     for (std::size_t p = 0; p < tokens_.size(); ++p) sums_[p].assign(tokens_[p].size(), 0.0);
     return std::nullopt;
@@ -67,7 +69,7 @@ class AnswerAttention final : public qwen3vl::LayerHook<B> {
   }
 
   Index layers_, first_, answers_ = 0, rows_ = 0;
-  std::vector<std::vector<Index>> tokens_;  // of each picture, in the order of the rows
+  std::vector<std::vector<Index>> tokens_;  // of each picture, ascending
   std::vector<std::vector<double>> sums_;
 };
 

@@ -5,7 +5,7 @@
 // What a picture's tokens receive is a share of all that the paying row sees: the softmax is over every key up to the
 // row itself, those of a cached beginning among them. The probabilities of chosen rows alone are computed, and never
 // more of them at once than the backend's attention holds. A picture's tokens that lie in the cache receive; rows that
-// come back or pay are rows of this call.
+// come back or pay are rows of this call. Tokens of a picture stand in their own order, whatever the rows' order is.
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -114,6 +114,8 @@ class LayerRequests {
                                                          : true;
         if (wanted) out.push_back(static_cast<Index>(i));
       }
+      if (r.rows == Rows::visual && r.what != What::received)  // rows of a picture may be permuted
+        std::sort(out.begin(), out.end(), [&](Index x, Index y) { return token_at(x) < token_at(y); });
     }
     need(r, !out.empty() || r.rows == Rows::visual, [] { return "rows: expected at least one, got none"; });
     return out;
@@ -136,13 +138,22 @@ class LayerRequests {
     return host_rows(b, from, rows, !mean ? 1 : r.what == What::q ? config_.heads : config_.kv_heads);
   }
 
+  Index token_at(Index row) const { return in_.rows[static_cast<std::size_t>(row)].token; }
+  static std::vector<Index> keys_by_token(std::vector<std::pair<Index, Index>> living) {
+    std::sort(living.begin(), living.end());
+    std::vector<Index> keys;
+    for (const auto& [token, key] : living) keys.push_back(key);
+    return keys;
+  }
+
   HostTensor received(B& b, const Request& r, const std::vector<Index>& payers, Index picture, LayerInside<B>& inside,
                       const SeenKeys<B>& keys) const {
-    std::vector<Index> tokens;  // keys of the picture's living tokens
+    std::vector<std::pair<Index, Index>> living;  // the picture's tokens and their keys
     for (const auto* part : {&cached_, &in_.rows})
       for (std::size_t i = 0; i < part->size(); ++i)
         if ((*part)[i].picture == picture)
-          tokens.push_back(static_cast<Index>(i + (part == &cached_ ? 0 : cached_.size())));
+          living.emplace_back((*part)[i].token, static_cast<Index>(i + (part == &cached_ ? 0 : cached_.size())));
+    const std::vector<Index> tokens = keys_by_token(std::move(living));
     need(r, !payers.empty() || tokens.empty(), [] { return "rows: expected at least one, got none"; });
     need(r, r.payers == Over::mean || payers.size() <= answers::most_payers, [&] {
       return "payers " + std::string(name_of(r.payers)) + ": expected at most " + std::to_string(answers::most_payers) +
@@ -176,9 +187,9 @@ class LayerRequests {
           return together ? t : b.slice_cols(t, at * d, (at + 1) * d);
         };
         const std::vector<float> mass = b.to_host(b.attention(cut(own, h), cut(seen, h / group), v, spec).received);
-        for (std::size_t t = 0; t < tokens.size() && tokens[t] < static_cast<Index>(mass.size()); ++t)
-          out[static_cast<std::size_t>(h) * tokens.size() + t] +=
-              share * static_cast<double>(mass[static_cast<std::size_t>(tokens[t])]);
+        for (std::size_t t = 0; t < tokens.size(); ++t)
+          if (const auto key = static_cast<std::size_t>(tokens[t]); key < mass.size())
+            out[static_cast<std::size_t>(h) * tokens.size() + t] += share * static_cast<double>(mass[key]);
       }
       first = last + 1;
     }
