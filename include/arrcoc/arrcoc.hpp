@@ -89,6 +89,7 @@
 #include "arrcoc/pipeline/picture.hpp"
 #include "arrcoc/pipeline/pipeline.hpp"
 #include "arrcoc/pipeline/realize.hpp"
+#include "arrcoc/pipeline/reselect.hpp"
 #include "arrcoc/pipeline/shelf.hpp"
 #include "arrcoc/pipeline/split.hpp"
 #include "arrcoc/primitives/apportion.hpp"

@@ -20,6 +20,7 @@ inline nlohmann::ordered_json costs_json(const Costs& c) {
           {"legacy_effective_tokens", c.legacy_effective_tokens},
           {"evidence_flops", c.evidence_flops},
           {"token_layers", c.token_layers},
+          {"decode_visual_tokens", c.decode_visual_tokens},
           {"visual_tokens_encoded", c.visual_tokens_encoded}};
 }
 

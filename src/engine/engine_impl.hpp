@@ -105,6 +105,7 @@ class EngineOn final : public Engine {
     out.costs = journey.costs();
     out.pictures = journey.pictures();
     out.decisions = journey.looks().decisions();
+    out.reselected = journey.reselected();
   }
   static void refuse_stock_choices(std::uint32_t levels, const std::optional<std::string>& question) {
     require_that(levels == all_levels, Code::bad_config, "answer",

@@ -154,6 +154,7 @@ std::string result_json(const ModelSummary& m, const AnswerRequest& q, const Ans
   out["seed"] = q.seed;
   out["pipeline"] = r.pipeline;
   out["mode"] = q.stock ? "stock" : mode_of(r.decisions);
+  if (!r.reselected.empty()) out["mode"] = (r.decisions.empty() ? "" : mode_of(r.decisions) + "+") + "reversible";
   out["question"] = {{"prompt", q.prompt}, {"system", q.system}};
   if (q.scoring_question) out["question"]["scoring"] = *q.scoring_question;
   if (q.generate) {
@@ -171,6 +172,8 @@ std::string result_json(const ModelSummary& m, const AnswerRequest& q, const Ans
     p["resized"] = {r.sizes[i].height, r.sizes[i].width};
     p.update(allocation_json(r.pictures[i], levels));
     if (!r.decisions.empty()) p["decisions"] = decisions_json(r.decisions, i);
+    if (!r.reselected.empty())
+      for (const Reselected& token : r.reselected) p["reselected"].push_back(token.kept[i]);
     if (!q.generate) p["relevance"] = relevance_json(r.pictures[i]);
     clamped = clamped || r.pictures[i].allocation.clamped;
     pictures.push_back(std::move(p));

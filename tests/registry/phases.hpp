@@ -73,6 +73,8 @@ void keep_all_at_any_phase_is_stock() {
       "none/none/flat/random/layer:before=0",
       "none/none/flat/full/layer:before=-1",
       "none/layer_attention:layer=0/fixed/top_k/again:before=1",
+      "none/layer_attention:layer=0:rows=last/fixed/top_k/reversible:before=1",
+      "none/" + gather + all + "none/layer_attention:layer=1/fixed/top_k/reversible",
       "none/none/flat/one_region/tier",
       "none/none/flat/one_region/tier:layout=packed",
       "none/none/flat/one_region/foveated",

@@ -2,6 +2,7 @@
 // path; who is dropped is gone from there on, and nobody else moves.
 #include "registry/phases.hpp"
 #include "arrcoc/eigen.hpp"
+#include "registry/errors.hpp"
 
 using namespace arrcoc;
 using namespace arrcoc::tests;
@@ -175,5 +176,79 @@ TEST_CASE("with another question that scores, decisions in layers are taken abou
     CHECK(b.pictures[0].allocation == c.pictures[0].allocation);
     CHECK(same_bits(d.generated.logits, a.generated.logits));  // the replay is the decision itself
     CHECK(d.generated.cached == a.generated.cached);
+  }
+}
+
+TEST_CASE("a decision in layers finds its tokens wherever their rows stand") {
+  TinyModel<B> tiny;
+  const TwoPictures t;
+  // What the last row pays in layer 0 does not depend on the order of the rows in front of it.
+  const std::string drop = "@1.0%none/layer_attention:layer=0:rows=last/fixed/top_k/layer:before=1";
+  const Outcome stands = run_named(tiny, t, "none/none/flat/full/gather" + drop, 2);
+  for (const std::string order : {"order:by=random", "order:by=z"}) {
+    CAPTURE(order);
+    const Outcome moved = run_named(tiny, t, "none/none/flat/full/" + order + drop, 2);
+    CHECK(moved.rows != stands.rows);
+    for (std::size_t p = 0; p < 2; ++p) CHECK(moved.pictures[p].allocation.kept == stands.pictures[p].allocation.kept);
+  }
+}
+
+TEST_CASE("reversible: everything stays cached, and each token that is fed back chooses anew") {
+  TinyModel<B> tiny;
+  const TwoPictures t;
+  const auto stock = tiny.stock(t);
+  const Outcome out = run_named(tiny, t, "none/layer_attention:layer=0:rows=last/fixed/top_k/reversible:before=1", 2);
+  const std::size_t vocabulary = static_cast<std::size_t>(tiny_config().text.vocab_size), fed = out.reselected.size();
+  REQUIRE(fed == out.generated.logits.size() / vocabulary - 1);
+  REQUIRE(fed > 1);
+  for (const Reselected& r : out.reselected) {
+    CHECK(r.kept.at(0).size() == 2);
+    CHECK(r.kept.at(1).size() == 2);
+  }
+  CHECK(out.generated.cached == stock.cached);
+  CHECK(out.costs.token_layers == 8);
+  CHECK(out.costs.decode_visual_tokens == doctest::Approx((8 + 4 + 4) / 3.0));
+  CHECK(out.decisions.empty());
+  // The prompt sees everything; the tokens behind it do not.
+  const auto row = [&](const std::vector<float>& logits, std::size_t i) {
+    return std::vector<float>(logits.begin() + static_cast<std::ptrdiff_t>(i * vocabulary),
+                              logits.begin() + static_cast<std::ptrdiff_t>((i + 1) * vocabulary));
+  };
+  CHECK(same_bits(row(out.generated.logits, 0), row(stock.logits, 0)));
+  CHECK_FALSE(same_bits(row(out.generated.logits, 1), row(stock.logits, 1)));
+  const Outcome random = run_named(tiny, t, "none/none/flat/random/reversible:before=0", 2);
+  CHECK(random.reselected.at(0).kept != random.reselected.at(1).kept);  // another draw for each token
+  CHECK(random.costs.decode_visual_tokens == doctest::Approx(4));
+}
+
+TEST_CASE("reversible: what cannot be chosen is refused") {
+  TinyModel<B> tiny;
+  const TwoPictures t;
+  const auto refused = [&](const std::string& name, const std::string& sentence) {
+    expect_error(Code::bad_config, sentence, [&] { run_named(tiny, t, name, 2); });
+  };
+  refused("none/none/flat/random/layer:before=1@3%none/flat/random/reversible", "expected the last decision, and none");
+  refused("none/layer_attention:layer=2/fixed/top_k/reversible", "expected 0 to 1 of a decision that acts before 2");
+  refused("none/layer_attention:layer=0:rows=text/fixed/top_k/reversible", "rows: expected at least one, got none");
+  const auto made = stages<B>().make(parse_pipeline_name("none/none/flat/random/reversible"));
+  const RunOptions o = TinyModel<B>::options(2);
+  Journey<B> alone(tiny.backend, tiny.model, &made.pipeline, t.pictures, t.prompt, o),
+      scored(tiny.backend, tiny.model, &made.pipeline, t.pictures, t.prompt, o);
+  alone.begin_decisions(nullptr);
+  expect_error(Code::bad_config, "expected an answer, got an allocation alone", [&] { alone.take_layer_decisions(); });
+  scored.score_with(t.prompt);
+  expect_error(Code::bad_config, "another question cannot score", [&] { scored.run(); });
+
+  struct Sees final : qwen3vl::LayerHook<B> {
+    std::vector<Index> rows;
+    std::optional<qwen3vl::RowEdit> before_layer(B&, Index, const qwen3vl::LayerView<B>&) override { return {}; }
+    std::optional<std::vector<Index>> seen(Index, const std::vector<qwen3vl::SequenceRow>&) override { return rows; }
+  } hook;
+  for (const auto& [rows, sentence] : {std::pair{std::vector<Index>{1, 2, 3}, "row 0 is text: expected it to be seen"},
+                                       std::pair{std::vector<Index>{0, 0}, "expected strictly ascending rows below 16"},
+                                       std::pair{std::vector<Index>{0, 99}, "below 16, got 99"}}) {
+    hook.rows = rows;
+    Journey<B> by_hand(tiny.backend, tiny.model, nullptr, t.pictures, t.prompt, o);
+    expect_error(Code::bad_stage_output, sentence, [&] { by_hand.run(nullptr, &hook); });
   }
 }

@@ -72,6 +72,7 @@ void tell_costs(const AnswerResult& r, double load_ms) {
   }
   row("visual tokens", pair(c.visual_tokens_before, c.visual_tokens_after));
   if (c.token_layers != static_cast<double>(c.visual_tokens_after)) row("token-layers", amount(c.token_layers));
+  if (!r.reselected.empty()) row("seen by a decoded token", amount(c.decode_visual_tokens));
   row("sequence length", pair(c.sequence_length_before, c.sequence_length));
   row("DeepStack additions", std::to_string(c.deepstack_additions));
   row("vision FLOPs", amount(c.vision_flops));

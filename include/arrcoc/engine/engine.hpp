@@ -101,10 +101,11 @@ struct AnswerResult {
   std::vector<StageTime>
       times;  // decode_image, resize, tokenize, vision, texture, score, balance, allocate, inject, prefill, decode
   std::vector<std::string> events;
-  std::string pipeline;               // full name, "stock" without a pipeline
-  std::vector<ConfigField> settings;  // of every stage, resolved
-  std::vector<std::string> scorers;   // rows of each Realized::maps, of the last decision
-  std::vector<PassResult> passes;     // several looks: each in turn; the rest is of the last one, costs are the sum
+  std::string pipeline;                // full name, "stock" without a pipeline
+  std::vector<ConfigField> settings;   // of every stage, resolved
+  std::vector<std::string> scorers;    // rows of each Realized::maps, of the last decision
+  std::vector<Reselected> reselected;  // what each token that was fed back looked at (injector `reversible`)
+  std::vector<PassResult> passes;      // several looks: each in turn; the rest is of the last one, costs are the sum
 };
 
 /// One question about pictures that others ask about too, through one pipeline.

@@ -36,6 +36,26 @@ struct LayerDropInjector {
   Index before() const { return config.before; }
 };
 
+struct ReversibleConfig {
+  Index before =
+      2;  ///< first layer of the language model that looks at the chosen tokens alone; negative: from the end
+  bool operator==(const ReversibleConfig&) const = default;
+};
+
+/// A budget that can be taken back: everything stays in the cache, and each token that is fed back chooses anew what
+/// the layers from `before` on look at, by what the layers in front of it saw. The prompt, and so the answer's first
+/// token, sees everything. An experiment: hidden rows are masked, which saves no work. (DSTP and FastOCR choose again
+/// at each decoded token, the whole cache kept; strategies.md 19.)
+struct ReversibleInjector {
+  static constexpr std::string_view name = "reversible";
+  static constexpr Phase phase = Phase::layer;
+  static constexpr unsigned honours = Honour::none;
+  static constexpr bool reversible = true;
+  using Config = ReversibleConfig;
+  Config config{};
+  Index before() const { return config.before; }
+};
+
 struct AgainConfig {
   Index before = 3;  ///< layers of the language model that the first look runs; at most all of them
   bool operator==(const AgainConfig&) const = default;

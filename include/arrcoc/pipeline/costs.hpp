@@ -32,6 +32,7 @@ struct Costs {
   double decode_flops_per_token = 0;                        // at the end of the prompt
   double kv_bytes = 0;                                      // as cached: prompt rows of all layers, 4 bytes a value
   double token_layers = 0;                                  // living visual tokens, mean over the layers
+  double decode_visual_tokens = 0;                          // that a token fed back looks at, mean over the layers
   std::vector<LayerCost> layers;                            // of the language model
   Index legacy_effective_tokens = 0;                        // tokens x levels, as older notes count; not a cost
 };
@@ -64,11 +65,11 @@ inline std::vector<Index> segments_of(std::size_t picture, const std::vector<Dec
 
 /// Work that decisions asked for beyond the stock path: the query encoder; one attention for each block of the tower
 /// that is asked what its tokens received; and of layers the scores of the rows that pay, with the projections of the
-/// very layer a decision stands before.
+/// very layer a decision stands before. `turns`: how often one for each decoded token was taken.
 template <class B>
 double evidence_flops(const ModelConfig& config, const AnyPipeline<B>& pipeline, const Query<B>* query,
                       const std::vector<Picture>& pictures, const std::vector<DecisionTrace>& decisions,
-                      const std::vector<LayerCost>& layers, const std::vector<LookCost>& looks) {
+                      const std::vector<LayerCost>& layers, const std::vector<LookCost>& looks, Index turns = 0) {
   double sum = query != nullptr ? query->flops : 0;
   const VisionConfig& v = config.vision;
   std::vector<Index> blocks;
@@ -99,6 +100,10 @@ double evidence_flops(const ModelConfig& config, const AnyPipeline<B>& pipeline,
     for (const Request& r : d.requests()) {
       if (r.site != Request::Site::layer || at(r.index) >= static_cast<Index>(layers.size())) continue;
       const auto rows = static_cast<double>(layers[static_cast<std::size_t>(at(r.index))].rows);
+      if (d.injector.facts.reversible) {  // one row pays
+        if (r.what == Request::What::received) sum += 2 * static_cast<double>(turns) * rows * a;
+        continue;
+      }
       const bool few = r.rows == Request::Rows::last || r.rows == Request::Rows::vision_end;
       if (r.what == Request::What::received) sum += 2 * (few ? 1 : rows) * rows * a;  // an upper bound for lists
       own = own || at(r.index) == at(d.injector.facts.before);
@@ -180,6 +185,7 @@ inline Costs count_costs(const ModelConfig& config, const std::vector<Picture>& 
     c.kv_bytes += c.layers.back().kv_bytes;
     token_layers += static_cast<double>(visual);
   }
+  c.decode_visual_tokens = token_layers / static_cast<double>(std::max<Index>(t.layers, 1));
   for (const LookCost& look : looks) token_layers += static_cast<double>(look.visual * look.layers);
   c.legacy_effective_tokens = c.visual_tokens_after + c.deepstack_additions;
   c.token_layers = token_layers / static_cast<double>(std::max<Index>(t.layers, 1));

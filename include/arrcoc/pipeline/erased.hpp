@@ -25,6 +25,7 @@ struct StageFacts {
   Index before = -1;             // injectors: block or layer they act before; negative: from the end
   unsigned honours = 0;          // injectors: Honour bits
   bool again = false;            // injectors of phase layer: the language model begins again with those that live
+  bool reversible = false;       // injectors of phase layer: chosen anew for each decoded token, nothing is dropped
   bool common_scale = false;     // scorers: raw maps of two pictures can be compared
 };
 
@@ -42,6 +43,7 @@ StageFacts facts_of(const S& s) {
   if constexpr (requires { unsigned(S::honours); }) f.honours = S::honours;
   if constexpr (requires { Index(s.before()); }) f.before = s.before();
   if constexpr (requires { bool(S::again); }) f.again = S::again;
+  if constexpr (requires { bool(S::reversible); }) f.reversible = S::reversible;
   if constexpr (requires { bool(S::common_scale); }) f.common_scale = S::common_scale;
   return f;
 }

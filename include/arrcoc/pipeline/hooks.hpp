@@ -15,7 +15,8 @@ struct Acts {
   std::size_t decision = 0;
   Phase phase = Phase::layer;
   Index before = 0;
-  bool again = false;  // the language model begins again behind it
+  bool again = false;       // the language model begins again behind it
+  bool reversible = false;  // for each decoded token
 };
 
 /// Of the decisions in the tower and in layers. Error{bad_config} for one outside the model, one that acts before the
@@ -30,7 +31,13 @@ std::vector<Acts> acts_of(const AnyPipeline<B>& pipeline, const ModelConfig& con
     const Index depth = tower ? config.vision.depth : config.text.layers;
     const auto counted = [&](Index at) { return at < 0 ? depth + at : at; };
     const Index before = counted(d.injector.facts.before);
-    const bool again = d.injector.facts.again;
+    const bool again = d.injector.facts.again, reversible = d.injector.facts.reversible;
+    require_that(
+        !reversible ||
+            (i + 1 == pipeline.decisions.size() &&
+             std::none_of(out.begin(), out.end(), [](const Acts& a) { return a.phase == Phase::layer && !a.again; })),
+        Code::bad_config, d.name,
+        "is taken for each decoded token: expected the last decision, and none that drops rows before a layer");
     require_that(before >= (again ? 1 : 0) && before < depth + (again ? 1 : 0), Code::bad_config, d.name, [&] {
       return std::string(tower ? "block" : "layer") + " it acts before: expected " +
              std::to_string(again ? 1 : -depth) + " to " + std::to_string(depth - (again ? 0 : 1)) + ", got " +
@@ -38,7 +45,7 @@ std::vector<Acts> acts_of(const AnyPipeline<B>& pipeline, const ModelConfig& con
     });
     require_that(out.empty() || out.back().phase != d.phase() || out.back().again || out.back().before <= before,
                  Code::bad_config, d.name, "acts before the decision in front of it");
-    const Index last = before - (tower || again ? 1 : 0);
+    const Index last = before - (tower || again || reversible ? 1 : 0);
     for (const Request& r : d.requests()) {
       if ((r.site == Request::Site::tower) != tower) continue;
       const Index at = counted(r.index);
@@ -47,7 +54,7 @@ std::vector<Acts> acts_of(const AnyPipeline<B>& pipeline, const ModelConfig& con
                std::to_string(before);
       });
     }
-    out.push_back({i, d.phase(), before, again});
+    out.push_back({i, d.phase(), before, again, reversible});
   }
   return out;
 }
@@ -113,7 +120,7 @@ using LayerRun = std::vector<Acts>;
 inline std::vector<LayerRun> layer_runs(const std::vector<Acts>& acts) {
   std::vector<LayerRun> out(1);
   for (const Acts& a : acts) {
-    if (a.phase != Phase::layer) continue;
+    if (a.phase != Phase::layer || a.reversible) continue;
     out.back().push_back(a);
     if (a.again) out.emplace_back();
   }

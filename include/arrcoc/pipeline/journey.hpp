@@ -15,8 +15,8 @@
 
 #include "arrcoc/pipeline/beginning.hpp"
 #include "arrcoc/pipeline/costs.hpp"
-#include "arrcoc/pipeline/hooks.hpp"
 #include "arrcoc/pipeline/realize.hpp"
+#include "arrcoc/pipeline/reselect.hpp"
 
 namespace arrcoc {
 
@@ -24,6 +24,7 @@ struct Outcome {
   std::vector<Realized> pictures;        // of the last decision, over all tokens of the picture
   std::vector<DecisionTrace> decisions;  // each in turn
   qwen3vl::Generated generated;
+  std::vector<Reselected> reselected;      // of each token fed back, where the pipeline chooses anew for it
   std::vector<qwen3vl::SequenceRow> rows;  // what entered the language model
   Costs costs;
 };
@@ -115,6 +116,8 @@ class Journey {
   /// Without an answer: inject, and as many layers as all decisions take.
   void take_layer_decisions() {
     if (!decides(Phase::layer)) return;
+    require_that(!reversible(), Code::bad_config, "reversible",
+                 "chooses for each decoded token: expected an answer, got an allocation alone");
     inject();
     if (asking_ == nullptr && !runs_.back().empty()) prefill(0, runs_.back().back().before + 1);
   }
@@ -130,12 +133,7 @@ class Journey {
     return beginning_of(prompt_, looks_.allocations(), pipeline_, encodes_);
   }
   /// Rows of the input in front of the question's own.
-  Index prefix_rows() const {
-    const Index end = end_of_pictures(prompt_);
-    return std::find_if(input_.rows.begin(), input_.rows.end(),
-                        [&](const auto& r) { return r.text() && r.column >= end; }) -
-           input_.rows.begin();
-  }
+  Index prefix_rows() const;
   /// Runs the first `rows` rows alone; `cache` can begin other journeys of the same beginning.
   void prefill_beginning(Index rows, qwen3vl::KvCache<B>& cache) {
     const StageTimer timer(trace_, "prefill");
@@ -152,6 +150,8 @@ class Journey {
   const Prompt& prompt() const { return prompt_; }
   const Looks<B>& looks() const { return looks_; }
   std::vector<Realized> pictures() const { return looks_.realized(); }
+  /// What each token that was fed back looked at, where the pipeline chooses anew for it.
+  std::vector<Reselected> reselected() const { return reselects_ ? reselects_->taken() : std::vector<Reselected>{}; }
   /// Of the decisions taken so far; those in layers count behind generate() or take_layer_decisions().
   Costs costs() const;
   /// Keeps only these DeepStack levels of every kept token.
@@ -164,6 +164,7 @@ class Journey {
     Outcome out;
     out.rows = input_.rows;
     out.generated = generate(hook);
+    out.reselected = reselected();
     out.pictures = pictures();
     out.decisions = looks_.decisions();
     out.costs = costs();
@@ -177,12 +178,7 @@ class Journey {
              return d.phase() == phase && (d.may_need().evidence & (Need::query | Need::question)) != 0;
            });
   }
-  void look_up_question() {
-    const Prompt& p = asking_ != nullptr ? *asking_ : prompt_;
-    const auto rows = asking_ != nullptr ? model_->text().embed(b_, asking_->ids) : embeddings();
-    const StageTimer timer(trace_, "query");
-    looks_.give_query(pipeline_->query->encode(b_, *model_, p, rows));
-  }
+  void look_up_question();
 
   /// What decisions before the tower leave of each picture, from stock(picture): the pixels of the whole. `encoded`:
   /// the tokens that go in; `order`: the tower's row of each, where these differ; else empty.
@@ -197,6 +193,10 @@ class Journey {
 
   /// A run that decides and does not answer: with the question that scores.
   void look(const LayerRun& run);
+
+  bool reversible() const { return !acts_.empty() && acts_.back().reversible; }
+  /// The hook of the tokens that are fed back: the pipeline's choice for each, or one by hand.
+  qwen3vl::LayerHook<B>* reselecting(qwen3vl::LayerHook<B>* by_hand);
 
   /// The hook of the run that answers: the pipeline's decisions, or one by hand.
   qwen3vl::LayerHook<B>* deciding(qwen3vl::LayerHook<B>* by_hand);
@@ -226,6 +226,7 @@ class Journey {
   std::vector<LayerRun> runs_{1};  // of layers; the last one answers
   std::optional<LayerDecisions<B>> layer_decisions_;
   std::optional<Replay<B>> replay_;
+  std::optional<Reselects<B>> reselects_;
   std::vector<LookCost> look_costs_;
   std::vector<Allocation> entering_;  // with which the rows of input_ were made
   qwen3vl::Injected<B> input_;

@@ -25,6 +25,22 @@ qwen3vl::VisionOut<B> ordered(B& b, qwen3vl::VisionOut<B> vision, const std::vec
 }
 
 template <class B>
+Index Journey<B>::prefix_rows() const {
+  const Index end = end_of_pictures(prompt_);
+  return std::find_if(input_.rows.begin(), input_.rows.end(),
+                      [&](const auto& r) { return r.text() && r.column >= end; }) -
+         input_.rows.begin();
+}
+
+template <class B>
+void Journey<B>::look_up_question() {
+  const Prompt& p = asking_ != nullptr ? *asking_ : prompt_;
+  const auto rows = asking_ != nullptr ? model_->text().embed(b_, asking_->ids) : embeddings();
+  const StageTimer timer(trace_, "query");
+  looks_.give_query(pipeline_->query->encode(b_, *model_, p, rows));
+}
+
+template <class B>
 void Journey<B>::encode(std::shared_ptr<Shelf<B>> shelf, const std::vector<qwen3vl::Pixels>* whole,
                         std::vector<Request> also, Trace* times) {
   if (shelf) {
@@ -187,8 +203,21 @@ qwen3vl::LayerHook<B>* Journey<B>::deciding(qwen3vl::LayerHook<B>* by_hand) {
 }
 
 template <class B>
+qwen3vl::LayerHook<B>* Journey<B>::reselecting(qwen3vl::LayerHook<B>* by_hand) {
+  if (!reversible()) return by_hand;
+  require_that(by_hand == nullptr, Code::bad_usage, "journey",
+               "a hook by hand and a decision for each decoded token exclude each other");
+  require_that(asking_ == nullptr, Code::bad_config, "reversible",
+               "chooses by the answer's own tokens: another question cannot score");
+  if (asks_question(Phase::layer)) look_up_question();
+  reselects_.emplace(looks_, *pipeline_, acts_.back(), model_->config().text.layers, shelf_.get());
+  return &*reselects_;
+}
+
+template <class B>
 qwen3vl::Generated Journey<B>::generate(qwen3vl::LayerHook<B>* hook) {
   const qwen3vl::LanguageModel<B>& text = model_->text();
+  qwen3vl::LayerHook<B>* const decoding = reselecting(hook);
   qwen3vl::Generated out;
   out.sequence_length = begun_rows_ + (reached_ == 0 ? qwen3vl::all_rows(b_, input_) : opened_rows_);
   out.rope_delta = input_.positions.next - out.sequence_length;
@@ -201,7 +230,7 @@ qwen3vl::Generated Journey<B>::generate(qwen3vl::LayerHook<B>* hook) {
     const auto hidden = text.last_norm(b_, input_.embeddings);
     row = b_.to_host(text.logits(b_, b_.slice_rows(hidden, b_.rows(hidden) - 1, b_.rows(hidden))));
   }
-  qwen3vl::decode(b_, text, std::move(row), cache_, prompt_.ids, options_.generate, out, trace_, hook);
+  qwen3vl::decode(b_, text, std::move(row), cache_, prompt_.ids, options_.generate, out, trace_, decoding);
   return out;
 }
 
@@ -211,7 +240,8 @@ Costs Journey<B>::costs() const {
                         entering_.empty() ? looks_.allocations() : entering_, looks_.decisions(), look_costs_);
   if (pipeline_)
     c.evidence_flops = evidence_flops(model_->config(), *pipeline_, looks_.query().get(), pictures_, looks_.decisions(),
-                                      c.layers, look_costs_);
+                                      c.layers, look_costs_, reselects_ ? reselects_->turns() : 0);
+  if (reselects_) c.decode_visual_tokens = reselects_->seen_in_mean(c.layers);
   return c;
 }
 

@@ -41,6 +41,8 @@ class Looks {
   }
   /// One decision; `at`: the block or layer it acts before.
   void take(std::size_t index, Shelf<B>* shelf, Index at);
+  /// One decision over who lives, which is not carried out. `turn`: of one that is taken again and again.
+  DecisionTrace choose(std::size_t index, Shelf<B>* shelf, Index at, Index turn = 0);
 
   /// An answer of the model about a picture's tokens `alive` (ascending; empty: all); the latest one counts.
   void hear(std::size_t picture, Answered answer, std::vector<Index> alive) {
@@ -162,7 +164,7 @@ class Looks {
 };
 
 template <class B>
-void Looks<B>::take(std::size_t index, Shelf<B>* shelf, Index at) {
+DecisionTrace Looks<B>::choose(std::size_t index, Shelf<B>* shelf, Index at, Index turn) {
   const AnyDecision<B>& decision = pipeline_->decisions[index];
   DecisionTrace out{decision.name, decision.phase(), at, decision.injector.facts.again, decision.scorer_names(), {}};
   std::vector<Seen> seen;
@@ -187,8 +189,9 @@ void Looks<B>::take(std::size_t index, Shelf<B>* shelf, Index at) {
     }
     {
       const StageTimer timer(trace_, "allocate");
-      Rng rng(derive_seed(options_.seed,
-                          "image" + std::to_string(p) + (index == 0 ? "" : " decision" + std::to_string(index))));
+      Rng rng(derive_seed(options_.seed, "image" + std::to_string(p) +
+                                             (index == 0 ? "" : " decision" + std::to_string(index)) +
+                                             (turn == 0 ? "" : " turn" + std::to_string(turn))));
       r.allocation = decision.allocator->allocate(r.balanced.relevance, e, budgets[p], rng);
       check_allocation(r.allocation, decision.allocator.facts.name);
       require_that(r.allocation.tokens == e.tokens, Code::bad_stage_output, decision.allocator.facts.name,
@@ -196,6 +199,16 @@ void Looks<B>::take(std::size_t index, Shelf<B>* shelf, Index at) {
       check_spend(r.allocation, decision.allocator.facts.spend, budgets[p], decision.allocator.facts.name);
       refuse_unhonoured(r.allocation, decision.injector.facts.honours, decision.injector.facts.name);
     }
+  }
+  return out;
+}
+
+template <class B>
+void Looks<B>::take(std::size_t index, Shelf<B>* shelf, Index at) {
+  const AnyDecision<B>& decision = pipeline_->decisions[index];
+  DecisionTrace out = choose(index, shelf, at);
+  for (std::size_t p = 0; p < pictures_.size(); ++p) {
+    const Realized& r = out.pictures[p];
     so_far_[p] = composed(so_far_[p], r.allocation);
     living_[p] = subset(living_[p], r.allocation.kept);
     if (decision.phase() == Phase::pixels) {

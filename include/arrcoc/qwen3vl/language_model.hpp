@@ -166,7 +166,8 @@ class LanguageModel {
     return out;
   }
 
-  /// Feeds one token. Returns its hidden row after the final norm, [1, H]. `hook` may ask, and drops nothing.
+  /// Feeds one token. Returns its hidden row after the final norm, [1, H]. `hook` may ask, and hide rows from it; none
+  /// is dropped.
   Tensor step(B& b, TokenId token, KvCache<B>& state, Trace* trace = nullptr, LayerHook<B>* hook = nullptr) const {
     Injected<B> fed;
     const auto at = static_cast<float>(state.next_position++);
@@ -180,7 +181,8 @@ class LanguageModel {
       state.key_bias[l] = bias_behind(state, l, {}, 1);
       if (hook != nullptr) answer_step(b, *hook, static_cast<Index>(l), fed, state, inside, trace);
       AttentionSpec spec = causal_spec(config_, state.lengths[l]);
-      spec.key_bias = state.key_bias[l];
+      const std::vector<float> bias = seen_bias(hook, static_cast<Index>(l), state.rows[l], state.key_bias[l]);
+      spec.key_bias = bias;
       x = finish_layer(b, config_, layers_[l], inside, state.layers[l], spec);
       note_rows(state, l, {}, 1);
     }

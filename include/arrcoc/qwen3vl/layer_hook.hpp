@@ -1,5 +1,6 @@
 #pragma once
-// Decisions inside the language model: a hook that may drop rows before a layer, and may ask what the layers hold.
+// Decisions inside the language model: a hook that may drop rows before a layer, may ask what the layers hold, and may
+// choose what a decoded token looks at.
 // Rows dropped before layer k have no key or value from k on, so each layer's cache has its own length.
 #include <functional>
 #include <optional>
@@ -52,6 +53,12 @@ struct LayerHook {
   /// The same of a token that is fed back; its own row is the only one (`rows` = last).
   virtual std::vector<Request> decoding_requests([[maybe_unused]] Index layer) const { return {}; }
   virtual void answered([[maybe_unused]] Index layer, [[maybe_unused]] ByPicture by_picture) {}
+  /// Rows of a layer's cache, [cached], that a token that is fed back looks at in `layer`: ascending, every row of the
+  /// text among them; it sees itself in any case. nullopt: all. The others stay cached, for the tokens behind it.
+  virtual std::optional<std::vector<Index>> seen([[maybe_unused]] Index layer,
+                                                 [[maybe_unused]] const std::vector<SequenceRow>& cached) {
+    return std::nullopt;
+  }
 };
 
 }  // namespace arrcoc::qwen3vl

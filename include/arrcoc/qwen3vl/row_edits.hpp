@@ -2,6 +2,7 @@
 // Rows that leave the sequence before a layer, and rows that join it. Positions, what a row is, its bias as a key, and
 // the DeepStack levels still to come travel with it.
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,6 +39,38 @@ inline std::vector<float> bias_of(const std::vector<float>& all, const std::vect
   if (all.empty()) return out;
   for (const Index r : rows) out.push_back(all[static_cast<std::size_t>(r)]);
   return out;
+}
+
+/// The bias of a layer's cached keys and of the one fed behind them, -infinity for rows that are not `seen`; `bias`: as
+/// many values, or none. Error{bad_stage_output} unless `seen` is ascending, and holds every row of the text.
+inline std::vector<float> hiding(const std::vector<SequenceRow>& cached, const std::vector<Index>& seen,
+                                 std::vector<float> bias) {
+  bias.resize(cached.size() + 1);
+  const auto hide = [&](std::size_t row) {
+    require_that(!cached[row].text(), Code::bad_stage_output, "hook",
+                 [&] { return "row " + std::to_string(row) + " is text: expected it to be seen"; });
+    bias[row] = -std::numeric_limits<float>::infinity();
+  };
+  std::size_t at = 0;
+  for (const Index s : seen) {
+    require_that(s >= static_cast<Index>(at) && s < static_cast<Index>(cached.size()), Code::bad_stage_output, "hook",
+                 [&] {
+                   return "rows that are seen: expected strictly ascending rows below " +
+                          std::to_string(cached.size()) + ", got " + std::to_string(s);
+                 });
+    for (; at < static_cast<std::size_t>(s); ++at) hide(at);
+    ++at;
+  }
+  for (; at < cached.size(); ++at) hide(at);
+  return bias;
+}
+
+/// The bias of a layer's cached keys and of the one fed behind them, with what `hook` hides from it.
+template <class B>
+std::vector<float> seen_bias(LayerHook<B>* hook, Index layer, const std::vector<SequenceRow>& cached,
+                             const std::vector<float>& bias) {
+  const auto seen = hook == nullptr ? std::nullopt : hook->seen(layer, cached);
+  return seen ? hiding(cached, *seen, bias) : bias;
 }
 
 /// Drops all rows but `keep`, and theirs of the levels from `from_level` on.

@@ -62,6 +62,11 @@ void register_builtin(Registry<B>& r) {
                                               {"G11"},
                                               "dropped rows leave the language model before a layer",
                                               "O(K H)"});
+  r.template add_injector<ReversibleInjector>(
+      {"ours, after DSTP and FastOCR",
+       {},
+       "everything stays cached; each decoded token chooses anew what later layers look at",
+       "a decision a token"});
   r.template add_injector<AgainInjector>({"ours; two looks",
                                           {"G11"},
                                           "a first look with some layers chooses who enters the language model",
