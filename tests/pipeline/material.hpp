@@ -59,7 +59,8 @@ template <class B>
 struct TinyModel {
   B backend;
   qwen3vl::Model<B> model;
-  TinyModel() : model(backend, tiny_config(), formula_weights(tiny_config())) {}
+  explicit TinyModel(B made = B())
+      : backend(std::move(made)), model(backend, tiny_config(), formula_weights(tiny_config())) {}
 
   static RunOptions options(Index tokens = 0) {
     RunOptions o;
@@ -69,10 +70,12 @@ struct TinyModel {
     o.generate.keep_logits = true;
     return o;
   }
-  qwen3vl::Generated stock(const TwoPictures& t) {
+  qwen3vl::Generated stock(const TwoPictures& t, Index new_tokens = 6) {
+    RunOptions o = options();
+    o.generate.max_new_tokens = new_tokens;
     const auto encoded = model.encode(backend, t.pixels(), t.prompt);
     return qwen3vl::generate(backend, model.text(), qwen3vl::stock_input(backend, t.prompt, encoded), t.prompt.ids,
-                             options().generate);
+                             o.generate);
   }
 };
 

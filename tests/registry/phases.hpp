@@ -54,17 +54,22 @@ Registry<B> stages() {
 }
 
 template <class B>
-Outcome run_named(TinyModel<B>& tiny, const TwoPictures& t, const std::string& name, Index tokens) {
+Outcome run_named(TinyModel<B>& tiny, const TwoPictures& t, const std::string& name, Index tokens,
+                  Index new_tokens = 6) {
   const auto made = stages<B>().make(parse_pipeline_name(name));
-  const RunOptions o = TinyModel<B>::options(tokens);
+  RunOptions o = TinyModel<B>::options(tokens);
+  o.generate.max_new_tokens = new_tokens;
   return Journey<B>(tiny.backend, tiny.model, &made.pipeline, t.pictures, t.prompt, o).run();
 }
 
 inline const std::string early = "none/none/flat/random/early", tower = "none/flat/random/tower:before=1",
                          gather = "none/flat/random/gather", layer = "none/flat/random/layer:before=1";
 
-template <class B>
-void keep_all_at_any_phase_is_stock() {
+/// make() -> B: a new backend.
+template <class Make>
+void keep_all_at_any_phase_is_stock(const Make& make) {
+  using B = decltype(make());
+  constexpr Index decoded = 16;
   const std::string all = "@1.0%";
   const std::vector<std::string> names{
       early,
@@ -97,12 +102,13 @@ void keep_all_at_any_phase_is_stock() {
           "asking:index=1+own=asking:index=2:rows=last+h=asking:what=hidden:rows=visual:index=0/fixed/top_k/"
           "layer:before=2"};
   for (const bool both : {false, true}) {
-    TinyModel<B> tiny;
+    TinyModel<B> tiny(make());
     const TwoPictures t(both);
-    const auto stock = tiny.stock(t);
+    const auto stock = tiny.stock(t, decoded);
+    REQUIRE(stock.tokens.size() == decoded);
     for (const std::string& name : names) {
       CAPTURE(name);
-      const Outcome out = run_named(tiny, t, name, 1000);
+      const Outcome out = run_named(tiny, t, name, 1000, decoded);
       CHECK(same_bits(out.generated.logits, stock.logits));
       CHECK(out.generated.tokens == stock.tokens);
       CHECK(out.generated.cached == stock.cached);

@@ -9,7 +9,8 @@ using namespace arrcoc::tests;
 using B = EigenBackend;
 
 TEST_CASE("keep-all at any phase, alone and together, is the stock model bit for bit") {
-  keep_all_at_any_phase_is_stock<B>();
+  keep_all_at_any_phase_is_stock([] { return B(); });
+  keep_all_at_any_phase_is_stock([] { return B({.bf16 = true}); });
 }
 
 TEST_CASE("dropped before layer 0 is dropped by the gather; before a later one, the rows stay until there") {
