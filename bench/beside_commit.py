@@ -113,7 +113,7 @@ def main():
             picture = a.picture or work / "noise.png"
             if not a.picture:
                 noise_png(picture, a.side)
-            question = ["-m", a.model, "-i", str(picture), "-p", "How much was the tea?", *(passed_on or ["--pipeline", "default", "--keep-ratio", "0.25"])]
+            question = ["-m", a.model, "-i", str(picture), "-p", "How much was the tea?", *(passed_on or ["--pipeline", "texture13/information+perspectival+participatory/tension/top_k/gather", "--keep-ratio", "0.25"])]
             one = lambda which: run_once(which, question)  # noqa: E731
         else:
             one = lambda which: compile_once(which, a.file, a.compiler, work)  # noqa: E731

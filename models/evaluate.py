@@ -96,7 +96,7 @@ class Evaluation:
     def sweeps(self):
         scorer, depth, balancer = (f"--{what}.weights={self.heads / file}" for what, file in
                                    (("scorers.learned", "scorer.safetensors"), ("allocator", "depth.safetensors"), ("balancer", "balancer.safetensors")))
-        rows = f"full,random,oracle,grid,downsample,default,{LEARNED}"
+        rows = f"full,random,oracle,grid,downsample,three_ways,{LEARNED}"
         ratios = ["--keep-ratio", "0.5,0.25,0.125,0.0625"]
         return {"large": ("t1024", "--pipeline", rows, scorer, "--budget", "400,256,128,64"), "keep": ("t256", "--pipeline", rows, scorer, *ratios),
                 "middle": ("t512", "--pipeline", rows, scorer, "--keep-ratio", "0.25,0.125"), "depth": ("t256", "--pipeline", "full,oracle", "--keep-ratio", "0.25", "--depth", "all,none,each"),
@@ -201,9 +201,9 @@ class Summary:
         return f"| {title} | " + " | ".join([self.cell(pipeline, budget, None, True)] + [self.cell(pipeline, budget, x) for x in SCENARIOS]) + " |"
 
     def curve(self, budgets):
-        names = ["oracle", "random", "grid", "downsample", "default", LEARNED, "oracle_blank", "oracle_other"]
+        names = ["oracle", "random", "grid", "downsample", "three_ways", LEARNED, "oracle_blank", "oracle_other"]
         rows = [f"| {title} | " + " | ".join(self.cell(p, b, None, p in ("oracle", "random")) for p in names) + " |" for title, b in budgets.items()]
-        return ["| kept | oracle | random (3 seeds) | grid | downsample | default | learned | oracle, no question | oracle of another question |", "|" + "---|" * 9, *rows]
+        return ["| kept | oracle | random (3 seeds) | grid | downsample | three_ways | learned | oracle, no question | oracle of another question |", "|" + "---|" * 9, *rows]
 
 
 def main():

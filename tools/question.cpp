@@ -61,8 +61,14 @@ void replace_stage(PipelineSpec& spec, Kind kind, const std::string& name) {
   place = parse_stage(name, spec.settings, stage_kind(kind).prefix);
 }
 
-/// Flags over the config file over the preset. Settings of the file go with the stages the file names.
+/// Flags over the config file over the preset. Settings of the file go with the stages the file names. Without a
+/// pipeline: the default, or three_ways where stages alone are named or there is no language model to look with.
 PipelineSpec choose_pipeline(QuestionFlags& f, const Command& command) {
+  const bool stages = std::any_of(f.stages.begin(), f.stages.end(), [](const auto& s) {
+    return s.second && s.first != Kind::query && s.first != Kind::split && s.first != Kind::passes;
+  });
+  if (!f.pipeline && !command.config.contains("run.pipeline") && (stages || !f.evidence.empty()))
+    f.run.pipeline = "three_ways";
   const PipelineSpec filed = named_pipeline(f.run.pipeline, f.run);
   PipelineSpec spec = f.pipeline ? named_pipeline(*f.pipeline, f.run) : filed;
   if (f.pipeline) f.run.pipeline = *f.pipeline;

@@ -105,7 +105,7 @@ TEST_CASE("memory does not grow over a hundred questions in a row, with decision
     return pages;
   };
   constexpr std::string_view pipelines[] = {"stock",
-                                            "default",
+                                            "three_ways",
                                             "texture13/information/fixed/top_k/early",
                                             "none/tower_attention:block=0/fixed/top_k/tower:before=1",
                                             "none/layer_attention:layer=0/fixed/top_k/layer:before=1",
@@ -126,7 +126,7 @@ TEST_CASE("memory does not grow over a hundred questions in a row, with decision
 #endif
 
 TEST_CASE("the dump has the shapes it promises") {
-  const auto d = dumped(request("default", 16));
+  const auto d = dumped(request("three_ways", 16));
   const Index length = d.at("input_ids").dim(0), vocabulary = demo_engine().model().config.text.vocab_size,
               width = demo_engine().model().config.text.hidden_size;
   CHECK(d.at("position_ids").shape == std::vector<Index>{3, length});
@@ -143,7 +143,7 @@ TEST_CASE("the dump has the shapes it promises") {
 }
 
 TEST_CASE("allocation alone: no language model, and no tower unless a stage looks at it") {
-  AnswerRequest r = request("default", 16);
+  AnswerRequest r = request("three_ways", 16);
   const AnswerResult whole = demo_engine().answer(r);
   r.generate = false;
   const AnswerResult alone = demo_engine().answer(r);
@@ -157,7 +157,7 @@ TEST_CASE("allocation alone: no language model, and no tower unless a stage look
 }
 
 TEST_CASE("evidence given by hand is evidence computed") {
-  AnswerRequest r = request("default", 16);
+  AnswerRequest r = request("three_ways", 16);
   AnswerResult whole;
   const auto d = dumped(r, &whole);
   EvidenceRequest e;
@@ -189,7 +189,7 @@ TEST_CASE("the seed moves the random pipeline alone") {
   };
   CHECK(kept("random", 1) == kept("random", 1));
   CHECK(kept("random", 1) != kept("random", 2));
-  CHECK(kept("default", 1) == kept("default", 2));
+  CHECK(kept("three_ways", 1) == kept("three_ways", 2));
 }
 
 TEST_CASE("the text comes as it is made, and stops when the caller says so") {
@@ -211,7 +211,7 @@ TEST_CASE("the text comes as it is made, and stops when the caller says so") {
 }
 
 TEST_CASE("text alone needs no picture; a question is needed") {
-  AnswerRequest r = request("default");
+  AnswerRequest r = request("three_ways");
   r.pictures.clear();
   CHECK(demo_engine().answer(r).tokens.size() == 5);
   r.prompt.clear();
@@ -225,7 +225,7 @@ TEST_CASE("text alone needs no picture; a question is needed") {
 }
 
 TEST_CASE("a result is a valid config") {
-  AnswerRequest r = request("default", 16);
+  AnswerRequest r = request("three_ways", 16);
   r.pipeline.settings["balancer.particularize"] = "0.75";
   const AnswerResult result = demo_engine().answer(r);
   ResultNotes notes;
@@ -234,7 +234,7 @@ TEST_CASE("a result is a valid config") {
   const Settings back = io::settings_from_json(json, "result");
   CHECK(back.at("balancer.particularize") == "0.75");
   CHECK(back.size() == result.settings.size());
-  AnswerRequest again = request("default", 16);
+  AnswerRequest again = request("three_ways", 16);
   again.pipeline.settings = back;
   CHECK(demo_engine().answer(again).settings == result.settings);
 }

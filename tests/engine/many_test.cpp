@@ -41,7 +41,7 @@ TEST_CASE("many answers equal answers one by one, with and without shared beginn
   ManyRequest m;
   m.shared = shared_request();
   for (const char* question : {"What is the total?", "Which shop is this? Name it in full.", "Why?"})
-    for (const char* pipeline : {"stock", "full", "grid", "random", "default", "oracle"}) {
+    for (const char* pipeline : {"stock", "full", "grid", "random", "three_ways", "oracle"}) {
       m.asks.push_back(ask(question, pipeline, 16, 9));
       m.asks.back().boxes = {{{0, 0, 40, static_cast<double>(40 + 8 * m.asks.size())}}};
     }
@@ -145,7 +145,7 @@ TEST_CASE("nothing asked: an empty prompt has an answer, and no tower runs where
   CHECK(r.answers[0].pictures[0].allocation.kept.size() == 16);
   CHECK(r.answers[0].costs.deepstack_additions == 48);
   CHECK(r.answers[0].tokens.empty());
-  m.asks[0] = ask("", "default", 16);  // a zero query
+  m.asks[0] = ask("", "three_ways", 16);  // a zero query
   m.asks[0].generate = false;
   CHECK(time_of(demo_engine().answer_many(m).times, "vision") > 0);
 }

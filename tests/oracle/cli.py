@@ -144,7 +144,7 @@ def main():
         check([(k["row"], k["col"]) for k in oracle] == [(0, 0), (0, 1), (1, 0), (1, 1)] and oracle[0]["cause"] == "oracle", "--box for the oracle")
 
         # files appear whole
-        check(run(*one, "--heatmap", "h.png", "--dump", "d", "--json", "j.json")[0] == 0, "heatmap, dump, json")
+        check(run(*one, "--pipeline", "three_ways", "--heatmap", "h.png", "--dump", "d", "--json", "j.json")[0] == 0, "heatmap, dump, json")
         check(Image.open("h.png").size[0] > 0 and np.load("d/vision.npy").shape[0] == 130 and json.load(open("j.json"))["dump"] == "d", "files")
         code, out, _ = run("allocate", "--evidence", "d", "-i", "a.png", "--json")
         check(json.loads(out)["pictures"][0]["positions"] == json.load(open("j.json"))["pictures"][0]["positions"], "allocate --evidence of a dump")

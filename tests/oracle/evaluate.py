@@ -59,7 +59,7 @@ def main():
             for cell, (pipeline, budget) in zip(values, (("full", "all"), ("oracle", "0.25"), ("random", "0.25"), (LEARNED, "0.25"))):
                 check_cell(cell, mean(rows, pipeline=pipeline, budget=budget, **of)[0], f"keep {scenario} {pipeline}")
         for title, budget in (("1/2", "0.5"), ("1/16", "0.0625")):
-            for cell, pipeline in zip(cells(text, title), ("oracle", "random", "grid", "downsample", "default", LEARNED, "oracle_blank", "oracle_other")):
+            for cell, pipeline in zip(cells(text, title), ("oracle", "random", "grid", "downsample", "three_ways", LEARNED, "oracle_blank", "oracle_other")):
                 check_cell(cell, mean(rows, pipeline=pipeline, budget=budget)[0], f"keep {title} {pipeline}")
         for name, titles in (("large", {"400 of 1,024": "400", "64 of 1,024": "64"}), ("middle", {"64 of 256": "0.25"})):
             sized = [json.loads(line) for line in (out / name / "rows.jsonl").read_text().splitlines()]

@@ -5,7 +5,7 @@ usage: hf_parity.py [PROGRAM] [--configs A,B] [--backend eigen|torch|xtensor] [-
 
 Without PROGRAM only the reference is checked against itself (pixel rows against transformers' processor, pruned against masked).
 Limits: ids, positions, PNG pixel rows exact; JPEG pixel rows within one level; every float array within 2e-5 of its largest value.
---pruned adds `--pipeline random` and `--pipeline default`: the kept columns are read from the dump and the rest is recomputed with
+--pruned adds `--pipeline random` and `--pipeline three_ways`: the kept columns are read from the dump and the rest is recomputed with
 transformers' modules on the gathered rows, and on the full prompt with the dropped columns masked out in all layers.
 --keep DIR leaves checkpoints, pictures and dumps there. Exit status: 0 agreement, 1 a mismatch, 77 a Python package is missing.
 """
@@ -252,7 +252,7 @@ def main():
                         compare_stock(c, f"{label}/full", ref, question, program, work)
                         if a.pruned and question.pictures and not jpeg:
                             tokens = sum(int(g.prod()) // 4 for g in ref.inputs(question)["image_grid_thw"])
-                            for pipeline in ("random", "default"):
+                            for pipeline in ("random", "three_ways"):
                                 compare_pruned(c, f"{label}/{pipeline}", ref, question, program, pipeline, max(1, tokens // 3))
                 except (RuntimeError, KeyError, OSError, ValueError, subprocess.TimeoutExpired) as e:
                     c.note(False, label, f"{type(e).__name__}: {e}")

@@ -34,7 +34,7 @@ LAYER = "none/layer_attention:layer=1/fixed/top_k/layer:before=2"
 PIPELINES = {
     "early": "texture13/information+perspectival/fixed/top_k/early",
     "tower": TOWER,
-    "gather": "default",
+    "gather": "three_ways",
     "merge": "none/feature_norm/fixed/merge_similar/merge",
     "entry": "texture13/information+perspectival/fixed/entry_by_relevance/entry",
     "layer": LAYER,

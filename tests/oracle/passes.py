@@ -77,7 +77,7 @@ def main():
         box = (40, 60, 200, 140)
         boxes = ("--box", ",".join(map(str, box)))
         picture = stock["pictures"][0]["size"]
-        got = ask(f"default:passes=cascade:passes.tokens={small_tokens}+{native}@0.25", *boxes)
+        got = ask(f"three_ways:passes=cascade:passes.tokens={small_tokens}+{native}@0.25", *boxes)
         check(len(got["passes"]) == 2 and "answer" not in got["passes"][0], "a cascade answers once")
         tall, wide = picture[0] / rows, picture[1] / cols
         under = {r * cols + c for r in range(rows) for c in range(cols)
@@ -85,8 +85,8 @@ def main():
         kept = {k["token"] for k in got["pictures"][0]["kept"]}
         check(abs(got["passes"][1]["recall"][0] - len(under & kept) / len(under)) < 1e-12, f"recall {got['passes'][1]['recall']}")
         check(got["passes"][1]["costs"]["visual_tokens_encoded"] < native, "the last level's tower saw everything")
-        one, two = (ask(f"default:passes=fixations:passes.count={n}@0.25") for n in (1, 2))
-        check(one["tokens"] == ask("default@0.25")["tokens"], "one fixation is no plain answer")
+        one, two = (ask(f"three_ways:passes=fixations:passes.count={n}@0.25") for n in (1, 2))
+        check(one["tokens"] == ask("three_ways@0.25")["tokens"], "one fixation is no plain answer")
         check([p["kept"] for p in two["passes"]] == [[int(0.125 * native + 0.5)], [int(0.25 * native + 0.5)]], "shares of the budget")
         check(two["costs"]["vision_flops"] == stock["costs"]["vision_flops"], "the tower of fixations ran more than once")
         coarse = ask("coarse_answer@0.25")
@@ -97,12 +97,12 @@ def main():
         check(early["passes"][1]["costs"]["visual_tokens_encoded"] == int(0.25 * native + 0.5), "tokens that entered the tower")
 
         # --- without an answer, and in a sweep
-        for name, looks in (("coarse_answer@0.25", 2), ("default:passes=fixations@0.25", 2), ("full:passes=escalate:passes.below=0", 1)):
+        for name, looks in (("coarse_answer@0.25", 2), ("three_ways:passes=fixations@0.25", 2), ("full:passes=escalate:passes.below=0", 1)):
             got, whole = ask(name, verb="allocate"), ask(name)
             check(len(got["passes"]) == looks and "answer" not in got, f"allocate {name}")
             check(got["pictures"][0]["kept"] == whole["pictures"][0]["kept"], f"allocate {name} keeps other tokens than answer")
         run("scenes", "--out", work / "scenes", "--count", 2, "--scenario", "receipt,shapes", "--size", 256, "--seed", 9)
-        names = ["coarse_answer", "default:passes=escalate:passes.below=0.5", "default:passes=cascade:passes.tokens=16+64"]
+        names = ["coarse_answer", "three_ways:passes=escalate:passes.below=0.5", "three_ways:passes=cascade:passes.tokens=16+64"]
         run("sweep", "-m", work / "demo", "--data", work / "scenes", "--pipeline", ",".join(names), "--keep-ratio", 0.25, "--out", work / "run",
             "-n", 4)
         lines = [json.loads(x) for x in (work / "run/rows.jsonl").read_text().splitlines()]

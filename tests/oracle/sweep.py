@@ -300,11 +300,11 @@ def check_rows(rows, data, folder, levels=3):
             hit = np.flatnonzero(cover > 0)
             check(set(hit) <= set(kept) if len(hit) <= k else set(kept) <= set(hit), what + ": the oracle's tokens")
             m = cover.astype(np.float32)
-        elif r["pipeline"] == "default" and not s["question"]:
+        elif r["pipeline"] == "three_ways" and not s["question"]:
             continue  # `allocate` refuses an empty question
         elif "attention" in r["pipeline"] and (not s["question"] or int(r["id"].rsplit("-", 1)[1]) % 4):
             continue  # a process each: every fourth will do
-        elif r["pipeline"] == "default" or "attention" in r["pipeline"]:
+        elif r["pipeline"] == "three_ways" or "attention" in r["pipeline"]:
             key = (r["id"], r["pipeline"], budget)
             if key not in relevance:
                 flag = ["--keep-ratio" if "." in budget else "--budget", budget]
@@ -369,7 +369,7 @@ def main():
         run("scenes", "--out", data, "--count", 6, "--seed", 6000000, "--scenario", "receipt,form,shapes,relations,adversarial,eight_queries", "--no-tsv", "--quiet")
         common = ["-m", demo, "--data", data, "-n", 6, "-q", "--kept"]
         inside = "none/none/flat/grid/early,none/tower_attention:block=0/fixed/top_k/tower:before=1,none/layer_attention:layer=0/fixed/top_k/layer:before=1,none/layer_attention:layer=0/fixed/top_k/again:before=1"
-        pipelines = ["--pipeline", "stock,full,default,random,grid,centre,downsample,oracle,uniform@5," + inside]
+        pipelines = ["--pipeline", "stock,full,three_ways,random,grid,centre,downsample,oracle,uniform@5," + inside]
 
         first = top / "first"
         table = run("sweep", *common, *pipelines, "--out", first, "--keep-ratio", "0.5,0.25", "--seed", "0,1", "-t", 1)
@@ -394,12 +394,12 @@ def main():
             check((top / name / "rows.jsonl").read_bytes() == (first / "rows.jsonl").read_bytes(), f"{name}: the same rows")
         check((top / "again" / "summary.json").read_bytes() == (first / "summary.json").read_bytes(), "again: the same summary")
 
-        # answers that can be right: half of them what the whole picture gives, the others what the default pipeline gives
+        # answers that can be right: half of them what the whole picture gives, the others what three_ways gives
         right = top / "right"
         right.mkdir()
         (right / "images").symlink_to(data / "images")
-        given = {(r["id"], r["pipeline"]): r["prediction"] for r in rows if r["pipeline"] in ("full", "default", "downsample", "oracle", "oracle_blank", "random") and r["budget"] in ("all", "0.5") and r["seed"] == 0}
-        kinds = ["full", "default", "oracle", "downsample", "random", "full", "oracle_blank"]
+        given = {(r["id"], r["pipeline"]): r["prediction"] for r in rows if r["pipeline"] in ("full", "three_ways", "downsample", "oracle", "oracle_blank", "random") and r["budget"] in ("all", "0.5") and r["seed"] == 0}
+        kinds = ["full", "three_ways", "oracle", "downsample", "random", "full", "oracle_blank"]
         out = []
         for i, s in enumerate(lines(data / "questions.jsonl")):
             told = given.get((s["id"], kinds[i % len(kinds)]))
@@ -411,7 +411,7 @@ def main():
         scored = check_summary(top / "second")
         check_rows(scored, right, top)
         totals = collections.Counter(r["pipeline"] for r in scored if r["score"] == 1)
-        check(all(totals[k] > 0 for k in ("full", "default", "oracle", "downsample", "random")) and any(r["score"] == 0 for r in scored), f"some answers are right: {totals}")
+        check(all(totals[k] > 0 for k in ("full", "three_ways", "oracle", "downsample", "random")) and any(r["score"] == 0 for r in scored), f"some answers are right: {totals}")
         check({r["depth"] for r in scored} == {"all", "none", "0", "1", "2", "0+2"}, "depths")
         check(len({r["prediction"] for r in scored if r["pipeline"] == "full" and r["id"] == scored[0]["id"]}) > 1, "depth changes answers")
 
@@ -434,7 +434,7 @@ def main():
         # two checkpoints
         other = top / "other"
         run("demo-model", "--out", other, "--seed", 4)
-        run("sweep", "-m", other, "--data", right, "-n", 6, "-q", "--pipeline", "full,default,random,oracle,grid", "--out", top / "third", "--keep-ratio", "0.5", "--seed", "0,2")
+        run("sweep", "-m", other, "--data", right, "-n", 6, "-q", "--pipeline", "full,three_ways,random,oracle,grid", "--out", top / "third", "--keep-ratio", "0.5", "--seed", "0,2")
         text = run("compare", top / "second", top / "third" / "summary.json", "--json")
         columns = {c["column"]: c for c in json.loads(text)["columns"]}
         second, third = ({r["key"]: r for r in lines(top / x / "rows.jsonl")} for x in ("second", "third"))

@@ -44,7 +44,7 @@ TEST_CASE("E203 a stage breaks its law: scores that are not finite") {
   register_builtin(r);
   r.host.add_scorer<NanScorer>({});
   EigenBackend b;
-  PipelineSpec spec = preset_pipeline("default");
+  PipelineSpec spec = preset_pipeline("three_ways");
   spec.decisions[0].scorers = {{"nan", "nan"}};
   const auto made = r.make(spec);
   Image image(64, 64);

@@ -13,6 +13,7 @@
 #include "arrcoc/balancers/tension.hpp"
 #include "arrcoc/eigen.hpp"
 #include "arrcoc/registry/builtin.hpp"
+#include "arrcoc/scorers/attention/layer_attention.hpp"
 #include "arrcoc/scorers/pixels/contrast.hpp"
 #include "arrcoc/scorers/pixels/information.hpp"
 #include "arrcoc/scorers/pixels/perspectival.hpp"
@@ -74,14 +75,22 @@ TEST_CASE("the same pipeline by name and by type gives equal results") {
   using Default = Pipeline<B, Texture13,
                            Decision<ScorerSet<InformationScorer, PerspectivalScorer, ParticipatoryScorer>,
                                     AdaptiveTensionBalancer, TopKAllocator>>;
-  equal_by_name_and_type(Default{}, "default");
+  equal_by_name_and_type(Default{}, "three_ways");
   Default tuned;
   tuned.texture.config.clusters = 3;
   std::get<2>(tuned.decision().scorers.scorers).config.centred = false;
   tuned.decision().balancer.config.particularize = 0.9f;
   equal_by_name_and_type(
-      tuned, "default",
+      tuned, "three_ways",
       {{"texture.clusters", "3"}, {"scorers.participatory.centred", "false"}, {"balancer.particularize", "0.9"}});
+  using TwoLooks =
+      Pipeline<B, Texture13,
+               Decision<ScorerSet<LayerAttentionScorer>, FixedWeightsBalancer, TopKAllocator, AgainInjector>>;
+  TwoLooks looks;  // on three layers
+  std::get<0>(looks.decision().scorers.scorers).config = {.layer = 1, .layers = 2, .heads = "max"};
+  looks.decision().injector.config.before = 3;
+  for (const std::string preset : {"default", "two_looks"})
+    equal_by_name_and_type(looks, preset + ":scorers.layer_attention.layers=2:injector.before=3");
   equal_by_name_and_type(Pipeline<B, Texture13, Decision<ScorerSet<>, FlatBalancer, RandomAllocator>>{}, "random");
   equal_by_name_and_type(Pipeline<B, Texture13, Decision<ScorerSet<>, FlatBalancer, Grid2dAllocator>>{}, "grid");
   equal_by_name_and_type(Pipeline<B, Texture13, Decision<ScorerSet<>, FlatBalancer, OracleAllocator>>{}, "oracle");
@@ -95,7 +104,7 @@ TEST_CASE("a setting reaches its stage") {
   TinyModel<B> tiny;
   const TwoPictures t(false);
   const auto run = [&](const Settings& s) {
-    const auto made = make("default", s);
+    const auto made = make("three_ways", s);
     const RunOptions o = TinyModel<B>::options(2);
     return Journey<B>(tiny.backend, tiny.model, &made.pipeline, t.pictures, t.prompt, o).run();
   };
@@ -103,14 +112,14 @@ TEST_CASE("a setting reaches its stage") {
       same_bits(run({}).pictures[0].maps, run({{"scorers.information.contrast_share", "0.1"}}).pictures[0].maps));
   CHECK_FALSE(same_bits(run({}).pictures[0].balanced.relevance,
                         run({{"balancer.particularize", "1"}}).pictures[0].balanced.relevance));
-  const auto made = make("default", {{"balancer.particularize", "0.75"}});
+  const auto made = make("three_ways", {{"balancer.particularize", "0.75"}});
   CHECK(std::find(made.settings.begin(), made.settings.end(), ConfigField{"balancer.particularize", "float", "0.75"}) !=
         made.settings.end());
 }
 
 namespace {
 PipelineSpec spec_with_cascade() {
-  PipelineSpec spec = preset_pipeline("default");
+  PipelineSpec spec = preset_pipeline("three_ways");
   spec.passes = "cascade";
   spec.settings = {{"passes.keep", "0.25"}, {"passes.tokens", "16+64"}};
   return spec;
@@ -118,7 +127,7 @@ PipelineSpec spec_with_cascade() {
 }  // namespace
 
 TEST_CASE("full names") {
-  const PipelineSpec spec = preset_pipeline("default");
+  const PipelineSpec spec = preset_pipeline("three_ways");
   CHECK(full_name(spec) == "texture13/information+perspectival+participatory/tension/top_k/gather");
   CHECK(full_name(spec, Budget{128, 0.25}) == full_name(spec) + "@128");
   CHECK(full_name(spec, Budget{0, 0.25}) == full_name(spec) + "@0.25");
@@ -133,12 +142,12 @@ TEST_CASE("passes have their settings in the name; a stage that wants an earlier
   CHECK(named.ends_with("/gather:passes=cascade:passes.keep=0.25:passes.tokens=16+64"));
   CHECK(parse_pipeline_name(named) == spec_with_cascade());
   CHECK(full_name(make(named).spec) == named);
-  CHECK(full_name(make("default:passes=escalate:passes.below=0.9").spec).ends_with("/gather:passes=escalate"));
-  expect_error(Code::unknown_setting, "passes.below: no such setting", [] { make("default:passes.below=0.5"); });
-  expect_error(Code::unknown_strategy, "no passes named 'twice'", [] { make("default:passes=twice"); });
+  CHECK(full_name(make("three_ways:passes=escalate:passes.below=0.9").spec).ends_with("/gather:passes=escalate"));
+  expect_error(Code::unknown_setting, "passes.below: no such setting", [] { make("three_ways:passes.below=0.5"); });
+  expect_error(Code::unknown_strategy, "no passes named 'twice'", [] { make("three_ways:passes=twice"); });
   expect_error(Code::missing_evidence, "'once' does not have", [] { make("none/inhibition/fixed/top_k/gather"); });
   expect_error(Code::bad_config, "below: expected a number in [0, 1]",
-               [] { make("default:passes=escalate:passes.below=2"); });
+               [] { make("three_ways:passes=escalate:passes.below=2"); });
 }
 
 TEST_CASE("every preset and every strategy can be made") {
@@ -149,7 +158,7 @@ TEST_CASE("every preset and every strategy can be made") {
     CHECK_FALSE(e.about.summary.empty());
     CHECK_FALSE(e.about.source.empty());
     CHECK(e.spend.has_value() == (e.kind == Kind::allocator));
-    PipelineSpec spec = preset_pipeline(e.kind == Kind::injector ? "random" : "default");
+    PipelineSpec spec = preset_pipeline(e.kind == Kind::injector ? "random" : "three_ways");
     if (e.kind == Kind::injector) spec.decisions[0].injector = e.name;
     if (e.needs.phase == Phase::layer) spec.decisions[0].injector = "layer";
     if (e.kind == Kind::scorer) spec.decisions[0].scorers = {{e.name, e.name}};
@@ -164,7 +173,7 @@ TEST_CASE("every preset and every strategy can be made") {
           f.value;
     CHECK_NOTHROW(builtin().make(spec));
   }
-  CHECK(names.size() == 74);
+  CHECK(names.size() == 75);
 }
 
 TEST_CASE("unknown names list what is near") {
@@ -185,16 +194,16 @@ TEST_CASE("unknown names list what is near") {
 
 TEST_CASE("all problems of the settings at once") {
   expect_error(Code::unknown_setting, "allocator.budgte: no such setting", [] {
-    make("default", {{"allocator.budgte", "1"}});
+    make("three_ways", {{"allocator.budgte", "1"}});
   });
   expect_error(Code::bad_config, "3 problems", [] {
-    make("default", {{"balancer.explore", "x"}, {"texture.clusters", "1.5"}, {"scorer.information.share", "1"}});
+    make("three_ways", {{"balancer.explore", "x"}, {"texture.clusters", "1.5"}, {"scorer.information.share", "1"}});
   });
   expect_error(Code::bad_config, "scorer.information.share: no such setting", [] {
-    make("default", {{"balancer.explore", "x"}, {"scorer.information.share", "1"}});
+    make("three_ways", {{"balancer.explore", "x"}, {"scorer.information.share", "1"}});
   });
   expect_error(Code::unknown_setting, "scorers.contrast", [] {
-    make("default", {{"scorers.contrast.exponent", "2"}});
+    make("three_ways", {{"scorers.contrast.exponent", "2"}});
   });  // not in this pipeline
   expect_error(Code::unknown_setting, "no texture stage", [] { make("random", {{"texture.clusters", "3"}}); });
 }
@@ -299,7 +308,7 @@ TEST_CASE("names: aliases, settings, several decisions, budgets, the question th
   CHECK(s.asking == Asking::blank);
   PipelineSpec back = parse_pipeline_name(full_name(s, *s.budget));
   CHECK(back == s);
-  const PipelineSpec preset = preset_pipeline("default:balancer.explore=0.5:query=other@64");
+  const PipelineSpec preset = preset_pipeline("three_ways:balancer.explore=0.5:query=other@64");
   CHECK(preset.settings == Settings{{"balancer.explore", "0.5"}});
   CHECK(preset.asking == Asking::other);
   CHECK(preset.budget == Budget{64, 0.25});

@@ -55,11 +55,13 @@ struct Preset {
   std::string_view pipeline;
   std::string_view summary;
 };
+inline constexpr std::string_view two_looks = "none/layer_attention:heads=max:layers=3/fixed/top_k/again:before=4";
 inline constexpr Preset presets[] = {
-    {"default", "texture13/information+perspectival+participatory/tension/top_k/gather",
-     "three ways of knowing, adaptive tensions, the K most relevant tokens"},
-    {"two_looks", "none/layer_attention:heads=max:layers=3/fixed/top_k/again:before=4",
+    {"default", two_looks, "two_looks"},
+    {"two_looks", two_looks,
      "the question's own attention in layers 1 to 3 of a first look, the K most relevant tokens"},
+    {"three_ways", "texture13/information+perspectival+participatory/tension/top_k/gather",
+     "three ways of knowing, adaptive tensions, the K most relevant tokens; needs no language model"},
     {"coarse_answer", "none/previous_attention/fixed/top_k/gather:passes=coarse_answer",
      "where the answer about a small picture looked, the K most looked at tokens of the native one"},
     {"full", "none/none/flat/full/gather", "nothing is pruned"},
