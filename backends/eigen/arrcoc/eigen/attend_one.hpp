@@ -9,8 +9,9 @@
 namespace arrcoc::eigen {
 
 /// One task per kv head reads its keys and values once, in place.
-inline void attend_one(ThreadPool& threads, MemoryPool& pool, const AttentionPlan& p, const Tensor& q, const Tensor& k,
-                       const Tensor& v, Tensor& out, float* received) {
+template <class Threads>
+void attend_one(Threads& threads, MemoryPool& pool, const AttentionPlan& p, const Tensor& q, const Tensor& k,
+                const Tensor& v, Tensor& out, float* received) {
   if (p.blocks.empty()) return;
   const QueryRun& block = p.blocks.front();
   const Index kv = p.heads / p.group;

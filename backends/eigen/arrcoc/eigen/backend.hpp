@@ -1,7 +1,6 @@
 #pragma once
 // The Eigen backend: float32 arithmetic on the CPU (bf16 products if asked), weights kept in the type they are stored
-// in. Results do not depend on the number of threads: work is cut into pieces of fixed size, and no sum crosses a
-// piece.
+// in. Results do not depend on the number of threads: work is cut into fixed pieces, and no sum crosses one.
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -28,10 +27,11 @@ struct EigenOptions {
   bool operator==(const EigenOptions&) const = default;
 };
 
-/// KernelBackend on Eigen's packets (see core/kernel_backend.hpp for every kernel's shapes). A handle: copies share
-/// threads and memory. Kernels may be called from several threads at once; one of them gets the workers, the others
-/// work alone.
-class EigenBackend {
+/// KernelBackend on Eigen's packets (core/kernel_backend.hpp has every kernel's shapes). A handle: copies share threads
+/// and memory. Kernels may be called from several threads at once; one of them gets the workers, the others work alone.
+/// A template, so that a program compiles only the kernels that it calls.
+template <class Threads>
+class EigenOn {
   using P = eigen::P;
 
  public:
@@ -40,8 +40,8 @@ class EigenBackend {
   using Weight = eigen::Weight;
   using Cache = eigen::Cache;
 
-  explicit EigenBackend(EigenOptions options = {})
-      : threads_(std::make_shared<eigen::ThreadPool>(options.threads)),
+  explicit EigenOn(EigenOptions options = {})
+      : threads_(std::make_shared<Threads>(options.threads)),
         pool_(std::make_shared<eigen::MemoryPool>(options.keep_bytes)),
         bf16_(options.bf16 && eigen::bf16_products) {}
 
@@ -366,7 +366,7 @@ class EigenBackend {
       attend_one(*threads_, *pool_, plan, q, k, v, a.out, spec.want_received ? a.received.fill() : nullptr);
     } else {
       const auto blocks = [&]<class Op>(Op) {
-        eigen::BlockedAttention<Op, eigen::ThreadPool> blocked(*threads_, *pool_, plan, q, k, v);
+        eigen::BlockedAttention<Op, Threads> blocked(*threads_, *pool_, plan, q, k, v);
         blocked.run(a.out, spec.want_received);
         if (spec.want_received) blocked.received(a.received.fill());
       };
@@ -503,8 +503,7 @@ class EigenBackend {
     over_rows(out, [&](Index i) { eigen::map(a.row(i), b.row(b.rows() == 1 ? 0 : i), out.fill(i), a.cols(), f); });
     return out;
   }
-  /// Sums over rows in blocks of 64, so that rounding grows with the blocks and not with the rows; columns go to the
-  /// threads.
+  /// Sums over rows in blocks of 64, so that rounding grows with the blocks alone; columns go to the threads.
   Tensor reduce_rows(const Tensor& x, float divisor) const {
     Tensor out = make(1, x.cols());
     const P d = eigen::set(divisor);
@@ -589,8 +588,8 @@ class EigenBackend {
       using T = eigen::stored_t<D>;
       const T* data = w.stored_row<T>(0);
       if (D == DType::bf16 && bf16_ && w.in() % 2 == 0 && x.rows() > eigen::unpacked_rows) {
-        const Index stride = (w.in() + eigen::lanes - 1) / eigen::lanes * eigen::lanes /
-                             2;  // whole packets: rows are rounded by several threads
+        // whole packets: rows are rounded by several threads
+        const Index stride = (w.in() + eigen::lanes - 1) / eigen::lanes * eigen::lanes / 2;
         const auto pairs = pool_->take(x.rows() * stride);
         for_rows(x.rows(), x.cols(), [&](Index i) {
           eigen::round_row(x.row(i), x.cols(), reinterpret_cast<std::uint16_t*>(pairs.get() + i * stride));
@@ -620,11 +619,12 @@ class EigenBackend {
     return out;
   }
 
-  std::shared_ptr<eigen::ThreadPool> threads_;
+  std::shared_ptr<Threads> threads_;
   std::shared_ptr<eigen::MemoryPool> pool_;
   bool bf16_;
 };
 
+using EigenBackend = EigenOn<eigen::ThreadPool>;
 static_assert(check_backend<EigenBackend>());
 
 }  // namespace arrcoc
