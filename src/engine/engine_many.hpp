@@ -104,7 +104,7 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
     whole.push_back(std::move(p.pixels));
     p.pixels = {{}, whole.back().patches};
   }
-  const auto textures = std::make_shared<TextureShelf>(pictures.size());
+  const auto textures = std::make_shared<TextureShelf>();
   std::map<std::string, std::shared_ptr<Shelf<B>>> shelves;  // by what is encoded, and asked of it
   const auto encode = [&](Asked& q) {
     Journey<B>& journey = *q.journey;

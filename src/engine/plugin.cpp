@@ -293,15 +293,15 @@ void add_rows(const std::filesystem::path& file, HostStages& stages, std::vector
     Make<Any<Face>> make = [module, row, defaults, facts = d.facts](const Settings& given, std::string_view prefix,
                                                                     std::vector<ConfigField>& fields,
                                                                     std::vector<ConfigProblem>& problems) {
-      auto stage = std::make_shared<Stage>();
+      Stage stage;
       const std::size_t before = problems.size();
       auto values = std::make_shared<const Values>(defaults, given, prefix, fields, problems);
       StageFacts own = facts;
       if constexpr (requires { row.requests; })
         if (row.requests != nullptr && problems.size() == before)
           own.needs = asked(row, own.name, *values, prefix, problems);
-      stage->held = {module, row, own.needs, own.name, std::move(values)};
-      return Any<Face>{std::move(stage), std::move(own)};
+      stage.held = {module, row, own.needs, own.name, std::move(values)};
+      return Any<Face>::template made<Stage>(std::move(own), std::move(stage));
     };
     stages.add(list, StageRow<Any<Face>>{std::move(d.entry), std::move(make)});
   }

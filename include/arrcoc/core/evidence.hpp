@@ -68,13 +68,13 @@ class Given {
   const T& operator*() const {
     require_that(value_ != nullptr, Code::missing_evidence, what_,
                  "a stage reads this evidence, but nobody asked for it or there is none");
-    return *value_;
+    return *static_cast<const T*>(value_.get());
   }
   const T* operator->() const { return &**this; }
 
  private:
   std::string_view what_;
-  std::shared_ptr<const T> value_;
+  std::shared_ptr<const void> value_;  // a T; one kind of pointer for all, which is less to compile
 };
 
 /// Cosine similarity of living tokens, row by row (core/similarity.hpp).

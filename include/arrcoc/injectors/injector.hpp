@@ -16,8 +16,10 @@
 
 #include "arrcoc/core/allocation.hpp"
 #include "arrcoc/core/prompt.hpp"
+#include "arrcoc/core/trace.hpp"
 #include "arrcoc/core/vision_plan.hpp"
-#include "arrcoc/qwen3vl/model.hpp"
+#include "arrcoc/qwen3vl/encoded.hpp"
+#include "arrcoc/qwen3vl/injected.hpp"
 
 namespace arrcoc {
 

@@ -1,7 +1,6 @@
 #pragma once
 // What injectors of the vision phase share: which rows stand where, and which of them wait.
 #include <algorithm>
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -62,6 +61,20 @@ inline std::vector<std::vector<Token>> of_pictures(std::span<const Allocation> a
   return out;
 }
 
+/// The first layer behind `layer` before which some of `waiting` join; 0: none.
+inline Index next_layer(const std::vector<Token>& waiting, Index layer) {
+  Index next = 0;
+  for (const Token& t : waiting)
+    if (t.entry > layer && (next == 0 || t.entry < next)) next = t.entry;
+  return next;
+}
+inline std::vector<Token> joining(const std::vector<Token>& waiting, Index layer) {
+  std::vector<Token> out;
+  for (const Token& t : waiting)
+    if (t.entry == layer) out.push_back(t);
+  return out;
+}
+
 /// The sequence: text and kept rows at the surviving columns of the full position table, the other pad columns gone.
 /// features(t, tokens) -> [tokens.size(), H]: what stands for these tokens, from features t [N, H] of all pictures (the
 /// merged embeddings, and each level). Tokens with an entry layer wait, ascending columns within a picture.
@@ -72,7 +85,7 @@ qwen3vl::Injected<B> sequence(B& b, const std::vector<std::vector<Token>>& pictu
   in.words = qwen3vl::words_of(prompt);
   std::vector<Index> columns, place;  // of the full prompt; of a token in the sequence
   std::vector<Token> now;
-  std::map<Index, std::vector<Token>> later;
+  std::vector<Token> later;
   Index column = 0;
   const auto text_until = [&](Index end) {
     for (; column < end; ++column) {
@@ -85,7 +98,7 @@ qwen3vl::Injected<B> sequence(B& b, const std::vector<std::vector<Token>>& pictu
     text_until(prompt.spans[s].begin);
     for (const Token& t : pictures[s]) {
       if (t.entry > 0) {
-        later[t.entry].push_back(t);
+        later.push_back(t);
         continue;
       }
       place.push_back(static_cast<Index>(columns.size()));
@@ -115,7 +128,8 @@ qwen3vl::Injected<B> sequence(B& b, const std::vector<std::vector<Token>>& pictu
     in.embeddings = b.scatter_rows(in.embeddings, place, features(e.vision.tokens, now));
     for (std::size_t l = 0; l < e.vision.deepstack.size(); ++l) in.levels.push_back(level_of(l, now, place));
   }
-  for (const auto& [layer, tokens] : later) {
+  for (Index layer = next_layer(later, 0); layer > 0; layer = next_layer(later, layer)) {
+    const std::vector<Token> tokens = joining(later, layer);
     qwen3vl::WaitingRows<B> w;
     w.layer = layer;
     std::vector<Index> own, at;

@@ -6,6 +6,7 @@
 
 #include "arrcoc/core/digest.hpp"
 #include "arrcoc/pipeline/decide.hpp"
+#include "arrcoc/qwen3vl/row_edits.hpp"
 
 namespace arrcoc {
 

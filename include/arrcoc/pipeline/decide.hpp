@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "arrcoc/pipeline/shelf.hpp"
-#include "arrcoc/qwen3vl/generate.hpp"
-#include "arrcoc/qwen3vl/resize.hpp"
+#include "arrcoc/qwen3vl/generate_options.hpp"
+#include "arrcoc/qwen3vl/resize_kind.hpp"
 
 namespace arrcoc {
 

@@ -49,41 +49,38 @@ StageFacts facts_of(const S& s) {
 }
 
 namespace erased {
-struct Texture {
-  virtual ~Texture() = default;
+/// The root of all faces. One kind of shared_ptr holds them all: one for each face and each stage of it made the
+/// compiler build hundreds of functions more.
+struct Stage {
+  virtual ~Stage() = default;
+};
+struct Texture : Stage {
   virtual Textures generate(ImageView image, const TokenSet& tokens) const = 0;
 };
-struct Scorer {
-  virtual ~Scorer() = default;
+struct Scorer : Stage {
   virtual std::vector<float> score(const Evidence& e) const = 0;
 };
 template <class B>
-struct TensorScorer {
-  virtual ~TensorScorer() = default;
+struct TensorScorer : Stage {
   virtual std::vector<float> score(B& b, const TensorEvidence<B>& e) const = 0;
 };
-struct Balancer {
-  virtual ~Balancer() = default;
+struct Balancer : Stage {
   virtual Balanced balance(std::span<const float> maps, const Evidence& e) const = 0;
 };
-struct Allocator {
-  virtual ~Allocator() = default;
+struct Allocator : Stage {
   virtual Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng& rng) const = 0;
 };
-struct Split {
-  virtual ~Split() = default;
+struct Split : Stage {
   virtual std::vector<Index> split(Index total, std::span<const SplitPart> parts) const = 0;
 };
 template <class B>
-struct Query {
-  virtual ~Query() = default;
+struct Query : Stage {
   virtual arrcoc::Query<B> encode(B& b, const qwen3vl::Model<B>& model, const Prompt& prompt,
                                   const typename B::Tensor& embeddings) const = 0;
 };
 /// Of phase pixels `plan`, of phase vision `inject`; the others are what their facts say.
 template <class B>
-struct Injector {
-  virtual ~Injector() = default;
+struct Injector : Stage {
   virtual VisionPlan plan(const Allocation&) const {
     fail(Code::bad_usage, "injector", "only one of phase pixels plans what is encoded");
   }
@@ -98,16 +95,29 @@ struct Injector {
 
 /// A stage behind its face, and what it says of itself.
 template <class Face>
-struct Any {
-  std::shared_ptr<const Face> stage;
+class Any {
+ public:
   StageFacts facts;
 
-  explicit operator bool() const { return stage != nullptr; }
+  Any() = default;
+  /// Model(from...) behind its face.
+  template <class Model, class... From>
+  static Any made(StageFacts facts, From&&... from) {
+    static_assert(std::is_base_of_v<Face, Model> && std::is_base_of_v<erased::Stage, Face>);
+    const erased::Stage* held = new const Model(std::forward<From>(from)...);
+    return Any(std::shared_ptr<const erased::Stage>(held), std::move(facts));
+  }
+
+  explicit operator bool() const { return stage_ != nullptr; }
   const Face& operator*() const {
-    require_that(stage != nullptr, Code::bad_usage, "pipeline", "an erased stage was used before one was put in");
-    return *stage;
+    require_that(stage_ != nullptr, Code::bad_usage, "pipeline", "an erased stage was used before one was put in");
+    return static_cast<const Face&>(*stage_);
   }
   const Face* operator->() const { return &**this; }
+
+ private:
+  Any(std::shared_ptr<const erased::Stage> stage, StageFacts of) : facts(std::move(of)), stage_(std::move(stage)) {}
+  std::shared_ptr<const erased::Stage> stage_;  // a Face
 };
 using AnyTexture = Any<erased::Texture>;
 using AnyBalancer = Any<erased::Balancer>;
@@ -139,7 +149,7 @@ AnyTexture erase_texture(S s) {
   };
   StageFacts facts = facts_of(s);
   facts.may_need = {Phase::pixels, Need::rgb};
-  return {std::make_shared<const Model>(std::move(s)), std::move(facts)};
+  return Any<erased::Texture>::made<Model>(std::move(facts), std::move(s));
 }
 template <Scorer S>
 Any<erased::Scorer> erase_scorer(S s) {
@@ -149,7 +159,7 @@ Any<erased::Scorer> erase_scorer(S s) {
     std::vector<float> score(const Evidence& e) const override { return s.score(e); }
   };
   StageFacts facts = facts_of(s);
-  return {std::make_shared<const Model>(std::move(s)), std::move(facts)};
+  return Any<erased::Scorer>::made<Model>(std::move(facts), std::move(s));
 }
 template <class B, class S>
 Any<erased::TensorScorer<B>> erase_tensor_scorer(S s) {
@@ -160,7 +170,7 @@ Any<erased::TensorScorer<B>> erase_tensor_scorer(S s) {
     std::vector<float> score(B& b, const TensorEvidence<B>& e) const override { return b.to_host(s.score(b, e)); }
   };
   StageFacts facts = facts_of(s);
-  return {std::make_shared<const Model>(std::move(s)), std::move(facts)};
+  return Any<erased::TensorScorer<B>>::template made<Model>(std::move(facts), std::move(s));
 }
 template <Balancer S>
 AnyBalancer erase_balancer(S s) {
@@ -170,7 +180,7 @@ AnyBalancer erase_balancer(S s) {
     Balanced balance(std::span<const float> maps, const Evidence& e) const override { return s.balance(maps, e); }
   };
   StageFacts facts = facts_of(s);
-  return {std::make_shared<const Model>(std::move(s)), std::move(facts)};
+  return Any<erased::Balancer>::made<Model>(std::move(facts), std::move(s));
 }
 template <Allocator S>
 AnyAllocator erase_allocator(S s) {
@@ -182,7 +192,7 @@ AnyAllocator erase_allocator(S s) {
     }
   };
   StageFacts facts = facts_of(s);
-  return {std::make_shared<const Model>(std::move(s)), std::move(facts)};
+  return Any<erased::Allocator>::made<Model>(std::move(facts), std::move(s));
 }
 template <BudgetSplit S>
 AnySplit erase_split(S s) {
@@ -194,7 +204,7 @@ AnySplit erase_split(S s) {
     }
   };
   StageFacts facts = facts_of(s);
-  return {std::make_shared<const Model>(std::move(s)), std::move(facts)};
+  return Any<erased::Split>::made<Model>(std::move(facts), std::move(s));
 }
 template <class B, class S>
 AnyQuery<B> erase_query(S s) {
@@ -208,7 +218,7 @@ AnyQuery<B> erase_query(S s) {
     }
   };
   StageFacts facts = facts_of(s);
-  return {std::make_shared<const Model>(std::move(s)), std::move(facts)};
+  return Any<erased::Query<B>>::template made<Model>(std::move(facts), std::move(s));
 }
 template <class B, class S>
 AnyInjector<B> erase_injector(S s) {
@@ -231,7 +241,7 @@ AnyInjector<B> erase_injector(S s) {
     }
   };
   StageFacts facts = facts_of(s);
-  return {std::make_shared<const Model>(std::move(s)), std::move(facts)};
+  return Any<erased::Injector<B>>::template made<Model>(std::move(facts), std::move(s));
 }
 
 }  // namespace arrcoc

@@ -17,6 +17,7 @@
 #include "arrcoc/pipeline/costs.hpp"
 #include "arrcoc/pipeline/realize.hpp"
 #include "arrcoc/pipeline/reselect.hpp"
+#include "arrcoc/qwen3vl/generate.hpp"
 
 namespace arrcoc {
 
@@ -45,7 +46,7 @@ class Journey {
         options_(options),
         trace_(trace),
         looks_(b, pipeline, pictures, options, trace,
-               textures ? std::move(textures) : std::make_shared<TextureShelf>(pictures.size())) {
+               textures ? std::move(textures) : std::make_shared<TextureShelf>()) {
     if (pipeline == nullptr) return;
     acts_ = acts_of(*pipeline, model.config());
     runs_ = layer_runs(acts_);

@@ -135,7 +135,7 @@ AnyPipeline<B> adding(AnyPipeline<B> p, Index radius, double decay) {
   StageFacts facts = last.facts;
   facts.may_need = facts.may_need | Needs{Phase::pixels, Need::previous};
   if (facts.spend == Spend::exact) facts.spend = Spend::at_most;
-  last = {std::make_shared<const Adding>(last, radius, decay), std::move(facts)};
+  last = AnyAllocator::made<Adding>(std::move(facts), AnyAllocator(last), radius, decay);
   return p;
 }
 

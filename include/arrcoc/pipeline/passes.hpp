@@ -11,6 +11,7 @@
 
 #include "arrcoc/pipeline/answer_attention.hpp"
 #include "arrcoc/pipeline/journey.hpp"
+#include "arrcoc/pipeline/pass_rules.hpp"
 #include "arrcoc/pipeline/pass_stages.hpp"
 
 namespace arrcoc {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "arrcoc/injectors/gather.hpp"
-#include "arrcoc/pipeline/pass_rules.hpp"
-#include "arrcoc/query/encoders.hpp"
+#include "arrcoc/pipeline/pass_rule.hpp"
+#include "arrcoc/query/mean.hpp"
 
 namespace arrcoc {
 

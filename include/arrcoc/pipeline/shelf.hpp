@@ -1,6 +1,5 @@
 #pragma once
 // Evidence of the pictures of one prompt, computed once and shared by every decision, pipeline and question about them.
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -8,6 +7,7 @@
 
 #include "arrcoc/core/similarity.hpp"
 #include "arrcoc/pipeline/pipeline.hpp"
+#include "arrcoc/qwen3vl/pixels.hpp"
 
 namespace arrcoc {
 
@@ -23,11 +23,21 @@ struct Picture {
 /// Textures of the whole raster of each picture, by the texture's key.
 class TextureShelf {
  public:
-  explicit TextureShelf(std::size_t pictures) : of_(pictures) {}
-  std::shared_ptr<const Textures>& at(std::size_t picture, const std::string& key) { return of_[picture][key]; }
+  /// Where they are, or will be; good until the next call.
+  std::shared_ptr<const Textures>& at(std::size_t picture, const std::string& key) {
+    for (Kept& kept : all_)
+      if (kept.picture == picture && kept.key == key) return kept.textures;
+    all_.push_back({picture, key, nullptr});
+    return all_.back().textures;
+  }
 
  private:
-  std::vector<std::map<std::string, std::shared_ptr<const Textures>>> of_;
+  struct Kept {
+    std::size_t picture;
+    std::string key;
+    std::shared_ptr<const Textures> textures;
+  };
+  std::vector<Kept> all_;
 };
 
 /// What the vision tower gave for all pictures of a prompt, cut by picture, with the copies that the host plane asked

@@ -2,7 +2,6 @@
 // Whole numbers in proportion to weights, with their exact total.
 #include <algorithm>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "arrcoc/core/error.hpp"
@@ -24,7 +23,8 @@ inline std::vector<Index> apportion(Index total, std::span<const double> weights
     all += w;
   }
   std::vector<Index> share;
-  std::vector<std::pair<double, std::size_t>> rest;
+  std::vector<double> owed;
+  std::vector<std::size_t> order;
   Index left = total;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const double exact = all > 0 ? static_cast<double>(total) * weights[i] / all
@@ -32,18 +32,21 @@ inline std::vector<Index> apportion(Index total, std::span<const double> weights
     const auto whole = exact < static_cast<double>(most[i]) ? static_cast<Index>(exact) : most[i];
     share.push_back(std::min(std::max(whole, least), most[i]));
     left -= share.back();
-    rest.emplace_back(static_cast<double>(share.back()) - exact, i);  // most owed first
+    owed.push_back(exact - static_cast<double>(share.back()));
+    order.push_back(i);
   }
-  std::stable_sort(rest.begin(), rest.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {  // most owed first
+    return owed[a] != owed[b] ? owed[a] > owed[b] : a < b;
+  });
   for (bool moved = true; left > 0 && moved;) {
     moved = false;
-    for (const auto& [owed, i] : rest)
+    for (const std::size_t i : order)
       if (left > 0 && share[i] < most[i]) ++share[i], --left, moved = true;
   }
   for (bool moved = true; left < 0 && moved;) {  // least counts took more than there is
     moved = false;
-    for (auto r = rest.rbegin(); r != rest.rend(); ++r)
-      if (left < 0 && share[r->second] > least) --share[r->second], ++left, moved = true;
+    for (std::size_t r = order.size(); r-- > 0;)
+      if (left < 0 && share[order[r]] > least) --share[order[r]], ++left, moved = true;
   }
   return share;
 }

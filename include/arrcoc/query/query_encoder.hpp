@@ -9,7 +9,7 @@
 
 #include "arrcoc/core/prompt.hpp"
 #include "arrcoc/core/stages.hpp"
-#include "arrcoc/qwen3vl/model.hpp"
+#include "arrcoc/qwen3vl/encoded.hpp"
 
 namespace arrcoc {
 

@@ -2,25 +2,14 @@
 // Prefill and decode: the model's input in, token ids out.
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <utility>
 #include <vector>
 
+#include "arrcoc/qwen3vl/generate_options.hpp"
 #include "arrcoc/qwen3vl/model.hpp"
 #include "arrcoc/qwen3vl/sampling.hpp"
 
 namespace arrcoc::qwen3vl {
-
-struct GenerateOptions {
-  Index max_new_tokens = 128;
-  SamplingConfig sampling;
-  std::vector<TokenId> stop_ids;
-  std::uint64_t seed = 0;
-  std::vector<TokenId> forced;            // fed back instead of the chosen tokens (teacher forcing); sets the length
-  bool keep_logits = false;               // Generated::logits is filled
-  bool keep_probabilities = false;        // Generated::probabilities is filled
-  std::function<bool(TokenId)> on_token;  // called as tokens come; false ends the generation
-};
 
 struct Generated {
   std::vector<TokenId> tokens;  // without the stop token

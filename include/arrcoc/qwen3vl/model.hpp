@@ -4,22 +4,13 @@
 #include <utility>
 #include <vector>
 
+#include "arrcoc/qwen3vl/encoded.hpp"
 #include "arrcoc/qwen3vl/injected.hpp"
 #include "arrcoc/qwen3vl/language_model.hpp"
 #include "arrcoc/qwen3vl/pixels.hpp"
 #include "arrcoc/qwen3vl/vision_tower.hpp"
 
 namespace arrcoc::qwen3vl {
-
-/// What is computed once per prompt and shared by every allocation of it.
-template <class B>
-struct Encoded {
-  VisionOut<B> vision;                        // all pictures, in prompt order
-  typename B::Tensor embeddings;              // [L, H] of the full prompt's ids
-  Positions positions;                        // [L] of the full prompt
-  std::vector<std::vector<Index>> encoded{};  // of each picture, the raster tokens with a row in `vision`, ascending;
-                                              // empty: all
-};
 
 template <class B>
 class Model {

@@ -8,12 +8,9 @@
 
 #include "arrcoc/core/error.hpp"
 #include "arrcoc/core/image.hpp"
+#include "arrcoc/qwen3vl/resize_kind.hpp"
 
 namespace arrcoc::qwen3vl {
-
-/// torchvision: int16 weights, width first. pillow: 22-bit weights, width first (Pillow <= 12). pillow13: Pillow 13's
-/// pass order.
-enum class Resize : std::uint8_t { torchvision, pillow, pillow13 };
 
 namespace detail {
 

@@ -10,21 +10,10 @@
 
 #include "arrcoc/core/error.hpp"
 #include "arrcoc/core/random.hpp"
-#include "arrcoc/core/token_bans.hpp"
 #include "arrcoc/core/types.hpp"
+#include "arrcoc/qwen3vl/generate_options.hpp"
 
 namespace arrcoc::qwen3vl {
-
-struct SamplingConfig {
-  bool sample = false;              // false: greedy, and of the rest only the repetition penalty and `bans` count
-  float temperature = 1.0f;         // > 0
-  Index top_k = 0;                  // 0 = off; ties with the k-th score stay
-  float top_p = 1.0f;               // in (0, 1]; the smallest set whose probability reaches it
-  float repetition_penalty = 1.0f;  // > 0; 1 = off
-  float min_p = 0.0f;               // in [0, 1]; tokens below this share of the best one's probability are dropped
-  TokenBans bans{};
-  bool operator==(const SamplingConfig&) const = default;
-};
 
 /// Every id of `seen` once: score / r if >= 0, else score * r.
 inline void penalise_repetition(std::span<float> scores, std::span<const TokenId> seen, float r) {

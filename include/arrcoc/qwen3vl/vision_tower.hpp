@@ -6,21 +6,13 @@
 
 #include "arrcoc/core/kernel_backend.hpp"
 #include "arrcoc/core/trace.hpp"
+#include "arrcoc/qwen3vl/encoded.hpp"
 #include "arrcoc/qwen3vl/tower_hook.hpp"
 #include "arrcoc/qwen3vl/tower_requests.hpp"
 #include "arrcoc/qwen3vl/vision_positions.hpp"
 #include "arrcoc/qwen3vl/weights.hpp"
 
 namespace arrcoc::qwen3vl {
-
-template <class B>
-struct VisionOut {
-  typename B::Tensor tokens;                   // [N, H]
-  std::vector<typename B::Tensor> deepstack;   // per tap [N, H]
-  std::vector<std::vector<Answered>> answers;  // of each picture, in the order of the requests
-  Index count = 0;                             // N
-  TowerKeep kept{};                            // of each picture, tokens as encoded that a hook left; empty: all
-};
 
 template <class B>
 class VisionTower {

@@ -7,6 +7,7 @@
 #include "arrcoc/injectors/merge.hpp"
 #include "arrcoc/injectors/order.hpp"
 #include "arrcoc/injectors/tier.hpp"
+#include "arrcoc/query/encoders.hpp"
 #include "arrcoc/registry/registry.hpp"
 #include "arrcoc/scorers/features/participatory.hpp"
 
