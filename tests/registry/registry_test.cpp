@@ -142,7 +142,7 @@ TEST_CASE("passes have their settings in the name; a stage that wants an earlier
 }
 
 TEST_CASE("every preset and every strategy can be made") {
-  for (const Preset& p : presets) CHECK(full_name(make(p.name).spec) == p.pipeline);
+  for (const Preset& p : presets()) CHECK(full_name(make(p.name).spec) == p.pipeline);
   std::set<std::pair<Kind, std::string>> names;
   for (const Entry& e : builtin().entries()) {
     CHECK(names.emplace(e.kind, e.name).second);
