@@ -47,6 +47,7 @@ struct CenPruneAllocator {
       greedy::fill(picks, relevance, k);
     } else {
       picks = greedy::most_alone(centred, weights);
+      picks.gains[0] = 2 * weights[static_cast<std::size_t>(picks.order[0])];  // from no pick every distance is 2
       greedy::farthest(centred, picks, k, weights);
     }
     return selection::finish(e.tokens, greedy::reasons(picks, relevance), budget);

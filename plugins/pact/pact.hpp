@@ -77,10 +77,10 @@ static_assert(check_scorer<PactScorer>());
 /// dc)^2) (d = 1 - cosine of the last block's keys, all heads), become centres where none lies within `cutoff`; the
 /// others join the nearest centre, and pruned ones the nearest within coef_pruned cutoff. A row is the mean of its
 /// tokens, at its centre's place. Keeps its own count; the budget is a cap, where later centres are not kept and join
-/// like the others. Equal ones by the smaller index. O(N^2 D). Cause: `coverage`; value: density. Needs an injector
-/// that honours merge. Source: Dhouib et al. 2025, "PACT" (arXiv 2504.08966). Differs: decided behind the tower on its
-/// last block, since rows of the language model do not merge between layers; tokeep and cutoff were set by its authors
-/// for other models.
+/// like the others. Equal ones by the smaller index. O(N^2 D). Value: relevance. Causes:
+/// primitives/picks.hpp, by rank. Needs an injector that honours merge. Source: Dhouib et al. 2025, "PACT" (arXiv
+/// 2504.08966). Differs: decided behind the tower on its last block, since rows of the language model do not merge
+/// between layers; tokeep and cutoff were set by its authors for other models.
 struct PactAllocator {
   static constexpr std::string_view name = "pact";
   static constexpr Needs may_need{Phase::tower, Need::k};
@@ -109,16 +109,16 @@ struct PactAllocator {
       density.push_back(static_cast<float>(sum));
     }
     std::vector<Index> centres;
-    std::vector<selection::Choice> choices;
+    std::vector<bool> kept(relevance.size());
     for (const Index i : selection::best(density, some)) {
-      const Index t = clustered[static_cast<std::size_t>(i)], rank = static_cast<Index>(centres.size());
-      if (rank == cap ||
+      const Index t = clustered[static_cast<std::size_t>(i)];
+      if (static_cast<Index>(centres.size()) == cap ||
           std::any_of(centres.begin(), centres.end(), [&](Index c) { return distance(t, c) <= config.cutoff; }))
         continue;
       centres.push_back(t);
-      choices.push_back({t, {Cause::coverage, rank, density[static_cast<std::size_t>(i)]}});
+      kept[static_cast<std::size_t>(t)] = true;
     }
-    Allocation a = selection::finish(e.tokens, std::move(choices), budget);
+    Allocation a = selection::finish(e.tokens, greedy::by_rank(kept, relevance), budget);
     for (const Index t : a.kept) a.merge.push_back({{t, 1.0f}});
     for (Index t = 0; t < count; ++t) {
       if (std::binary_search(a.kept.begin(), a.kept.end(), t)) continue;
