@@ -44,6 +44,14 @@ def cosines(x, y=None):
     return unit(x) @ unit(x if y is None else y).T
 
 
+def centred(x):
+    """strategies.md 6.2: subtract the mean token before computing cosines."""
+    return x - x.mean(axis=0)
+
+
+CENTRED = {"allocator.centred": "true"}
+
+
 def best(values, k):
     """The k largest, first the largest; equal ones by the smaller index."""
     return [int(i) for i in np.argsort(-np.asarray(values), kind="stable")[:k]]

@@ -1,7 +1,7 @@
 """DivPrune, strategies.md 6.1 and 2.4: max-min diversity of the merged embeddings, distance 1 - cosine."""
 import numpy as np
 
-from fixture import Source, case, cosines, pick
+from fixture import CENTRED, Source, case, centred, cosines, pick
 
 
 def select(vision, k):
@@ -19,4 +19,5 @@ def select(vision, k):
 def cases():
     for seed, grid, width, budgets in ((1, (2, 3), 4, (1, 3, 6)), (2, (6, 8), 16, (7, 24, 47))):
         vision = Source(seed).features(grid[0] * grid[1], width, like=5)
-        yield case(f"{grid[0]} x {grid[1]}", grid, [pick(k, select(vision, k)) for k in budgets], vision=vision)
+        yield case(f"{grid[0]} x {grid[1]}", grid, [pick(k, select(vision, k)) for k in budgets]
+                   + [pick(budgets[1], select(centred(vision), budgets[1]), settings=CENTRED)], vision=vision)

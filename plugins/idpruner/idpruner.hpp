@@ -3,13 +3,15 @@
 #include <string>
 #include <string_view>
 
+#include "arrcoc/primitives/cosines.hpp"
 #include "arrcoc/primitives/mmr.hpp"
 #include "arrcoc/registry/host_stages.hpp"
 
 namespace arrcoc {
 
 struct IdPrunerConfig {
-  double lambda = 0.5;  ///< what relevance counts, the rest is unlikeness; [0, 1]
+  double lambda = 0.5;   ///< what relevance counts, the rest is unlikeness; [0, 1]
+  bool centred = false;  ///< on cosines of the embeddings less their mean
   std::string validate() const {
     return lambda >= 0 && lambda <= 1 ? "" : "lambda: expected a number in [0, 1], got " + std::to_string(lambda);
   }
@@ -22,7 +24,7 @@ struct IdPrunerConfig {
 /// Qwen3-VL checkpoint has: attention received stands in, min-max scaled as theirs.
 struct IdPrunerAllocator {
   static constexpr std::string_view name = "idpruner";
-  static constexpr Needs may_need{Phase::vision, Need::similarity};
+  static constexpr Needs may_need{Phase::vision, Need::vision | Need::similarity};
   static constexpr Spend spend = Spend::exact;
   using Config = IdPrunerConfig;
   Config config{};
@@ -30,7 +32,8 @@ struct IdPrunerAllocator {
   Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng&) const {
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     selection::check_relevance(relevance, e.tokens, name);
-    const greedy::Picks picks = greedy::mmr(relevance, *e.similarity, budget.resolve(e.count()).kept, config.lambda);
+    const Cosines cosines(e, config.centred);
+    const greedy::Picks picks = greedy::mmr(relevance, *cosines, budget.resolve(e.count()).kept, config.lambda);
     return selection::finish(e.tokens, greedy::reasons(picks, relevance), budget);
   }
 };

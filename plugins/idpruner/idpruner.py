@@ -1,7 +1,7 @@
 """IDPruner's selection, strategies.md 9.3 with 2.7: maximal marginal relevance, importance min-max scaled."""
 import numpy as np
 
-from fixture import Source, case, cosines, min_max, pick, request
+from fixture import CENTRED, Source, case, centred, cosines, min_max, pick, request
 
 
 def mmr(gain_of, vision, k):
@@ -22,4 +22,6 @@ def cases():
         importance = min_max(attention)
         picks = [pick(k, mmr(lambda most: weight * importance - (1 - weight) * most, vision, k), scores=[attention],
                       settings={"allocator.lambda": weight}) for k in budgets for weight in (0.5, 0.2, 0.9)]
+        picks.append(pick(budgets[1], mmr(lambda most: (importance - most) / 2, centred(vision), budgets[1]),
+                          settings=CENTRED))
         yield case(f"{grid[0]} x {grid[1]}", grid, picks, requests=[request(attention, index=-2)], vision=vision)

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "arrcoc/primitives/feature_rows.hpp"
+#include "arrcoc/primitives/mean_query.hpp"
 #include "arrcoc/primitives/picks.hpp"
 #include "arrcoc/registry/host_stages.hpp"
 
@@ -49,22 +49,10 @@ struct PactScorer {
     const FeatureRows q(e.answer(needs()[0]), e.count(), name), k(e.answer(needs()[1]), e.count(), name),
         rows(e.answer(needs()[3]), e.count(), name);
     const auto width = static_cast<std::size_t>(e.answer(needs()[2]).dim(1));  // of a head
-    const std::vector<double> mean = q.mean();
-    std::vector<double> sum(k.count);
-    for (std::size_t from = 0; from + width <= k.width; from += width) {
-      std::vector<double> logits;
-      for (std::size_t t = 0; t < k.count; ++t)
-        logits.push_back(dot_of(std::span(mean).subspan(from, width), k.row(t).subspan(from, width)) /
-                         std::sqrt(static_cast<double>(width)));
-      const double most = *std::max_element(logits.begin(), logits.end());
-      double all = 0;
-      for (double& x : logits) all += x = std::exp(x - most);
-      for (std::size_t t = 0; t < k.count; ++t) sum[t] += logits[t] / all;
-    }
-    const double heads = static_cast<double>(k.width / width);
+    const std::vector<double> attention = mean_query_attention(q, k, width);
     std::vector<float> out;
     for (std::size_t t = 0; t < k.count; ++t)
-      out.push_back(static_cast<float>(sum[t] / heads * std::sqrt(dot_of(rows.row(t), rows.row(t)))));
+      out.push_back(static_cast<float>(attention[t] * std::sqrt(dot_of(rows.row(t), rows.row(t)))));
     return out;
   }
 

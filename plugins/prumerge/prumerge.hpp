@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "arrcoc/core/similarity.hpp"
-#include "arrcoc/primitives/feature_rows.hpp"
+#include "arrcoc/primitives/mean_query.hpp"
 #include "arrcoc/primitives/picks.hpp"
 #include "arrcoc/registry/host_stages.hpp"
 
@@ -57,16 +57,8 @@ struct PruMergeScorer {
   std::vector<float> score(const Evidence& e) const {
     const FeatureRows q(e.answer(prumerge::of(Request::What::q)), e.count(), name),
         k(e.answer(prumerge::of(Request::What::k)), e.count(), name);
-    const std::vector<double> mean = q.mean();
-    std::vector<double> logits;
-    for (std::size_t i = 0; i < k.count; ++i)
-      logits.push_back(dot_of(mean, k.row(i)) / std::sqrt(static_cast<double>(k.width)));
-    const double most = *std::max_element(logits.begin(), logits.end());
-    double sum = 0;
-    for (double& x : logits) sum += x = std::exp(x - most);
-    std::vector<float> out;
-    for (const double x : logits) out.push_back(static_cast<float>(x / sum));
-    return out;
+    const std::vector<double> attention = mean_query_attention(q, k, k.width);
+    return {attention.begin(), attention.end()};
   }
 };
 static_assert(check_scorer<PruMergeScorer>());

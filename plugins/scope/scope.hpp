@@ -5,13 +5,15 @@
 #include <string_view>
 #include <vector>
 
+#include "arrcoc/primitives/cosines.hpp"
 #include "arrcoc/primitives/facility_location.hpp"
 #include "arrcoc/registry/host_stages.hpp"
 
 namespace arrcoc {
 
 struct ScopeConfig {
-  double alpha = 1;  ///< a token's gain counts times its relevance to this power; [0, 16]
+  double alpha = 1;      ///< a token's gain counts times its relevance to this power; [0, 16]
+  bool centred = false;  ///< on cosines of the embeddings less their mean
   std::string validate() const {
     return alpha >= 0 && alpha <= 16 ? "" : "alpha: expected a number in [0, 16], got " + std::to_string(alpha);
   }
@@ -25,7 +27,7 @@ struct ScopeConfig {
 /// Source: Deng et al. 2025, "SCOPE: saliency-coverage oriented token pruning" (arXiv 2510.24214).
 struct ScopeAllocator {
   static constexpr std::string_view name = "scope";
-  static constexpr Needs may_need{Phase::vision, Need::similarity};
+  static constexpr Needs may_need{Phase::vision, Need::vision | Need::similarity};
   static constexpr Spend spend = Spend::exact;
   using Config = ScopeConfig;
   Config config{};
@@ -33,12 +35,13 @@ struct ScopeAllocator {
   Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng&) const {
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     selection::check_relevance(relevance, e.tokens, name);
+    const Cosines cosines(e, config.centred);
     const Index k = budget.resolve(e.count()).kept;
     std::vector<float> worth;
     for (const float x : relevance)
       worth.push_back(static_cast<float>(std::pow(std::max(0.0, static_cast<double>(x)), config.alpha)));
     const std::vector<float> alike(relevance.size(), 1.f);
-    greedy::Picks picks = greedy::facilities(*e.similarity, alike, k, worth, greedy::Likeness::positive);
+    greedy::Picks picks = greedy::facilities(*cosines, alike, k, worth, greedy::Likeness::positive);
     greedy::fill(picks, relevance, k);
     return selection::finish(e.tokens, greedy::reasons(picks, relevance), budget);
   }

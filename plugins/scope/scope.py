@@ -1,7 +1,7 @@
 """SCOPE, strategies.md 6.4 with 2.6: facility location on cosines; a candidate's gain times attention^alpha."""
 import numpy as np
 
-from fixture import Source, case, cosines, pick, request
+from fixture import CENTRED, Source, case, centred, cosines, pick, request
 
 
 def select(attention, vision, k, alpha=1):
@@ -20,4 +20,5 @@ def cases():
         attention, vision = s.probabilities(n), s.tensor(n, width)
         picks = [pick(k, select(attention, vision, k, alpha), scores=[attention], settings={"allocator.alpha": alpha})
                  for k in budgets for alpha in (1, 0.5, 2.5)]
+        picks.append(pick(budgets[1], select(attention, centred(vision), budgets[1]), settings=CENTRED))
         yield case(f"{grid[0]} x {grid[1]}", grid, picks, requests=[request(attention)], vision=vision)

@@ -3,13 +3,15 @@
 #include <string>
 #include <string_view>
 
+#include "arrcoc/primitives/cosines.hpp"
 #include "arrcoc/primitives/mmr.hpp"
 #include "arrcoc/registry/host_stages.hpp"
 
 namespace arrcoc {
 
 struct UniAttnConfig {
-  double lambda = 0.3;  ///< what likeness to a kept token costs, where relevance counts 1; >= 0
+  double lambda = 0.3;   ///< what likeness to a kept token costs, where relevance counts 1; >= 0
+  bool centred = false;  ///< on cosines of the embeddings less their mean
   std::string validate() const {
     return lambda >= 0 && lambda < 1e6 ? "" : "lambda: expected a number in [0, 1e6), got " + std::to_string(lambda);
   }
@@ -23,7 +25,7 @@ struct UniAttnConfig {
 /// encoder, cosines of the embeddings.
 struct UniAttnAllocator {
   static constexpr std::string_view name = "uniattn";
-  static constexpr Needs may_need{Phase::vision, Need::similarity};
+  static constexpr Needs may_need{Phase::vision, Need::vision | Need::similarity};
   static constexpr Spend spend = Spend::exact;
   using Config = UniAttnConfig;
   Config config{};
@@ -31,8 +33,9 @@ struct UniAttnAllocator {
   Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng&) const {
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     selection::check_relevance(relevance, e.tokens, name);
+    const Cosines cosines(e, config.centred);
     const greedy::Picks picks =
-        greedy::mmr(relevance, *e.similarity, budget.resolve(e.count()).kept, 1 / (1 + config.lambda));
+        greedy::mmr(relevance, *cosines, budget.resolve(e.count()).kept, 1 / (1 + config.lambda));
     return selection::finish(e.tokens, greedy::reasons(picks, relevance), budget);
   }
 };

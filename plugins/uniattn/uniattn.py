@@ -1,7 +1,7 @@
 """UniAttn, strategies.md 19.2: min-max encoder attention minus lambda times the greatest cosine to the chosen."""
 import numpy as np
 
-from fixture import Source, case, cosines, min_max, pick, request
+from fixture import CENTRED, Source, case, centred, cosines, min_max, pick, request
 
 
 def select(attention, vision, k, weight=0.3):
@@ -20,4 +20,5 @@ def cases():
         attention, vision = s.probabilities(n), s.features(n, width, like=4)
         picks = [pick(k, select(attention, vision, k, weight), scores=[attention],
                       settings={"allocator.lambda": weight}) for k in budgets for weight in (0.3, 0, 2)]
+        picks.append(pick(budgets[1], select(attention, centred(vision), budgets[1]), settings=CENTRED))
         yield case(f"{grid[0]} x {grid[1]}", grid, picks, requests=[request(attention)], vision=vision)
