@@ -45,7 +45,7 @@ def cosines(x, y=None):
 
 
 def centred(x):
-    """strategies.md 6.2: subtract the mean token before computing cosines."""
+    """The mean token is subtracted before cosines are computed."""
     return x - x.mean(axis=0)
 
 

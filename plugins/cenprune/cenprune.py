@@ -1,4 +1,4 @@
-"""Cen-Prune, strategies.md 6.2: distinctiveness g = - mean cosine (raw, min-max) times max-min distance, or the DPP
+"""Cen-Prune (found by that name): distinctiveness g = - mean cosine (raw, min-max) times max-min distance, or the DPP
 kernel diag(g) S_c diag(g), on centred cosines S_c."""
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""DART, strategies.md 6.5: pivots by the L1 norm of their keys; each in turn keeps the tokens least like it."""
+"""DART (arXiv 2502.11494): pivots by the L1 norm of their keys; each in turn keeps the tokens least like it."""
 import math
 
 import numpy as np

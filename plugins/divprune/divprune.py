@@ -1,4 +1,4 @@
-"""DivPrune, strategies.md 6.1 and 2.4: max-min diversity of the merged embeddings, distance 1 - cosine."""
+"""DivPrune (arXiv 2503.02175): max-min diversity of the merged embeddings, distance 1 - cosine."""
 import numpy as np
 
 from fixture import CENTRED, Source, case, centred, cosines, pick

@@ -1,4 +1,4 @@
-"""FlowCut's score in its port to Qwen, strategies.md 4.3: softmax of the mean query over keys times the L1 norm of the
+"""FlowCut's score in its port to Qwen (arXiv 2505.19536): softmax of the mean query over keys times the L1 norm of the
 head-mean value, accumulated as c = 0.5 c + 0.5 s over every second block."""
 import math
 

@@ -1,4 +1,4 @@
-"""GeoPrune, strategies.md 19.2: norm of the residual after the leading uncentred principal components, by power
+"""GeoPrune (a serving fork): norm of the residual after the leading uncentred principal components, by power
 iteration from a fixed start (the longest row that is left)."""
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""HiPrune, strategies.md 4.4: anchors by the object layer, their four neighbours, the rest by the last layer."""
+"""HiPrune (arXiv 2508.00553): anchors by the object layer, their four neighbours, the rest by the last layer."""
 import math
 
 from fixture import Source, best, case, pick, request

@@ -1,5 +1,5 @@
-"""HiRED, strategies.md 5.6 with 2.11: tiles' quotas from the last block's map, tokens by the first's. Without a
-thumbnail the picture's own map says the quotas, and the whole budget goes to tiles (15.1)."""
+"""HiRED (arXiv 2408.10945): tiles' quotas from the last block's map, tokens by the first's. Without a
+thumbnail the picture's own map says the quotas, and the whole budget goes to tiles."""
 import math
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""HoloV, strategies.md 5.5 with 2.11: crops as 2-D cells, quotas in proportion to their mean score (largest remainder,
+"""HoloV (arXiv 2510.02912): crops as 2-D cells, quotas in proportion to their mean score (largest remainder,
 clipped to what a crop holds), inside a crop the top by attention."""
 import math
 
@@ -8,7 +8,7 @@ from fixture import Source, best, case, cosines, pick, request
 
 
 def apportion(total, weights, capacity):
-    """2.11 without minima: shares rounded down and clipped, then one at a time to whoever is owed most."""
+    """Largest remainder: shares rounded down and clipped, then one at a time to whoever is owed most."""
     exact = total * weights / weights.sum()
     share = np.minimum(np.floor(exact), capacity)
     order = np.argsort(share - exact, kind="stable")

@@ -1,4 +1,4 @@
-"""IDPruner's selection, strategies.md 9.3 with 2.7: maximal marginal relevance, importance min-max scaled."""
+"""IDPruner's selection (arXiv 2602.13315): maximal marginal relevance, importance min-max scaled."""
 import numpy as np
 
 from fixture import CENTRED, Source, case, centred, cosines, min_max, pick, request

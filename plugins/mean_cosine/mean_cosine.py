@@ -1,4 +1,4 @@
-"""Mean cosine, strategies.md 19.2: keep the lowest mean cosine to all others, through the summed vector."""
+"""Mean cosine (a control): keep the lowest mean cosine to all others, through the summed vector."""
 from fixture import Source, best, case, pick, unit
 
 

@@ -1,4 +1,4 @@
-"""PACT, strategies.md 6.7: importance by the mean query and the norm, then distance-bounded density peaks on the keys,
+"""PACT (arXiv 2504.08966): importance by the mean query and the norm, then distance-bounded density peaks on the keys,
 and pruned tokens near a centre recovered into the mean."""
 import math
 

@@ -1,4 +1,4 @@
-"""PixelPrune, strategies.md 11.2: a block is dropped when the block left of it, or above it, predicts it within tau; A
+"""PixelPrune (arXiv 2604.00886): a block is dropped when the block left of it, or above it, predicts it within tau; A
 (left) predicts where C (up-left) lies at least as near to B (above) as to A, else B. The first block stays."""
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""PruMerge and PruMerge+, strategies.md 5.2: outliers of the attention of the mean query (1.2) over full-width keys of
+"""PruMerge and PruMerge+ (arXiv 2403.15388): outliers of the attention of the mean query over full-width keys of
 the last block; each has the attention-weighted sum of its 32 most similar others added; one token sums up the rest."""
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""PruMerge+, strategies.md 5.2: PruMerge with every (1 / (3 ratio))-th token of the raster among the kept."""
+"""PruMerge+ (arXiv 2403.15388): PruMerge with every (1 / (3 ratio))-th token of the raster among the kept."""
 import importlib.util
 import pathlib
 

@@ -1,4 +1,4 @@
-"""SCOPE, strategies.md 6.4 with 2.6: facility location on cosines; a candidate's gain times attention^alpha."""
+"""SCOPE (arXiv 2510.24214): facility location on cosines; a candidate's gain times attention^alpha."""
 import numpy as np
 
 from fixture import CENTRED, Source, case, centred, cosines, pick, request

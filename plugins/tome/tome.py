@@ -1,4 +1,4 @@
-"""ToMe behind the merger, strategies.md 4.1 with 2.8: even and odd rows, the best edges merge, size-weighted means."""
+"""ToMe behind the merger (arXiv 2210.09461): even and odd rows, the best edges merge, size-weighted means."""
 import numpy as np
 
 from fixture import Source, best, case, cosines, pick, request

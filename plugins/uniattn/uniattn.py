@@ -1,4 +1,4 @@
-"""UniAttn, strategies.md 19.2: min-max encoder attention minus lambda times the greatest cosine to the chosen."""
+"""UniAttn (a serving patch): min-max encoder attention minus lambda times the greatest cosine to the chosen."""
 import numpy as np
 
 from fixture import CENTRED, Source, case, centred, cosines, min_max, pick, request

@@ -1,4 +1,4 @@
-"""VisionZip, strategies.md 5.3: dominant tokens by attention received in block -2; evenly spaced targets of the rest,
+"""VisionZip (arXiv 2412.04467): dominant tokens by attention received in block -2; evenly spaced targets of the rest,
 to which the others are added as a mean, by the cosine of their head-mean keys."""
 import math
 

@@ -1,4 +1,4 @@
-"""VisPruner, strategies.md 5.4: half of the budget by attention of block -2, half by removing duplicates."""
+"""VisPruner (arXiv 2412.01818): half of the budget by attention of block -2, half by removing duplicates."""
 import math
 
 from fixture import Source, best, case, cosines, pick, request

@@ -1,4 +1,4 @@
-"""VScan's first stage, strategies.md 5.8: half local (a shallow block, capped by windows), half global (the last
+"""VScan's first stage (arXiv 2505.22654): half local (a shallow block, capped by windows), half global (the last
 block), dropped tokens averaged into the kept one most like them."""
 import math
 
