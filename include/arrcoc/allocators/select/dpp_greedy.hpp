@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "arrcoc/core/stages.hpp"
+#include "arrcoc/primitives/cosines.hpp"
 #include "arrcoc/primitives/greedy_map.hpp"
 
 namespace arrcoc {
 
 struct DppGreedyConfig {
-  double theta = 0;  ///< 0: quality is relevance itself; above: exp(theta / (2 (1 - theta)) relevance); [0, 0.99]
+  double theta = 0;      ///< 0: quality is relevance itself; above: exp(theta / (2 (1 - theta)) relevance); [0, 0.99]
+  bool centred = false;  ///< on cosines of the embeddings less their mean
   std::string validate() const {
     return theta >= 0 && theta <= 0.99 ? "" : "theta: expected a number in [0, 0.99], got " + std::to_string(theta);
   }
@@ -26,7 +28,7 @@ struct DppGreedyConfig {
 /// balancer made, theirs is the mean cosine with the question's tokens. Error{bad_number} unless relevance is finite.
 struct DppGreedyAllocator {
   static constexpr std::string_view name = "dpp_greedy";
-  static constexpr Needs may_need{Phase::vision, Need::similarity};
+  static constexpr Needs may_need{Phase::vision, Need::vision | Need::similarity};
   static constexpr Spend spend = Spend::exact;
   using Config = DppGreedyConfig;
   Config config{};
@@ -34,12 +36,13 @@ struct DppGreedyAllocator {
   Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng&) const {
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     selection::check_relevance(relevance, e.tokens, name);
+    const Cosines cosines(e, config.centred);
     const auto [k, clamped] = budget.resolve(e.count());
     std::vector<float> quality = greedy::weights_of(relevance, name);
     if (config.theta > 0)
       for (float& q : quality)
         q = static_cast<float>(std::exp(config.theta / (2 * (1 - config.theta)) * static_cast<double>(q)));
-    greedy::Picks picks = greedy::map_of(*e.similarity, quality, k);
+    greedy::Picks picks = greedy::map_of(*cosines, quality, k);
     greedy::fill(picks, relevance, k);
     return selection::finish(e.tokens, greedy::reasons(picks, relevance), clamped);
   }

@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "arrcoc/core/stages.hpp"
+#include "arrcoc/primitives/cosines.hpp"
 #include "arrcoc/primitives/facility_location.hpp"
 
 namespace arrcoc {
 
 struct FacilityLocationConfig {
-  double power = 1;  ///< relevance counts to this power; [0, 16], 0: every token counts alike
+  double power = 1;      ///< relevance counts to this power; [0, 16], 0: every token counts alike
+  bool centred = false;  ///< on cosines of the embeddings less their mean
   std::string validate() const {
     return power >= 0 && power <= 16 ? "" : "power: expected a number in [0, 16], got " + std::to_string(power);
   }
@@ -26,7 +28,7 @@ struct FacilityLocationConfig {
 /// the balancer made. Error{bad_number} unless relevance is finite.
 struct FacilityLocationAllocator {
   static constexpr std::string_view name = "facility_location";
-  static constexpr Needs may_need{Phase::vision, Need::similarity};
+  static constexpr Needs may_need{Phase::vision, Need::vision | Need::similarity};
   static constexpr Spend spend = Spend::exact;
   using Config = FacilityLocationConfig;
   Config config{};
@@ -34,11 +36,12 @@ struct FacilityLocationAllocator {
   Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng&) const {
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     selection::check_relevance(relevance, e.tokens, name);
+    const Cosines cosines(e, config.centred);
     const auto [k, clamped] = budget.resolve(e.count());
     std::vector<float> weights = greedy::weights_of(relevance, name);
     if (config.power != 1)
       for (float& w : weights) w = static_cast<float>(std::pow(static_cast<double>(w), config.power));
-    greedy::Picks picks = greedy::facilities(*e.similarity, weights, k);
+    greedy::Picks picks = greedy::facilities(*cosines, weights, k);
     greedy::fill(picks, relevance, k);
     return selection::finish(e.tokens, greedy::reasons(picks, relevance), clamped);
   }

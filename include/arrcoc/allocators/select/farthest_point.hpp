@@ -7,12 +7,14 @@
 #include <vector>
 
 #include "arrcoc/core/stages.hpp"
+#include "arrcoc/primitives/cosines.hpp"
 #include "arrcoc/primitives/farthest_point.hpp"
 
 namespace arrcoc {
 
 struct FarthestPointConfig {
-  double core = 0;  ///< share of the budget that goes to the most relevant tokens before; [0, 1]
+  double core = 0;       ///< share of the budget that goes to the most relevant tokens before; [0, 1]
+  bool centred = false;  ///< on cosines of the embeddings less their mean
   std::string validate() const {
     return core >= 0 && core <= 1 ? "" : "core: expected a number in [0, 1], got " + std::to_string(core);
   }
@@ -27,7 +29,7 @@ struct FarthestPointConfig {
 /// 2503.02175); with a core, ZSPAPrune (arXiv 2510.17197), whose port takes .6.
 struct FarthestPointAllocator {
   static constexpr std::string_view name = "farthest_point";
-  static constexpr Needs may_need{Phase::vision, Need::similarity};
+  static constexpr Needs may_need{Phase::vision, Need::vision | Need::similarity};
   static constexpr Spend spend = Spend::exact;
   using Config = FarthestPointConfig;
   Config config{};
@@ -35,6 +37,7 @@ struct FarthestPointAllocator {
   Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng&) const {
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     selection::check_relevance(relevance, e.tokens, name);
+    const Cosines cosines(e, config.centred);
     const auto [k, clamped] = budget.resolve(e.count());
     greedy::Picks picks;
     Index core = 0;
@@ -42,9 +45,9 @@ struct FarthestPointAllocator {
       core = std::max<Index>(1, static_cast<Index>(std::floor(config.core * static_cast<double>(k) + 0.5)));
       for (const Index t : selection::best(relevance, core)) picks.add(t, relevance[static_cast<std::size_t>(t)]);
     } else {
-      picks = greedy::most_alone(*e.similarity);
+      picks = greedy::most_alone(*cosines);
     }
-    greedy::farthest(*e.similarity, picks, k);
+    greedy::farthest(*cosines, picks, k);
     std::vector<selection::Choice> choices;
     for (Index i = 0; i < k; ++i) {
       const auto at = static_cast<std::size_t>(i);
