@@ -38,6 +38,8 @@ std::vector<Entry> list_strategies(const std::vector<std::filesystem::path>& plu
 EvidenceResult allocate_evidence(const EvidenceRequest& r) {
   MadePipeline<EigenBackend> made = all_strategies(r.plugins).make(r.pipeline);
   AnyPipeline<EigenBackend>& pipeline = made.pipeline;
+  require_that(r.pipeline.framing == Framing::native, Code::bad_config, "allocate",
+               "picture=grey_square: expected the evidence of that picture, and its name without");
   EigenBackend b;
   const Index n = r.grid.count();
   require_that(n > 0, Code::bad_usage, "allocate", "expected a grid of at least one token");

@@ -35,11 +35,23 @@ std::string take_settings(std::string_view text, std::string_view whole, F&& pai
   return parts[0];
 }
 
+/// Whether a value is the second of the two that it may be.
+bool one_of(const std::string& name, const std::string& value, std::string_view usual, std::string_view other) {
+  require_that(value == usual || value == other, Code::bad_config, "pipeline", [&] {
+    return name + ": expected " + std::string(usual) + " or " + std::string(other) + ", got '" + value.substr(0, 200) +
+           "'";
+  });
+  return value == other;
+}
+
 /// Settings of the pipeline as a whole; false for any other name.
 bool take_global(PipelineSpec& spec, const std::string& name, const std::string& value) {
   if (name == "split") spec.split = value;
   else if (name == "passes") spec.passes = value;
   else if (name.starts_with("passes.")) spec.settings[name] = value;
+  else if (name == "picture")
+    spec.framing = one_of(name, value, "native", "grey_square") ? Framing::grey_square : Framing::native;
+  else if (name == "maps") spec.maps_of_first = one_of(name, value, "own", "first");
   else if (name != "query") return false;
   else if (value == "own" || value == "blank" || value == "other")
     spec.asking = value == "own" ? Asking::own : value == "blank" ? Asking::blank : Asking::other;
@@ -222,6 +234,8 @@ std::string full_name(const PipelineSpec& s) {
     if (i + 1 == s.decisions.size()) {
       if (s.query != "mean") out += ":query=" + s.query;
       if (s.asking != Asking::own) out += ":query=" + std::string(name_of(s.asking));
+      if (s.framing != Framing::native) out += ":picture=" + std::string(name_of(s.framing));
+      if (s.maps_of_first) out += ":maps=first";
       if (s.split != "size") out += ":split=" + s.split;
       if (s.passes != "once") out += ":passes=" + s.passes + settings_text(s.settings, "passes", "passes.", "/:%@= ,");
     } else {

@@ -141,6 +141,28 @@ TEST_CASE("passes have their settings in the name; a stage that wants an earlier
                [] { make("default:passes=escalate:passes.below=2"); });
 }
 
+TEST_CASE("faults of harnesses are off, and in the name where they are on") {
+  const std::string usual = "texture13/information+perspectival+participatory/tension/top_k/gather";
+  CHECK(full_name(make("default:picture=native:maps=own:injector.positions=true").spec) == usual);
+  const std::string faulty =
+      usual + ":deepstack=dropped:positions=sequential:query=template:picture=grey_square:maps=first";
+  const auto made = make(
+      "default:maps=first:picture=grey_square:query=template:injector.positions=sequential:"
+      "injector.deepstack=dropped");
+  CHECK(full_name(made.spec) == faulty);
+  CHECK(parse_pipeline_name(faulty) == made.spec);
+  CHECK(made.pipeline.maps_of_first);
+  CHECK_FALSE(make("default").pipeline.maps_of_first);
+  CHECK(made.pipeline.decisions[0].injector.facts.levels == 0);
+  CHECK(make("default").pipeline.decisions[0].injector.facts.levels == all_levels);
+  CHECK(made.pipeline.injectors != make("default").pipeline.injectors);
+  expect_error(Code::bad_config, "picture: expected native or grey_square, got 'square'",
+               [] { make("default:picture=square"); });
+  expect_error(Code::bad_config, "maps: expected own or first, got 'last'", [] { make("default:maps=last"); });
+  expect_error(Code::bad_config, "deepstack: expected kept or dropped, got 'lost'",
+               [] { make("default:injector.deepstack=lost"); });
+}
+
 TEST_CASE("every preset and every strategy can be made") {
   for (const Preset& p : presets) CHECK(full_name(make(p.name).spec) == p.pipeline);
   std::set<std::pair<Kind, std::string>> names;
@@ -164,7 +186,7 @@ TEST_CASE("every preset and every strategy can be made") {
           f.value;
     CHECK_NOTHROW(builtin().make(spec));
   }
-  CHECK(names.size() == 74);
+  CHECK(names.size() == 75);
 }
 
 TEST_CASE("unknown names list what is near") {

@@ -19,13 +19,14 @@ namespace arrcoc {
 struct StageFacts {
   std::string name;
   Needs may_need{};
-  std::vector<Request> needs{};  // of this instance
-  Spend spend = Spend::exact;    // allocators
-  Phase phase = Phase::pixels;   // injectors: when they act
-  Index before = -1;             // injectors: block or layer they act before; negative: from the end
-  unsigned honours = 0;          // injectors: Honour bits
-  bool again = false;            // injectors of phase layer: the language model begins again with those that live
-  bool common_scale = false;     // scorers: raw maps of two pictures can be compared
+  std::vector<Request> needs{};       // of this instance
+  Spend spend = Spend::exact;         // allocators
+  Phase phase = Phase::pixels;        // injectors: when they act
+  Index before = -1;                  // injectors: block or layer they act before; negative: from the end
+  unsigned honours = 0;               // injectors: Honour bits
+  bool again = false;                 // injectors of phase layer: the language model begins again with those that live
+  std::uint32_t levels = all_levels;  // injectors: DeepStack levels that they carry at most
+  bool common_scale = false;          // scorers: raw maps of two pictures can be compared
 };
 
 template <class S>
@@ -42,6 +43,7 @@ StageFacts facts_of(const S& s) {
   if constexpr (requires { unsigned(S::honours); }) f.honours = S::honours;
   if constexpr (requires { Index(s.before()); }) f.before = s.before();
   if constexpr (requires { bool(S::again); }) f.again = S::again;
+  if constexpr (requires { std::uint32_t(s.levels()); }) f.levels = s.levels();
   if constexpr (requires { bool(S::common_scale); }) f.common_scale = S::common_scale;
   return f;
 }
