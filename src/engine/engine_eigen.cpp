@@ -1,5 +1,7 @@
 #include "arrcoc/eigen.hpp"
 
+#include "arrcoc/engine/detect.hpp"
+#include "arrcoc/pipeline/detectable.hpp"
 #include "engine_impl.hpp"
 
 namespace arrcoc {
@@ -33,6 +35,13 @@ struct GivenRelevance {
 
 std::vector<Entry> list_strategies(const std::vector<std::filesystem::path>& plugins) {
   return all_strategies(plugins).entries();
+}
+
+std::vector<detect::Found> detect_faults(const PipelineSpec& pipeline,
+                                         const std::vector<std::filesystem::path>& plugins) {
+  EigenBackend b;
+  const MadePipeline<EigenBackend> made = all_strategies(plugins).make(pipeline);
+  return faults_of(b, made.pipeline);
 }
 
 EvidenceResult allocate_evidence(const EvidenceRequest& r) {
