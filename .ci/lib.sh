@@ -35,7 +35,7 @@ configure() {
   local folder=$1 options sources
   shift
   options="${CXX:-} $*"
-  sources=$(find include backends src tools tests bench -name '*.?pp' | LC_ALL=C sort | sha256sum)
+  sources=$(find include backends src plugins tools tests bench -name '*.?pp' | LC_ALL=C sort | sha256sum)
   if [ "$(cat "$folder/.options" 2>/dev/null)" != "$options" ] || [ ! -f "$folder/build.ninja" ]; then
     rm -rf "${folder:?}/meson-private" "$folder/meson-info" "$folder/build.ninja"
     mkdir -p "$folder"

@@ -151,7 +151,7 @@ def check(root: pathlib.Path):
                 beside = (p.parent / name).exists() or (p.parent / (name + ".in")).exists()
                 if rel.startswith("include/") or "/arrcoc/" in rel:
                     bad.append(f'{at}: public headers write "arrcoc/..." ({name})')
-                elif not beside and not any((root / top / name).exists() for top in ("tests", "src", "tools")):
+                elif not beside and not any((root / top / name).exists() for top in ("tests", "src", "tools", "plugins")):
                     bad.append(f"{at}: no such header: {name}")
             elif name.startswith("arrcoc/") and layer != "examples":
                 bad.append(f'{at}: our headers are included with quotes ({name})')

@@ -4,6 +4,8 @@
 usage: lists.py PROGRAM        PROGRAM: arrcoc. Exit 1 with one line per difference.
   include/arrcoc/arrcoc.hpp    every header that needs neither torch nor files
   docs/strategies.md           a row for every registered strategy, with the header that declares it
+  docs/methods.md              a row for every published method, with its source and the settings of its stages
+  plugins/meson.build          every folder of a method
   docs/plugins.md, library.md, hooks.md  their code is the example's, and their commands run
 """
 import json
@@ -43,6 +45,37 @@ def strategies(page, entries):
     return problems
 
 
+def methods(page, listing, declared):
+    """Rows of docs/methods.md against `list --json`. declared: method -> names of the stages in its header."""
+    problems, rows = [], {}
+    for name, folder, source, asks, settings in re.findall(
+            r"^\| \[`(\w+)`\]\(\.\./plugins/([\w/]+)\.hpp\) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|", page, re.M):
+        rows[name] = source, settings
+        if folder != f"{name}/{name}":
+            problems.append(f"docs/methods.md: '{name}': its header is not {folder}.hpp")
+    presets = {p["name"]: p["source"] for p in listing["pipelines"] if p["source"]}
+    stages = {e["name"]: e["settings"] for e in listing["strategies"]}
+    problems += [f"docs/methods.md: no row for '{n}'" for n in sorted(presets.keys() - rows.keys())]
+    problems += [f"docs/methods.md: '{n}' is no method" for n in sorted(rows.keys() - presets.keys())]
+    problems += [f"plugins/{n}: not in plugins/meson.build" for n in sorted(declared.keys() - presets.keys())]
+    for name in sorted(rows.keys() & presets.keys() & declared.keys()):
+        source, settings = rows[name]
+        if source.strip() != presets[name]:
+            problems.append(f"docs/methods.md: '{name}': source: expected '{presets[name]}', got '{source.strip()}'")
+        for stage in declared[name]:
+            if stage not in stages:
+                problems.append(f"plugins/{name}: stage '{stage}' is not registered")
+            problems += [f"docs/methods.md: '{name}': setting `{s['name']}` {s['default']} is missing"
+                         for s in stages.get(stage, []) if f"`{s['name']}` {s['default']}" not in settings]
+    return problems
+
+
+def declared_by_methods():
+    """method -> names of the stages that its header declares, or none where it is made of stages of the kit."""
+    return {d.name: re.findall(r'string_view name = "(\w+)"', (d / f"{d.name}.hpp").read_text(encoding="utf-8"))
+            for d in sorted((ROOT / "plugins").iterdir()) if d.is_dir() and d.name != "__pycache__"}
+
+
 def lines_of(text):
     """Lines that are neither empty nor a comment alone."""
     return sum(1 for line in text.splitlines() if line.strip() and not line.strip().startswith("//"))
@@ -80,9 +113,12 @@ def main():
     headers = {p.relative_to(ROOT / "include/arrcoc").as_posix() for p in (ROOT / "include/arrcoc").rglob("*.hpp")}
     text = (ROOT / "include/arrcoc/arrcoc.hpp").read_text(encoding="utf-8")
     page = (ROOT / "docs/strategies.md").read_text(encoding="utf-8")
-    entries = json.loads(subprocess.run([program, "list", "--json"], capture_output=True, text=True, check=True).stdout)["strategies"]
+    listing = json.loads(subprocess.run([program, "list", "--json"], capture_output=True, text=True, check=True).stdout)
+    declared, method_page = declared_by_methods(), (ROOT / "docs/methods.md").read_text(encoding="utf-8")
+    of_methods = {stage for names in declared.values() for stage in names}
+    entries = [e for e in listing["strategies"] if e["name"] not in of_methods]
     problems, checked = pages(program)
-    problems += umbrella(text, headers) + strategies(page, entries)
+    problems += umbrella(text, headers) + strategies(page, entries) + methods(method_page, listing, declared)
     texts = {f: (ROOT / f).read_text(encoding="utf-8") for f in SHORT_EXAMPLES}
     problems += short(texts)
     # Planted faults: each check must be able to fail.
@@ -90,11 +126,13 @@ def main():
         problems.append("a header taken out of arrcoc.hpp was not noticed")
     if not strategies(page.replace("| `top_k` |", "| `topk` |"), entries):
         problems.append("a strategy renamed in docs/strategies.md was not noticed")
+    if not methods(method_page.replace("| [`divprune`]", "| [`divprunes`]"), listing, declared):
+        problems.append("a method renamed in docs/methods.md was not noticed")
     if not short({"one too many": "int x;\n" * (SHORT + 1)}):
         problems.append("a line too many in an example was not noticed")
     for p in problems:
         print(p)
-    print(f"lists: {len(headers)} headers, {len(entries)} strategies, {checked} blocks and commands, {len(problems)} problems")
+    print(f"lists: {len(headers)} headers, {len(entries)} strategies, {len(declared)} methods, {checked} blocks and commands, {len(problems)} problems")
     sys.exit(1 if problems else 0)
 
 

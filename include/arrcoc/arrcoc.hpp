@@ -104,6 +104,7 @@
 #include "arrcoc/primitives/greedy_map.hpp"
 #include "arrcoc/primitives/learned_head.hpp"
 #include "arrcoc/primitives/mmr.hpp"
+#include "arrcoc/primitives/nearest.hpp"
 #include "arrcoc/primitives/neighbours.hpp"
 #include "arrcoc/primitives/normalise.hpp"
 #include "arrcoc/primitives/overlap.hpp"

@@ -211,9 +211,37 @@ void register_passes(HostStages& r) {
                                "every level's tower over what it looks at"});
 }
 
+void register_presets(HostStages& r) {
+  constexpr Preset kit[] = {
+      {"default", "texture13/information+perspectival+participatory/tension/top_k/gather",
+       "three ways of knowing, adaptive tensions, the K most relevant tokens"},
+      {"two_looks", "none/layer_attention:heads=max:layers=3/fixed/top_k/again:before=4",
+       "the question's own attention in layers 1 to 3 of a first look, the K most relevant tokens"},
+      {"coarse_answer", "none/previous_attention/fixed/top_k/gather:passes=coarse_answer",
+       "where the answer about a small picture looked, the K most looked at tokens of the native one"},
+      {"full", "none/none/flat/full/gather", "nothing is pruned"},
+      {"random", "none/none/flat/random/gather", "K tokens drawn at random"},
+      {"uniform", "none/none/flat/uniform/gather", "every n-th token in raster order"},
+      {"grid", "none/none/flat/grid/gather", "a 2-D lattice of K tokens"},
+      {"centre", "none/none/flat/centre/gather", "the K tokens nearest the middle"},
+      {"downsample", "none/none/flat/one_region/downsample", "the whole picture in one lower resolution"},
+      {"oracle", "none/none/flat/oracle/gather", "the tokens that cover the answer boxes; needs boxes"},
+  };
+  for (const Preset& p : kit) r.add_preset(p);
+}
+
 void register_host(HostStages& r) {
   register_textures(r), register_scorers(r), register_balancers(r), register_allocators(r), register_splits(r);
-  register_passes(r);
+  register_passes(r), register_presets(r), register_methods(r);
+}
+
+const std::vector<Preset>& presets() {
+  static const std::vector<Preset> all = [] {
+    HostStages stages;
+    register_host(stages);
+    return stages.presets;
+  }();
+  return all;
 }
 
 namespace detail {
@@ -228,6 +256,11 @@ void check_free(const Entry& e, const std::vector<Entry>& taken) {
   for (const Entry& t : taken)
     require_that(t.kind != e.kind || t.name != e.name, Code::duplicate_name, "registry",
                  [&] { return std::string(name_of(e.kind)) + " '" + e.name + "' is registered already"; });
+}
+void check_free(const Preset& p, const std::vector<Preset>& taken) {
+  for (const Preset& t : taken)
+    require_that(t.name != p.name, Code::duplicate_name, "registry",
+                 [&] { return "preset '" + std::string(p.name) + "' is registered already"; });
 }
 }  // namespace detail
 

@@ -113,7 +113,7 @@ std::string settings_text(const Settings& settings, const std::string& prefix, c
 
 std::string preset_names() {
   std::string all;
-  for (const Preset& p : presets) all += (all.empty() ? "" : ", ") + std::string(p.name);
+  for (const Preset& p : presets()) all += (all.empty() ? "" : ", ") + std::string(p.name);
   return all;
 }
 
@@ -205,7 +205,7 @@ PipelineSpec preset_pipeline(std::string_view name) {
   std::vector<std::pair<std::string, std::string>> given;
   const std::string word = take_settings(
       front, name, [&](const std::string& path, const std::string& value) { given.emplace_back(path, value); });
-  for (const Preset& p : presets) {
+  for (const Preset& p : presets()) {
     if (p.name != word) continue;
     PipelineSpec spec = parse_pipeline_name(p.pipeline);
     spec.budget = budget;
@@ -214,7 +214,7 @@ PipelineSpec preset_pipeline(std::string_view name) {
     return spec;
   }
   std::vector<std::string> known;
-  for (const Preset& p : presets) known.emplace_back(p.name);
+  for (const Preset& p : presets()) known.emplace_back(p.name);
   fail(Code::unknown_strategy, "pipeline",
        "no preset named '" + word + "'" + nearest_names(word, known) + "; known: " + preset_names());
 }

@@ -236,8 +236,8 @@ std::string entries_json(const std::vector<Entry>& entries, int indent) {
     list.push_back(std::move(row));
   }
   Json pipelines = Json::array();
-  for (const Preset& p : presets)
-    pipelines.push_back({{"name", p.name}, {"pipeline", p.pipeline}, {"summary", p.summary}});
+  for (const Preset& p : presets())
+    pipelines.push_back({{"name", p.name}, {"pipeline", p.pipeline}, {"summary", p.summary}, {"source", p.source}});
   return text_of(Json{{"strategies", list}, {"pipelines", pipelines}}, indent);
 }
 

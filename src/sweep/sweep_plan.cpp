@@ -20,7 +20,7 @@ PipelineSpec spec_of(const std::string& name) {
   if (name.find('/') != std::string::npos) return parse_pipeline_name(name);
   const std::string word = name.substr(0, name.find_first_of(":@"));
   std::vector<std::string> known{"stock"};
-  for (const Preset& p : presets) known.emplace_back(p.name);
+  for (const Preset& p : presets()) known.emplace_back(p.name);
   require_that(std::find(known.begin(), known.end(), word) != known.end(), Code::unknown_strategy, "sweep", [&] {
     return "no pipeline named '" + word + "'" + nearest_names(word, known) + "; known: stock, " + preset_names() +
            ", or texture/scorers/balancer/allocator/injector";

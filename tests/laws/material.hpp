@@ -87,6 +87,26 @@ inline Look look(Grid now, std::uint64_t seed) {
   return out;
 }
 
+/// What a model's inside could answer to these requests, other numbers for each: attention between 0 and 1; features of
+/// a head of four (each: of two heads), as of the vision embeddings. Rows of the text, and those listed, are three.
+inline void answer_all(Evidence& e, const std::vector<Request>& requests) {
+  const Index n = e.count();
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const Request& r = requests[i];
+    const bool each = r.heads == Request::Over::each, tokens = r.rows == Request::Rows::visual;
+    if (r.what == Request::What::received) {
+      std::vector<Index> shape{n};
+      if (each) shape.insert(shape.begin(), 2);
+      if (r.payers == Request::Over::each) shape.insert(shape.begin(), tokens ? n : 3);
+      Index count = 1;
+      for (const Index s : shape) count *= s;
+      e.answers.push_back({r, host_tensor(scores(count, 41 + i, false), std::move(shape))});
+    } else {
+      e.answers.push_back({r, features(tokens ? n : 3, each && r.what != Request::What::hidden ? 8 : 4, 61 + i)});
+    }
+  }
+}
+
 /// Everything a scorer of the host plane may look at, for one picture.
 struct Case {
   Image image;

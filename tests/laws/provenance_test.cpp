@@ -16,7 +16,8 @@ namespace {
 
 struct Face {
   AnyAllocator any;
-  Allocation allocate(std::span<const float> r, const Evidence& e, Budget b, Rng& g) const {
+  Allocation allocate(std::span<const float> r, Evidence e, Budget b, Rng& g) const {
+    laws::answer_all(e, any.facts.needs);
     return any->allocate(r, e, b, g);
   }
 };

@@ -164,7 +164,7 @@ TEST_CASE("faults of harnesses are off, and in the name where they are on") {
 }
 
 TEST_CASE("every preset and every strategy can be made") {
-  for (const Preset& p : presets) CHECK(full_name(make(p.name).spec) == p.pipeline);
+  for (const Preset& p : presets()) CHECK(full_name(make(p.name).spec) == p.pipeline);
   std::set<std::pair<Kind, std::string>> names;
   for (const Entry& e : builtin().entries()) {
     CHECK(names.emplace(e.kind, e.name).second);

@@ -39,10 +39,11 @@ std::string explained(const Entry& e) {
 int run_explain(const ExplainFlags& f) {
   std::string text, all;
   std::vector<std::string> known;
-  for (const Preset& p : presets) {
+  for (const Preset& p : presets()) {
     known.emplace_back(p.name);
     if (p.name == f.name)
-      text += "pipeline '" + f.name + "': " + std::string(p.summary) + "\n  " + std::string(p.pipeline) + "\n";
+      text += "pipeline '" + f.name + "': " + std::string(p.summary) + "\n  " + std::string(p.pipeline) + "\n" +
+              (p.source.empty() ? "" : "  source: " + std::string(p.source) + "\n");
   }
   for (const Entry& e : list_strategies({f.plugins.begin(), f.plugins.end()})) {
     known.push_back(e.name);

@@ -28,7 +28,7 @@ int run_list(const ListFlags& f) {
     text += row;
   }
   text += "\n";
-  for (const Preset& p : presets) {
+  for (const Preset& p : presets()) {
     std::snprintf(row, sizeof row, "%-10s %-24s %s\n", "pipeline", std::string(p.name).c_str(),
                   std::string(p.summary).c_str());
     text += row;

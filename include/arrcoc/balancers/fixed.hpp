@@ -13,17 +13,19 @@ struct FixedWeightsConfig {
   float first = 0.33f;            ///< weight of map 0 (information); >= 0
   float second = 0.33f;           ///< weight of map 1 (perspectival); >= 0
   float rest = 0.34f;             ///< shared evenly by maps 2 and on (participatory); >= 0
-  std::string scale = "min_max";  ///< of each map over its picture: min_max, or rank
+  std::string scale = "min_max";  ///< of each map over its picture: min_max, rank, or none (as it comes)
   std::string validate() const {
     for (const float w : {first, second, rest})
       if (!(w >= 0.f && w < 1e6f)) return "weights: expected numbers in [0, 1e6), got " + std::to_string(w);
-    return balance::scale_problem(scale);
+    if (scale == "none" || balance::scale_problem(scale).empty()) return {};
+    return "scale: expected min_max, rank or none, got '" + scale + "'";
   }
   bool operator==(const FixedWeightsConfig&) const = default;
 };
 
 /// A weighted sum of the maps, each scaled over its picture: [M, N] -> [N] in [0, 1]. O(M N).
-/// The weights of the maps that are there are divided by their sum. A constant map counts as all ones.
+/// The weights of the maps that are there are divided by their sum. A constant map counts as all ones. `none` leaves
+/// units as they are, for allocators that read more than an order: of one map the relevance is the map, bit for bit.
 /// Source: the fixed .33/.33/.34 of the early sketches.
 struct FixedWeightsBalancer {
   static constexpr std::string_view name = "fixed";
@@ -49,7 +51,8 @@ struct FixedWeightsBalancer {
     Balanced out;
     for (std::size_t m = 0; m < parts.size(); ++m) {
       out.weights.push_back(static_cast<float>(weights[m] / total));
-      const auto x = balance::scaled(parts[m], config.scale);
+      const auto x = config.scale == "none" ? std::vector<float>(parts[m].begin(), parts[m].end())
+                                            : balance::scaled(parts[m], config.scale);
       for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += weights[m] / total * x[i];
     }
     out.relevance.assign(sum.begin(), sum.end());

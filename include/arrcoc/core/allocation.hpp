@@ -65,7 +65,7 @@ struct Region {
 /// One member of a merged row.
 struct MergePart {
   Index token = 0;   // living
-  float weight = 0;  // > 0; the weights of a row sum to 1
+  float weight = 0;  // > 0; of a mean they sum to 1, of a published sum (docs/methods.md) not always
   bool operator==(const MergePart&) const = default;
 };
 

@@ -17,6 +17,10 @@ void register_scorers(HostStages& r);
 void register_balancers(HostStages& r);
 void register_allocators(HostStages& r);
 void register_splits(HostStages& r);
+/// Preset pipelines of the kit.
+void register_presets(HostStages& r);
+/// The published methods of plugins/, in the order of plugins/meson.build: stages and a preset of each.
+void register_methods(HostStages& r);
 /// All of the above.
 void register_host(HostStages& r);
 

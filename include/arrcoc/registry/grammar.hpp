@@ -59,26 +59,15 @@ struct PipelineSpec {
   const DecisionSpec& last() const { return decisions.back(); }
 };
 
+/// A pipeline with a name of its own. `source`: of a published method; empty for our own and the controls.
 struct Preset {
   std::string_view name;
   std::string_view pipeline;
   std::string_view summary;
+  std::string_view source{};
 };
-inline constexpr Preset presets[] = {
-    {"default", "texture13/information+perspectival+participatory/tension/top_k/gather",
-     "three ways of knowing, adaptive tensions, the K most relevant tokens"},
-    {"two_looks", "none/layer_attention:heads=max:layers=3/fixed/top_k/again:before=4",
-     "the question's own attention in layers 1 to 3 of a first look, the K most relevant tokens"},
-    {"coarse_answer", "none/previous_attention/fixed/top_k/gather:passes=coarse_answer",
-     "where the answer about a small picture looked, the K most looked at tokens of the native one"},
-    {"full", "none/none/flat/full/gather", "nothing is pruned"},
-    {"random", "none/none/flat/random/gather", "K tokens drawn at random"},
-    {"uniform", "none/none/flat/uniform/gather", "every n-th token in raster order"},
-    {"grid", "none/none/flat/grid/gather", "a 2-D lattice of K tokens"},
-    {"centre", "none/none/flat/centre/gather", "the K tokens nearest the middle"},
-    {"downsample", "none/none/flat/one_region/downsample", "the whole picture in one lower resolution"},
-    {"oracle", "none/none/flat/oracle/gather", "the tokens that cover the answer boxes; needs boxes"},
-};
+/// Those of the kit, then the published methods, in the order of registration.
+const std::vector<Preset>& presets();
 /// "default, full, ..."
 std::string preset_names();
 

@@ -48,6 +48,8 @@ StageRow<Stage> row_of(Kind kind, About about, Needs needs, Erase erase, Load lo
 
 /// Error{bad_config} for a name that would not parse back, Error{duplicate_name} for one that is taken.
 void check_free(const Entry& e, const std::vector<Entry>& taken);
+/// Error{duplicate_name} for a preset whose name is taken.
+void check_free(const Preset& p, const std::vector<Preset>& taken);
 
 /// Error{unknown_strategy} listing near names.
 template <class Stage>
@@ -75,6 +77,7 @@ class HostStages {
   std::vector<StageRow<AnyAllocator>> allocators;
   std::vector<StageRow<AnySplit>> splits;
   std::vector<StageRow<AnyPasses>> passes;
+  std::vector<Preset> presets;
 
   template <class S>
   void add_texture(About about) {
@@ -116,6 +119,11 @@ class HostStages {
     static_assert(check_passes_rule<S>());
     add(passes, detail::row_of<AnyPasses, S>(
                     Kind::passes, std::move(about), {}, [](S s) { return erase_passes(std::move(s)); }, AsItIs{}));
+  }
+  /// What its fields point at must outlive the list. Error{duplicate_name}.
+  void add_preset(const Preset& p) {
+    detail::check_free(p, presets);
+    presets.push_back(p);
   }
   /// A stage that is not a type: a plug-in's. Error{duplicate_name}.
   template <class Stage>

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "arrcoc/core/stages.hpp"
+#include "arrcoc/primitives/nearest.hpp"
 #include "arrcoc/primitives/selection.hpp"
 
 namespace arrcoc {
@@ -35,15 +36,9 @@ struct MergeSimilarAllocator {
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     Allocation a = selection::most_relevant(relevance, e.tokens, budget, name);
     const auto n = static_cast<std::size_t>(e.count());
-    std::vector<float> row(n), nearest(n, -2.0f);
-    std::vector<std::size_t> joins(n, 0);
     std::vector<bool> stays(n, false);
     for (const Index t : a.kept) stays[static_cast<std::size_t>(t)] = true;
-    for (std::size_t i = 0; i < a.kept.size() && a.kept.size() < n; ++i) {
-      e.similarity->row(a.kept[i], row);
-      for (std::size_t t = 0; t < n; ++t)
-        if (row[t] > nearest[t]) nearest[t] = row[t], joins[t] = i;
-    }
+    const auto joins = a.kept.size() < n ? nearest_of(*e.similarity, a.kept) : std::vector<std::size_t>();
     a.merge.resize(a.kept.size());
     for (std::size_t i = 0; i < a.kept.size(); ++i) a.merge[i].push_back({a.kept[i], 1.0f});
     for (std::size_t t = 0; t < n; ++t)

@@ -1,0 +1,85 @@
+"""What the transcriptions share: small tensors by a recipe, cosines, and how a case is written down.
+
+A case is one decision about one picture: the grid and what is looked at; its picks are what must come out, for several
+budgets and settings. Everything that goes in is a float32 by value; a transcription computes in double.
+"""
+import math
+import random
+
+import numpy as np
+
+
+class Source:
+    """Multiples of 1/64 in [-2, 2], the same on every machine: random() is all that Python promises to repeat."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed).random
+
+    def tensor(self, *shape):
+        return np.array([math.floor(self.random() * 257 - 128) / 64 for _ in range(math.prod(shape))]).reshape(shape)
+
+    def features(self, n, width, like=0):
+        """Rows around a common one; each `like`-th is nearly its predecessor."""
+        rows = self.tensor(1, width) + self.tensor(n, width)
+        for i in range(1, n):
+            if like and i % like == 0:
+                rows[i] = rows[i - 1] + self.tensor(width) / 16
+        return rows
+
+    def probabilities(self, n):
+        """Multiples of 2^-20 that differ from each other and sum to less than 1."""
+        values = set()
+        while len(values) < n:
+            values.add(1 + math.floor(self.random() ** 3 * (1 << 20) / n))
+        values = list(values)
+        return np.array([values.pop(math.floor(self.random() * len(values))) for _ in range(n)]) / (1 << 20)
+
+
+def unit(x):
+    norms = np.linalg.norm(x, axis=-1, keepdims=True)
+    return np.divide(x, norms, out=np.zeros_like(x), where=norms > 0)
+
+
+def cosines(x, y=None):
+    return unit(x) @ unit(x if y is None else y).T
+
+
+def best(values, k):
+    """The k largest, first the largest; equal ones by the smaller index."""
+    return [int(i) for i in np.argsort(-np.asarray(values), kind="stable")[:k]]
+
+
+def min_max(x):
+    return (x - x.min()) / (x.max() - x.min())
+
+
+def array(x):
+    x = np.asarray(x, dtype=float)
+    return {"shape": list(x.shape), "values": [float(v) for v in x.ravel()]}
+
+
+def request(values, site="tower", index=-1, what="received", rows="visual", **more):
+    """An answer of the model's inside; heads, payers, rope where they are not the usual ones."""
+    return {"site": site, "index": index, "what": what, "rows": rows, **more, **array(values)}
+
+
+def pick(budget, kept, merge=None, scores=None, settings=None):
+    """What comes out for a budget: kept in any order, a list of (token, weight) for each of them, a map a scorer."""
+    order = np.argsort(kept)
+    out = {"budget": budget, "kept": [int(kept[i]) for i in order]}
+    if settings:
+        out["settings"] = {name: str(value) for name, value in settings.items()}
+    if scores is not None:
+        out["scores"] = [[float(v) for v in s] for s in scores]
+    if merge is not None:
+        out["merge"] = [[[int(t), float(w)] for t, w in merge[i]] for i in order]
+    return out
+
+
+def case(name, grid, picks, *, requests=(), **features):
+    """features: vision [N, D], question [Q, D], query [D], pixels [H, W, 3]; decision (from 0) and alive (tokens of the
+    grid) where they are not the first and all."""
+    out = {"name": name, "grid": list(grid)}
+    for k, v in features.items():
+        out[k] = v if k in ("decision", "alive") else array(v)
+    return out | {"requests": list(requests), "picks": list(picks)}
