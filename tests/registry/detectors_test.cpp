@@ -42,13 +42,13 @@ bool trained(const Entry& e) {
 }
 
 /// What a strategy does on purpose, and a detector names.
-const std::map<std::string, Faults> on_purpose{};
+const std::map<std::string, Faults> on_purpose{{"eadp", {"inverted"}}};
 
 }  // namespace
 
 TEST_CASE("every preset and every registered strategy passes all failure detectors") {
   std::vector<std::pair<std::string, PipelineSpec>> all;
-  for (const Preset& p : presets) all.emplace_back(p.name, preset_pipeline(p.name));
+  for (const Preset& p : presets()) all.emplace_back(p.name, preset_pipeline(p.name));
   for (const Entry& e : builtin().entries()) {
     if (trained(e)) continue;
     PipelineSpec spec = preset_pipeline(e.kind == Kind::injector ? "random" : "default");
