@@ -42,7 +42,7 @@ Allocation of(const Evidence& e, Indices kept) {
 /// A method that takes pictures one by one: rule(evidence, K) -> kept.
 template <class F>
 detect::Method one_by_one(F rule) {
-  return {{attention}, false, Spend::exact, [rule](std::span<const Evidence> pictures, Budget b) {
+  return {{attention}, Spend::exact, [rule](std::span<const Evidence> pictures, Budget b) {
             std::vector<Allocation> out;
             for (const Evidence& e : pictures) out.push_back(of(e, rule(e, b.resolve(e.count()).kept)));
             return out;

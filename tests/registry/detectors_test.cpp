@@ -57,6 +57,16 @@ TEST_CASE("every preset and every registered strategy passes all failure detecto
     if (e.kind == Kind::scorer) spec.decisions[0].scorers = {{e.name, e.name}};
     if (e.kind == Kind::balancer) spec.decisions[0].balancer = e.name;
     if (e.kind == Kind::allocator) spec.decisions[0].allocator = e.name;
+    DecisionSpec& d = spec.decisions[0];  // who carries out what it asks, and who asks for what it carries out
+    const std::map<std::string, std::string> carried{{"pool", "merge"},
+                                                     {"merge_similar", "merge"},
+                                                     {"entry_by_relevance", "entry"},
+                                                     {"tiers", "tier"},
+                                                     {"one_region", "downsample"}};
+    if (const auto by = carried.find(e.name); by != carried.end() && e.kind == Kind::allocator) d.injector = by->second;
+    if (e.name == "tier" || e.name == "foveated" || e.name == "downsample") d.allocator = "one_region";
+    const bool early = d.injector == "tier" || d.injector == "foveated" || d.injector == "downsample";
+    if (early) spec.texture = "texture13", d.scorers = {{"sobel", "sobel"}};
     if (e.kind == Kind::query) continue;  // what it makes of a prompt is given here
     if (e.needs.evidence & (Need::previous | Need::previous_attention)) spec.passes = "fixations";
     all.emplace_back(e.name, spec);

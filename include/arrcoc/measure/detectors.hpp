@@ -30,7 +30,6 @@ namespace arrcoc::detect {
 /// What is chosen of pictures that come together, each with its evidence: [pictures] allocations over their tokens.
 struct Method {
   std::vector<Request> requests{};  // answered in the evidence
-  bool reads_question = true;       // the query's or the question's embeddings
   Spend spend = Spend::exact;
   std::function<std::vector<Allocation>(std::span<const Evidence>, Budget)> choose;
 };
@@ -96,12 +95,12 @@ inline std::string text_of(const std::vector<Index>& tokens) {
   return out + (tokens.size() > 8 ? " ..." : "");
 }
 
-inline void look_for_inverted(Probe& p, const Method& m) {
+inline void look_for_inverted(Probe& p, const std::vector<Request>& requests) {
   const std::vector<Index> planted{9, 18, 25, 29, 12, 20};
   std::vector<std::vector<Index>> one, some;
   for (const Index t : planted) {
-    Scene s(evidence_grid, 7, m.requests);
-    s.plant(t, m.reads_question);
+    Scene s(evidence_grid, 7, requests);
+    s.plant(t);
     one.push_back(p.kept(s.evidence, 1));
     some.push_back(p.kept(s.evidence, 6));
   }
@@ -138,15 +137,15 @@ inline void look_for_company(Probe& p, const std::vector<Request>& requests) {
   if (p.kept(a.evidence, 9) != alone) p.note("state", "a picture keeps other tokens once other pictures were seen");
 }
 
-inline void look_for_wrap(Probe& p, const Method& m) {
+inline void look_for_wrap(Probe& p, const std::vector<Request>& requests) {
   const Grid g = evidence_grid;
   for (const bool right : {true, false}) {
     Index wraps = 0, cases = 0;
     for (Index row = 1; row + 2 < g.rows; ++row, ++cases) {
       const Index anchor = g.at(row, right ? g.cols - 1 : 0), other = right ? anchor + 1 : anchor - 1;
-      Scene without(g, 31, m.requests), with(g, 31, m.requests);
+      Scene without(g, 31, requests), with(g, 31, requests);
       without.sink(other), with.sink(other);
-      with.plant(anchor, m.reads_question);
+      with.plant(anchor);
       const auto before = p.kept(without.evidence, 5), after = p.kept(with.evidence, 5);
       wraps += std::count(after.begin(), after.end(), other) > std::count(before.begin(), before.end(), other);
     }
@@ -166,9 +165,9 @@ inline std::vector<Found> faults_of(const Method& method) {
   Scene equal({4, 5}, 4, method.requests);
   equal.level();
   for (const Index k : {1, 3, 10, 19, 20}) (void)p.kept(equal.evidence, k);
-  detail::look_for_inverted(p, method);
+  detail::look_for_inverted(p, method.requests);
   detail::look_for_company(p, method.requests);
-  detail::look_for_wrap(p, method);
+  detail::look_for_wrap(p, method.requests);
   return std::move(p.found);
 }
 

@@ -22,23 +22,20 @@ struct Scene {
   std::shared_ptr<Image> image;
   Evidence evidence;
 
-  /// `scale`: of everything that is no pixel.
+  /// `scale`: of everything that is neither a pixel nor the question, which is the same in every scene.
   Scene(Grid grid, std::uint64_t seed, const std::vector<Request>& requests, float scale = 1)
       : image(std::make_shared<Image>(grid.rows * token_side, grid.cols * token_side)), rng_(seed), scale_(scale) {
     for (std::uint8_t& v : image->rgb) v = static_cast<std::uint8_t>(198 + rng_.below(6));
     Evidence& e = evidence;
     e.tokens = TokenSet(grid);
     e.rgb = image->view();
-    question_ = rows(4);
+    Rng asked(1);  // one question, whatever the picture
+    for (Index i = 0; i < 4 * width; ++i) question_.push_back(static_cast<float>(asked.uniform()) - 0.5f);
     vision_ = rows(grid.count());
-    e.question = host_tensor(question_, {4, width});
-    std::vector<float> mean(width);
-    for (std::size_t i = 0; i < question_.size(); ++i) mean[i % width] += question_[i] / 4;
-    query_ = mean;
-    e.query = host_tensor(std::move(mean), {width});
+    ask();
     e.deepstack = {host_tensor(rows(grid.count()), {grid.count(), width}),
                    host_tensor(rows(grid.count()), {grid.count(), width})};
-    e.boxes = std::vector<Box>{};
+    e.boxes = std::vector<Box>{box(grid.count() / 2)};
     Look before{TokenSet(grid), values(grid.count()), {0}, {}, 0.5};
     before.attention = values(grid.count());
     e.previous = std::move(before);
@@ -46,13 +43,15 @@ struct Scene {
     take_features();
   }
 
-  /// Everything speaks for a token: text-like pixels on a blank ground, with `question` its own direction, the answer
-  /// box, and the most attention that rows which know the question, or the tower's patches, pay.
-  void plant(Index t, bool question) {
+  /// Everything speaks for a token: text-like pixels on a blank ground, the question (which becomes its embedding), the
+  /// answer box, and the most attention that rows which know the question, or the tower's patches, pay.
+  void plant(Index t) {
     for (Index y = 4; y < token_side - 4; ++y)
       for (Index x = 2; x < token_side - 2; ++x)
         if (y / 3 % 2 == 0 && (x * 7 + y / 3 * 5) / 3 % 4 < 2) paint(t, y, x, 25);
-    for (std::size_t i = 0; question && i < width; ++i) vision_[at(t) * width + i] = 3 * query_[i];
+    const auto own = vision_.begin() + t * width;
+    for (Index i = 0; i < 4; ++i) std::copy_n(own, width, question_.begin() + i * width);
+    ask();
     evidence.boxes = std::vector<Box>{box(t)};
     change_received([&](std::span<float> all) { all[at(t)] = 4 * scale_; });
     change_previous(t, 4 * scale_);
@@ -149,6 +148,12 @@ struct Scene {
     look.relevance[at(t)] = look.attention[at(t)] = to;
     evidence.previous = std::move(look);
   }
+  void ask() {
+    std::vector<float> mean(width);
+    for (std::size_t i = 0; i < question_.size(); ++i) mean[i % width] += question_[i] / 4;
+    evidence.question = host_tensor(question_, {4, width});
+    evidence.query = host_tensor(std::move(mean), {width});
+  }
   void take_features() {
     HostTensor t = host_tensor(vision_, {evidence.count(), width});
     evidence.similarity = std::shared_ptr<const SimilarityRows>(std::make_shared<const Similarity>(t));
@@ -157,7 +162,7 @@ struct Scene {
 
   Rng rng_;
   float scale_;
-  std::vector<float> vision_, question_, query_;
+  std::vector<float> vision_, question_;
 };
 
 }  // namespace arrcoc::detect

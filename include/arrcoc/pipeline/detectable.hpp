@@ -14,7 +14,6 @@ template <class B>
 detect::Method detectable(B& b, const AnyPipeline<B>& pipeline) {
   detect::Method out;
   out.spend = pipeline.decisions.back().allocator.facts.spend;
-  out.reads_question = (pipeline.may_need().evidence & (Need::query | Need::question)) != 0;
   for (const Request::Site site : {Request::Site::tower, Request::Site::layer})
     for (const Request& r : pipeline.requests(site)) out.requests.push_back(r);
   out.choose = [&b, &pipeline](std::span<const Evidence> pictures, Budget budget) {
