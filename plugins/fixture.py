@@ -63,6 +63,11 @@ def request(values, site="tower", index=-1, what="received", rows="visual", **mo
     return {"site": site, "index": index, "what": what, "rows": rows, **more, **array(values)}
 
 
+def short(x):
+    """What comes out is compared to 1e-6."""
+    return float(f"{x:.9g}")
+
+
 def pick(budget, kept, merge=None, scores=None, settings=None):
     """What comes out for a budget: kept in any order, a list of (token, weight) for each of them, a map a scorer."""
     order = np.argsort(kept)
@@ -70,9 +75,9 @@ def pick(budget, kept, merge=None, scores=None, settings=None):
     if settings:
         out["settings"] = {name: str(value) for name, value in settings.items()}
     if scores is not None:
-        out["scores"] = [[float(v) for v in s] for s in scores]
+        out["scores"] = [[short(v) for v in s] for s in scores]
     if merge is not None:
-        out["merge"] = [[[int(t), float(w)] for t, w in merge[i]] for i in order]
+        out["merge"] = [[[int(t), short(w)] for t, w in merge[i]] for i in order]
     return out
 
 

@@ -28,7 +28,7 @@ import kept_sets  # noqa: E402  (exits 77 itself)
 from against import LIMIT, Against  # noqa: E402
 from hf_reference import Image, np, torch  # noqa: E402
 
-DEFAULT = "tied,untied_gqa4,four_taps,few_layers,moe_released"
+DEFAULT = "tied,untied_gqa4,four_taps,skewed_sections,moe_released"
 STEP = 1e-6  # a gain beside another, as a share of the largest: what float32 and float64 make of one kernel
 
 

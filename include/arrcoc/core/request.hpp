@@ -11,6 +11,17 @@
 
 namespace arrcoc {
 
+/// A block or layer as a setting names it: a whole number is an index (negative: from the end), one between 0 and 1
+/// that share of the depth, in steps of 1/1024: 0.5 is block depth / 2.
+constexpr Index index_at(double at) {
+  return at > 0 && at < 1 ? -(Index{1} << 20) - static_cast<Index>(at * 1024) : static_cast<Index>(at);
+}
+/// The block or layer, from 0, that an index names at this depth.
+constexpr Index counted(Index index, Index depth) {
+  if (index <= -(Index{1} << 20)) return (-index - (Index{1} << 20)) * depth / 1024;
+  return index < 0 ? depth + index : index;
+}
+
 /// One question to the inside. Values are those of block or layer `index`, before its output is added to the residual;
 /// `hidden` is its input; of the language model alone it may have index = layers, the output of the last. Of the tower
 /// everything is by token: the mean over a token's four patches (received: the sum over them).
@@ -25,7 +36,7 @@ struct Request {
   enum class Rope : std::uint8_t { before, after };    // of q and k
 
   Site site = Site::tower;
-  Index index = -1;  // negative: from the end
+  Index index = -1;  // negative: from the end; a share of the depth: index_at
   What what = What::received;
   Rows rows = Rows::visual;
   Over heads = Over::mean;
@@ -51,7 +62,9 @@ constexpr std::string_view name_of(Request::Over o) {
 
 /// "tower -2 received of visual, heads mean": for messages.
 inline std::string text_of(const Request& r) {
-  return std::string(name_of(r.site)) + " " + std::to_string(r.index) + " " + std::string(name_of(r.what)) + " of " +
+  const Index share = -r.index - (Index{1} << 20);
+  const std::string at = share >= 0 ? std::to_string(share) + "/1024 of the depth" : std::to_string(r.index);
+  return std::string(name_of(r.site)) + " " + at + " " + std::string(name_of(r.what)) + " of " +
          std::string(name_of(r.rows)) + ", heads " + std::string(name_of(r.heads));
 }
 

@@ -73,7 +73,7 @@ double evidence_flops(const ModelConfig& config, const AnyPipeline<B>& pipeline,
   const VisionConfig& v = config.vision;
   std::vector<Index> blocks;
   for (const Request& r : pipeline.requests(Request::Site::tower)) {
-    const Index block = r.index < 0 ? v.depth + r.index : r.index;
+    const Index block = counted(r.index, v.depth);
     if (r.what == Request::What::received && block < v.depth &&
         std::find(blocks.begin(), blocks.end(), block) == blocks.end())
       blocks.push_back(block);
@@ -92,7 +92,7 @@ double evidence_flops(const ModelConfig& config, const AnyPipeline<B>& pipeline,
   }
   const TextConfig& t = config.text;
   const auto a = static_cast<double>(t.heads * t.head_dim), k = static_cast<double>(t.kv_heads * t.head_dim);
-  const auto at = [&](Index l) { return l < 0 ? t.layers + l : l; };
+  const auto at = [&](Index l) { return counted(l, t.layers); };
   for (const auto& d : pipeline.decisions) {
     if (d.phase() != Phase::layer || d.injector.facts.again) continue;
     bool own = false;

@@ -28,8 +28,7 @@ std::vector<Acts> acts_of(const AnyPipeline<B>& pipeline, const ModelConfig& con
     if (d.phase() != Phase::tower && d.phase() != Phase::layer) continue;
     const bool tower = d.phase() == Phase::tower;
     const Index depth = tower ? config.vision.depth : config.text.layers;
-    const auto counted = [&](Index at) { return at < 0 ? depth + at : at; };
-    const Index before = counted(d.injector.facts.before);
+    const Index before = counted(d.injector.facts.before, depth);
     const bool again = d.injector.facts.again;
     require_that(before >= (again ? 1 : 0) && before < depth + (again ? 1 : 0), Code::bad_config, d.name, [&] {
       return std::string(tower ? "block" : "layer") + " it acts before: expected " +
@@ -41,7 +40,7 @@ std::vector<Acts> acts_of(const AnyPipeline<B>& pipeline, const ModelConfig& con
     const Index last = before - (tower || again ? 1 : 0);
     for (const Request& r : d.requests()) {
       if ((r.site == Request::Site::tower) != tower) continue;
-      const Index at = counted(r.index);
+      const Index at = counted(r.index, depth);
       require_that(at >= 0 && at <= last, Code::bad_config, d.name, [&] {
         return text_of(r) + ": expected 0 to " + std::to_string(last) + " of a decision that acts before " +
                std::to_string(before);
@@ -70,7 +69,7 @@ class TowerDecisions final : public qwen3vl::TowerHook<B> {
   void hear_later(std::vector<std::vector<Answered>> by_picture) {
     for (std::size_t p = 0; p < by_picture.size(); ++p)
       for (Answered& a : by_picture[p]) {
-        const Index block = counted(a.request.index);
+        const Index block = counted(a.request.index, depth_);
         looks_.hear(p, std::move(a), alive_[static_cast<std::size_t>(block)][p]);
       }
   }
@@ -81,7 +80,7 @@ class TowerDecisions final : public qwen3vl::TowerHook<B> {
     if (std::any_of(acts_.begin(), acts_.end(), [&](const Acts& a) { return a.before == block; })) {
       for (std::size_t p = 0; p < view.answers.size(); ++p)
         for (const Answered& a : view.answers[p])
-          if (const Index at = counted(a.request.index); at < block)
+          if (const Index at = counted(a.request.index, depth_); at < block)
             looks_.hear(p, a, alive_[static_cast<std::size_t>(at)][p]);
       std::vector<std::vector<Index>> before;
       for (const Allocation& a : looks_.allocations()) before.push_back(a.kept);
@@ -97,7 +96,6 @@ class TowerDecisions final : public qwen3vl::TowerHook<B> {
   }
 
  private:
-  Index counted(Index block) const { return block < 0 ? depth_ + block : block; }
 
   Looks<B>& looks_;
   Index depth_;
@@ -164,7 +162,7 @@ class LayerDecisions final : public qwen3vl::LayerHook<B> {
     for (const Acts& a : run_) {
       if (own ? a.before != layer : a.before <= layer) continue;
       for (const Request& r : pipeline_.decisions[a.decision].requests())
-        if (r.site == Request::Site::layer && (r.index < 0 ? layers_ + r.index : r.index) == layer) add_once(out, r);
+        if (r.site == Request::Site::layer && counted(r.index, layers_) == layer) add_once(out, r);
     }
     return out;
   }

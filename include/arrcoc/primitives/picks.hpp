@@ -48,6 +48,19 @@ inline std::vector<selection::Choice> reasons(const Picks& picks, std::span<cons
   return out;
 }
 
+/// A reason for each kept token, ranked by relevance: `score` as long as every more relevant one is kept too (equal
+/// ones by the smaller index), `floor` behind the first that is not: its relevance alone was not enough. O(N log N).
+inline std::vector<selection::Choice> by_rank(const std::vector<bool>& kept, std::span<const float> relevance) {
+  std::vector<selection::Choice> out;
+  Cause cause = Cause::score;
+  for (const Index t : selection::best(relevance, static_cast<Index>(relevance.size()))) {
+    const auto at = static_cast<std::size_t>(t);
+    if (!kept[at]) cause = Cause::floor;
+    else out.push_back({t, {cause, static_cast<Index>(out.size()), relevance[at]}});
+  }
+  return out;
+}
+
 /// Relevance min-max scaled over its picture, all ones when it is the same everywhere: weights of what selectors cover.
 /// Error{bad_number} unless finite.
 inline std::vector<float> weights_of(std::span<const float> relevance, std::string_view where) {

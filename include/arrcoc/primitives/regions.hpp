@@ -24,6 +24,18 @@ inline std::vector<Region> even_regions(Grid grid, Index tokens) {
   return out;
 }
 
+/// Which of rows x cols even blocks of its frame the centre of a token lies in, row by row, frame by frame.
+inline std::size_t block_of(const TokenSet& tokens, Index token, Index rows, Index cols) {
+  const Place p = tokens.at(token);
+  const auto at = [](float centre, Index blocks, Index length) {
+    const auto i = static_cast<Index>((static_cast<double>(centre) + 0.5) * static_cast<double>(blocks) /
+                                      static_cast<double>(length));
+    return std::min(i, blocks - 1);
+  };
+  const Index row = at(p.centre_row(), rows, tokens.grid.rows), col = at(p.centre_col(), cols, tokens.grid.cols);
+  return static_cast<std::size_t>((p.frame * rows + row) * cols + col);
+}
+
 /// Tokens down and across a region.
 struct Lattice {
   Index rows = 0, cols = 0;

@@ -72,7 +72,7 @@ class LayerRequests {
 
   void check(const Request& r, Index layer) const {
     need(r, r.site == Request::Site::layer, [] { return "expected a request to a layer, got one to the tower"; });
-    const Index index = r.index < 0 ? config_.layers + r.index : r.index;
+    const Index index = counted(r.index, config_.layers);
     need(r, index >= 0 && index <= config_.layers, [&] {
       return "layer: expected " + std::to_string(-config_.layers) + " to " + std::to_string(config_.layers) + ", got " +
              std::to_string(r.index);

@@ -98,7 +98,7 @@ class TowerRequests {
   }
 
   Index merge() const { return config_.spatial_merge_size * config_.spatial_merge_size; }
-  Index block_of(const Request& r) const { return r.index < 0 ? config_.depth + r.index : r.index; }
+  Index block_of(const Request& r) const { return counted(r.index, config_.depth); }
   Index tokens_of(const Picture& p) const { return p.tokens; }
 
   void check(const Request& r) const {

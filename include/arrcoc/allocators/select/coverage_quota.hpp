@@ -4,11 +4,11 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "arrcoc/core/stages.hpp"
-#include "arrcoc/primitives/selection.hpp"
+#include "arrcoc/primitives/picks.hpp"
+#include "arrcoc/primitives/regions.hpp"
 
 namespace arrcoc {
 
@@ -44,7 +44,7 @@ struct CoverageQuotaAllocator {
     const std::vector<Index> ranked = selection::best(relevance, e.count());
     const auto place = places(ranked);
     std::vector<std::vector<Index>> blocks(static_cast<std::size_t>(e.tokens.frames * config.rows * config.cols));
-    for (const Index t : ranked) blocks[block_of(e.tokens, t)].push_back(t);
+    for (const Index t : ranked) blocks[block_of(e.tokens, t, config.rows, config.cols)].push_back(t);
     std::vector<bool> kept(relevance.size());
     Index left = static_cast<Index>(std::floor(config.share * static_cast<double>(k)));
     Index spent = left;
@@ -60,13 +60,7 @@ struct CoverageQuotaAllocator {
     }
     for (const Index t : ranked)
       if (spent < k && !kept[static_cast<std::size_t>(t)]) kept[static_cast<std::size_t>(t)] = true, ++spent;
-    std::vector<selection::Choice> choices;
-    Cause cause = Cause::score;
-    for (const Index t : ranked) {
-      if (!kept[static_cast<std::size_t>(t)]) cause = Cause::floor;
-      else choices.push_back({t, {cause, static_cast<Index>(choices.size()), relevance[static_cast<std::size_t>(t)]}});
-    }
-    return selection::finish(e.tokens, std::move(choices), clamped);
+    return selection::finish(e.tokens, greedy::by_rank(kept, relevance), clamped);
   }
 
  private:
@@ -74,17 +68,6 @@ struct CoverageQuotaAllocator {
     std::vector<std::size_t> out(ranked.size());
     for (std::size_t i = 0; i < ranked.size(); ++i) out[static_cast<std::size_t>(ranked[i])] = i;
     return out;
-  }
-  std::size_t block_of(const TokenSet& tokens, Index t) const {
-    const Place p = tokens.at(t);
-    const auto at = [](float centre, Index blocks, Index length) {
-      const auto i = static_cast<Index>((static_cast<double>(centre) + 0.5) * static_cast<double>(blocks) /
-                                        static_cast<double>(length));
-      return std::min(i, blocks - 1);
-    };
-    const Index row = at(p.centre_row(), config.rows, tokens.grid.rows),
-                col = at(p.centre_col(), config.cols, tokens.grid.cols);
-    return static_cast<std::size_t>((p.frame * config.rows + row) * config.cols + col);
   }
 };
 static_assert(check_allocator<CoverageQuotaAllocator>());
