@@ -42,12 +42,10 @@ class Rules:
     def __init__(self, m):
         self.m, self.layers = m, len(m.lm.layers)
         self.words = m.embed(m.ids[m.question]).detach().numpy()
-        stages = [max(1, s * self.layers // 4) for s in (1, 2, 3)]
+        stages = [s * self.layers // 4 for s in (1, 2, 3)]
         last = lambda at: lambda *a: m.scores(received(at, "last"), *a)  # noqa: E731
-        names = "".join(f":{p}injector.before={s}:{p}scorers.layer_attention.layer={s}"
-                        for p, s in zip(("", "2.", "3."), stages))
         self.cases = [("fastv", [(last(1), 2, .25)]),
-                      ("pyramiddrop" + names, [(last(s), s, x) for s, x in zip(stages, (.5, .25, .125))]),
+                      ("pyramiddrop", [(last(s), s, x) for s, x in zip(stages, (.5, .25, .125))]),
                       ("priortr:injector.before=2:scorers.priortr.layer=2", [(self.priortr, 2, .25)]),
                       ("none/sparsevlm/fixed:scale=none/top_k/layer", [(self.sparsevlm, 2, .25)])]
         self.requests = [received(s, "last") for s in {1, *stages}] + [received(2, "question"), received(1, "question")]

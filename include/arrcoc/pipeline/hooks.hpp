@@ -96,7 +96,6 @@ class TowerDecisions final : public qwen3vl::TowerHook<B> {
   }
 
  private:
-
   Looks<B>& looks_;
   Index depth_;
   std::vector<Acts> acts_;
