@@ -9,7 +9,8 @@ back by transformers:
   positions=sequential  the language model on the kept rows with position ids 0, 1, 2 ... on all axes
   deepstack=dropped     the language model on the kept rows at their true positions, without DeepStack levels
   both                  transformers' own generate(inputs_embeds=rows), with neither ids nor grids
-  picture=grey_square   the stock model on the picture that Pillow has pasted on a grey square: pixel rows equal
+  picture=grey_square   the stock model on the picture that Pillow has pasted on a grey square: pixel rows equal, and the
+                        rows of a sweep, figures among them
   maps=first            norms of the first picture's embeddings, by NumPy, choose tokens of both pictures
 Each fault moves the logits by over 100 times the limit, also when everything is kept, but maps=first, query=template
 and a picture that is square, which keep every bit then. Limit: 2e-5 of the largest value.
@@ -17,6 +18,7 @@ Exit status: 0 agreement, 1 a mismatch, 77 a Python package is missing.
 """
 import json
 import pathlib
+import subprocess
 import sys
 import tempfile
 
@@ -76,6 +78,32 @@ def faulty(ref, inputs, columns, sequential, dropped):
         logits.append(head(out.last_hidden_state)[0, -1])
     tokens.append(int(logits[-1].argmax()))
     return torch.stack(logits), tokens
+
+
+def compare_sweeps(against, folder, files, work):
+    """Rows of a sweep with picture=grey_square against those of a sweep over what Pillow makes, its boxes moved along."""
+    plain, squares = [], []
+    for name, path in files.items():
+        image, box = Image.open(path), [20.0, 10.0, 70.0, 60.0]
+        side = max(image.size)
+        down, right = (side - image.height) // 2, (side - image.width) // 2
+        row = dict(id=name, question="What is it?", answers=["4.50"], metric="exact")
+        plain.append(dict(row, images=[str(path)], boxes=[box]))
+        squares.append(dict(row, images=[str(grey_square(path, work / f"square_{name}.png"))],
+                            boxes=[[box[0] + down, box[1] + right, box[2] + down, box[3] + right]]))
+    rows = []
+    for what, questions, more in (("plain", plain, ":picture=grey_square"), ("squares", squares, "")):
+        data, out = work / f"{what}.jsonl", work / f"sweep_{what}"
+        data.write_text("".join(json.dumps(q) + "\n" for q in questions))
+        subprocess.run([against.a.program, "sweep", "-m", folder, "--data", data, "--budget", "5", "--kept", "--out", out,
+                        "--backend", against.a.backend, "--dtype", "f32", "--pipeline", f"default{more},oracle{more}"],
+                       check=True, capture_output=True)
+        rows.append([json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()])
+    against.note(len(rows[0]) == len(rows[1]) > len(files), f"sweeps: {len(rows[0])} and {len(rows[1])} rows")
+    for one, two in zip(*rows):
+        for key in ("id", "grids", "kept_tokens", "figures", "prediction", "costs"):
+            against.note(one[key] == two[key], f"sweep {one['key']} {key}: {one[key]}, expected {two[key]}")
+        against.note(":picture=grey_square@" in one["name"] and "picture" not in two["name"], f"sweep: a row named {one['name']}")
 
 
 def main():
@@ -157,6 +185,8 @@ def main():
                 full = answer(ref, question, "full")["logits"]
                 for control in ("none/feature_norm/fixed/top_k/gather:maps=first@1.0", "none/participatory/fixed/top_k/gather:query=template@1.0"):
                     against.note(np.array_equal(answer(ref, question, control)["logits"], full), f"{name} {control}: not the stock model's bits")
+            if name == against.configs[0]:
+                compare_sweeps(against, ref.folder, files, work)
             against.so_far(name)
     return against.end("faults of harnesses")
 
