@@ -186,7 +186,7 @@ TEST_CASE("every preset and every strategy can be made") {
           f.value;
     CHECK_NOTHROW(builtin().make(spec));
   }
-  CHECK(names.size() == 75);
+  CHECK(names.size() == 88);
 }
 
 TEST_CASE("unknown names list what is near") {
