@@ -61,8 +61,9 @@ def main():
     every = [np.ones(heads)] + [1 - np.eye(heads)[h] for h in range(heads)]
     recalls = [[] for _ in every]
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([a.program, "scenes", "--out", f"{folder}/scenes", "--count", str(a.pictures), "--seed", str(a.seed),
-                        "--size", str(a.size), "--scenario", "receipt,form,sheet"], check=True, capture_output=True)
+        words = ["--out", f"{folder}/scenes", "--count", a.pictures, "--seed", a.seed, "--size", a.size]
+        subprocess.run([a.program, "scenes", "--scenario", "receipt,form,sheet", *map(str, words)], check=True,
+                       capture_output=True)
         for line in (pathlib.Path(folder) / "scenes/questions.jsonl").read_text().splitlines():
             asked = json.loads(line)
             if not asked.get("boxes"):
@@ -77,7 +78,8 @@ def main():
     costs = np.maximum(0, means[0] - means[1:])
     weights = costs * heads / costs.sum() if costs.sum() > 0 else np.ones(heads)
     weighted = "_".join(f"{w:.3g}" for w in weights)
-    print(f"{len(recalls[0])} questions, recall with all heads {means[0]:.3f}, without each {np.round(means[1:], 3).tolist()}")
+    without = np.round(means[1:], 3).tolist()
+    print(f"{len(recalls[0])} questions, recall with all heads {means[0]:.3f}, without each {without}")
     print(f"hawk:scorers.hawk.weights={weighted}")
 
 

@@ -1,4 +1,4 @@
-"""HAWK, strategies.md 19.2: per head of layer 0 the question's mean q k / sqrt d, L2-normalised over tokens, weighed."""
+"""HAWK, strategies.md 19.2: per head of layer 0 the question's mean q k / sqrt d over its L2 norm, weighed."""
 import numpy as np
 
 from fixture import Source, best, case, pick, request

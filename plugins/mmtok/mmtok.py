@@ -1,4 +1,4 @@
-"""MMTok, strategies.md 7.4: maximum coverage of words and of tokens, likeness by softmax; greedy on the weighted sum."""
+"""MMTok, strategies.md 7.4: maximum coverage of words and of tokens, likeness by softmax, greedily."""
 import numpy as np
 
 from fixture import Source, case, cosines, pick
@@ -26,5 +26,6 @@ def cases():
     for seed, grid, words, budgets in ((23, (2, 3), 2, (1, 4)), (24, (5, 7), 6, (4, 15))):
         s = Source(seed)
         vision, e = s.features(grid[0] * grid[1], 16), s.features(words, 16)
-        picks = [pick(k, select(vision, e, k, text), settings={"allocator.text": text}) for k in budgets for text in (.5, .9)]
+        picks = [pick(k, select(vision, e, k, text), settings={"allocator.text": text})
+                 for k in budgets for text in (.5, .9)]
         yield case(f"{grid[0]} x {grid[1]}", grid, picks, vision=vision, question=e)

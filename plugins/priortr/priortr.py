@@ -1,4 +1,4 @@
-"""PriorTR, strategies.md 19.2: P log(P / Q), P the question's mean row, Q the row of <|vision_end|>, each over its sum."""
+"""PriorTR, strategies.md 19.2: P log(P / Q), P the question's mean row, Q that of <|vision_end|>, over their sums."""
 import numpy as np
 
 from fixture import Source, best, case, pick, request
@@ -11,4 +11,5 @@ def cases():
         p, q = question / question.sum(), end / end.sum()
         score = p * np.log(p / q)
         yield case(f"{grid[0]} x {grid[1]}", grid, [pick(k, best(score, k), scores=[score]) for k in budgets],
-                   requests=[request(question, "layer", 3, rows="question"), request(end, "layer", 3, rows="vision_end")])
+                   requests=[request(question, "layer", 3, rows="question"),
+                             request(end, "layer", 3, rows="vision_end")])

@@ -9,8 +9,8 @@ back by transformers:
   positions=sequential  the language model on the kept rows with position ids 0, 1, 2 ... on all axes
   deepstack=dropped     the language model on the kept rows at their true positions, without DeepStack levels
   both                  transformers' own generate(inputs_embeds=rows), with neither ids nor grids
-  picture=grey_square   the stock model on the picture that Pillow has pasted on a grey square: pixel rows equal, and the
-                        rows of a sweep, figures among them
+  picture=grey_square   the stock model on the picture that Pillow has pasted on a grey square: pixel rows equal, and
+                        the rows of a sweep, figures among them
   maps=first            norms of the first picture's embeddings, by NumPy, choose tokens of both pictures
 Each fault moves the logits by over 100 times the limit, also when everything is kept, but maps=first, query=template
 and a picture that is square, which keep every bit then. Limit: 2e-5 of the largest value.
@@ -81,7 +81,7 @@ def faulty(ref, inputs, columns, sequential, dropped):
 
 
 def compare_sweeps(against, folder, files, work):
-    """Rows of a sweep with picture=grey_square against those of a sweep over what Pillow makes, its boxes moved along."""
+    """Rows of a sweep with picture=grey_square against those of one over what Pillow makes, its boxes moved along."""
     plain, squares = [], []
     for name, path in files.items():
         image, box = Image.open(path), [20.0, 10.0, 70.0, 60.0]
@@ -95,98 +95,124 @@ def compare_sweeps(against, folder, files, work):
     for what, questions, more in (("plain", plain, ":picture=grey_square"), ("squares", squares, "")):
         data, out = work / f"{what}.jsonl", work / f"sweep_{what}"
         data.write_text("".join(json.dumps(q) + "\n" for q in questions))
-        subprocess.run([against.a.program, "sweep", "-m", folder, "--data", data, "--budget", "5", "--kept", "--out", out,
-                        "--backend", against.a.backend, "--dtype", "f32", "--pipeline", f"default{more},oracle{more}"],
-                       check=True, capture_output=True)
+        words = ["--data", data, "--budget", "5", "--kept", "--out", out, "--backend", against.a.backend,
+                 "--dtype", "f32", "--pipeline", f"default{more},oracle{more}"]
+        subprocess.run([against.a.program, "sweep", "-m", folder, *words], check=True, capture_output=True)
         rows.append([json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()])
     against.note(len(rows[0]) == len(rows[1]) > len(files), f"sweeps: {len(rows[0])} and {len(rows[1])} rows")
     for one, two in zip(*rows):
         for key in ("id", "grids", "kept_tokens", "figures", "prediction", "costs"):
             against.note(one[key] == two[key], f"sweep {one['key']} {key}: {one[key]}, expected {two[key]}")
-        against.note(":picture=grey_square@" in one["name"] and "picture" not in two["name"], f"sweep: a row named {one['name']}")
+        named = ":picture=grey_square@" in one["name"] and "picture" not in two["name"]
+        against.note(named, f"sweep: a row is named {one['name']}")
+
+
+class Checkpoint:
+    """One random checkpoint, and what is held against it."""
+
+    def __init__(self, against, program, name, files, work):
+        self.against, self.program, self.name, self.files, self.work = against, program, name, files, work
+        self.ref = Reference(make(name, work / name))
+        self.one = Question("What is the total, and why?", [files["wide"]])
+        self.two = Question("Which one is older?", [files["tall"], files["wide"]], system="Answer briefly.")
+
+    def answer(self, question, pipeline):
+        extra = ["--pipeline", pipeline, "-n", str(STEPS + 1), "--seed", "3"]
+        return self.program.answer(self.ref.folder, question, extra)
+
+    def same_bits(self, label, got, expected):
+        self.against.note(np.array_equal(got["logits"], expected["logits"]), f"{self.name} {label}: not the stock bits")
+
+    def moved(self, label, got, true):
+        """A fault that changes nothing is none."""
+        first, second = (np.asarray(x["logits"][0], np.float64) for x in (got, true))
+        by = np.abs(first - second).max() / np.abs(second).max()
+        self.against.note(by > 100 * LIMIT, f"{label}: moves the logits by {by:.1e}, expected over {100 * LIMIT:.0e}")
+
+    def rows_and_levels(self):
+        """positions=sequential, deepstack=dropped, both; some tokens and all."""
+        both = "deepstack=dropped:positions=sequential"
+        for case, question in (("one", self.one), ("two", self.two)):
+            inputs = self.ref.inputs(question)
+            for budget, allocator in (("0.33", "random"), ("1.0", "random"), ("1.0", "full")):
+                true = self.answer(question, f"none/none/flat/{allocator}/gather@{budget}")
+                for fault in ("positions=sequential", "deepstack=dropped", both):
+                    label = f"{self.name} {case} {fault} {allocator}@{budget}"
+                    got = self.answer(question, f"none/none/flat/{allocator}/gather:{fault}@{budget}")
+                    self.compare(label, inputs, got, true, fault)
+                    report = json.loads(sorted(self.work.glob("answer*.json"))[-1].read_text())
+                    said = report["pipeline"].split("@")[0]
+                    self.against.note(said.endswith("gather:" + fault), f"{label}: the name is {said}")
+                    additions = report["costs"]["deepstack_additions"]
+                    self.against.note(additions == 0 or "deepstack" not in fault, f"{label}: {additions} additions")
+        # A decision in a layer behind the faulty rows.
+        got = self.answer(self.one, f"none/none/flat/full/gather:{both}%none/flat/full/layer:before=1")
+        logits, _ = faulty(self.ref, self.ref.inputs(self.one), got["kept_columns"], True, True)
+        self.against.near(f"{self.name} faulty rows in front of a layer", "logits", got["logits"], logits)
+
+    def compare(self, label, inputs, got, true, fault):
+        self.against.note(np.array_equal(got["kept_columns"], true["kept_columns"]), f"{label}: keeps others")
+        logits, tokens = faulty(self.ref, inputs, got["kept_columns"], "positions" in fault, "deepstack" in fault)
+        self.against.near(label, "logits", got["logits"][0], logits[0])
+        said = got["tokens"].tolist()
+        self.against.note(said == tokens, f"{label}: {said}, expected {tokens}")
+        if said == tokens:
+            self.against.near(label, "decode", got["logits"], logits)
+        self.moved(label, got, true)
+
+    def squares(self):
+        """picture=grey_square."""
+        for case, question in (("one", self.one), ("two", self.two)):
+            label = f"{self.name} {case} grey square"
+            pasted = [grey_square(p, self.work / f"square_{p.name}") for p in question.pictures]
+            inputs = self.ref.inputs(Question(question.text, pasted, question.system))
+            got = self.answer(question, "full:picture=grey_square")
+            same = np.array_equal(got["pixel_values"], inputs["pixel_values"])
+            self.against.note(same, f"{label}: pixel rows differ from Pillow's")
+            self.against.near(label, "logits", got["logits"], self.ref.greedy(inputs, STEPS + 1, None)[1])
+            self.moved(label, got, self.answer(question, "full"))
+        even = Question("Why?", [self.files["even"]])
+        self.same_bits("a square picture", self.answer(even, "full:picture=grey_square"), self.answer(even, "full"))
+
+    def first_picture(self):
+        """maps=first, the larger picture first and last; what query=template does when everything is kept."""
+        k = 5
+
+        def top(values):
+            return np.sort(np.argsort(-values, kind="stable")[:k])
+
+        for question in (self.two, Question(self.two.text, self.two.pictures[::-1], self.two.system)):
+            inputs = self.ref.inputs(question)
+            sizes = [int(g.prod()) // 4 for g in inputs["image_grid_thw"]]
+            norms = self.ref.vision(inputs)[0].double().norm(dim=1).numpy()
+            first = norms[:sizes[0]]
+            carried = np.full(sizes[1], first.min())
+            carried[:min(sizes)] = first[:min(sizes)]
+            for maps, second in (("own", norms[sizes[0]:]), ("first", carried)):
+                got = self.answer(question, f"none/feature_norm/fixed/top_k/gather:maps={maps}@{k}")["kept_columns"]
+                pads = inputs["input_ids"][0].numpy() == self.ref.config.image_token_id
+                kept = (np.cumsum(pads) - 1)[got][pads[got]].tolist()
+                wanted = np.concatenate([top(first), top(second) + sizes[0]]).tolist()
+                self.against.note(kept == wanted, f"{self.name} maps={maps}: kept {kept}, expected {wanted}")
+            full = self.answer(question, "full")
+            for name in ("none/feature_norm/fixed/top_k/gather:maps=first",
+                         "none/participatory/fixed/top_k/gather:query=template"):
+                self.same_bits(name, self.answer(question, name + "@1.0"), full)
 
 
 def main():
     against = Against(__doc__, "tied,untied_gqa4,four_taps,moe_released", "comparisons")
-
-    def moved(label, got, true):
-        """A fault that changes nothing is none."""
-        by = float(np.abs(np.asarray(got[0]) - np.asarray(true[0])).max() / np.abs(np.asarray(true[0])).max())
-        against.note(by > 100 * LIMIT, f"{label}: moves the logits by {by:.1e}, expected over {100 * LIMIT:.0e}")
-
     with tempfile.TemporaryDirectory() as temporary:
         work = pathlib.Path(temporary)
         files = pictures(work)
         program = Program(against.a.program, against.a.backend, work)
-
-        def answer(ref, question, pipeline, *more):
-            return program.answer(ref.folder, question, ["--pipeline", pipeline, "-n", str(STEPS + 1), "--seed", "3", *more])
-
         for name in against.configs:
-            ref = Reference(make(name, work / name))
-            one = Question("What is the total, and why?", [files["wide"]])
-            two = Question("Which one is older?", [files["tall"], files["wide"]], system="Answer briefly.")
-            for case, question in [("one", one), ("two", two)]:
-                inputs = ref.inputs(question)
-                for budget, allocator in [("0.33", "random"), ("1.0", "random"), ("1.0", "full")]:
-                    true = answer(ref, question, f"none/none/flat/{allocator}/gather@{budget}")
-                    for fault in ("positions=sequential", "deepstack=dropped", "positions=sequential:deepstack=dropped"):
-                        label = f"{name} {case} {fault} {allocator}@{budget}"
-                        pipeline = f"none/none/flat/{allocator}/gather:{fault}@{budget}"
-                        got = answer(ref, question, pipeline)
-                        against.note(np.array_equal(got["kept_columns"], true["kept_columns"]), f"{label}: keeps others")
-                        logits, tokens = faulty(ref, inputs, got["kept_columns"], "positions" in fault, "deepstack" in fault)
-                        against.near(label, "logits", got["logits"][0], logits[0])
-                        against.note(got["tokens"].tolist() == tokens, f"{label}: {got['tokens'].tolist()}, expected {tokens}")
-                        if got["tokens"].tolist() == tokens:
-                            against.near(label, "decode", got["logits"], logits)
-                        moved(label, got["logits"], true["logits"])
-                        reported = json.loads(sorted(work.glob("answer*.json"))[-1].read_text())
-                        against.note(reported["pipeline"].split("@")[0].endswith("gather:" + ":".join(sorted(fault.split(":")))),
-                                     f"{label}: the row's name is {reported['pipeline']}")
-                        if "deepstack" in fault:
-                            against.note(reported["costs"]["deepstack_additions"] == 0, f"{label}: additions are counted")
-
-            # A layer decision behind the faulty rows: entry of all, then a drop.
-            got = answer(ref, one, "none/none/flat/full/gather:positions=sequential:deepstack=dropped%none/flat/full/layer:before=1")
-            logits, tokens = faulty(ref, ref.inputs(one), got["kept_columns"], True, True)
-            against.near(f"{name} faulty rows in front of a layer", "logits", got["logits"], logits)
-
-            for case, question in [("one", one), ("two", two)]:
-                squares = Question(question.text, [grey_square(p, work / f"square_{p.name}") for p in question.pictures],
-                                   question.system)
-                inputs = ref.inputs(squares)
-                got = answer(ref, question, "full:picture=grey_square")
-                same = np.array_equal(got["pixel_values"], inputs["pixel_values"])
-                against.note(same, f"{name} {case}: pixel rows of the grey square differ from Pillow's")
-                expected, logits = ref.greedy(inputs, STEPS + 1, None)
-                against.near(f"{name} {case} grey square", "logits", got["logits"], logits)
-                moved(f"{name} {case} grey square", got["logits"], answer(ref, question, "full")["logits"])
-            square = Question("Why?", [files["even"]])
-            same = np.array_equal(answer(ref, square, "full:picture=grey_square")["logits"], answer(ref, square, "full")["logits"])
-            against.note(same, f"{name}: a square picture does not stay as it is")
-
-            # Scores of the first picture for both: as many tokens of the second as it has itself.
-            for question in (two, Question(two.text, two.pictures[::-1], two.system)):
-                inputs = ref.inputs(question)
-                sizes = [int(g.prod()) // 4 for g in inputs["image_grid_thw"]]
-                norms = ref.vision(inputs)[0].double().norm(dim=1).numpy()
-                first = norms[:sizes[0]]
-                carried = np.full(sizes[1], first.min())
-                carried[:min(sizes)] = first[:min(sizes)]
-                for maps, second in [("own", norms[sizes[0]:]), ("first", carried)]:
-                    k = 5
-                    expected = [np.sort(np.argsort(-first, kind="stable")[:k]), np.sort(np.argsort(-second, kind="stable")[:k])]
-                    got = answer(ref, question, f"none/feature_norm/fixed/top_k/gather:maps={maps}@{k}")
-                    ids = inputs["input_ids"][0].numpy() == ref.config.image_token_id
-                    visual = (np.cumsum(ids) - 1)[got["kept_columns"]][ids[got["kept_columns"]]]
-                    want = np.concatenate([expected[0], expected[1] + sizes[0]])
-                    against.note(np.array_equal(visual, want), f"{name} maps={maps}: kept {visual.tolist()}, expected {want.tolist()}")
-                full = answer(ref, question, "full")["logits"]
-                for control in ("none/feature_norm/fixed/top_k/gather:maps=first@1.0", "none/participatory/fixed/top_k/gather:query=template@1.0"):
-                    against.note(np.array_equal(answer(ref, question, control)["logits"], full), f"{name} {control}: not the stock model's bits")
+            one = Checkpoint(against, program, name, files, work)
+            one.rows_and_levels()
+            one.squares()
+            one.first_picture()
             if name == against.configs[0]:
-                compare_sweeps(against, ref.folder, files, work)
+                compare_sweeps(against, one.ref.folder, files, work)
             against.so_far(name)
     return against.end("faults of harnesses")
 

@@ -11,6 +11,8 @@ computes in float64; who stays is told by the rule as it is published, over its 
   sparsevlm    the mean over heads of the question's rows whose softmax share of the picture is at least the mean
   cdpruner     the mean cosine of the merged embeddings with the question's; then the determinant of their kernel, asked
                set by set; full and blended
+  visionzip    attention received in the tower's block -2; evenly spaced targets of the rest, to which the others are
+               added as a mean by the cosine of their head-mean keys, embeddings and levels alike
 A kept token whose score is within 2e-5 of the largest of the best one that goes is in dispute, at most 1 % of a
 checkpoint's; of the greedy one every token behind a step whose two best gains are as near. All others are equal.
 Given the same tokens, the logits behind the prompt are within 2e-5 of the largest of transformers' with the dropped
@@ -24,6 +26,8 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path[:0] = [str(pathlib.Path(__file__).parents[2] / "plugins" / part) for part in ("visionzip", "")]
+import visionzip  # noqa: E402
 import kept_sets  # noqa: E402  (exits 77 itself)
 from against import LIMIT, Against  # noqa: E402
 from hf_reference import Image, np, torch  # noqa: E402
@@ -61,6 +65,15 @@ class Rules:
         share = (share / share.sum(axis=1, keepdims=True)).mean(axis=0)
         rows = self.m.scores(received(1, "question", "each"), picture, inside, visible)
         return rows[share >= share.mean()].mean(axis=0)
+
+    def merged(self, picture, k):
+        """Kept tokens, of each the (token, weight) of its row, and whether the cut of the dominant ones is clear."""
+        received, keys = (self.m.scores(("tower", -2, what, "visual", "mean", "mean", "after", []), picture, None, None)
+                          for what in ("received", "k"))
+        kept, merge = visionzip.select(received, keys, k)
+        order = np.sort(received)[::-1]
+        cut = sum(len(row) == 1 for row in merge)
+        return kept, merge, order[cut - 1] - order[cut] > LIMIT * order[0]
 
     def embeddings(self, picture):
         return self.m.tokens[self.m.starts[picture]:self.m.starts[picture + 1]].numpy()
@@ -101,8 +114,9 @@ def main():
             """The decisions about each picture, and the logits behind the prompt."""
             dump = work / "dump"
             shutil.rmtree(dump, ignore_errors=True)
-            words = ["-m", folder, *[w for p in pictures for w in ("-i", p)], "-p", kept_sets.TEXT, "-n", 1, "-t", 1, "-q",
-                     "--pipeline", pipeline, "--backend", against.a.backend, "--dtype", "f32", "--dump", dump, "--json"]
+            words = ["-m", folder, *[w for p in pictures for w in ("-i", p)], "-p", kept_sets.TEXT, "-n", 1, "-t", 1,
+                     "-q", "--pipeline", pipeline, "--backend", against.a.backend, "--dtype", "f32", "--dump", dump,
+                     "--json"]
             done = subprocess.run([against.a.program, "answer", *map(str, words)], capture_output=True, text=True)
             if done.returncode != 0:
                 if "(E301)" in done.stderr:
@@ -122,8 +136,8 @@ def main():
                 scale *= 2
             sets = kept_sets.Sets(against)
 
-            def logits(label, got, visible):
-                rows, adds = m.stock()
+            def logits(label, got, visible, rows=None, adds=None):
+                rows, adds = m.stock() if rows is None else (rows, adds)
                 against.near(label, "logits", got, m.run(rows, m.positions, adds, visible)[2][-1])
 
             for pipeline, stages in rules.cases:
@@ -137,7 +151,8 @@ def main():
                         alive = [t for t in range(rows * cols) if visible[-1, begin + t]]
                         scores = np.asarray(scores_of(p, inside, visible), np.float64)
                         left = sorted(set(alive) - set(decision["dropped"]))
-                        sets.compare(f"{name} {pipeline} picture {p}", scores, alive, int(share * rows * cols + .5), left)
+                        count = int(share * rows * cols + .5)
+                        sets.compare(f"{name} {pipeline} picture {p}", scores, alive, count, left)
                         gone += [begin + t for t in decision["dropped"]]
                     visible[before:, gone] = False
                     inside = m.layers(visible)
@@ -151,11 +166,31 @@ def main():
                     wanted, clear = rules.determinants(p, k, weight)
                     sets.kept, sets.disputed = sets.kept + k, sets.disputed + k - clear
                     missing = sorted(set(wanted[:clear]) - set(left))
-                    against.note(len(left) == k and not missing, f"{label} picture {p}: {len(left)} of {k}, missing {missing}")
+                    text = f"{label} picture {p}: {len(left)} of {k}, missing {missing}"
+                    against.note(len(left) == k and not missing, text)
                     visible[:, [begin + t for t in taken[p][0]["dropped"]]] = False
                 logits(label, got, visible)
+            taken, got = answer(folder, "visionzip@40")
+            visible, (rows, adds), clear = m.everyone.clone(), m.stock(), True
+            for p, (begin, height, width) in enumerate(m.spans):
+                left = sorted(set(range(height * width)) - set(taken[p][0]["dropped"]))
+                kept_here, merge, sure = rules.merged(p, 40)
+                clear = clear and sure
+                sets.kept, sets.disputed = sets.kept + 40, sets.disputed + 40 * (not sure)
+                wanted = sorted(kept_here)
+                against.note(left == wanted or not sure, f"{name} visionzip picture {p}: {left}, expected {wanted}")
+                visible[:, [begin + t for t in taken[p][0]["dropped"]]] = False
+                for t, members in zip(kept_here, merge):
+                    own = [m.starts[p] + member for member, _ in members]
+                    weights = torch.tensor([w for _, w in members], dtype=rows.dtype)
+                    rows[begin + t] = weights @ m.tokens[own]
+                    for add, level in zip(adds, m.levels):
+                        add[begin + t] = weights @ level[own]
+            if clear:
+                logits(f"{name} visionzip", got, visible, rows, adds)
             against.note(sets.least > kept_sets.APART, f"{name}: spread {sets.least:.0f} times the tolerance")
-            against.note(sets.disputed <= .01 * sets.kept, f"{name}: {sets.disputed} of {sets.kept} kept tokens in dispute")
+            text = f"{name}: {sets.disputed} of {sets.kept} kept tokens in dispute"
+            against.note(sets.disputed <= .01 * sets.kept, text)
             kept, disputed = kept + sets.kept, disputed + sets.disputed
             against.so_far(name)
     return against.end("published methods", f"; {disputed} of {kept} kept tokens in dispute")
