@@ -80,7 +80,7 @@ def main():
     weighted = "_".join(f"{w:.3g}" for w in weights)
     without = np.round(means[1:], 3).tolist()
     print(f"{len(recalls[0])} questions, recall with all heads {means[0]:.3f}, without each {without}")
-    print(f"hawk:scorers.hawk.weights={weighted}")
+    print(f"hawk:scorers.hawk.head_weights={weighted}")
 
 
 if __name__ == "__main__":

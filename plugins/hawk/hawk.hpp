@@ -13,20 +13,20 @@
 namespace arrcoc {
 
 struct HawkConfig {
-  std::string weights = "0_2.23_0_1.77";  ///< one a query head of layer 0, joined by _; the bundled model's
+  std::string head_weights = "0_2.23_0_1.77";  ///< one a query head of layer 0, joined by _; the bundled model's
   std::string validate() const {
     for (const double w : values())
       if (!std::isfinite(w))
-        return "weights: expected numbers joined by _, one for each query head, got '" + weights + "'";
+        return "head_weights: expected numbers joined by _, one for each query head, got '" + head_weights + "'";
     return "";
   }
   /// NaN for what is no number.
   std::vector<double> values() const {
     std::vector<double> out;
-    for (std::size_t from = 0; from <= weights.size();) {
-      const std::size_t to = std::min(weights.find('_', from), weights.size());
+    for (std::size_t from = 0; from <= head_weights.size();) {
+      const std::size_t to = std::min(head_weights.find('_', from), head_weights.size());
       double value = 0;
-      const bool read = detail::from_text(std::string_view(weights).substr(from, to - from), value).empty();
+      const bool read = detail::from_text(std::string_view(head_weights).substr(from, to - from), value).empty();
       out.push_back(read ? value : std::nan(""));
       from = to + 1;
     }
@@ -56,7 +56,7 @@ struct HawkScorer {
     const std::size_t heads = weights.size(), d = q.width / heads, shared = d > 0 ? k.width / d : 0;
     require_that(d * heads == q.width && shared > 0 && shared * d == k.width && heads % shared == 0, Code::bad_config,
                  name, [&] {
-                   return "weights: expected one for each query head, got " + std::to_string(heads) +
+                   return "head_weights: expected one for each query head, got " + std::to_string(heads) +
                           " for queries of " + std::to_string(q.width) + " and keys of " + std::to_string(k.width) +
                           " values";
                  });

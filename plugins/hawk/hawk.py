@@ -23,7 +23,7 @@ def cases():
         for weights in ((1, 1, 1, 1), (.5, 0, 2, -.25)):
             total = score(q, k, weights)
             picks += [pick(b, best(total, b), scores=[total],
-                           settings={"scorers.hawk.weights": "_".join(map(str, weights))}) for b in budgets]
+                           settings={"scorers.hawk.head_weights": "_".join(map(str, weights))}) for b in budgets]
         yield case(f"{grid[0]} x {grid[1]}", grid, picks,
                    requests=[request(q, "layer", 0, "q", "question", heads="each", rope="before"),
                              request(k, "layer", 0, "k", heads="each", rope="before")])
