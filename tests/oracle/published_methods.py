@@ -15,7 +15,7 @@ computes in float64; who stays is told by the rule as it is published, over its 
                added as a mean by the cosine of their head-mean keys, embeddings and levels alike
 A kept token whose score is within 2e-5 of the largest of the best one that goes is in dispute, at most 1 % of a
 checkpoint's; of the greedy one every token behind a step whose two best gains are as near. All others are equal.
-Given the same tokens, the logits behind the prompt are within 2e-5 of the largest of transformers' with the dropped
+Token-layers are the living tokens of each layer. Given the same tokens, the logits behind the prompt are within 2e-5 of the largest of transformers' with the dropped
 columns unseen from their layer on. Exit status: 0 agreement, 1 a mismatch, 77 a Python package is missing.
 """
 import json
@@ -26,9 +26,9 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-sys.path[:0] = [str(pathlib.Path(__file__).parents[2] / "plugins" / part) for part in ("visionzip", "")]
-import visionzip  # noqa: E402
+sys.path[1:1] = [str(pathlib.Path(__file__).parents[2] / "plugins" / part) for part in ("visionzip", "")]
 import kept_sets  # noqa: E402  (exits 77 itself)
+import visionzip  # noqa: E402
 from against import LIMIT, Against  # noqa: E402
 from hf_reference import Image, np, torch  # noqa: E402
 
@@ -103,6 +103,7 @@ class Rules:
 def main():
     against = Against(__doc__, DEFAULT, "comparisons")
     kept = disputed = 0
+    counted = []  # token-layers of the last answer
     with tempfile.TemporaryDirectory() as temporary:
         work = pathlib.Path(temporary)
         noise, pictures = np.random.default_rng(6), []
@@ -123,7 +124,9 @@ def main():
                     print(f"skipped: {done.stderr.strip()}")
                     raise SystemExit(77)
                 raise SystemExit(f"{folder.name} {pipeline}: {done.stderr.strip()}")
-            return [p["decisions"] for p in json.loads(done.stdout)["pictures"]], np.load(dump / "logits.npy")[0]
+            report = json.loads(done.stdout)
+            counted[:] = [report["costs"]["token_layers"]]
+            return [p["decisions"] for p in report["pictures"]], np.load(dump / "logits.npy")[0]
 
         for name in against.configs:
             scale, folder = kept_sets.LEAST, work / name
@@ -157,6 +160,9 @@ def main():
                     visible[before:, gone] = False
                     inside = m.layers(visible)
                 logits(f"{name} {pipeline}", got, visible)
+                living = visible[:, sorted(m.feature)].sum().item() / len(visible)
+                against.note(abs(counted[0] - living) < 1e-9 * living,
+                             f"{name} {pipeline}: {counted[0]} token-layers, expected {living}")
             for weight, k in ((1, 12), (.5, 20)):
                 label = f"{name} cdpruner:allocator.weight={weight}"
                 taken, got = answer(folder, f"cdpruner:allocator.weight={weight}@{k}")
