@@ -36,7 +36,8 @@ def written(cases):
 
 def differences(one, two, at):
     if isinstance(one, float) or isinstance(two, float):
-        if not (isinstance(one, (int, float)) and isinstance(two, (int, float)) and abs(one - two) <= 1e-8 * max(1, abs(two))):
+        numbers = isinstance(one, (int, float)) and isinstance(two, (int, float))
+        if not (numbers and abs(one - two) <= 1e-8 * max(1, abs(two))):
             yield f"{at}: {one} and {two}"
     elif type(one) is not type(two):
         yield f"{at}: {one} and {two}"

@@ -31,8 +31,8 @@ struct DartConfig {
 /// ceil(left / pivots left) free tokens of the least cosine with it, of the rows that enter layer K. Equal ones by the
 /// smaller index. Exactly K of the budget; a budget below the visual pivots keeps the first of them. O(pivots N H).
 /// Value: the norm of a pivot, else 1 - cosine. Relevance is not looked at.
-/// Source: Wen et al. 2025, "Stop looking for important tokens: duplication matters more" (arXiv 2502.11494), section
-/// 3.3. Differs: words are the question's, without template tokens.
+/// Source: Wen et al. 2025, "Stop looking for important tokens: duplication matters more" (arXiv 2502.11494). Differs:
+/// words are the question's, without template tokens.
 struct DartAllocator {
   static constexpr std::string_view name = "dart";
   static constexpr Needs may_need{Phase::layer, Need::k | Need::hidden};

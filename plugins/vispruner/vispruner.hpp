@@ -26,7 +26,7 @@ struct VisPrunerConfig {
 /// by round until K - that many are left: of those at even places (first, third ...) the min(at_once, what is too many)
 /// whose best cosine with one at an odd place is largest, equal ones from the back. Exactly K. O(N^2 / at_once) cosines
 /// of the merged embeddings at most. Value: relevance. Cause: score, and `floor` of the diverse part.
-/// Source: Zhang et al. 2025, "Beyond text-visual attention" (VisPruner, arXiv 2412.01818), section 3.2.
+/// Source: Zhang et al. 2025, "Beyond text-visual attention" (VisPruner, arXiv 2412.01818).
 struct VisPrunerAllocator {
   static constexpr std::string_view name = "vispruner";
   static constexpr Needs may_need{Phase::vision, Need::similarity};

@@ -1,6 +1,7 @@
 #pragma once
 // Coverage of a weighted set: each next token is the one that brings the others nearest to something chosen.
 #include <algorithm>
+#include <cstdint>
 #include <queue>
 #include <span>
 #include <utility>
@@ -11,21 +12,29 @@
 
 namespace arrcoc::greedy {
 
-/// Up to k tokens that greedily maximise F(S) = sum_i w_i max over j in S of (1 + cos(i, j)) / 2: each next gains most,
-/// equal ones by the smaller index; ends early where nothing more is to be gained. `weights` [N], >= 0. At least 1 -
-/// 1/e of the best F. N rows of similarity, O(N^2) besides, and O(N) and a row for each gain that is looked at again
-/// (lazy: a gain never grows, so an old one bounds the new). Source: Nemhauser, Wolsey, Fisher 1978; Minoux
-/// 1978.
-inline Picks facilities(const SimilarityRows& similarity, std::span<const float> weights, Index k) {
+/// How a cosine counts as likeness, from 0 up: (1 + cos) / 2, or cos above 0.
+enum class Likeness : std::uint8_t { shifted, positive };
+
+/// Up to k tokens that greedily maximise F(S) = sum_i w_i max over j in S of likeness(i, j): each next gains most,
+/// where `worth` [N] is given times its worth, equal ones by the smaller index; ends early where nothing more is to be
+/// gained. `weights` [N], worth >= 0. At least 1 - 1/e of the best F (without worth). N rows of similarity, O(N^2)
+/// besides, and O(N) and a row for each gain that is looked at again (lazy: a gain never grows, so an old one bounds
+/// the new). Source: Nemhauser, Wolsey, Fisher 1978; Minoux 1978.
+inline Picks facilities(const SimilarityRows& similarity, std::span<const float> weights, Index k,
+                        std::span<const float> worth = {}, Likeness how = Likeness::shifted) {
   const auto n = static_cast<std::size_t>(similarity.count());
   std::vector<float> row(n);
   std::vector<double> best(n);  // of each token: its likeness to the nearest pick
+  const auto likeness = [&](float cosine) {
+    const auto c = static_cast<double>(cosine);
+    return how == Likeness::shifted ? 0.5 * (1.0 + c) : std::max(0.0, c);
+  };
   const auto gain_of = [&](Index j) {
     similarity.row(j, row);
     double gain = 0;
     for (std::size_t i = 0; i < n; ++i)
-      gain += static_cast<double>(weights[i]) * std::max(0.0, 0.5 * (1.0 + static_cast<double>(row[i])) - best[i]);
-    return gain;
+      gain += static_cast<double>(weights[i]) * std::max(0.0, likeness(row[i]) - best[i]);
+    return worth.empty() ? gain : gain * static_cast<double>(worth[static_cast<std::size_t>(j)]);
   };
   struct Bound {
     double gain;
@@ -45,7 +54,7 @@ inline Picks facilities(const SimilarityRows& similarity, std::span<const float>
     if (!(top.gain > 0)) break;
     picks.add(top.token, static_cast<float>(top.gain));
     similarity.row(top.token, row);
-    for (std::size_t i = 0; i < n; ++i) best[i] = std::max(best[i], 0.5 * (1.0 + static_cast<double>(row[i])));
+    for (std::size_t i = 0; i < n; ++i) best[i] = std::max(best[i], likeness(row[i]));
   }
   return picks;
 }

@@ -2,6 +2,7 @@
 // Max-min diversity: each next token is the one least like any that is chosen already.
 #include <algorithm>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "arrcoc/core/evidence.hpp"
@@ -10,8 +11,8 @@
 namespace arrcoc::greedy {
 
 /// The token whose nearest other token is farthest (distance 1 - cosine; equal ones by the smaller index), and that
-/// distance. A lone token: 0. N rows of similarity, O(N^2) besides.
-inline Picks most_alone(const SimilarityRows& similarity) {
+/// distance. A lone token: 0. N rows of similarity, O(N^2) besides. `worth` [N], >= 0: distances count times it.
+inline Picks most_alone(const SimilarityRows& similarity, std::span<const float> worth = {}) {
   const Index n = similarity.count();
   std::vector<float> row(static_cast<std::size_t>(n));
   Index found = 0;
@@ -21,6 +22,7 @@ inline Picks most_alone(const SimilarityRows& similarity) {
     float nearest = n > 1 ? std::numeric_limits<float>::infinity() : 0.f;
     for (Index j = 0; j < n; ++j)
       if (j != i) nearest = std::min(nearest, 1.f - row[static_cast<std::size_t>(j)]);
+    if (!worth.empty()) nearest *= worth[static_cast<std::size_t>(i)];
     if (nearest > farthest) farthest = nearest, found = i;
   }
   Picks out;
@@ -29,9 +31,9 @@ inline Picks most_alone(const SimilarityRows& similarity) {
 }
 
 /// Goes on from the picks that are there (at least one) until there are k: next is the token whose least distance 1 -
-/// cosine to the picks is greatest, equal ones by the smaller index; a pick is never picked again. k rows of
-/// similarity, O(k N) besides. Source: Gonzalez 1985 (farthest-point clustering).
-inline void farthest(const SimilarityRows& similarity, Picks& picks, Index k) {
+/// cosine to the picks (times `worth` [N] >= 0, where given) is greatest, equal ones by the smaller index; a pick is
+/// never picked again. k rows of similarity, O(k N) besides. Source: Gonzalez 1985 (farthest-point clustering).
+inline void farthest(const SimilarityRows& similarity, Picks& picks, Index k, std::span<const float> worth = {}) {
   const auto n = static_cast<std::size_t>(similarity.count());
   constexpr float never = -std::numeric_limits<float>::infinity();
   std::vector<float> row(n), nearest(n, std::numeric_limits<float>::infinity());
@@ -42,10 +44,14 @@ inline void farthest(const SimilarityRows& similarity, Picks& picks, Index k) {
   };
   for (const Index t : picks.order) picked(t);
   while (picks.count() < k) {
-    const auto at = std::max_element(nearest.begin(), nearest.end());
-    const auto next = static_cast<Index>(at - nearest.begin());
-    picks.add(next, *at);
-    if (picks.count() < k) picked(next);
+    std::size_t next = 0;
+    float most = never;
+    for (std::size_t i = 0; i < n; ++i) {
+      const float gain = nearest[i] == never || worth.empty() ? nearest[i] : nearest[i] * worth[i];
+      if (gain > most) most = gain, next = i;
+    }
+    picks.add(static_cast<Index>(next), most);
+    if (picks.count() < k) picked(static_cast<Index>(next));
   }
 }
 

@@ -14,9 +14,11 @@ namespace arrcoc {
 
 struct DuplicatesConfig {
   std::string rule = "seen";  ///< seen: anywhere before it; predicted: from the blocks beside it
-  Index tolerance = 0;        ///< predicted: levels that a pixel may lie off; 0..255
+  Index tolerance = 0;        ///< predicted: levels that it may lie off; 0..255
+  std::string off = "max";    ///< predicted: by the max, the mean or the rms of its values
   std::string validate() const {
     if (rule != "seen" && rule != "predicted") return "rule: expected seen or predicted, got '" + rule + "'";
+    if (off != "max" && off != "mean" && off != "rms") return "off: expected max, mean or rms, got '" + off + "'";
     return tolerance >= 0 && tolerance <= 255 ? "" : "tolerance: expected 0..255, got " + std::to_string(tolerance);
   }
   bool operator==(const DuplicatesConfig&) const = default;
@@ -27,7 +29,7 @@ struct DuplicatesConfig {
 ///   predicted  the block equals its prediction: of the blocks left A, above B and above left C, A where C lies at
 ///              least as near to B as to A (mean difference over the pixels that they share), else B; what is beyond
 ///              the rim or not alive predicts nothing, and the first block is always new
-/// Source: `predicted` is PixelPrune (arXiv 2604.00886), maximum difference within `tolerance`, after LOCO-I
+/// Source: `predicted` is PixelPrune (arXiv 2604.00886), its difference within `tolerance`, after LOCO-I
 /// (Weinberger et al. 2000); `seen` is ours. The model sees resized pixels: equal blocks stay equal only where the cell
 /// borders fall on the same fractions of a pixel.
 struct DuplicatesScorer {
@@ -88,6 +90,16 @@ struct DuplicatesScorer {
     return sum / count;
   }
 
+  double difference(const ImageView& image, const Block& a, const Block& b) const {
+    if (config.off == "mean") return mean_difference(image, a, b);
+    double most = 0, squares = 0, count = 0;
+    compare(image, a, b, [&](int d) {
+      most = std::max(most, static_cast<double>(d));
+      squares += static_cast<double>(d) * static_cast<double>(d), count += 1;
+    });
+    return config.off == "max" ? most : std::sqrt(squares / count);
+  }
+
   std::vector<float> surprising(const ImageView& image, const std::vector<Block>& blocks,
                                 const TokenSet& tokens) const {
     const Grid g = tokens.grid;
@@ -108,9 +120,8 @@ struct DuplicatesScorer {
         from = mean_difference(image, c, b) <= mean_difference(image, c, a) ? left : above;
       }
       if (from < 0 || !blocks[t].same_size(blocks[static_cast<std::size_t>(from)])) continue;
-      int most = 0;
-      compare(image, blocks[t], blocks[static_cast<std::size_t>(from)], [&](int d) { most = std::max(most, d); });
-      if (most <= static_cast<int>(config.tolerance)) out[t] = 0.f;
+      if (difference(image, blocks[t], blocks[static_cast<std::size_t>(from)]) <= static_cast<double>(config.tolerance))
+        out[t] = 0.f;
     }
     return out;
   }
