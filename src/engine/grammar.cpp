@@ -63,7 +63,13 @@ bool take_global(PipelineSpec& spec, const std::string& name, const std::string&
 std::pair<std::string_view, std::optional<Budget>> take_budget(std::string_view text, std::string_view whole) {
   const auto at = text.rfind('@');
   if (at == std::string_view::npos) return {text, std::nullopt};
-  return {text.substr(0, at), parse_budget(text.substr(at + 1), whole)};
+  const std::string_view budget = text.substr(at + 1);
+  if (!budget.starts_with('+')) return {text.substr(0, at), parse_budget(budget, whole)};
+  Budget b;
+  const std::string wrong = detail::from_text(budget.substr(1), b.beyond);
+  if (!wrong.empty() || !(b.beyond > 0 && b.beyond < 1))
+    refuse(whole, "expected a share of the others in (0, 1) after @+, got '" + std::string(budget.substr(1)) + "'");
+  return {text.substr(0, at), b};
 }
 
 void read_decision(std::string_view text, std::size_t index, std::string_view whole, PipelineSpec& spec) {
@@ -131,6 +137,7 @@ Budget parse_budget(std::string_view text, std::string_view where) {
 }
 
 std::string budget_text(const Budget& b) {
+  if (b.beyond > 0) return "+" + detail::to_text(b.beyond);
   if (b.tokens > 0) return std::to_string(b.tokens);
   const std::string ratio = detail::to_text(b.keep_ratio);
   return ratio + (ratio.find('.') == std::string::npos ? ".0" : "");  // @1 is one token
@@ -195,6 +202,8 @@ PipelineSpec parse_pipeline_name(std::string_view text) {
     read_decision(name, i, text, spec);
     if (i + 1 < decisions.size()) spec.decisions.back().keep = budget;
     else spec.budget = budget;
+    if (i + 1 == decisions.size() && budget && budget->beyond > 0)
+      refuse(text, "@+ is of an earlier decision: expected tokens or a ratio for the last one");
   }
   return spec;
 }
@@ -208,6 +217,8 @@ PipelineSpec preset_pipeline(std::string_view name) {
   for (const Preset& p : presets()) {
     if (p.name != word) continue;
     PipelineSpec spec = parse_pipeline_name(p.pipeline);
+    if (budget && budget->beyond > 0)
+      refuse(name, "@+ is of an earlier decision: expected tokens or a ratio for the last one");
     spec.budget = budget;
     for (const auto& [path, value] : given)
       if (!take_global(spec, path, value)) spec.settings[path] = value;

@@ -11,6 +11,8 @@ computes in float64; who stays is told by the rule as it is published, over its 
   sparsevlm    the mean over heads of the question's rows whose softmax share of the picture is at least the mean
   cdpruner     the mean cosine of the merged embeddings with the question's; then the determinant of their kernel, asked
                set by set; full and blended
+  deft         K + ceil(0.2 (N - K)) by attention received in the tower's last block; in the middle layer K by that of
+               all text behind the picture
   visionzip    attention received in the tower's block -2; evenly spaced targets of the rest, to which the others are
                added as a mean by the cosine of their head-mean keys, embeddings and levels alike
 A kept token whose score is within 2e-5 of the largest of the best one that goes is in dispute, at most 1 % of a
@@ -176,6 +178,22 @@ def main():
                     against.note(len(left) == k and not missing, text)
                     visible[:, [begin + t for t in taken[p][0]["dropped"]]] = False
                 logits(label, got, visible)
+            taken, got = answer(folder, "deft@24")
+            visible, middle = m.everyone.clone(), rules.layers // 2
+            for d, request in enumerate((("tower", -1, "received", "visual", "mean", "mean", "after", []),
+                                         received(middle, "text"))):
+                inside = m.layers(visible)
+                first_layer, gone = d * middle, []
+                for p, (begin, rows, cols) in enumerate(m.spans):
+                    alive = [t for t in range(rows * cols) if visible[-1, begin + t]]
+                    scores, count = m.scores(request, p, inside, visible), 24
+                    if d == 0:  # what stays behind the tower
+                        scores, count = m.scores(request, p, None, None), 24 + -(-(rows * cols - 24) // 5)
+                    left = sorted(set(alive) - set(taken[p][d]["dropped"]))
+                    sets.compare(f"{name} deft picture {p}", np.asarray(scores, np.float64), alive, count, left)
+                    gone += [begin + t for t in taken[p][d]["dropped"]]
+                visible[first_layer:, gone] = False
+            logits(f"{name} deft", got, visible)
             taken, got = answer(folder, "visionzip@40")
             visible, (rows, adds), clear = m.everyone.clone(), m.stock(), True
             for p, (begin, height, width) in enumerate(m.spans):

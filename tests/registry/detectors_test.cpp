@@ -66,7 +66,7 @@ TEST_CASE("every preset and every registered strategy passes all failure detecto
     if (const auto by = carried.find(e.name); by != carried.end() && e.kind == Kind::allocator) d.injector = by->second;
     for (const Preset& p : presets())  // a method's own allocator stands with its injector
       for (const DecisionSpec& own : preset_pipeline(p.name).decisions)
-        if (e.kind == Kind::allocator && own.allocator == e.name && !p.source.empty()) d.injector = own.injector;
+        if (e.kind == Kind::allocator && own.allocator == e.name && own.injector == "merge") d.injector = own.injector;
     if (e.name == "tier" || e.name == "foveated" || e.name == "downsample") d.allocator = "one_region";
     const bool early = d.injector == "tier" || d.injector == "foveated" || d.injector == "downsample";
     if (early) spec.texture = "texture13", d.scorers = {{"sobel", "sobel"}};

@@ -141,6 +141,21 @@ TEST_CASE("passes have their settings in the name; a stage that wants an earlier
                [] { make("default:passes=escalate:passes.below=2"); });
 }
 
+TEST_CASE("an earlier decision may keep what the last one does and a share of the others") {
+  const auto made = make("none/none/flat/grid/gather@+0.2%none/flat/grid/layer@16");
+  CHECK(full_name(made.spec, *made.spec.budget) == "none/none/flat/grid/gather@+0.2%none/flat/grid/layer@16");
+  const auto wide = [&](Index native, Budget run) { return budgets_of(made.pipeline, 0, {native}, run, {})[0].tokens; };
+  CHECK(wide(64, {16, 1}) == 26);     // 16 + ceil(0.2 * 48) = 16 + ceil(9.6)
+  CHECK(wide(66, {16, 1}) == 26);     // 0.2 * 50 = 10
+  CHECK(wide(64, {0, 0.125}) == 20);  // 8 + ceil(11.2)
+  CHECK(wide(64, {64, 1}) == 64);
+  CHECK(budgets_of(made.pipeline, 1, {64}, {16, 1}, {})[0] == Budget{16, 1});
+  for (const char* wrong : {"default@+0.2", "none/none/flat/grid/gather@+0.2"})
+    expect_error(Code::bad_config, "@+ is of an earlier decision", [&] { preset_pipeline(wrong); });
+  expect_error(Code::bad_config, "expected a share of the others in (0, 1) after @+, got '2'",
+               [] { preset_pipeline("none/none/flat/grid/gather@+2%none/flat/grid/layer"); });
+}
+
 TEST_CASE("faults of harnesses are off, and in the name where they are on") {
   const std::string usual = "texture13/information+perspectival+participatory/tension/top_k/gather";
   CHECK(full_name(make("default:picture=native:maps=own:injector.positions=true").spec) == usual);
@@ -186,7 +201,7 @@ TEST_CASE("every preset and every strategy can be made") {
           f.value;
     CHECK_NOTHROW(builtin().make(spec));
   }
-  CHECK(names.size() == 88);
+  CHECK(names.size() == 100);
 }
 
 TEST_CASE("unknown names list what is near") {
