@@ -6,7 +6,7 @@ usage: lists.py PROGRAM        PROGRAM: arrcoc. Exit 1 with one line per differe
   docs/strategies.md           a row for every registered strategy, with the header that declares it
   docs/methods.md              a row for every published method, with its source and the settings of its stages
   plugins/meson.build          every folder of a method
-  docs/plugins.md, library.md, hooks.md  their code is the example's, and their commands run
+  docs/plugins.md, library.md, hooks.md, plugins/README.md  their code is the example's, and their commands run
 """
 import json
 import pathlib
@@ -88,7 +88,7 @@ def short(texts):
 
 def pages(program):
     problems, checked = [], 0
-    for page in ("docs/plugins.md", "docs/library.md", "docs/hooks.md"):
+    for page in ("docs/plugins.md", "docs/library.md", "docs/hooks.md", "plugins/README.md"):
         text = (ROOT / page).read_text(encoding="utf-8")
         blocks = re.findall(r"```cpp\n(.*?)```", text, re.S)
         files = [f for f in re.findall(r"`((?:examples|tests/consumers/strangers)/[a-z_/]+\.cpp)`", text)]
@@ -98,7 +98,7 @@ def pages(program):
                 problems.append(f"{page}: a block of code is no example's: {block.splitlines()[0]}")
         with tempfile.TemporaryDirectory() as work:
             for command in filter(None, "\n".join(re.findall(r"```sh\n(.*?)```", text, re.S)).splitlines()):
-                line = re.sub(r"\barrcoc (answer|allocate|list|scenes|sweep)", rf"'{program}' \1", command).replace("--out scenes", f"--out {work}/scenes").replace("--data scenes", f"--data {work}/scenes").replace("--out run", f"--out {work}/run")
+                line = re.sub(r"\barrcoc (answer|allocate|detect|list|scenes|sweep)", rf"'{program}' \1", command).replace("--out scenes", f"--out {work}/scenes").replace("--data scenes", f"--data {work}/scenes").replace("--out run", f"--out {work}/run")
                 line = line.replace("-o lib", f"-o {work}/lib").replace("./lib", f"{work}/lib")
                 line = re.sub(r"^c\+\+", "c++" if shutil.which("c++") else "g++", line)
                 done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True)

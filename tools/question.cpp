@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "arrcoc/build_info.hpp"
+#include "arrcoc/engine/framed.hpp"
 #include "arrcoc/engine/unused.hpp"
 #include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/io/heatmap.hpp"
@@ -352,14 +353,15 @@ std::vector<ConfigField> resolved_config(const Question& q, const std::vector<Co
 }
 
 std::vector<std::string> write_heatmaps(const std::string& file, const std::vector<InputPicture>& pictures,
-                                        const std::vector<Realized>& realized) {
+                                        const std::vector<Realized>& realized, Framing framing) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < realized.size() && i < pictures.size(); ++i) {
     const std::filesystem::path path = heatmap_name(file, i);
     const Allocation& a = realized[i].allocation;
     std::vector<float> relevance = realized[i].balanced.relevance;
     if (relevance.empty()) relevance.assign(static_cast<std::size_t>(a.tokens.count()), 1.f);
-    io::write_png(path, io::render_heatmap(pictures[i].image.view(), a.tokens, relevance, a.kept).view());
+    const InputPicture seen = framed(pictures[i], framing);
+    io::write_png(path, io::render_heatmap(seen.image.view(), a.tokens, relevance, a.kept).view());
     names.push_back(path.string());
   }
   return names;

@@ -91,6 +91,6 @@ std::vector<ConfigField> resolved_config(const Question& question, const std::ve
 
 /// Heatmaps of all pictures: FILE, FILE-2, ... Returns the names.
 std::vector<std::string> write_heatmaps(const std::string& file, const std::vector<InputPicture>& pictures,
-                                        const std::vector<Realized>& realized);
+                                        const std::vector<Realized>& realized, Framing framing);
 
 }  // namespace arrcoc::tools

@@ -18,6 +18,7 @@ void add_allocate(CLI::App& app, Command& command);
 void add_tokenize(CLI::App& app, Command& command);
 void add_list(CLI::App& app, Command& command);
 void add_explain(CLI::App& app, Command& command);
+void add_detect(CLI::App& app, Command& command);
 void add_demo_model(CLI::App& app, Command& command);
 void add_scenes(CLI::App& app, Command& command);
 void add_sweep(CLI::App& app, Command& command);

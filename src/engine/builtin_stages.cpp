@@ -223,6 +223,7 @@ void register_presets(HostStages& r) {
        "where the answer about a small picture looked, the K most looked at tokens of the native one"},
       {"full", "none/none/flat/full/gather", "nothing is pruned"},
       {"random", "none/none/flat/random/gather", "K tokens drawn at random"},
+      {"random_in_layers", "none/none/flat/random/layer", "K tokens drawn at random before layer 2"},
       {"uniform", "none/none/flat/uniform/gather", "every n-th token in raster order"},
       {"grid", "none/none/flat/grid/gather", "a 2-D lattice of K tokens"},
       {"centre", "none/none/flat/centre/gather", "the K tokens nearest the middle"},

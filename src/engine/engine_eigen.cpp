@@ -1,5 +1,7 @@
 #include "arrcoc/eigen.hpp"
 
+#include "arrcoc/engine/detect.hpp"
+#include "arrcoc/pipeline/detectable.hpp"
 #include "engine_impl.hpp"
 
 namespace arrcoc {
@@ -35,9 +37,18 @@ std::vector<Entry> list_strategies(const std::vector<std::filesystem::path>& plu
   return all_strategies(plugins).entries();
 }
 
+std::vector<detect::Found> detect_faults(const PipelineSpec& pipeline,
+                                         const std::vector<std::filesystem::path>& plugins) {
+  EigenBackend b;
+  const MadePipeline<EigenBackend> made = all_strategies(plugins).make(pipeline);
+  return faults_of(b, made.pipeline);
+}
+
 EvidenceResult allocate_evidence(const EvidenceRequest& r) {
   MadePipeline<EigenBackend> made = all_strategies(r.plugins).make(r.pipeline);
   AnyPipeline<EigenBackend>& pipeline = made.pipeline;
+  require_that(r.pipeline.framing == Framing::native, Code::bad_config, "allocate",
+               "picture=grey_square: expected the evidence of that picture, and its name without");
   EigenBackend b;
   const Index n = r.grid.count();
   require_that(n > 0, Code::bad_usage, "allocate", "expected a grid of at least one token");

@@ -6,6 +6,7 @@
 
 #include "arrcoc/core/check_finite.hpp"
 #include "arrcoc/engine/engine.hpp"
+#include "arrcoc/engine/framed.hpp"
 #include "arrcoc/engine/plugin_host.hpp"
 #include "arrcoc/engine/unused.hpp"
 #include "arrcoc/io/chat_template.hpp"
@@ -56,6 +57,17 @@ class EngineOn final : public Engine {
 
   AnswerResult answer(const AnswerRequest& r) override {
     require_that(!r.prompt.empty(), Code::bad_prompt, "answer", "the question is empty");
+    if (r.stock || r.pipeline.framing == Framing::native) return answer_framed(r);
+    AnswerRequest other = r;
+    for (InputPicture& in : other.pictures) in = framed(std::move(in), r.pipeline.framing);
+    return answer_framed(other);
+  }
+
+  ManyResult answer_many(const ManyRequest& m) override;  // engine_many.hpp
+
+ private:
+  /// One question about pictures that are cut into patches as they are.
+  AnswerResult answer_framed(const AnswerRequest& r) {
     if (!r.stock && r.pipeline.passes != "once") return answer_passes(r, r.pictures, {});
     AnswerResult out;
     Trace trace;
@@ -98,9 +110,6 @@ class EngineOn final : public Engine {
     return out;
   }
 
-  ManyResult answer_many(const ManyRequest& m) override;  // engine_many.hpp
-
- private:
   static void take_outcome(const Journey<B>& journey, AnswerResult& out) {
     out.costs = journey.costs();
     out.pictures = journey.pictures();
@@ -133,9 +142,11 @@ class EngineOn final : public Engine {
   void begin_ask(Asked& q, const ManyRequest& m, const AnswerResult& seen);
   void run_asked(Asked& q, const AnswerRequest& shared, qwen3vl::KvCache<B>* begun, bool& ready);
   void allocate_asked(Asked& q);
-  static bool several_looks(const Ask& a) { return !a.stock && a.pipeline.passes != "once"; }
+  static bool by_itself(const Ask& a) {
+    return !a.stock && (a.pipeline.passes != "once" || a.pipeline.framing != Framing::native);
+  }
   static AnswerRequest request_of(const AnswerRequest& shared, const Ask& a);
-  AnswerResult answer_again(const AnswerRequest& shared, const Ask& a);
+  AnswerResult answer_alone(const AnswerRequest& shared, const Ask& a);
 
   static WeightLookup checked(WeightLookup lookup) {
     return [lookup = std::move(lookup)](std::string_view name) {

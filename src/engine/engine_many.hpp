@@ -72,7 +72,7 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
   for (const Ask& a : m.asks) {
     Asked& q = asked.emplace_back();
     q.ask = &a;
-    if (several_looks(a)) continue;
+    if (by_itself(a)) continue;
     if (!a.stock) {
       auto known =
           std::find_if(pipelines.begin(), pipelines.end(), [&](const auto& p) { return p.spec == a.pipeline; });
@@ -122,7 +122,7 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
   std::vector<const std::vector<std::size_t>*> order;
   for (std::size_t i = 0; i < asked.size(); ++i) {
     Asked& q = asked[i];
-    if (several_looks(*q.ask)) continue;
+    if (by_itself(*q.ask)) continue;
     const Worded& words = worded(q.ask->prompt, q.trace);
     q.prompt = &words.prompt;
     if (!q.ask->stock)
@@ -158,8 +158,8 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
     }
   }
   for (Asked& q : asked) {
-    if (several_looks(*q.ask)) {
-      result.answers.push_back(answer_again(m.shared, *q.ask));
+    if (by_itself(*q.ask)) {
+      result.answers.push_back(answer_alone(m.shared, *q.ask));
       result.cancelled = result.answers.back().cancelled;
       if (result.cancelled) return result;
       continue;
@@ -173,12 +173,20 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
   return result;
 }
 
-/// One ask that looks more than once: every look has sizes of its own, so that nothing is shared with other asks.
+/// One ask whose pictures have sizes of their own, so that nothing is shared with other asks: it looks more than once,
+/// or frames them.
 template <class B>
-AnswerResult EngineOn<B>::answer_again(const AnswerRequest& shared, const Ask& a) {
+AnswerResult EngineOn<B>::answer_alone(const AnswerRequest& shared, const Ask& a) {
+  AnswerRequest r = request_of(shared, a);
   std::vector<std::vector<Box>> boxes = a.boxes;
   boxes.resize(shared.pictures.size());
-  return answer_passes(request_of(shared, a), shared.pictures, boxes);
+  if (a.pipeline.framing == Framing::native) return answer_passes(r, shared.pictures, boxes);
+  for (std::size_t p = 0; p < shared.pictures.size(); ++p) {
+    InputPicture in = shared.pictures[p];
+    in.boxes = std::move(boxes[p]);
+    r.pictures.push_back(framed(std::move(in), a.pipeline.framing));
+  }
+  return answer_framed(r);
 }
 
 /// Answers one ask. `begun`: the group's shared first part, made by the first ask that comes (`ready`); null: nothing

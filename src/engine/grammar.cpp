@@ -35,11 +35,23 @@ std::string take_settings(std::string_view text, std::string_view whole, F&& pai
   return parts[0];
 }
 
+/// Whether a value is the second of the two that it may be.
+bool one_of(const std::string& name, const std::string& value, std::string_view usual, std::string_view other) {
+  require_that(value == usual || value == other, Code::bad_config, "pipeline", [&] {
+    return name + ": expected " + std::string(usual) + " or " + std::string(other) + ", got '" + value.substr(0, 200) +
+           "'";
+  });
+  return value == other;
+}
+
 /// Settings of the pipeline as a whole; false for any other name.
 bool take_global(PipelineSpec& spec, const std::string& name, const std::string& value) {
   if (name == "split") spec.split = value;
   else if (name == "passes") spec.passes = value;
   else if (name.starts_with("passes.")) spec.settings[name] = value;
+  else if (name == "picture")
+    spec.framing = one_of(name, value, "native", "grey_square") ? Framing::grey_square : Framing::native;
+  else if (name == "maps") spec.maps_of_first = one_of(name, value, "own", "first");
   else if (name != "query") return false;
   else if (value == "own" || value == "blank" || value == "other")
     spec.asking = value == "own" ? Asking::own : value == "blank" ? Asking::blank : Asking::other;
@@ -51,7 +63,13 @@ bool take_global(PipelineSpec& spec, const std::string& name, const std::string&
 std::pair<std::string_view, std::optional<Budget>> take_budget(std::string_view text, std::string_view whole) {
   const auto at = text.rfind('@');
   if (at == std::string_view::npos) return {text, std::nullopt};
-  return {text.substr(0, at), parse_budget(text.substr(at + 1), whole)};
+  const std::string_view budget = text.substr(at + 1);
+  if (!budget.starts_with('+')) return {text.substr(0, at), parse_budget(budget, whole)};
+  Budget b;
+  const std::string wrong = detail::from_text(budget.substr(1), b.beyond);
+  if (!wrong.empty() || !(b.beyond > 0 && b.beyond < 1))
+    refuse(whole, "expected a share of the others in (0, 1) after @+, got '" + std::string(budget.substr(1)) + "'");
+  return {text.substr(0, at), b};
 }
 
 void read_decision(std::string_view text, std::size_t index, std::string_view whole, PipelineSpec& spec) {
@@ -119,6 +137,7 @@ Budget parse_budget(std::string_view text, std::string_view where) {
 }
 
 std::string budget_text(const Budget& b) {
+  if (b.beyond > 0) return "+" + detail::to_text(b.beyond);
   if (b.tokens > 0) return std::to_string(b.tokens);
   const std::string ratio = detail::to_text(b.keep_ratio);
   return ratio + (ratio.find('.') == std::string::npos ? ".0" : "");  // @1 is one token
@@ -183,6 +202,8 @@ PipelineSpec parse_pipeline_name(std::string_view text) {
     read_decision(name, i, text, spec);
     if (i + 1 < decisions.size()) spec.decisions.back().keep = budget;
     else spec.budget = budget;
+    if (i + 1 == decisions.size() && budget && budget->beyond > 0)
+      refuse(text, "@+ is of an earlier decision: expected tokens or a ratio for the last one");
   }
   return spec;
 }
@@ -196,6 +217,8 @@ PipelineSpec preset_pipeline(std::string_view name) {
   for (const Preset& p : presets()) {
     if (p.name != word) continue;
     PipelineSpec spec = parse_pipeline_name(p.pipeline);
+    if (budget && budget->beyond > 0)
+      refuse(name, "@+ is of an earlier decision: expected tokens or a ratio for the last one");
     spec.budget = budget;
     for (const auto& [path, value] : given)
       if (!take_global(spec, path, value)) spec.settings[path] = value;
@@ -222,6 +245,8 @@ std::string full_name(const PipelineSpec& s) {
     if (i + 1 == s.decisions.size()) {
       if (s.query != "mean") out += ":query=" + s.query;
       if (s.asking != Asking::own) out += ":query=" + std::string(name_of(s.asking));
+      if (s.framing != Framing::native) out += ":picture=" + std::string(name_of(s.framing));
+      if (s.maps_of_first) out += ":maps=first";
       if (s.split != "size") out += ":split=" + s.split;
       if (s.passes != "once") out += ":passes=" + s.passes + settings_text(s.settings, "passes", "passes.", "/:%@= ,");
     } else {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "arrcoc/engine/framed.hpp"
 #include "arrcoc/measure/metrics.hpp"
 
 namespace arrcoc {
@@ -215,20 +216,28 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result, InkMa
   const Index token_pixels = v.patch_size * v.spatial_merge_size;  // along one axis, in what the model sees
   for (std::size_t p = 0; p < result.pictures.size(); ++p) {
     const Realized& r = result.pictures[p];
-    const ImageView picture = shared_.pictures[p].image.view();
+    const bool framing = !slot.ask.stock && slot.ask.pipeline.framing != Framing::native;
+    InputPicture square;  // figures are of what was cut into patches
+    std::vector<Box> boxes = s.boxes[p], asked = slot.ask.boxes[p];
+    if (framing) {
+      square = framed({shared_.pictures[p].image, {}, 0, boxes, {}}, slot.ask.pipeline.framing);
+      boxes = std::move(square.boxes);
+      asked = framed({shared_.pictures[p].image, {}, 0, asked, {}}, slot.ask.pipeline.framing).boxes;
+    }
+    const ImageView picture = framing ? square.image.view() : shared_.pictures[p].image.view();
     row.kept += static_cast<Index>(r.allocation.kept.size());
     row.clamped = row.clamped || r.allocation.clamped;
     row.grids.push_back(r.allocation.grid());
     row.kept_tokens.push_back(r.allocation.kept);
-    const auto [ink, fresh] = inks.try_emplace({p, {r.allocation.grid().rows, r.allocation.grid().cols}});
+    const auto [ink, fresh] = inks.try_emplace({p, framing, r.allocation.grid().rows, r.allocation.grid().cols});
     if (fresh) ink->second = measure::ink_map(picture, r.allocation.grid());
     std::vector<float> relevance = r.balanced.relevance;
     if (c.kind >= ColumnKind::oracle) {  // what it looked at
-      const auto shares = cells::covered_shares(r.allocation.grid(), picture.height, picture.width, slot.ask.boxes[p]);
+      const auto shares = cells::covered_shares(r.allocation.grid(), picture.height, picture.width, asked);
       relevance.assign(shares.begin(), shares.end());
     }
     const Figures f = measure::token_figures(
-        r.allocation, relevance, s.boxes[p], ink->second, picture.height, picture.width,
+        r.allocation, relevance, boxes, ink->second, picture.height, picture.width,
         static_cast<double>(r.allocation.grid().rows * token_pixels) / static_cast<double>(picture.height));
     for (std::size_t k = 0; k < std::size(fields); ++k)
       if (const auto& value = f.*fields[k]) {

@@ -1,6 +1,7 @@
 // Many questions about one picture: each answer is the one that `answer` gives for it alone.
 #include <doctest/doctest.h>
 
+#include "arrcoc/engine/framed.hpp"
 #include "engine/demo_engine.hpp"
 #include "pipeline/material.hpp"
 #include "registry/errors.hpp"
@@ -96,6 +97,59 @@ TEST_CASE("what is resampled before the tower goes by the run's own resize") {
     relevance.push_back(alone.pictures[0].balanced.relevance);
   }
   CHECK(relevance[0] != relevance[1]);
+}
+
+TEST_CASE(
+    "faults of harnesses beside correct columns: each answer is the one that it has alone, correct ones unchanged") {
+  const std::vector<std::string> columns{"grid",
+                                         "grid:injector.positions=sequential",
+                                         "grid:injector.deepstack=dropped",
+                                         "grid:picture=grey_square",
+                                         "grid:maps=first",
+                                         "three_ways:query=template"};
+  ManyRequest m, plain;
+  m.shared = plain.shared = shared_request();
+  for (const std::string& column : columns) {
+    m.asks.push_back(ask("What is the total?", column, 16));
+    m.asks.back().boxes = {{{0, 0, 40, 64}}};
+  }
+  plain.asks = {m.asks[0]};
+  const ManyResult many = demo_engine().answer_many(m);
+  CHECK(many.answers[0].tokens == demo_engine().answer_many(plain).answers[0].tokens);
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    CAPTURE(columns[i]);
+    AnswerRequest one = shared_request();
+    one.pictures[0].boxes = m.asks[i].boxes[0];
+    one.prompt = m.asks[i].prompt;
+    one.pipeline = m.asks[i].pipeline;
+    one.budget = m.asks[i].budget;
+    const AnswerResult alone = demo_engine().answer(one), &together = many.answers[i];
+    CHECK(together.tokens == alone.tokens);
+    CHECK(together.pictures[0].allocation == alone.pictures[0].allocation);
+    CHECK(together.pipeline == alone.pipeline);
+    CHECK(together.pipeline.find(columns[i].substr(columns[i].find_last_of(".:") + 1)) != std::string::npos);
+  }
+  // 320 x 256 on a square of 320: a grid of its own. Levels that a fault drops are not among the additions.
+  CHECK(many.answers[0].grids == std::vector<Grid>{{10, 8}});
+  CHECK(many.answers[3].grids == std::vector<Grid>{{10, 10}});
+  CHECK(many.answers[0].costs.deepstack_additions == 48);
+  CHECK(many.answers[1].costs.deepstack_additions == 48);
+  CHECK(many.answers[2].costs.deepstack_additions == 0);
+  CHECK(many.answers[1].tokens != many.answers[0].tokens);
+  CHECK(many.answers[2].tokens != many.answers[0].tokens);
+}
+
+TEST_CASE("a picture in a frame: grey borders, boxes moved with it") {
+  const Image noise = noise_image(3, 6, 5);
+  InputPicture in{noise, "noise", 0, {{0, 1, 3, 4}}, {}};
+  CHECK(framed(in, Framing::native).image == noise);
+  const InputPicture square = framed(in, Framing::grey_square);
+  REQUIRE(square.image.height == 6);
+  REQUIRE(square.image.width == 6);
+  for (Index r = 0; r < 6; ++r)
+    for (Index i = 0; i < 18; ++i)  // (6 - 3) / 2 = 1 row above, 2 below
+      CHECK(square.image.view().row(r)[i] == (r >= 1 && r < 4 ? noise.view().row(r - 1)[i] : 127));
+  CHECK(square.boxes == std::vector<Box>{{1, 1, 4, 4}});
 }
 
 TEST_CASE("a prompt that keeps fewer tokens than a shared part wants is run whole") {

@@ -40,6 +40,7 @@ Broken broken_allocator_laws(const A& model = A{}) {
     e.boxes = {{0, 0, 40, 50}};
     const HostTensor vision = features(n, 6, 31);
     e.vision = vision;
+    e.question = features(3, 6, 32);
     e.similarity = std::shared_ptr<const SimilarityRows>(std::make_shared<const Similarity>(vision));
     for (const bool ties : {false, true})
       for (Index tokens : {Index{1}, Index{2}, n / 3, n / 2, n - 1, n, n + 5}) {

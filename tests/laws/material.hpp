@@ -127,7 +127,7 @@ struct Case {
     const HostTensor vision = features(n, 12, seed);
     evidence.vision = vision;
     evidence.deepstack = {features(n, 12, seed + 1), features(n, 12, seed + 2)};
-    evidence.question = features(4, 12, seed + 3);
+    evidence.question = features(3, 12, seed + 3);
     evidence.query = host_tensor(laws::scores(12, seed + 4, false), {12});
     evidence.similarity = std::shared_ptr<const SimilarityRows>(std::make_shared<const Similarity>(vision));
   }

@@ -39,6 +39,7 @@ Broken broken_provenance_laws(const A& model = A{}, bool looks_at_similarity = t
           e.boxes = std::move(boxes);
           e.similarity = std::shared_ptr<const SimilarityRows>(std::make_shared<const Similarity>(vision));
           e.vision = std::move(vision);
+          e.question = features(3, 6, 32);
           Rng rng(from);
           return model.allocate(s, e, Budget{tokens, 1}, rng);
         };

@@ -27,6 +27,7 @@ Broken broken_spend_laws(const A& model = A{}) {
       e.boxes = {{0, 0, 40, 50}};
       const HostTensor vision = features(grid.count(), 6, seed);
       e.vision = vision;
+      e.question = features(3, 6, 32);
       e.similarity = std::shared_ptr<const SimilarityRows>(std::make_shared<const Similarity>(vision));
       const auto relevance = scores(grid.count(), seed + 7, seed == 23);
       std::vector<Allocation> at(n + 1);  // by budget

@@ -150,6 +150,43 @@ TEST_CASE("passes have their settings in the name; a stage that wants an earlier
                [] { make("three_ways:passes=escalate:passes.below=2"); });
 }
 
+TEST_CASE("an earlier decision may keep what the last one does and a share of the others") {
+  const auto made = make("none/none/flat/grid/gather@+0.2%none/flat/grid/layer@16");
+  CHECK(full_name(made.spec, *made.spec.budget) == "none/none/flat/grid/gather@+0.2%none/flat/grid/layer@16");
+  const auto wide = [&](Index native, Budget run) { return budgets_of(made.pipeline, 0, {native}, run, {})[0].tokens; };
+  CHECK(wide(64, {16, 1}) == 26);     // 16 + ceil(0.2 * 48) = 16 + ceil(9.6)
+  CHECK(wide(66, {16, 1}) == 26);     // 0.2 * 50 = 10
+  CHECK(wide(64, {0, 0.125}) == 20);  // 8 + ceil(11.2)
+  CHECK(wide(64, {64, 1}) == 64);
+  CHECK(budgets_of(made.pipeline, 1, {64}, {16, 1}, {})[0] == Budget{16, 1});
+  for (const char* wrong : {"default@+0.2", "none/none/flat/grid/gather@+0.2"})
+    expect_error(Code::bad_config, "@+ is of an earlier decision", [&] { preset_pipeline(wrong); });
+  expect_error(Code::bad_config, "expected a share of the others in (0, 1) after @+, got '2'",
+               [] { preset_pipeline("none/none/flat/grid/gather@+2%none/flat/grid/layer"); });
+}
+
+TEST_CASE("faults of harnesses are off, and in the name where they are on") {
+  const std::string usual = "texture13/information+perspectival+participatory/tension/top_k/gather";
+  CHECK(full_name(make("three_ways:picture=native:maps=own:injector.positions=true").spec) == usual);
+  const std::string faulty =
+      usual + ":deepstack=dropped:positions=sequential:query=template:picture=grey_square:maps=first";
+  const auto made = make(
+      "three_ways:maps=first:picture=grey_square:query=template:injector.positions=sequential:"
+      "injector.deepstack=dropped");
+  CHECK(full_name(made.spec) == faulty);
+  CHECK(parse_pipeline_name(faulty) == made.spec);
+  CHECK(made.pipeline.maps_of_first);
+  CHECK_FALSE(make("three_ways").pipeline.maps_of_first);
+  CHECK(made.pipeline.decisions[0].injector.facts.levels == 0);
+  CHECK(make("three_ways").pipeline.decisions[0].injector.facts.levels == all_levels);
+  CHECK(made.pipeline.injectors != make("three_ways").pipeline.injectors);
+  expect_error(Code::bad_config, "picture: expected native or grey_square, got 'square'",
+               [] { make("three_ways:picture=square"); });
+  expect_error(Code::bad_config, "maps: expected own or first, got 'last'", [] { make("three_ways:maps=last"); });
+  expect_error(Code::bad_config, "deepstack: expected kept or dropped, got 'lost'",
+               [] { make("three_ways:injector.deepstack=lost"); });
+}
+
 TEST_CASE("every preset and every strategy can be made") {
   for (const Preset& p : presets()) CHECK(full_name(make(p.name).spec) == p.pipeline);
   std::set<std::pair<Kind, std::string>> names;

@@ -57,6 +57,7 @@ void run(const std::vector<std::string>& words) {
   write(AttentionQuery{}, "attention");
   write(AttentionQuery{{.temperature = 0.25f}}, "attention_sharp");
   write(WordsQuery{}, "words_mean");
+  write(TemplateQuery{}, "template");
 }
 
 }  // namespace

@@ -75,7 +75,8 @@ int run_evidence(QuestionFlags& f, const Command& command) {
   const Writing writing;
   ResultNotes notes;
   notes.config = resolved_config(q, result.settings, result.pipeline);
-  if (!f.heatmap.empty()) notes.heatmaps = write_heatmaps(f.heatmap, q.request.pictures, {result.realized});
+  if (!f.heatmap.empty())
+    notes.heatmaps = write_heatmaps(f.heatmap, q.request.pictures, {result.realized}, Framing::native);
   write_result(f, evidence_json(r, result, notes));
   if (!f.quiet)
     std::fprintf(stderr, "kept %zu of %lld tokens\n", result.realized.allocation.kept.size(),
@@ -104,7 +105,8 @@ int run_allocate(QuestionFlags& f, const Command& command) {
   const Writing writing;
   notes.config = resolved_config(q, result.settings, result.pipeline);
   notes.peak_memory_bytes = peak_memory_bytes();
-  if (!f.heatmap.empty()) notes.heatmaps = write_heatmaps(f.heatmap, q.request.pictures, result.pictures);
+  if (!f.heatmap.empty())
+    notes.heatmaps = write_heatmaps(f.heatmap, q.request.pictures, result.pictures, q.request.pipeline.framing);
   if (!f.dump.empty()) {
     write_arrays(f.dump, arrays);
     notes.dump = f.dump;

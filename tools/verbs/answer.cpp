@@ -164,7 +164,7 @@ int run_answer(AnswerFlags& f, const Command& command) {
   const Writing writing;
   notes.config = resolved_config(q, result.settings, result.pipeline);
   notes.peak_memory_bytes = peak_memory_bytes();
-  if (!f.heatmap.empty()) notes.heatmaps = write_heatmaps(f.heatmap, r.pictures, result.pictures);
+  if (!f.heatmap.empty()) notes.heatmaps = write_heatmaps(f.heatmap, r.pictures, result.pictures, r.pipeline.framing);
   if (!f.dump.empty()) {
     write_arrays(f.dump, arrays);
     notes.dump = f.dump;

@@ -15,6 +15,7 @@ namespace arrcoc {
 struct Budget {
   Index tokens = 0;
   double keep_ratio = 0.25;
+  double beyond = 0;  // above 0, of an earlier decision: what the last one keeps, and this share of the others
 
   struct Resolved {
     Index kept = 0;

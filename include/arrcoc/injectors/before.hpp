@@ -1,6 +1,10 @@
 #pragma once
 // Tokens are dropped between blocks of the vision tower, or between layers of the language model; or a first look with
 // some layers chooses who enters it again.
+#include <cmath>
+#include <string>
+
+#include "arrcoc/core/request.hpp"
 #include "arrcoc/injectors/injector.hpp"
 
 namespace arrcoc {
@@ -21,7 +25,11 @@ struct TowerDropInjector {
 };
 
 struct LayerDropConfig {
-  Index before = 2;  ///< layer of the language model that the dropped tokens never enter; negative: from the end
+  double before = 2;  ///< layer that the dropped tokens never enter; negative: from the end, in (0, 1): at that share
+  std::string validate() const {
+    const bool ok = (before > 0 && before < 1) || (std::abs(before) < 4096 && before == std::floor(before));
+    return ok ? "" : "before: expected a layer, or a share of the depth in (0, 1), got " + std::to_string(before);
+  }
   bool operator==(const LayerDropConfig&) const = default;
 };
 
@@ -33,7 +41,7 @@ struct LayerDropInjector {
   static constexpr unsigned honours = Honour::none;
   using Config = LayerDropConfig;
   Config config{};
-  Index before() const { return config.before; }
+  Index before() const { return index_at(config.before); }
 };
 
 struct ReversibleConfig {

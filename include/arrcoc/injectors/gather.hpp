@@ -1,16 +1,31 @@
 #pragma once
 // SELECT: the whole picture is encoded, the kept tokens enter the language model at their true positions.
+#include <string>
+
 #include "arrcoc/injectors/rows.hpp"
 
 namespace arrcoc {
 
 struct GatherConfig {
+  std::string positions = "true";  ///< true, or the fault sequential: 0, 1, 2 ... over the rows that are left
+  std::string deepstack = "kept";  ///< kept, or the fault dropped: no DeepStack level is added to any token
+  std::string validate() const {
+    if (positions != "true" && positions != "sequential")
+      return "positions: expected true or sequential, got '" + positions + "'";
+    if (deepstack != "kept" && deepstack != "dropped")
+      return "deepstack: expected kept or dropped, got '" + deepstack + "'";
+    return "";
+  }
   bool operator==(const GatherConfig&) const = default;
 };
 
 /// Gathers the kept rows of the merged embeddings and of every DeepStack level, drops the other pad columns, and takes
 /// the surviving columns of the full position table. O(K H levels). A kept token receives level l only where bit l of
 /// its depth is set.
+///
+/// Two faults of published harnesses, off unless asked for; both together are what transformers does with
+/// `inputs_embeds` alone. `positions=sequential`: every row that is left, text too, stands on all three axes at its
+/// place in the shortened sequence, and decoding goes on behind it. `deepstack=dropped`: every depth is empty.
 struct GatherInjector {
   static constexpr std::string_view name = "gather";
   static constexpr Phase phase = Phase::vision;
@@ -18,11 +33,19 @@ struct GatherInjector {
   using Config = GatherConfig;
   Config config{};
 
+  std::uint32_t levels() const { return config.deepstack == "dropped" ? 0 : all_levels; }
+
+  /// Error{bad_config} for settings it does not know.
   template <class B>
   qwen3vl::Injected<B> inject(B& b, std::span<const Allocation> allocations, const qwen3vl::Encoded<B>& e,
                               const Prompt& prompt, Trace* trace) const {
-    return kept_rows::own_rows(b, kept_rows::of_pictures(allocations, e.encoded, prompt, honours, name, trace), e,
-                               prompt);
+    if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
+    auto pictures = kept_rows::of_pictures(allocations, e.encoded, prompt, honours, name, trace);
+    for (auto& tokens : pictures)
+      for (kept_rows::Token& t : tokens) t.depth &= levels();
+    qwen3vl::Injected<B> in = kept_rows::own_rows(b, pictures, e, prompt);
+    if (config.positions == "sequential") in.positions = qwen3vl::sequential_positions(in.positions.length());
+    return in;
   }
 };
 

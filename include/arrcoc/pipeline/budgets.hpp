@@ -1,6 +1,7 @@
 #pragma once
 // How many tokens each decision leaves of each picture.
 #include <algorithm>
+#include <cmath>
 #include <span>
 #include <vector>
 
@@ -17,6 +18,11 @@ std::vector<Budget> budgets_of(const AnyPipeline<B>& pipeline, std::size_t index
   const auto& decisions = pipeline.decisions;
   const bool last = index + 1 == decisions.size();
   const std::optional<Budget>& own = decisions[index].keep;
+  const auto tokens_of = [&](const Budget& b, Index native) {
+    if (!(b.beyond > 0)) return b.resolve(native).kept;
+    const Index k = run.resolve(native).kept;  // and a part of a token is one
+    return k + static_cast<Index>(std::ceil(b.beyond * static_cast<double>(native - k) - 1e-9));
+  };
   std::vector<Budget> out;
   for (std::size_t p = 0; p < natives.size(); ++p) {
     const Index native = natives[p];
@@ -27,13 +33,13 @@ std::vector<Budget> budgets_of(const AnyPipeline<B>& pipeline, std::size_t index
     Budget b = own ? *own : run;
     if (!split.empty()) b.tokens = split[p];
     if (decisions.size() > 1) {
-      Index k = b.resolve(native).kept;
+      Index k = tokens_of(b, native);
       for (std::size_t later = index + 1; later < decisions.size(); ++later) {
         const auto& keep = decisions[later].keep;
-        if (keep) k = std::max(k, keep->resolve(native).kept);
+        if (keep) k = std::max(k, tokens_of(*keep, native));
         else if (later + 1 == decisions.size()) k = std::max(k, run.resolve(native).kept);
       }
-      b.tokens = k;
+      b = {k, b.keep_ratio};
     }
     out.push_back(b);
   }

@@ -26,7 +26,8 @@ struct StageFacts {
   unsigned honours = 0;          // injectors: Honour bits
   bool again = false;            // injectors of phase layer: the language model begins again with those that live
   bool reversible = false;       // injectors of phase layer: chosen anew for each decoded token, nothing is dropped
-  bool common_scale = false;     // scorers: raw maps of two pictures can be compared
+  std::uint32_t levels = all_levels;  // injectors: DeepStack levels that they carry at most
+  bool common_scale = false;          // scorers: raw maps of two pictures can be compared
 };
 
 template <class S>
@@ -44,6 +45,7 @@ StageFacts facts_of(const S& s) {
   if constexpr (requires { Index(s.before()); }) f.before = s.before();
   if constexpr (requires { bool(S::again); }) f.again = S::again;
   if constexpr (requires { bool(S::reversible); }) f.reversible = S::reversible;
+  if constexpr (requires { std::uint32_t(s.levels()); }) f.levels = s.levels();
   if constexpr (requires { bool(S::common_scale); }) f.common_scale = S::common_scale;
   return f;
 }

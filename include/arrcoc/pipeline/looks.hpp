@@ -146,6 +146,18 @@ class Looks {
     return maps;
   }
 
+  /// Another picture's maps by the index of the token, whatever it shows; a token beyond the first picture's last has
+  /// that one's lowest value.
+  void use_first(const std::vector<float>& first, std::vector<float>& maps, std::size_t p) const {
+    if (first.empty()) return;
+    const auto from = static_cast<std::size_t>(living_[0].count()), to = static_cast<std::size_t>(living_[p].count());
+    for (std::size_t m = 0; m < first.size() / from; ++m) {
+      const std::span<const float> one(first.data() + m * from, from);
+      const float least = *std::min_element(one.begin(), one.end());
+      for (std::size_t i = 0; i < to; ++i) maps[m * to + i] = i < from ? one[i] : least;
+    }
+  }
+
   Seen look(const AnyDecision<B>& decision, std::size_t p, Shelf<B>* shelf);
   void look_at_features(Seen& out, unsigned host, unsigned any, std::size_t p, Shelf<B>* shelf);
   std::shared_ptr<const Textures> textures(std::size_t p);
@@ -177,6 +189,8 @@ DecisionTrace Looks<B>::choose(std::size_t index, Shelf<B>* shelf, Index at, Ind
     r.maps = score(decision, seen.back());
     out.pictures.push_back(std::move(r));
   }
+  if (pipeline_->maps_of_first)
+    for (std::size_t p = 1; p < pictures_.size(); ++p) use_first(out.pictures[0].maps, out.pictures[p].maps, p);
   const std::vector<Budget> budgets =
       budgets_of(*pipeline_, index, natives, options_.budget, split_total(index, out.pictures));
   for (std::size_t p = 0; p < pictures_.size(); ++p) {
@@ -210,6 +224,7 @@ void Looks<B>::take(std::size_t index, Shelf<B>* shelf, Index at) {
   for (std::size_t p = 0; p < pictures_.size(); ++p) {
     const Realized& r = out.pictures[p];
     so_far_[p] = composed(so_far_[p], r.allocation);
+    for (std::uint32_t& depth : so_far_[p].depth) depth &= decision.injector.facts.levels;
     living_[p] = subset(living_[p], r.allocation.kept);
     if (decision.phase() == Phase::pixels) {
       const VisionPlan& plan = out.plans.emplace_back(decision.injector->plan(so_far_[p]));

@@ -59,7 +59,8 @@ struct AnyPipeline {
   AnySplit split;
   AnyPasses passes;  // may be empty: one look
   std::vector<AnyDecision<B>> decisions;
-  std::string injectors;  // names them and their settings: with equal allocations they give equal rows
+  std::string injectors;       // names them and their settings: with equal allocations they give equal rows
+  bool maps_of_first = false;  // a fault: scores of a prompt's first picture are used for all of them
 
   Needs may_need() const {
     Needs all;

@@ -1,5 +1,5 @@
 #pragma once
-// The query encoders: mean, last, contextual, attention, words.
+// The query encoders: mean, last, contextual, attention, words, and template, a fault.
 #include <algorithm>
 #include <cmath>
 #include <string_view>
@@ -108,6 +108,28 @@ struct WordsQuery {
       mix[static_cast<std::size_t>(w * tokens + t)] = 1.0f / static_cast<float>(sizes[static_cast<std::size_t>(w)]);
     }
     const auto words = b.matmul(b.from_host(mix, count, tokens), b.gather_rows(embeddings, p.question), false);
+    return {b.mean_rows(words), words, 0};
+  }
+};
+
+struct TemplateQueryConfig {
+  bool operator==(const TemplateQueryConfig&) const = default;
+};
+/// Every column that is no picture's, as the question: the template's tokens, the system's text and special tokens
+/// count like the user's words. [L, D] -> their mean [1, D], words [L - N, D]. O(L D). A fault of published harnesses
+/// (strategies that average over all text ids), to be compared with `mean`; for decisions in layers
+/// `layer_attention:rows=text` is its like.
+struct TemplateQuery {
+  static constexpr std::string_view name = "template";
+  static constexpr std::string_view reproduces_fault = "template, system text and special tokens count as the question";
+  using Config = TemplateQueryConfig;
+  Config config{};
+  template <class B>
+  Query<B> encode(B& b, const qwen3vl::Model<B>&, const Prompt& p, const typename B::Tensor& embeddings) const {
+    std::vector<Index> text;
+    for (const qwen3vl::SequenceRow& row : qwen3vl::prompt_rows(p))
+      if (row.text()) text.push_back(row.column);
+    const auto words = b.gather_rows(embeddings, text);
     return {b.mean_rows(words), words, 0};
   }
 };

@@ -76,6 +76,15 @@ inline Positions gather_columns(const Positions& full, const std::vector<Index>&
   return p;
 }
 
+/// 0, 1, 2 ... on every axis, and what follows at `length`: text alone, and what transformers makes of `inputs_embeds`
+/// that come without ids and grids.
+inline Positions sequential_positions(Index length) {
+  Positions p;
+  for (Index i = 0; i < length; ++i) p.push(static_cast<float>(i), static_cast<float>(i), static_cast<float>(i));
+  p.next = length;
+  return p;
+}
+
 /// cos and sin, [L, d/2] row-major each.
 struct RotaryTable {
   std::vector<float> cos, sin;

@@ -44,6 +44,8 @@ void register_builtin(Registry<B>& r) {
                                         "token embeddings weighed by how unlike the rest of the question they are",
                                         "O(Q D)"});
   r.template add_query<WordsQuery>({"ours", {}, "one row a word, and their mean", "O(Q D)"});
+  r.template add_query<TemplateQuery>(
+      {"published harnesses", {}, "a fault: the template counts as the question", "O(L D)"});
 
   r.template add_injector<TierInjector>({"seeds Z1 (TIER), G1; strategies.md 11.6",
                                          {"Z1", "G1"},

@@ -9,6 +9,9 @@
 // passes (how often the picture is looked at) with its settings:
 //
 //   default:passes=escalate:passes.below=0.6@64
+//
+// Two faults of published harnesses, off unless asked for: picture=grey_square pads every picture to a grey square,
+// maps=first uses the scores of a prompt's first picture for all of them.
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,10 +41,16 @@ constexpr std::string_view name_of(Asking a) {
   return names[static_cast<std::size_t>(a)];
 }
 
+/// What is cut into patches: the picture as it is, or a fault: on a grey square as long as its longer side.
+enum class Framing : std::uint8_t { native, grey_square };
+constexpr std::string_view name_of(Framing f) { return f == Framing::native ? "native" : "grey_square"; }
+
 /// A pipeline by name. Settings: path -> text; of a later decision with its number in front, "2.allocator.x".
 struct PipelineSpec {
   std::string texture, query = "mean", split = "size", passes = "once";
   Asking asking = Asking::own;
+  Framing framing = Framing::native;
+  bool maps_of_first = false;  // scores of the prompt's first picture are used for all: a fault
   std::vector<DecisionSpec> decisions;
   std::optional<Budget> budget;  // @ behind the name: the run's
   Settings settings;

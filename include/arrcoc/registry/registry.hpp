@@ -105,6 +105,7 @@ class Registry {
       decision.name = scorers_text(d.scorers) + "/" + d.balancer + "/" + d.allocator + "/" + d.injector;
       out.pipeline.decisions.push_back(std::move(decision));
     }
+    out.pipeline.maps_of_first = spec.maps_of_first;
     out.pipeline.query = stage(queries, Kind::query, spec.query, "query");
     out.pipeline.split = stage(host.splits, Kind::split, spec.split, "split");
     out.pipeline.passes = stage(host.passes, Kind::passes, spec.passes, "passes");

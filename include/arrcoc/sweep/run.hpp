@@ -2,6 +2,7 @@
 // The questions about one picture through every column of a sweep.
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -44,7 +45,7 @@ class SweepRunner {
 
  private:
   struct Slot;
-  using InkMaps = std::map<std::pair<std::size_t, std::pair<Index, Index>>, std::vector<double>>;  // picture, grid
+  using InkMaps = std::map<std::tuple<std::size_t, bool, Index, Index>, std::vector<double>>;  // picture, framed, grid
   std::vector<Slot> slots(const PictureQuestions& questions) const;
   SweepRow begun_row(const io::Sample& sample, const SweepColumn& column) const;
   SweepRow row_of(const Slot& slot, const AnswerResult& result, InkMaps& inks) const;

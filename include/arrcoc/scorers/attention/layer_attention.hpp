@@ -1,4 +1,5 @@
 #pragma once
+#include <cmath>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,15 +9,17 @@
 namespace arrcoc {
 
 struct LayerAttentionConfig {
-  Index layer = 1;                ///< first layer of the language model that is asked
+  double layer = 1;               ///< first layer of the language model that is asked; between 0 and 1: at that share
   Index layers = 1;               ///< how many, one behind the other
   std::string rows = "question";  ///< who pays: question, last, vision_end or text
   std::string heads = "mean";     ///< how heads become one: mean or max
   std::string payers = "mean";    ///< how paying rows become one: mean or max (at most 64 rows)
   std::string validate() const {
-    if (layer < 0 || layers < 1 || layers > 256)
-      return "layer, layers: expected at least 0 and 1 to 256, got " + std::to_string(layer) + " and " +
-             std::to_string(layers);
+    const bool share = layer > 0 && layer < 1, whole = layer >= 0 && layer < 4096 && layer == std::floor(layer);
+    if ((!share && !whole) || layers < 1 || layers > 256 || (share && layers > 1))
+      return "layer, layers: expected a layer of 0 or above and 1 to 256, or a share of the depth in (0, 1) and 1, "
+             "got " +
+             std::to_string(layer) + " and " + std::to_string(layers);
     if (rows != "question" && rows != "last" && rows != "vision_end" && rows != "text")
       return "rows: expected question, last, vision_end or text, got '" + rows + "'";
     for (const auto* one : {&heads, &payers})
@@ -39,7 +42,7 @@ struct LayerAttentionScorer {
 
   std::vector<Request> needs() const {
     std::vector<Request> out;
-    for (Index l = 0; l < config.layers; ++l) out.push_back(request(config.layer + l));
+    for (Index l = 0; l < config.layers; ++l) out.push_back(request(index_at(config.layer) + l));
     return out;
   }
 

@@ -1,0 +1,126 @@
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <queue>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "arrcoc/primitives/feature_rows.hpp"
+#include "arrcoc/primitives/picks.hpp"
+#include "arrcoc/registry/host_stages.hpp"
+
+namespace arrcoc {
+
+struct MmtokConfig {
+  double text = 0.5;        ///< weight of covering the question beside the picture; [0, 1]
+  double tau_text = 0.02;   ///< temperature of a word's likeness to the tokens; above 0
+  double tau_vision = 0.2;  ///< temperature of a token's likeness to the others; above 0
+  std::string validate() const {
+    if (!(text >= 0 && text <= 1)) return "text: expected a number in [0, 1], got " + std::to_string(text);
+    return tau_text > 0 && tau_vision > 0 ? "" : "temperatures: expected numbers above 0";
+  }
+  bool operator==(const MmtokConfig&) const = default;
+};
+
+/// Both the question and the picture are covered: greedily the K tokens that maximise text mean_w max_j p(j | w) + (1 -
+/// text) mean_i max_j p(j | i) over kept j; p(. | w) the softmax over tokens of cos(e_w, v_j) / tau_text, p(. | i) that
+/// of cos(v_i, v_j) / tau_vision. v: merged embeddings, e: the question's token embeddings. Exactly K, equal ones by
+/// the smaller index; where nothing is left to gain, the smallest indices. Relevance is not looked at. O(N^2 D) for the
+/// first gains, then O(N + Q D) for each one looked at again (lazy); no N x N matrix. Value: the gain.
+struct MmtokAllocator {
+  static constexpr std::string_view name = "mmtok";
+  static constexpr Needs may_need{Phase::vision, Need::similarity | Need::vision | Need::question};
+  static constexpr Spend spend = Spend::exact;
+  using Config = MmtokConfig;
+  Config config{};
+
+  Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng&) const {
+    if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
+    selection::check_relevance(relevance, e.tokens, name);
+    const auto [k, clamped] = budget.resolve(e.count());
+    Cover cover(config, e);
+    struct Bound {
+      double gain;
+      Index token, step;
+      bool operator<(const Bound& o) const { return gain < o.gain || (gain == o.gain && token > o.token); }
+    };
+    std::priority_queue<Bound> bounds;
+    for (Index j = 0; j < e.count(); ++j) bounds.push({cover.gain_of(j), j, 0});
+    greedy::Picks picks;
+    while (picks.count() < k) {
+      const Bound top = bounds.top();
+      bounds.pop();
+      if (top.step < picks.count()) {
+        bounds.push({cover.gain_of(top.token), top.token, picks.count()});
+        continue;
+      }
+      picks.add(top.token, static_cast<float>(top.gain));
+      cover.take(top.token);
+    }
+    std::vector<selection::Choice> choices;
+    for (std::size_t i = 0; i < picks.order.size(); ++i)
+      choices.push_back({picks.order[i], {Cause::coverage, static_cast<Index>(i), picks.gains[i]}});
+    return selection::finish(e.tokens, std::move(choices), clamped);
+  }
+
+ private:
+  /// What is covered so far, of each token and each word.
+  class Cover {
+   public:
+    Cover(const MmtokConfig& c, const Evidence& e)
+        : config_(c), rows_(*e.similarity), v_(*e.vision, e.count(), name), words_(*e.question, -1, name) {
+      require_that(v_.width == words_.width, Code::shape_mismatch, name, "words: expected the width of the embeddings");
+      v_.normalise(), words_.normalise();
+      const std::size_t n = v_.count;
+      row_.resize(n), covered_.resize(n), sums_.resize(n);
+      for (std::size_t i = 0; i < n; ++i) {
+        rows_.row(static_cast<Index>(i), row_);
+        for (const float x : row_) sums_[i] += likeness(static_cast<double>(x), c.tau_vision);
+      }
+      covered_words_.resize(words_.count), sums_words_.resize(words_.count);
+      for (std::size_t w = 0; w < words_.count; ++w)
+        for (std::size_t j = 0; j < n; ++j) sums_words_[w] += likeness(dot_of(words_.row(w), v_.row(j)), c.tau_text);
+    }
+    double gain_of(Index j) {
+      double tokens = 0, words = 0;
+      each(j, [&](double p, double& covered, bool word) { (word ? words : tokens) += std::max(0.0, p - covered); });
+      return config_.text * words / static_cast<double>(words_.count) +
+             (1 - config_.text) * tokens / static_cast<double>(v_.count);
+    }
+    void take(Index j) {
+      each(j, [](double p, double& covered, bool) { covered = std::max(covered, p); });
+    }
+
+   private:
+    /// exp((cosine - 1) / tau): softmax up to its sum.
+    static double likeness(double cosine, double tau) { return std::exp((cosine - 1) / tau); }
+    template <class F>
+    void each(Index j, F&& f) {
+      rows_.row(j, row_);
+      for (std::size_t i = 0; i < row_.size(); ++i)
+        f(likeness(static_cast<double>(row_[i]), config_.tau_vision) / sums_[i], covered_[i], false);
+      for (std::size_t w = 0; w < words_.count; ++w)
+        f(likeness(dot_of(words_.row(w), v_.row(static_cast<std::size_t>(j))), config_.tau_text) / sums_words_[w],
+          covered_words_[w], true);
+    }
+    const MmtokConfig& config_;
+    const SimilarityRows& rows_;
+    FeatureRows v_, words_;
+    std::vector<float> row_;
+    std::vector<double> covered_, sums_, covered_words_, sums_words_;
+  };
+};
+static_assert(check_allocator<MmtokAllocator>());
+
+/// Source: Dong et al. 2025, "MMTok" (arXiv 2508.18264), sections 3.2 and 3.3. Differs: weight and temperatures are
+/// ours, theirs were not at hand; the user's words alone.
+inline void register_mmtok(HostStages& r) {
+  r.add_allocator<MmtokAllocator>(
+      {"MMTok, arXiv 2508.18264", {}, "the question and the picture are covered", "O(N^2 D + K N (N + Q D))"});
+  r.add_preset({"mmtok", "none/none/flat/mmtok/gather", "the tokens that cover the question and the picture",
+                "MMTok, arXiv 2508.18264"});
+}
+
+}  // namespace arrcoc

@@ -1,0 +1,96 @@
+// Failure detectors find nothing in any registered strategy, and in harness faults what these are.
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "arrcoc/eigen.hpp"
+#include "arrcoc/pipeline/detectable.hpp"
+#include "arrcoc/registry/builtin.hpp"
+
+using namespace arrcoc;
+
+namespace {
+
+using B = EigenBackend;
+using Faults = std::set<std::string>;
+
+const Registry<B>& builtin() {
+  static const Registry<B> r = [] {
+    Registry<B> all;
+    register_builtin(all);
+    return all;
+  }();
+  return r;
+}
+
+Faults found_in(const PipelineSpec& spec) {
+  B b;
+  const auto made = builtin().make(spec);
+  Faults out;
+  std::string said;
+  for (const detect::Found& f : faults_of(b, made.pipeline)) {
+    out.insert(f.fault);
+    said += f.fault + ": " + f.sentence + "\n";
+  }
+  INFO(said);
+  return out;
+}
+Faults found_in(std::string_view name) { return found_in(preset_pipeline(name)); }
+
+bool trained(const Entry& e) {
+  return std::any_of(e.settings.begin(), e.settings.end(), [](const ConfigField& f) { return f.path == "weights"; });
+}
+
+/// What a strategy does on purpose, and a detector names.
+const std::map<std::string, Faults> on_purpose{{"eadp", {"inverted"}}};
+
+}  // namespace
+
+TEST_CASE("every preset and every registered strategy passes all failure detectors") {
+  std::vector<std::pair<std::string, PipelineSpec>> all;
+  for (const Preset& p : presets()) all.emplace_back(p.name, preset_pipeline(p.name));
+  for (const Entry& e : builtin().entries()) {
+    if (trained(e)) continue;
+    PipelineSpec spec = preset_pipeline(e.kind == Kind::injector ? "random" : "three_ways");
+    if (e.kind == Kind::injector) spec.decisions[0].injector = e.name;
+    else if (e.needs.phase == Phase::layer) spec.decisions[0].injector = "layer";
+    if (e.kind == Kind::scorer) spec.decisions[0].scorers = {{e.name, e.name}};
+    if (e.kind == Kind::balancer) spec.decisions[0].balancer = e.name;
+    if (e.kind == Kind::allocator) spec.decisions[0].allocator = e.name;
+    DecisionSpec& d = spec.decisions[0];  // who carries out what it asks, and who asks for what it carries out
+    const std::map<std::string, std::string> carried{{"pool", "merge"},
+                                                     {"merge_similar", "merge"},
+                                                     {"entry_by_relevance", "entry"},
+                                                     {"tiers", "tier"},
+                                                     {"one_region", "downsample"}};
+    if (const auto by = carried.find(e.name); by != carried.end() && e.kind == Kind::allocator) d.injector = by->second;
+    for (const Preset& p : presets())  // a method's own allocator stands with its injector
+      for (const DecisionSpec& own : preset_pipeline(p.name).decisions)
+        if (e.kind == Kind::allocator && own.allocator == e.name && own.injector == "merge") d.injector = own.injector;
+    if (e.name == "tier" || e.name == "foveated" || e.name == "downsample") d.allocator = "one_region";
+    const bool early = d.injector == "tier" || d.injector == "foveated" || d.injector == "downsample";
+    if (early) spec.texture = "texture13", d.scorers = {{"sobel", "sobel"}};
+    if (e.kind == Kind::query) continue;  // what it makes of a prompt is given here
+    if (e.needs.evidence & (Need::previous | Need::previous_attention)) spec.passes = "fixations";
+    all.emplace_back(e.name, spec);
+  }
+  for (const auto& [name, spec] : all) {
+    CAPTURE(name);
+    const auto at = on_purpose.find(name);
+    const Faults found = found_in(spec);
+    std::string list;
+    for (const std::string& f : found) list += f + " ";
+    CHECK_MESSAGE(found == (at == on_purpose.end() ? Faults{} : at->second), name, ": ", list);
+  }
+  CHECK(all.size() > 70);
+}
+
+TEST_CASE("failure detectors name the faults of harnesses") {
+  CHECK(found_in("three_ways") == Faults{});
+  CHECK(found_in("three_ways:injector.positions=sequential") == Faults{"positions"});
+  CHECK(found_in("three_ways:injector.deepstack=dropped") == Faults{"levels"});
+  CHECK(found_in("three_ways:injector.positions=sequential:injector.deepstack=dropped") == Faults{"positions", "levels"});
+  CHECK(found_in("three_ways:maps=first") == Faults{"batch"});
+  CHECK(found_in("none/none/flat/full/gather:positions=sequential%layer_attention/fixed/top_k/layer") ==
+        Faults{"positions"});
+}
