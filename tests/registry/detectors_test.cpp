@@ -6,8 +6,10 @@
 #include "arrcoc/eigen.hpp"
 #include "arrcoc/pipeline/detectable.hpp"
 #include "arrcoc/registry/builtin.hpp"
+#include "registry/errors.hpp"
 
 using namespace arrcoc;
+using arrcoc::tests::expect_error;
 
 namespace {
 
@@ -89,8 +91,34 @@ TEST_CASE("failure detectors name the faults of harnesses") {
   CHECK(found_in("three_ways") == Faults{});
   CHECK(found_in("three_ways:injector.positions=sequential") == Faults{"positions"});
   CHECK(found_in("three_ways:injector.deepstack=dropped") == Faults{"levels"});
-  CHECK(found_in("three_ways:injector.positions=sequential:injector.deepstack=dropped") == Faults{"positions", "levels"});
+  CHECK(found_in("three_ways:injector.positions=sequential:injector.deepstack=dropped") ==
+        Faults{"positions", "levels"});
   CHECK(found_in("three_ways:maps=first") == Faults{"batch"});
   CHECK(found_in("none/none/flat/full/gather:positions=sequential%layer_attention/fixed/top_k/layer") ==
         Faults{"positions"});
+}
+
+TEST_CASE("faults of harnesses are off, and in the name where they are on") {
+  Registry<EigenBackend> r;
+  register_builtin(r);
+  const auto make = [&](std::string_view name) { return r.make(preset_pipeline(name)); };
+  const std::string usual = "texture13/information+perspectival+participatory/tension/top_k/gather";
+  CHECK(full_name(make("three_ways:picture=native:maps=own:injector.positions=true").spec) == usual);
+  const std::string faulty =
+      usual + ":deepstack=dropped:positions=sequential:query=template:picture=grey_square:maps=first";
+  const auto made = make(
+      "three_ways:maps=first:picture=grey_square:query=template:injector.positions=sequential:"
+      "injector.deepstack=dropped");
+  CHECK(full_name(made.spec) == faulty);
+  CHECK(parse_pipeline_name(faulty) == made.spec);
+  CHECK(made.pipeline.maps_of_first);
+  CHECK_FALSE(make("three_ways").pipeline.maps_of_first);
+  CHECK(made.pipeline.decisions[0].injector.facts.levels == 0);
+  CHECK(make("three_ways").pipeline.decisions[0].injector.facts.levels == all_levels);
+  CHECK(made.pipeline.injectors != make("three_ways").pipeline.injectors);
+  expect_error(Code::bad_config, "picture: expected native or grey_square, got 'square'",
+               [&] { make("three_ways:picture=square"); });
+  expect_error(Code::bad_config, "maps: expected own or first, got 'last'", [&] { make("three_ways:maps=last"); });
+  expect_error(Code::bad_config, "deepstack: expected kept or dropped, got 'lost'",
+               [&] { make("three_ways:injector.deepstack=lost"); });
 }

@@ -165,28 +165,6 @@ TEST_CASE("an earlier decision may keep what the last one does and a share of th
                [] { preset_pipeline("none/none/flat/grid/gather@+2%none/flat/grid/layer"); });
 }
 
-TEST_CASE("faults of harnesses are off, and in the name where they are on") {
-  const std::string usual = "texture13/information+perspectival+participatory/tension/top_k/gather";
-  CHECK(full_name(make("three_ways:picture=native:maps=own:injector.positions=true").spec) == usual);
-  const std::string faulty =
-      usual + ":deepstack=dropped:positions=sequential:query=template:picture=grey_square:maps=first";
-  const auto made = make(
-      "three_ways:maps=first:picture=grey_square:query=template:injector.positions=sequential:"
-      "injector.deepstack=dropped");
-  CHECK(full_name(made.spec) == faulty);
-  CHECK(parse_pipeline_name(faulty) == made.spec);
-  CHECK(made.pipeline.maps_of_first);
-  CHECK_FALSE(make("three_ways").pipeline.maps_of_first);
-  CHECK(made.pipeline.decisions[0].injector.facts.levels == 0);
-  CHECK(make("three_ways").pipeline.decisions[0].injector.facts.levels == all_levels);
-  CHECK(made.pipeline.injectors != make("three_ways").pipeline.injectors);
-  expect_error(Code::bad_config, "picture: expected native or grey_square, got 'square'",
-               [] { make("three_ways:picture=square"); });
-  expect_error(Code::bad_config, "maps: expected own or first, got 'last'", [] { make("three_ways:maps=last"); });
-  expect_error(Code::bad_config, "deepstack: expected kept or dropped, got 'lost'",
-               [] { make("three_ways:injector.deepstack=lost"); });
-}
-
 TEST_CASE("every preset and every strategy can be made") {
   for (const Preset& p : presets()) CHECK(full_name(make(p.name).spec) == p.pipeline);
   std::set<std::pair<Kind, std::string>> names;

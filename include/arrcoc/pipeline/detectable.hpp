@@ -40,7 +40,7 @@ detect::Method detectable(B& b, const AnyPipeline<B>& pipeline) {
     vision.tokens = b.from_host(tokens, count, width);
     for (const auto& level : levels) vision.deepstack.push_back(b.from_host(level, count, width));
     Shelf<B> shelf(grids, std::move(vision));
-    Looks<B> looks(b, &pipeline, seen, run, nullptr, std::make_shared<TextureShelf>(seen.size()));
+    Looks<B> looks(b, &pipeline, seen, run, nullptr, std::make_shared<TextureShelf>());
     const HostTensor& words = *pictures[0].question;
     looks.give_query(
         {b.from_host(pictures[0].query->floats(), 1, width), b.from_host(words.floats(), words.dim(0), width), 0});
