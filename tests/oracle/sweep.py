@@ -373,7 +373,7 @@ def main():
 
         first = top / "first"
         table = run("sweep", *common, *pipelines, "--out", first, "--keep-ratio", "0.5,0.25", "--seed", "0,1", "-t", 1)
-        check(sorted(p.name for p in first.iterdir()) == ["rows.jsonl", "summary.csv", "summary.json", "timings.jsonl"], "files of a run")
+        check(sorted(p.name for p in first.iterdir()) == ["rows.jsonl", "run.json", "summary.csv", "summary.json", "timings.jsonl", "units.jsonl"], "files of a run")
         rows = check_summary(first)
         check(len({r["key"] for r in rows}) == len(rows), "keys are distinct")
         check(all(g["pipeline"] in table for g in json.loads((first / "summary.json").read_text())["groups"]), "the table names every column")
@@ -456,12 +456,12 @@ def main():
         same = json.loads(run("compare", first, top / "again", "--json"))["columns"]
         check(all(c["difference"]["difference"] == 0 and c["difference"]["p"] == 1 for c in same), "compare: a run with itself")
 
-        # Ctrl-C: 130, and nothing half-written
+        # Ctrl-C: 130, and no folder while no picture is done
         before = sorted(p.name for p in top.iterdir())
         busy = subprocess.Popen([PROGRAM, *map(str, ["sweep", "-m", demo, "--data", data, "--pipeline", "random", "--budget", 16, "--seed", ",".join(map(str, range(3000))), "--out", top / "late"])], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(200):
+        for _ in range(400):
             time.sleep(0.05)
-            if any(p.name.startswith("late.partial") for p in top.iterdir()):
+            if (top / "late" / "run.json").exists():
                 break
         time.sleep(0.2)
         busy.send_signal(signal.SIGINT)
