@@ -453,6 +453,18 @@ def main():
             for x, got in c["scenarios"].items():
                 near(got["difference"], float(np.mean([q - p for _, y, p, q in both[label] if y == x])), f"compare {label} {x}")
         check("full" in run("compare", top / "second", top / "third"), "compare: a table")
+        for a, b in (("full", "default@0.5"), ("random@0.5", "random@0.5 depth=none seed=1")):
+            one = json.loads(run("compare", top / "second", "--columns", f"{a},{b}", "--json"))["columns"]
+            sides = [{i: r["score"] for r in second.values() if r["key"] == f"{(i := r['id'])} {x}" and r["score"] is not None} for x in (a, b)]
+            sides = [{i: side[i] for i in side if all(i in other for other in sides)} for side in sides]
+            check(len(one) == 1 and one[0]["column"] == f"{b} - {a}" and len(sides[0]) > 5, f"compare --columns {a},{b}: one line")
+            check_share(one[0]["first"], sides[0], picture, f"compare --columns {a},{b} first")
+            check_share(one[0]["second"], sides[1], picture, f"compare --columns {a},{b} second")
+            for key, value in zip(("n", "n_effective", "difference", "low", "high", "p"), paired(sides[1], sides[0], picture)):
+                near(one[0]["difference"][key], value, f"compare --columns {a},{b} {key}")
+        run("compare", top / "second", "--columns", "full,absent", status=2)
+        run("compare", top / "second", "--columns", "full", status=2)
+        run("compare", top / "second", status=2)
         same = json.loads(run("compare", first, top / "again", "--json"))["columns"]
         check(all(c["difference"]["difference"] == 0 and c["difference"]["p"] == 1 for c in same), "compare: a run with itself")
 
