@@ -75,6 +75,7 @@ int run(int argc, char** argv) {
   add_scenes(app, command);
   add_sweep(app, command);
   add_compare(app, command);
+  add_merge(app, command);
   add_convert(app, command);
   add_bench(app, command);
   add_train(app, command);

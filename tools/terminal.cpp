@@ -147,24 +147,27 @@ void Progress::run() {
   if (shown_) std::fputs("\r\033[K", stderr);
 }
 
-Meter::Meter(std::string verb, std::string what, Index count, bool quiet)
+Meter::Meter(std::string verb, std::string what, Index count, bool quiet, Index before)
     : verb_(std::move(verb)),
       what_(std::move(what)),
       count_(count),
+      before_(before),
       quiet_(quiet),
       terminal_(is_terminal(STDERR_FILENO)),
       start_(std::chrono::steady_clock::now()),
       last_(start_) {}
 
-void Meter::show(Index done) {
+void Meter::show(Index done, const std::string& note) {
   const auto now = std::chrono::steady_clock::now();
-  if (quiet_ || done == 0 || now - last_ < (terminal_ ? std::chrono::milliseconds(500) : std::chrono::seconds(10)))
+  if (quiet_ || done == before_ ||
+      now - last_ < (terminal_ ? std::chrono::milliseconds(500) : std::chrono::seconds(10)))
     return;
   last_ = now;
-  const double rate = static_cast<double>(done) / std::chrono::duration<double>(now - start_).count();
-  std::fprintf(stderr, "%s%s: %lld of %lld %s, %.1f a second, %.0f s left%s", terminal_ ? "\r" : "", verb_.c_str(),
+  const double rate = static_cast<double>(done - before_) / std::chrono::duration<double>(now - start_).count();
+  std::fprintf(stderr, "%s%s: %lld of %lld %s, %.1f a second, %.0f s left%s%s%s", terminal_ ? "\r" : "", verb_.c_str(),
                static_cast<long long>(done), static_cast<long long>(count_), what_.c_str(), rate,
-               static_cast<double>(count_ - done) / rate, terminal_ ? "   " : "\n");
+               static_cast<double>(count_ - done) / rate, note.empty() ? "" : "; ", note.c_str(),
+               terminal_ ? "\033[K" : "\n");
   shown_ = true;
 }
 

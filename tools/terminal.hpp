@@ -54,13 +54,15 @@ class Progress {
 /// elsewhere.
 class Meter {
  public:
-  Meter(std::string verb, std::string what, Index count, bool quiet);
-  void show(Index done);
+  /// `before`: of the count, what was done already, and took no time.
+  Meter(std::string verb, std::string what, Index count, bool quiet, Index before = 0);
+  /// `note`: more to say, behind it.
+  void show(Index done, const std::string& note = {});
   double seconds();  // since the beginning; clears the line
 
  private:
   std::string verb_, what_;
-  Index count_;
+  Index count_, before_;
   bool quiet_, shown_ = false, terminal_;
   std::chrono::steady_clock::time_point start_, last_;
 };

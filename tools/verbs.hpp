@@ -23,6 +23,7 @@ void add_demo_model(CLI::App& app, Command& command);
 void add_scenes(CLI::App& app, Command& command);
 void add_sweep(CLI::App& app, Command& command);
 void add_compare(CLI::App& app, Command& command);
+void add_merge(CLI::App& app, Command& command);
 void add_convert(CLI::App& app, Command& command);
 void add_bench(CLI::App& app, Command& command);
 void add_train(CLI::App& app, Command& command);

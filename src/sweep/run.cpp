@@ -73,9 +73,18 @@ std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questi
   return out;
 }
 
-PictureRows SweepRunner::run(const PictureQuestions& questions) {
-  PictureRows out;
-  shared_.pictures.clear();
+/// Rows to be and what they became, in the same order.
+struct SweepRunner::Work {
+  std::vector<Slot> wanted;
+  std::vector<SweepRow> rows;
+  std::vector<std::vector<StageTime>> times;
+  std::vector<StageTime> shared;
+  InkMaps inks;
+  bool cancelled = false;
+};
+
+void SweepRunner::open_pictures(const PictureQuestions& questions) {
+  many_.shared.pictures.clear();
   for (std::size_t p = 0; p < questions.front()->images.size(); ++p) {
     const auto start = std::chrono::steady_clock::now();
     InputPicture in;
@@ -85,24 +94,107 @@ PictureRows SweepRunner::run(const PictureQuestions& questions) {
     in.name = questions.front()->image_names[p];
     in.decode_milliseconds =
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-    shared_.pictures.push_back(std::move(in));
+    many_.shared.pictures.push_back(std::move(in));
   }
-  const std::vector<Slot> wanted = slots(questions);
-  ManyRequest r;
-  std::swap(r.shared, shared_);  // pictures are large
-  for (const Slot& slot : wanted) r.asks.push_back(slot.ask);
-  r.share_prefix = share_prefix_;
-  ManyResult done = engine_.answer_many(r);
-  std::swap(r.shared, shared_);
-  out.cancelled = done.cancelled;
+}
+
+void SweepRunner::answer(Work& work, std::size_t from, std::size_t to) {
+  many_.asks.clear();
+  for (std::size_t i = from; i < to; ++i) many_.asks.push_back(work.wanted[i].ask);
+  ManyResult done = engine_.answer_many(many_);
+  work.cancelled = work.cancelled || done.cancelled;
+  if (work.cancelled) return;
+  if (work.shared.empty()) work.shared = std::move(done.times);
+  for (std::size_t i = from; i < to; ++i) {
+    work.rows[i] = row_of(work.wanted[i], done.answers[i - from], work.inks);
+    work.times[i] = std::move(done.answers[i - from].times);
+  }
+}
+
+namespace {
+
+/// Of the question or its pictures; anything else is of the machine or the model.
+bool of_data(Code c) {
+  return c == Code::bad_image || c == Code::bad_text || c == Code::bad_prompt || c == Code::bad_usage ||
+         c == Code::file_missing || c == Code::file_unreadable || c == Code::bad_number || c == Code::out_of_memory;
+}
+/// Of a strategy and its settings: of the question only where the column has answered others.
+bool of_strategy(Code c) {
+  return c == Code::bad_config || c == Code::bad_budget || c == Code::shape_mismatch || c == Code::bad_stage_output ||
+         c == Code::missing_evidence || c == Code::bad_array || c == Code::bad_plugin;
+}
+
+/// Why `f` failed, where that may be the question's fault; empty: it did not.
+template <class F, class Known>
+std::string failure_of(F&& f, Known&& known) {
+  try {
+    f();
+    return {};
+  } catch (const Error& error) {
+    if (!of_data(error.code()) && !(of_strategy(error.code()) && known())) throw;
+    return error.what();
+  } catch (const std::bad_alloc&) { return "[memory] an allocation failed: the picture or the prompt is too large"; }
+}
+
+}  // namespace
+
+void SweepRunner::answer_or_explain(Work& work, std::size_t from, std::size_t to) {
+  const bool alone = to - from == 1;
+  const std::string reason = failure_of(
+      [&] { answer(work, from, to); }, [&] { return !alone || answered_.contains(work.wanted[from].column->label()); });
+  if (work.cancelled) return;
+  if (reason.empty()) {
+    for (std::size_t i = from; i < to; ++i) answered_.insert(work.wanted[i].column->label());
+    return;
+  }
+  if (alone) return explain(work, from, reason);
+  // Each question alone; of one question each column.
+  const bool one = work.wanted[from].sample == work.wanted[to - 1].sample;
+  for (std::size_t i = from, end = from; i < to && !work.cancelled; i = end) {
+    while (end < to && (end == i || (!one && work.wanted[end].sample == work.wanted[i].sample))) ++end;
+    answer_or_explain(work, i, end);
+  }
+}
+
+void SweepRunner::explain(Work& work, std::size_t i, const std::string& reason) const {
+  work.rows[i] = begun_row(*work.wanted[i].sample, *work.wanted[i].column);
+  work.rows[i].question = work.wanted[i].ask.prompt;
+  work.rows[i].error = reason;
+}
+
+PictureRows SweepRunner::run(const PictureQuestions& questions) {
+  Work work = begin(questions);
+  open_pictures(questions);
+  answer(work, 0, work.wanted.size());
+  return finish(std::move(work));
+}
+
+PictureRows SweepRunner::run_or_explain(const PictureQuestions& questions) {
+  Work work = begin(questions);
+  const std::string reason = failure_of([&] { open_pictures(questions); }, [] { return false; });
+  if (reason.empty()) answer_or_explain(work, 0, work.wanted.size());
+  else
+    for (std::size_t i = 0; i < work.wanted.size(); ++i) explain(work, i, reason);
+  return finish(std::move(work));
+}
+
+SweepRunner::Work SweepRunner::begin(const PictureQuestions& questions) const {
+  Work work;
+  work.wanted = slots(questions);
+  work.rows.resize(work.wanted.size());
+  work.times.resize(work.wanted.size());
+  return work;
+}
+
+/// What rows say of each other.
+PictureRows SweepRunner::finish(Work&& work) const {
+  PictureRows out;
+  out.cancelled = work.cancelled;
   if (out.cancelled) return out;
-  std::vector<AnswerResult>& results = done.answers;
-  out.shared = std::move(done.times);
-  InkMaps inks;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    out.rows.push_back(row_of(wanted[i], results[i], inks));
-    out.times.push_back(std::move(results[i].times));
-  }
+  out.rows = std::move(work.rows);
+  out.times = std::move(work.times);
+  out.shared = std::move(work.shared);
+  const std::vector<Slot>& wanted = work.wanted;
   // Who says what the whole picture's column says.
   const auto whole = [&](const std::string& pipeline) {
     return std::any_of(columns_.begin(), columns_.end(),
@@ -128,39 +220,6 @@ PictureRows SweepRunner::run(const PictureQuestions& questions) {
       n += static_cast<Index>(out.rows[i].kept_tokens.size());
     }
     if (n > 0) out.rows[i].distinctiveness = sum / static_cast<double>(n);
-  }
-  return out;
-}
-
-PictureRows SweepRunner::run_or_explain(const PictureQuestions& questions) {
-  const auto of_data = [](Code c) {
-    return c == Code::bad_image || c == Code::bad_text || c == Code::bad_prompt || c == Code::bad_usage ||
-           c == Code::file_missing || c == Code::file_unreadable || c == Code::bad_number || c == Code::out_of_memory;
-  };
-  PictureRows out;
-  std::string reason;
-  try {
-    return run(questions);
-  } catch (const Error& error) {
-    if (!of_data(error.code())) throw;
-    reason = error.what();
-  } catch (const std::bad_alloc&) { reason = "[memory] an allocation failed: the picture or the prompt is too large"; }
-  if (questions.size() == 1) {
-    for (const SweepColumn& c : columns_) {
-      SweepRow row = begun_row(*questions.front(), c);
-      row.question = questions.front()->question;
-      row.error = reason;
-      out.rows.push_back(std::move(row));
-      out.times.emplace_back();
-    }
-    return out;
-  }
-  for (const io::Sample* s : questions) {
-    PictureRows one = run_or_explain({s});
-    out.cancelled = out.cancelled || one.cancelled;
-    std::move(one.rows.begin(), one.rows.end(), std::back_inserter(out.rows));
-    std::move(one.times.begin(), one.times.end(), std::back_inserter(out.times));
-    if (out.shared.empty()) out.shared = std::move(one.shared);
   }
   return out;
 }
@@ -196,8 +255,8 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result, InkMa
     row.prediction = result.text;
     if (s.metric != "unscored") {
       measure::Expected expected{s.answers, s.options, s.category};
-      expected.width = static_cast<double>(shared_.pictures[0].image.width);
-      expected.height = static_cast<double>(shared_.pictures[0].image.height);
+      expected.width = static_cast<double>(many_.shared.pictures[0].image.width);
+      expected.height = static_cast<double>(many_.shared.pictures[0].image.height);
       measure::Verdict verdict = measure::judge(s.metric, result.text, expected, flavour_);
       row.score = verdict.score;
       row.extracted = std::move(verdict.extracted);
@@ -220,11 +279,11 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result, InkMa
     InputPicture square;  // figures are of what was cut into patches
     std::vector<Box> boxes = s.boxes[p], asked = slot.ask.boxes[p];
     if (framing) {
-      square = framed({shared_.pictures[p].image, {}, 0, boxes, {}}, slot.ask.pipeline.framing);
+      square = framed({many_.shared.pictures[p].image, {}, 0, boxes, {}}, slot.ask.pipeline.framing);
       boxes = std::move(square.boxes);
-      asked = framed({shared_.pictures[p].image, {}, 0, asked, {}}, slot.ask.pipeline.framing).boxes;
+      asked = framed({many_.shared.pictures[p].image, {}, 0, asked, {}}, slot.ask.pipeline.framing).boxes;
     }
-    const ImageView picture = framing ? square.image.view() : shared_.pictures[p].image.view();
+    const ImageView picture = framing ? square.image.view() : many_.shared.pictures[p].image.view();
     row.kept += static_cast<Index>(r.allocation.kept.size());
     row.clamped = row.clamped || r.allocation.clamped;
     row.grids.push_back(r.allocation.grid());

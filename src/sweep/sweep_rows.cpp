@@ -1,5 +1,9 @@
 // Rows of a sweep as JSON lines, and back.
+#include <unistd.h>
+
 #include <filesystem>
+#include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "arrcoc/core/digest.hpp"
@@ -13,25 +17,27 @@ namespace {
 
 using Ordered = nlohmann::ordered_json;
 
+using FigureField = std::optional<double> measure::TokenFigures::*;
+constexpr std::pair<const char*, FigureField> figure_fields[] = {
+    {"recall", &measure::TokenFigures::recall},
+    {"box_coverage", &measure::TokenFigures::box_coverage},
+    {"miss", &measure::TokenFigures::miss},
+    {"mass_in_box", &measure::TokenFigures::mass_in_box},
+    {"auc", &measure::TokenFigures::auc},
+    {"iou20", &measure::TokenFigures::iou20},
+    {"legibility", &measure::TokenFigures::legibility},
+    {"ink_kept", &measure::TokenFigures::ink_kept},
+    {"largest_hole", &measure::TokenFigures::largest_hole}};
+
 std::string line_of(const Ordered& json) { return json.dump(-1, ' ', false, Ordered::error_handler_t::replace) + "\n"; }
 
 }  // namespace
 
 std::vector<std::pair<std::string_view, double>> figures_of(const SweepRow& r) {
-  const measure::TokenFigures& f = r.figures;
-  const std::pair<std::string_view, std::optional<double>> all[] = {{"recall", f.recall},
-                                                                    {"box_coverage", f.box_coverage},
-                                                                    {"miss", f.miss},
-                                                                    {"mass_in_box", f.mass_in_box},
-                                                                    {"auc", f.auc},
-                                                                    {"iou20", f.iou20},
-                                                                    {"legibility", f.legibility},
-                                                                    {"ink_kept", f.ink_kept},
-                                                                    {"largest_hole", f.largest_hole},
-                                                                    {"distinctiveness", r.distinctiveness}};
   std::vector<std::pair<std::string_view, double>> out;
-  for (const auto& [name, value] : all)
-    if (value) out.emplace_back(name, *value);
+  for (const auto& [name, field] : figure_fields)
+    if (const auto& value = r.figures.*field) out.emplace_back(name, *value);
+  if (r.distinctiveness) out.emplace_back("distinctiveness", *r.distinctiveness);
   return out;
 }
 
@@ -69,47 +75,74 @@ std::string row_json(const SweepRow& r, bool with_kept) {
   return line_of(j);
 }
 
+namespace {
+
+/// What summaries, pairs and other toolkits' files take of a row.
+SweepRow row_of(std::string_view line, const std::string& at) {
+  constexpr double most = std::numeric_limits<double>::max();
+  const io::Json j = io::parse_json(line, Code::bad_text, at, 1'000'000);
+  std::vector<std::string> problems;
+  const io::JsonObject o(j, "", problems), costs = o.child("costs"), figures = o.child("figures");
+  SweepRow r;
+  for (const auto& [key, to_field] : {std::pair{"key", &r.key},
+                                      {"id", &r.id},
+                                      {"scenario", &r.scenario},
+                                      {"pipeline", &r.pipeline},
+                                      {"name", &r.name},
+                                      {"budget", &r.budget},
+                                      {"depth", &r.depth},
+                                      {"question", &r.question},
+                                      {"kept_hash", &r.kept_hash}}) {
+    if (!o.has(key)) problems.push_back(std::string(key) + ": expected, got none");
+    *to_field = o.text(key);
+  }
+  r.images = o.texts("images");
+  if (o.has("answers")) r.answers = o.texts("answers");
+  r.seed = static_cast<std::uint64_t>(o.integer("seed", 0, INT64_MAX, 0));
+  if (o.has("score")) r.score = o.number("score", 0, 1);
+  if (o.has("prediction")) r.prediction = o.text("prediction");
+  if (o.has("loyal")) r.loyal = o.number("loyal", 0, 1);
+  r.metric = o.text("metric", "exact");
+  r.extracted = o.text("extracted");
+  r.error = o.text("error");
+  r.kept = o.integer("kept", 0, INT64_MAX, 0);
+  for (const auto& [key, to_field] : {std::pair{"visual_tokens_before", &r.costs.visual_tokens_before},
+                                      {"visual_tokens_after", &r.costs.visual_tokens_after},
+                                      {"visual_tokens_encoded", &r.costs.visual_tokens_encoded},
+                                      {"sequence_length_before", &r.costs.sequence_length_before},
+                                      {"sequence_length", &r.costs.sequence_length},
+                                      {"deepstack_additions", &r.costs.deepstack_additions},
+                                      {"legacy_effective_tokens", &r.costs.legacy_effective_tokens}})
+    *to_field = costs.integer(key, 0, INT64_MAX, 0);
+  for (const auto& [key, to_field] : {std::pair{"vision_flops", &r.costs.vision_flops},
+                                      {"merger_flops", &r.costs.merger_flops},
+                                      {"evidence_flops", &r.costs.evidence_flops},
+                                      {"prefill_flops", &r.costs.prefill_flops},
+                                      {"decode_flops_per_token", &r.costs.decode_flops_per_token},
+                                      {"kv_bytes", &r.costs.kv_bytes},
+                                      {"token_layers", &r.costs.token_layers}})
+    *to_field = costs.number(key, 0, most, 0);
+  for (const auto& [key, field] : figure_fields)
+    if (figures.has(key)) r.figures.*field = figures.number(key, -most, most);
+  if (figures.has("distinctiveness")) r.distinctiveness = figures.number("distinctiveness", 0, 1);
+  require_that(problems.empty(), Code::bad_text, at, [&] { return problems.front(); });
+  return r;
+}
+
+}  // namespace
+
 std::vector<SweepRow> read_rows(const std::string& run) {
   namespace fs = std::filesystem;
   std::error_code error;
   const fs::path file = (fs::is_directory(run, error) ? fs::path(run) : fs::path(run).parent_path()) / "rows.jsonl";
   require_that(fs::exists(run, error), Code::file_missing, "compare", [&] { return "no such run: " + run; });
-  const std::string text = io::read_file(file), where = file.string();
+  ::close(io::open_input(file));  // refuses what is no file
+  std::ifstream lines(file, std::ios::binary);
   std::vector<SweepRow> out;
   Index number = 0;
-  for (std::size_t from = 0; from < text.size();) {
-    const std::size_t to = std::min(text.find('\n', from), text.size());
-    const std::string_view line(text.data() + from, to - from);
-    from = to + 1;
-    const std::string at = where + ", line " + std::to_string(++number);
-    const io::Json j = io::parse_json(line, Code::bad_text, at, 1'000'000);
-    std::vector<std::string> problems;
-    const io::JsonObject o(j, "", problems);
-    SweepRow r;
-    for (const auto& [key, to_field] : {std::pair{"key", &r.key},
-                                        {"id", &r.id},
-                                        {"scenario", &r.scenario},
-                                        {"pipeline", &r.pipeline},
-                                        {"name", &r.name},
-                                        {"budget", &r.budget},
-                                        {"depth", &r.depth},
-                                        {"question", &r.question},
-                                        {"kept_hash", &r.kept_hash}}) {
-      if (!o.has(key)) problems.push_back(std::string(key) + ": expected, got none");
-      *to_field = o.text(key);
-    }
-    r.images = o.texts("images");
-    if (o.has("answers")) r.answers = o.texts("answers");
-    r.seed = static_cast<std::uint64_t>(o.integer("seed", 0, INT64_MAX, 0));
-    if (o.has("score")) r.score = o.number("score", 0, 1);
-    if (o.has("prediction")) r.prediction = o.text("prediction");
-    r.metric = o.text("metric", "exact");
-    r.extracted = o.text("extracted");
-    r.error = o.text("error");
-    require_that(problems.empty(), Code::bad_text, at, [&] { return problems.front(); });
-    out.push_back(std::move(r));
-  }
-  require_that(!out.empty(), Code::bad_text, where, "expected at least one row, got none");
+  for (std::string line; std::getline(lines, line);)
+    out.push_back(row_of(line, file.string() + ", line " + std::to_string(++number)));
+  require_that(!out.empty(), Code::bad_text, file.string(), "expected at least one row, got none");
   return out;
 }
 

@@ -373,7 +373,7 @@ def main():
 
         first = top / "first"
         table = run("sweep", *common, *pipelines, "--out", first, "--keep-ratio", "0.5,0.25", "--seed", "0,1", "-t", 1)
-        check(sorted(p.name for p in first.iterdir()) == ["rows.jsonl", "summary.csv", "summary.json", "timings.jsonl"], "files of a run")
+        check(sorted(p.name for p in first.iterdir()) == ["rows.jsonl", "run.json", "summary.csv", "summary.json", "timings.jsonl", "units.jsonl"], "files of a run")
         rows = check_summary(first)
         check(len({r["key"] for r in rows}) == len(rows), "keys are distinct")
         check(all(g["pipeline"] in table for g in json.loads((first / "summary.json").read_text())["groups"]), "the table names every column")
@@ -453,15 +453,27 @@ def main():
             for x, got in c["scenarios"].items():
                 near(got["difference"], float(np.mean([q - p for _, y, p, q in both[label] if y == x])), f"compare {label} {x}")
         check("full" in run("compare", top / "second", top / "third"), "compare: a table")
+        for a, b in (("full", "default@0.5"), ("random@0.5", "random@0.5 depth=none seed=1")):
+            one = json.loads(run("compare", top / "second", "--columns", f"{a},{b}", "--json"))["columns"]
+            sides = [{i: r["score"] for r in second.values() if r["key"] == f"{(i := r['id'])} {x}" and r["score"] is not None} for x in (a, b)]
+            sides = [{i: side[i] for i in side if all(i in other for other in sides)} for side in sides]
+            check(len(one) == 1 and one[0]["column"] == f"{b} - {a}" and len(sides[0]) > 5, f"compare --columns {a},{b}: one line")
+            check_share(one[0]["first"], sides[0], picture, f"compare --columns {a},{b} first")
+            check_share(one[0]["second"], sides[1], picture, f"compare --columns {a},{b} second")
+            for key, value in zip(("n", "n_effective", "difference", "low", "high", "p"), paired(sides[1], sides[0], picture)):
+                near(one[0]["difference"][key], value, f"compare --columns {a},{b} {key}")
+        run("compare", top / "second", "--columns", "full,absent", status=2)
+        run("compare", top / "second", "--columns", "full", status=2)
+        run("compare", top / "second", status=2)
         same = json.loads(run("compare", first, top / "again", "--json"))["columns"]
         check(all(c["difference"]["difference"] == 0 and c["difference"]["p"] == 1 for c in same), "compare: a run with itself")
 
-        # Ctrl-C: 130, and nothing half-written
+        # Ctrl-C: 130, and no folder while no picture is done
         before = sorted(p.name for p in top.iterdir())
         busy = subprocess.Popen([PROGRAM, *map(str, ["sweep", "-m", demo, "--data", data, "--pipeline", "random", "--budget", 16, "--seed", ",".join(map(str, range(3000))), "--out", top / "late"])], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(200):
+        for _ in range(400):
             time.sleep(0.05)
-            if any(p.name.startswith("late.partial") for p in top.iterdir()):
+            if (top / "late" / "run.json").exists():
                 break
         time.sleep(0.2)
         busy.send_signal(signal.SIGINT)

@@ -1,18 +1,19 @@
-// arrcoc sweep: questions with known answers through pipelines x budgets; arrcoc compare: two sweeps, question by
-// question.
+// arrcoc sweep: questions with known answers through pipelines x budgets.
+
+#include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <fstream>
+#include <cstdlib>
+#include <map>
 
 #include "arrcoc/build_info.hpp"
 #include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/io/jsonl.hpp"
 #include "arrcoc/measure/metrics.hpp"
 #include "arrcoc/sweep/run.hpp"
+#include "arrcoc/sweep/run_folder.hpp"
 #include "data.hpp"
-#include "outputs.hpp"
 #include "question.hpp"
 
 namespace arrcoc::tools {
@@ -22,18 +23,13 @@ namespace fs = std::filesystem;
 
 struct SweepFlags : QuestionFlags {
   DataFlags data;
-  std::string out, flavour = "vlmevalkit";
+  std::string out, shard, flavour = "vlmevalkit";
   std::vector<std::string> pipelines, depths{"all"};
   std::vector<Index> budgets;
   std::vector<double> keep_ratios;
   std::vector<std::uint64_t> seeds{0, 1, 2};
   Index limit = 0;
-  bool model_free = false, kept = false, no_shared_prefix = false, query_controls = false;
-};
-
-struct CompareFlags {
-  std::string first, second;
-  std::optional<std::string> json;
+  bool progress = false, model_free = false, kept = false, no_shared_prefix = false, query_controls = false;
 };
 
 std::string json_text(std::string_view text) { return io::string_line(text); }
@@ -51,41 +47,6 @@ std::string times_json(const std::vector<StageTime>& times) {
   return out + "}";
 }
 
-/// The run's files, in a folder that gets its name when they are whole.
-class RunFolder {
- public:
-  explicit RunFolder(const fs::path& out) : part_(out) {
-    rows_.open(part_.path() / "rows.jsonl", std::ios::binary);
-    timings_.open(part_.path() / "timings.jsonl", std::ios::binary);
-    check();
-  }
-  RunFolder(const RunFolder&) = delete;
-  RunFolder& operator=(const RunFolder&) = delete;
-  void row(const std::string& line) { rows_ << line; }
-  void timing(const std::string& line) { timings_ << line; }
-  void flush() {
-    rows_.flush();
-    timings_.flush();
-    check();
-  }
-  void finish(const std::string& summary, const std::string& csv) {
-    rows_.close();
-    timings_.close();
-    check();
-    io::write_file(part_.path() / "summary.json", summary);
-    io::write_file(part_.path() / "summary.csv", csv);
-    part_.finish();
-  }
-
- private:
-  void check() const {
-    require_that(!rows_.fail() && !timings_.fail(), Code::bad_output, "sweep",
-                 [&] { return "cannot write to " + part_.path().string() + " (is the disk full?)"; });
-  }
-  io::UnfinishedFolder part_;
-  std::ofstream rows_, timings_;
-};
-
 std::vector<Budget> budgets_of(const SweepFlags& f) {
   require_that(f.budgets.empty() || f.keep_ratios.empty(), Code::bad_usage, "budget",
                "--budget and --keep-ratio exclude each other; NAME@BUDGET gives one pipeline its own");
@@ -100,31 +61,59 @@ std::vector<Budget> budgets_of(const SweepFlags& f) {
   return out;
 }
 
+/// {"a":"x"}
+std::string object(const std::map<std::string, std::string>& members) {
+  std::string out = "{";
+  for (const auto& [name, json] : members) out += (out.size() > 1 ? "," : "") + json_text(name) + ":" + json;
+  return out + "}";
+}
+
+/// Settings of each column, digests of the files that they name.
+std::pair<std::string, std::string> settings_of(const std::vector<SweepColumn>& columns) {
+  std::map<std::string, std::string> settings, files;
+  for (const SweepColumn& c : columns) {
+    std::map<std::string, std::string> own;
+    for (const auto& [path, value] : c.spec.settings) {
+      own[path] = json_text(value);
+      std::error_code e;
+      if (fs::is_regular_file(value, e)) files[value] = json_text(content_digest(value));
+    }
+    if (!own.empty()) settings[c.label()] = object(own);
+  }
+  return {object(settings), object(files)};
+}
+
+/// What decides the answers besides model, data and columns.
+std::string asked_how(const SweepFlags& f) {
+  constexpr std::string_view elsewhere[] = {"pipeline", "budget",         "keep_ratio", "budget_scope", "seed",
+                                            "depth",    "max_new_tokens", "backend",    "dtype"};
+  std::map<std::string, std::string> out;
+  for (const ConfigField& field : flatten(f.run))
+    if (std::find(std::begin(elsewhere), std::end(elsewhere), field.path) == std::end(elsewhere))
+      out[field.path] = field.type == "string" ? json_text(field.value) : field.value;
+  if (f.image_min_tokens) out["image_min_tokens"] = std::to_string(*f.image_min_tokens);
+  if (f.image_max_tokens) out["image_max_tokens"] = std::to_string(*f.image_max_tokens);
+  for (const std::string& file : f.plugins)
+    out["plugin " + fs::path(file).filename().string()] = json_text(content_digest(file));
+  return object(out);
+}
+
 /// What the summary says of the run besides its figures. Nothing in it changes from run to run on one machine.
 std::vector<std::pair<std::string, std::string>> run_head(const SweepFlags& f, const ModelSummary& m,
                                                           const std::vector<SweepColumn>& columns,
                                                           const io::Dataset& data, std::size_t pictures) {
-  std::string settings = "{";
-  for (const SweepColumn& c : columns)
-    if (!c.spec.settings.empty()) {
-      settings += (settings.size() > 1 ? "," : "") + json_text(c.label()) + ":{";
-      bool first = true;
-      for (const auto& [path, value] : c.spec.settings) {
-        settings += (first ? "" : ",") + json_text(path) + ":" + json_text(value);
-        first = false;
-      }
-      settings += "}";
-    }
+  const auto [settings, files] = settings_of(columns);
   return {
       {"arrcoc", json_text(build_info.version)},
       {"build", "{\"compiler\":" + json_text(build_info.compiler) + ",\"type\":" + json_text(build_info.build_type) +
                     ",\"native\":" + (build_info.native ? "true" : "false") + "}"},
-      {"model", "{\"path\":" + json_text(m.path) + ",\"identity\":" + json_text(m.identity) +
-                    ",\"untrained\":" + (m.untrained ? "true" : "false") + "}"},
+      {"model", "{\"path\":" + json_text(m.path) + ",\"identity\":" + json_text(m.identity) + ",\"content\":" +
+                    json_text(content_digest(m.path)) + ",\"untrained\":" + (m.untrained ? "true" : "false") + "}"},
       {"backend", "{\"name\":" + json_text(m.backend) + ",\"dtype\":\"" + m.dtype +
                       "\",\"threads\":" + std::to_string(m.threads) + "}"},
-      {"data", "{\"path\":" + json_text(f.data.file) + ",\"format\":" + json_text(data.format) + ",\"questions\":" +
-                   std::to_string(data.samples.size()) + ",\"problems\":" + std::to_string(data.problems.size()) +
+      {"data", "{\"path\":" + json_text(f.data.file) + ",\"format\":" + json_text(data.format) + ",\"digest\":" +
+                   json_text(data_digest(data)) + ",\"questions\":" + std::to_string(data.samples.size()) +
+                   ",\"problems\":" + std::to_string(data.problems.size()) +
                    ",\"pictures\":" + std::to_string(pictures) + ",\"split\":" + json_text(f.data.choice.split) +
                    ",\"scenarios\":" + listed(f.data.choice.scenarios, json_text) +
                    ",\"limit\":" + std::to_string(f.data.choice.limit) + ",\"shape\":" + json_text(f.data.shape) +
@@ -132,9 +121,55 @@ std::vector<std::pair<std::string, std::string>> run_head(const SweepFlags& f, c
       {"run", "{\"model_free\":" + std::string(f.model_free ? "true" : "false") +
                   ",\"max_new_tokens\":" + std::to_string(f.run.max_new_tokens) + ",\"system\":" + json_text(f.system) +
                   ",\"shared_prefix\":" + (f.no_shared_prefix ? "false" : "true") +
+                  ",\"kept\":" + (f.kept ? "true" : "false") + ",\"asked\":" + asked_how(f) +
                   ",\"columns\":" + listed(columns, [](const SweepColumn& c) { return json_text(c.label()); }) +
-                  ",\"settings\":" + settings + "}}"}};
+                  ",\"settings\":" + settings + ",\"files\":" + files + "}"}};
 }
+
+/// --shard i/n, or "slurm": the task of an array job.
+Shard shard_of(const std::string& text) {
+  if (text.empty()) return {};
+  if (text != "slurm") return parse_shard(text);
+  const auto number = [](const char* name) {
+    const char* value = std::getenv(name);
+    Index n = 0;
+    require_that(value != nullptr && detail::from_text(value, n).empty(), Code::bad_usage, "shard", [&] {
+      return "--shard slurm: expected a number in " + std::string(name) + ", got " +
+             (value == nullptr ? "none: this is no task of an array job" : "'" + std::string(value) + "'");
+    });
+    return n;
+  };
+  const Index first = number("SLURM_ARRAY_TASK_MIN"), last = number("SLURM_ARRAY_TASK_MAX"),
+              count = number("SLURM_ARRAY_TASK_COUNT"), id = number("SLURM_ARRAY_TASK_ID"),
+              step = count > 1 ? (last - first) / (count - 1) : 1;
+  const bool even = step >= 1 && id >= first && id <= last && (id - first) % step == 0;
+  require_that(even && (last - first) == step * (count - 1), Code::bad_usage, "shard", [&] {
+    return "--shard slurm: expected an array of evenly spaced tasks, got task " + std::to_string(id) + " of " +
+           std::to_string(count) + " from " + std::to_string(first) + " to " + std::to_string(last);
+  });
+  return {(id - first) / step + 1, count};
+}
+
+/// What the line of progress says of the rows so far.
+struct SoFar {
+  double score = 0, kept = 0, tokens = 0;
+  Index scored = 0, rows = 0, failed = 0;
+  void add(const SweepRow& r) {
+    ++rows;
+    failed += r.error.empty() ? 0 : 1;
+    kept += static_cast<double>(r.kept);
+    tokens += static_cast<double>(r.costs.visual_tokens_before);
+    score += r.score.value_or(0);
+    scored += r.score ? 1 : 0;
+  }
+  std::string text() const {
+    const auto answered = static_cast<double>(std::max<Index>(1, rows - failed));
+    char out[128], right[32] = "";
+    if (scored > 0) std::snprintf(right, sizeof right, "%.1f %% right, ", 100 * score / static_cast<double>(scored));
+    std::snprintf(out, sizeof out, "%s%.1f of %.1f tokens kept", right, kept / answered, tokens / answered);
+    return out + (failed > 0 ? ", " + std::to_string(failed) + " rows failed" : std::string());
+  }
+};
 
 int run_sweep(SweepFlags f, const Command& command) {
   require_that(!f.data.file.empty(), Code::bad_usage, "sweep", "expected questions: --data DIR or FILE");
@@ -161,12 +196,17 @@ int run_sweep(SweepFlags f, const Command& command) {
   for (const auto& [path, text] : command.settings) choice.settings[path] = text;
   const std::vector<fs::path> plugins(f.plugins.begin(), f.plugins.end());
   sweep_columns(choice, 32, list_strategies(plugins));  // what was typed is checked before the model is opened
-  check_new_folder(f.out);
+  check_run_folder(f.out);
+  const Shard shard = shard_of(f.shard);
   take_route(f);
   f.strict = f.data.strict;
   const io::Dataset data = read_data(f.data, f.quiet);
   const std::vector<io::Sample>& samples = data.samples;
   const std::vector<PictureQuestions> groups = by_picture(samples);
+  require_that(shard.index <= static_cast<Index>(groups.size()), Code::bad_usage, "shard", [&] {
+    return "expected at most as many shards as pictures, got shard " + std::to_string(shard.index) + " of " +
+           std::to_string(groups.size()) + " pictures";
+  });
 
   Progress loading(f.quiet);
   loading.stage("loading the model");
@@ -183,61 +223,69 @@ int run_sweep(SweepFlags f, const Command& command) {
       std::move(shared), decode_options(f), f.model_free, !f.no_shared_prefix);
   runner.score_by(*flavour);
 
-  const Writing writing;  // Ctrl-C: the unfinished folder goes, then 130
-  RunFolder folder(f.out);
-  Meter meter("sweep", "questions", static_cast<Index>(samples.size()), f.quiet);
-  std::vector<SweepRow> rows;
-  Index done = 0, failed = 0;
-  for (const PictureQuestions& questions : groups) {
-    PictureRows part = runner.run_or_explain(questions);
-    if (part.cancelled || interrupt_asked()) return interrupted_status();
-    folder.timing("{\"images\":" + listed(questions.front()->image_names, json_text) + ",\"milliseconds\":" +
-                  times_json(part.shared) + ",\"peak_memory_bytes\":" + detail::to_text(peak_memory_bytes()) + "}\n");
-    for (std::size_t i = 0; i < part.rows.size(); ++i) {
-      folder.row(row_json(part.rows[i], f.kept));
-      folder.timing("{\"key\":" + json_text(part.rows[i].key) + ",\"milliseconds\":" + times_json(part.times[i]) +
-                    "}\n");
-      failed += part.rows[i].error.empty() ? 0 : 1;
-      part.rows[i].prediction.reset();  // what the summary does not need
-      part.rows[i].kept_tokens.clear();
-      if (part.rows[i].metric != "yesno") part.rows[i].answers.clear();
-      rows.push_back(std::move(part.rows[i]));
+  const RunRecord record{run_head(f, model, runner.columns(), data, groups.size()), static_cast<Index>(groups.size()),
+                         shard};
+  const Writing writing;  // a signal waits for the end of an append, and a folder without a unit goes
+  RunFolder folder(f.out, record);
+  Index asked = 0, before = 0;  // questions of this shard; those done by earlier processes
+  for (std::size_t u = 0; u < groups.size(); ++u)
+    if (const auto n = static_cast<Index>(groups[u].size()); shard.has(static_cast<Index>(u))) {
+      asked += n;
+      before += folder.has(static_cast<Index>(u)) ? n : 0;
     }
-    folder.flush();
-    done += static_cast<Index>(questions.size());
-    meter.show(done);
+  SoFar so_far;
+  if (before > 0)
+    for (const SweepRow& row : read_rows(f.out)) {
+      so_far.add(row);
+      if (row.error.empty()) runner.has_answered(row.key.substr(row.id.size() + 1));
+    }
+  if (before > 0 && !f.quiet)
+    std::fprintf(stderr, "%s: %lld of %lld questions are done already\n", f.out.c_str(), static_cast<long long>(before),
+                 static_cast<long long>(asked));
+  Meter meter("sweep", "questions", asked, f.quiet || !(f.progress || is_terminal(STDERR_FILENO)), before);
+  Index done = before;
+  const bool complete = folder.complete();
+  for (std::size_t u = 0; u < groups.size(); ++u) {
+    const auto unit = static_cast<Index>(u);
+    if (!shard.has(unit) || folder.has(unit)) continue;
+    const PictureRows part = runner.run_or_explain(groups[u]);
+    if (part.cancelled || interrupt_asked()) {
+      meter.seconds();
+      if (!folder.done().empty() && !f.quiet)
+        std::fprintf(stderr, "%s: %lld of %lld questions are done; the same command goes on\n", f.out.c_str(),
+                     static_cast<long long>(done), static_cast<long long>(asked));
+      return interrupted_status();
+    }
+    std::string rows, times = "{\"images\":" + listed(groups[u].front()->image_names, json_text) +
+                              ",\"milliseconds\":" + times_json(part.shared) +
+                              ",\"peak_memory_bytes\":" + detail::to_text(peak_memory_bytes()) + "}\n";
+    for (std::size_t i = 0; i < part.rows.size(); ++i) {
+      rows += row_json(part.rows[i], f.kept);
+      times += "{\"key\":" + json_text(part.rows[i].key) + ",\"milliseconds\":" + times_json(part.times[i]) + "}\n";
+      so_far.add(part.rows[i]);
+    }
+    folder.append(unit, static_cast<Index>(part.rows.size()), rows, times);
+    done += static_cast<Index>(groups[u].size());
+    meter.show(done, so_far.text());
   }
   const double seconds = meter.seconds();
-  const std::vector<SweepGroup> summary = summarise(rows);
-  folder.timing("{\"seconds\":" + detail::to_text(seconds) + ",\"questions\":" + std::to_string(samples.size()) +
-                ",\"rows\":" + std::to_string(rows.size()) + "}\n");
-  folder.finish(summary_json(summary, run_head(f, model, runner.columns(), data, groups.size())), summary_csv(summary));
+  if (!complete)
+    folder.add_timing("{\"seconds\":" + detail::to_text(seconds) + ",\"questions\":" + std::to_string(done - before) +
+                      ",\"rows\":" + std::to_string(so_far.rows) + "}\n");
+  const std::vector<SweepGroup> summary = folder.finish();
   const std::string table = summary_table(summary);
   require_that(std::fwrite(table.data(), 1, table.size(), stdout) == table.size() && std::fflush(stdout) == 0,
                Code::bad_output, "sweep", "stdout: cannot be written");
-  if (failed > 0)
+  if (so_far.failed > 0)
     std::fprintf(stderr, "%lld rows failed; rows.jsonl has the reason of each under \"error\"\n",
-                 static_cast<long long>(failed));
-  const int status = failed > 0 && failed == static_cast<Index>(rows.size()) ? 1 : 0;
+                 static_cast<long long>(so_far.failed));
+  const int status = so_far.failed > 0 && so_far.failed == so_far.rows ? 1 : 0;
   if (f.quiet) return status;
   if (model.untrained && !f.model_free)
     std::fputs("the model's weights are random: the answers mean nothing\n", stderr);
-  std::fprintf(stderr, "%s: %zu questions about %zu pictures, %zu rows in %.1f s\n", f.out.c_str(), samples.size(),
-               groups.size(), rows.size(), seconds);
+  std::fprintf(stderr, "%s: %lld questions, %lld rows in %.1f s\n", f.out.c_str(), static_cast<long long>(asked),
+               static_cast<long long>(so_far.rows), seconds);
   return status;
-}
-
-int run_compare(const CompareFlags& f) {
-  RunFiles files;
-  files.reads("the run", f.first);
-  files.reads("the run", f.second);
-  if (f.json) files.writes("--json", *f.json);
-  const std::vector<ComparedGroup> groups = compare_runs(read_rows(f.first), read_rows(f.second));
-  const Writing writing;
-  const bool to_stdout = f.json && (f.json->empty() || *f.json == "-");
-  if (f.json) io::write_file(to_stdout ? "-" : *f.json, compare_json(groups));
-  if (!to_stdout) io::write_file("-", compare_table(groups));
-  return 0;
 }
 
 }  // namespace
@@ -292,20 +340,16 @@ void add_sweep(CLI::App& app, Command& command) {
   add_generation_flags(*verb, *f);
   group("Output", {
                       verb->add_option("--out", f->out,
-                                       "the folder to make: rows.jsonl, timings.jsonl, summary.json, summary.csv"),
+                                       "the run's folder: rows.jsonl, timings.jsonl, summary.json, summary.csv; the "
+                                       "same command goes on with what is there"),
+                      verb->add_option("--shard", f->shard,
+                                       "i/n: every n-th picture from the i-th, into a folder of its own (`merge` "
+                                       "makes one run of all); slurm: the task of an array job"),
+                      verb->add_flag("--progress", f->progress, "a line of progress where stderr is no terminal too"),
                       verb->add_flag("--kept", f->kept, "rows list the tokens kept"),
                       verb->add_flag("-q,--quiet", f->quiet, "nothing on stderr but errors"),
                   });
   verb->callback([f, &command] { command.run = [f, &command] { return run_sweep(*f, command); }; });
-}
-
-void add_compare(CLI::App& app, Command& command) {
-  CLI::App* verb = app.add_subcommand("compare", "two sweeps, question by question: second - first");
-  auto f = std::make_shared<CompareFlags>();
-  verb->add_option("FIRST", f->first, "a sweep's folder, or a file in it")->required();
-  verb->add_option("SECOND", f->second, "another one, over the same questions")->required();
-  verb->add_option("--json", f->json, "as JSON into FILE; no value or -: stdout")->expected(0, 1);
-  verb->callback([f, &command] { command.run = [f] { return run_compare(*f); }; });
 }
 
 }  // namespace arrcoc::tools

@@ -1,6 +1,7 @@
 #pragma once
 // The questions about one picture through every column of a sweep.
 #include <map>
+#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -31,30 +32,40 @@ class SweepRunner {
               bool model_free, bool share_prefix)
       : engine_(engine),
         columns_(std::move(columns)),
-        shared_(std::move(shared)),
+        many_{std::move(shared), {}, share_prefix},
         decode_(decode),
-        model_free_(model_free),
-        share_prefix_(share_prefix) {}
+        model_free_(model_free) {}
   PictureRows run(const PictureQuestions& questions);
-  /// run(); where data end in an error, each question alone, and a row with the reason for each column of those that
-  /// still fail. Errors of the machine, the model and the strategies pass through.
+  /// run(); where that ends in an error, each question alone and each of its columns alone, and a row with the reason
+  /// for each that still fails. Errors of the machine and the model pass through, and those of a column's strategies
+  /// and settings as long as it has answered nothing.
   PictureRows run_or_explain(const PictureQuestions& questions);
   /// Whose rules score; the default is measure::Flavour::vlmevalkit.
   void score_by(measure::Flavour flavour) { flavour_ = flavour; }
+  /// A column, by its label, that has answered before this runner was made.
+  void has_answered(const std::string& label) { answered_.insert(label); }
   const std::vector<SweepColumn>& columns() const { return columns_; }
 
  private:
   struct Slot;
+  struct Work;
   using InkMaps = std::map<std::tuple<std::size_t, bool, Index, Index>, std::vector<double>>;  // picture, framed, grid
   std::vector<Slot> slots(const PictureQuestions& questions) const;
+  Work begin(const PictureQuestions& questions) const;
+  PictureRows finish(Work&& work) const;
+  void open_pictures(const PictureQuestions& questions);
+  void answer(Work& work, std::size_t from, std::size_t to);
+  void answer_or_explain(Work& work, std::size_t from, std::size_t to);
+  void explain(Work& work, std::size_t i, const std::string& reason) const;
   SweepRow begun_row(const io::Sample& sample, const SweepColumn& column) const;
   SweepRow row_of(const Slot& slot, const AnswerResult& result, InkMaps& inks) const;
 
   Engine& engine_;
   std::vector<SweepColumn> columns_;
-  AnswerRequest shared_;
+  ManyRequest many_;
   io::DecodeOptions decode_;
-  bool model_free_, share_prefix_;
+  bool model_free_;
+  std::set<std::string> answered_;
   measure::Flavour flavour_ = measure::Flavour::vlmevalkit;
 };
 
