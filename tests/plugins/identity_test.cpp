@@ -17,7 +17,9 @@ std::map<std::string, HostTensor> dumped(const Preset& method, Index budget, Ans
   AnswerRequest r;
   r.pictures.push_back({noise_image(320, 256, 5), "noise", 0, {}});
   r.prompt = "What is the total?";
-  r.pipeline = preset_pipeline(method.name);
+  const bool deep = method.name == "sparsevlm";  // its third decision stands behind the demo model's four layers
+  r.pipeline =
+      preset_pipeline(std::string(method.name) + (deep ? ":3.injector.before=3:3.scorers.sparsevlm.layer=2" : ""));
   r.budget.tokens = budget;
   r.generation.max_new_tokens = 3;
   r.generation.ignore_eos = true;
