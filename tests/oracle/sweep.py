@@ -453,7 +453,7 @@ def main():
             for x, got in c["scenarios"].items():
                 near(got["difference"], float(np.mean([q - p for _, y, p, q in both[label] if y == x])), f"compare {label} {x}")
         check("full" in run("compare", top / "second", top / "third"), "compare: a table")
-        for a, b in (("full", "default@0.5"), ("random@0.5", "random@0.5 depth=none seed=1")):
+        for a, b in (("full", "three_ways@0.5"), ("random@0.5", "random@0.5 depth=none seed=1")):
             one = json.loads(run("compare", top / "second", "--columns", f"{a},{b}", "--json"))["columns"]
             sides = [{i: r["score"] for r in second.values() if r["key"] == f"{(i := r['id'])} {x}" and r["score"] is not None} for x in (a, b)]
             sides = [{i: side[i] for i in side if all(i in other for other in sides)} for side in sides]

@@ -72,7 +72,7 @@ def killed(command, folder, rng, seconds, kills, **options):
         began = units(folder)
         # half of them soon after a unit, since that is where files are being written
         until = time.monotonic() + rng.uniform(0, seconds)
-        wait = rng.random() < 0.5
+        wait = number != signal.SIGKILL or rng.random() < 0.5  # a program that still loads dies of the others as well
         while p.poll() is None and time.monotonic() < until + (30 if wait else 0) and not (wait and units(folder) > began):
             time.sleep(0.0005)
         time.sleep(rng.uniform(0, 0.004))
@@ -92,7 +92,7 @@ def main():
         demo = top / "demo"
         run("demo-model", "--out", demo, "--seed", 3)
         data, questions = make_data(top)
-        common = ["sweep", "-m", demo, "--data", data, "-n", 4, "-t", 1, "--pipeline", "full,default,default:query=other,random,downsample,oracle", "--keep-ratio", "0.25", "--seed", "0,1"]
+        common = ["sweep", "-m", demo, "--data", data, "-n", 4, "-t", 1, "--pipeline", "full,three_ways,three_ways:query=other,random,downsample,oracle", "--keep-ratio", "0.25", "--seed", "0,1"]
         began = time.monotonic()
         whole = top / "whole"
         run(*common, "--out", whole)
