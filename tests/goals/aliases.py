@@ -67,13 +67,20 @@ def aliases(table, with_maps):
 
 
 def main():
-    entries = json.loads(subprocess.run([program, "list", "--json"], capture_output=True, text=True, check=True).stdout)["strategies"]
+    listed = json.loads(subprocess.run([program, "list", "--json"], capture_output=True, text=True, check=True).stdout)
+    entries = listed["strategies"]
     names = lambda kind: [e["name"] for e in entries if e["kind"] == kind and e["name"] not in WITHOUT]
     setting = lambda e, kind, path: [f"--{path}.weights={model / FILES[kind]}"] if any(s["name"] == "weights" for s in e.get("settings", [])) else []
     by_name = {(e["kind"], e["name"]): e for e in entries}
-    inside = lambda e: "layer" if e["phase"] == "layer" else "gather:passes=coarse_answer" if e["name"].startswith("previous") else "gather"  # what lets it decide
-    carries = {"entry_by_relevance": "entry", "merge_similar": "merge", "pool": "merge", "tiers": "tier", "one_region": "tier"}
-    spelled = {"tiers": "tiers:region=64:tiers=4+9+16+25+36"}  # whose regions are larger than these pictures
+    inside = lambda e: "layer:before=-1" if e["phase"] == "layer" else "gather:passes=coarse_answer" if e["name"].startswith("previous") else "gather"  # what lets it decide
+    carries = {}  # a published method's allocator goes by the injector of the method
+    for preset in listed["pipelines"]:
+        *_, allocator, injector = preset["pipeline"].split("%")[-1].split("/")
+        carries.setdefault(allocator.split(":")[0], injector.split("@")[0])
+    carries |= {n: "gather" for n in ("top_k", "random", "uniform", "grid", "centre", "oracle", "full")}
+    carries |= {"entry_by_relevance": "entry", "merge_similar": "merge", "pool": "merge", "tiers": "tier", "one_region": "tier"}
+    spelled = {"tiers": "tiers:region=64:tiers=4+9+16+25+36",  # whose regions are larger than these pictures
+               "cdpruner": "cdpruner:weight=0.5"}  # its blended kernel; the full one is that of dpp_greedy
     scorers = {n: [seen((f"texture13/{n}/fixed/top_k/{inside(by_name['scorer', n])}", setting(by_name["scorer", n], "scorer", f"scorers.{n}")), p) for p in pictures] for n in names("scorer")}
     allocators = {n: [seen((f"texture13/information+perspectival/tension/{spelled.get(n, n)}/{carries.get(n, 'gather')}", setting(by_name["allocator", n], "allocator", "allocator")), p, ratio)
                       for p in pictures for ratio in (0.25, 1)] for n in names("allocator")}
