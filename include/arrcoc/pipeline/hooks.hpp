@@ -110,6 +110,13 @@ class TowerDecisions final : public qwen3vl::TowerHook<B> {
   std::vector<std::vector<std::vector<Index>>> alive_;  // by block and picture
 };
 
+/// Adds what a decision asks of one layer, each request once.
+template <class B>
+void add_asked(std::vector<Request>& out, const AnyDecision<B>& decision, Index layer, Index layers) {
+  for (const Request& r : decision.requests())
+    if (r.site == Request::Site::layer && counted(r.index, layers) == layer) add_once(out, r);
+}
+
 /// One run through layers: the decisions it meets, the last of which may send the language model back to the start.
 using LayerRun = std::vector<Acts>;
 
@@ -167,8 +174,7 @@ class LayerDecisions final : public qwen3vl::LayerHook<B> {
     std::vector<Request> out;
     for (const Acts& a : run_) {
       if (own ? a.before != layer : a.before <= layer) continue;
-      for (const Request& r : pipeline_.decisions[a.decision].requests())
-        if (r.site == Request::Site::layer && counted(r.index, layers_) == layer) add_once(out, r);
+      add_asked(out, pipeline_.decisions[a.decision], layer, layers_);
     }
     return out;
   }

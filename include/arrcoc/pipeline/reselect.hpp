@@ -28,8 +28,7 @@ class Reselects final : public qwen3vl::LayerHook<B> {
 
   std::vector<Request> decoding_requests(Index layer) const override {
     std::vector<Request> out;
-    for (const Request& r : decision_.requests())
-      if (r.site == Request::Site::layer && counted(r.index, layers_) == layer) out.push_back(r);
+    add_asked(out, decision_, layer, layers_);
     return out;
   }
   void answered(Index, qwen3vl::ByPicture by_picture) override { looks_.hear(std::move(by_picture)); }

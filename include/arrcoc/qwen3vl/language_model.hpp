@@ -181,8 +181,9 @@ class LanguageModel {
       state.key_bias[l] = bias_behind(state, l, {}, 1);
       if (hook != nullptr) answer_step(b, *hook, static_cast<Index>(l), fed, state, inside, trace);
       AttentionSpec spec = causal_spec(config_, state.lengths[l]);
-      const std::vector<float> bias = seen_bias(hook, static_cast<Index>(l), state.rows[l], state.key_bias[l]);
-      spec.key_bias = bias;
+      spec.key_bias = state.key_bias[l];
+      const auto hiding = seen_bias(hook, static_cast<Index>(l), state.rows[l], state.key_bias[l]);
+      if (hiding) spec.key_bias = *hiding;
       x = finish_layer(b, config_, layers_[l], inside, state.layers[l], spec);
       note_rows(state, l, {}, 1);
     }

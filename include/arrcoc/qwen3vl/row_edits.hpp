@@ -11,26 +11,38 @@
 
 namespace arrcoc::qwen3vl {
 
+/// left_out(row) for each row that is not among `named`, in order. Error{bad_stage_output} unless these are ascending,
+/// and every row of the text is one of them. For the sentences: named rows `are` something, text is expected to `be`
+/// it.
+template <class F>
+void each_left_out(const std::vector<SequenceRow>& rows, const std::vector<Index>& named, const char* are,
+                   const char* be, const F& left_out) {
+  std::size_t at = 0;
+  const auto skip_to = [&](std::size_t end) {
+    for (; at < end; ++at) {
+      require_that(!rows[at].text(), Code::bad_stage_output, "hook",
+                   [&] { return "row " + std::to_string(at) + " is text: expected it to " + be; });
+      left_out(at);
+    }
+  };
+  for (const Index n : named) {
+    require_that(n >= static_cast<Index>(at) && n < static_cast<Index>(rows.size()), Code::bad_stage_output, "hook",
+                 [&] {
+                   return std::string("rows that ") + are + ": expected strictly ascending rows below " +
+                          std::to_string(rows.size()) + ", got " + std::to_string(n);
+                 });
+    skip_to(static_cast<std::size_t>(n));
+    ++at;
+  }
+  skip_to(rows.size());
+}
+
 /// Error{bad_stage_output} unless `edit` keeps ascending rows, and every row of the text.
 template <class B>
 void check_edit(const Injected<B>& in, const RowEdit& edit) {
   require_that(in.segments.empty(), Code::shape_mismatch, "language_model",
                "rows of a packed sequence cannot be dropped between layers");
-  const auto text_goes_on = [&](std::size_t row) {
-    require_that(!in.rows[row].text(), Code::bad_stage_output, "hook",
-                 [&] { return "row " + std::to_string(row) + " is text: expected it to go on"; });
-  };
-  std::size_t at = 0;
-  for (const Index k : edit.keep) {
-    require_that(k >= static_cast<Index>(at) && k < static_cast<Index>(in.rows.size()), Code::bad_stage_output, "hook",
-                 [&] {
-                   return "rows that go on: expected strictly ascending rows below " + std::to_string(in.rows.size()) +
-                          ", got " + std::to_string(k);
-                 });
-    for (; at < static_cast<std::size_t>(k); ++at) text_goes_on(at);
-    ++at;
-  }
-  for (; at < in.rows.size(); ++at) text_goes_on(at);
+  each_left_out(in.rows, edit.keep, "go on", "go on", [](std::size_t) {});
 }
 
 /// The values of these rows; none stay none.
@@ -41,36 +53,18 @@ inline std::vector<float> bias_of(const std::vector<float>& all, const std::vect
   return out;
 }
 
-/// The bias of a layer's cached keys and of the one fed behind them, -infinity for rows that are not `seen`; `bias`: as
-/// many values, or none. Error{bad_stage_output} unless `seen` is ascending, and holds every row of the text.
-inline std::vector<float> hiding(const std::vector<SequenceRow>& cached, const std::vector<Index>& seen,
-                                 std::vector<float> bias) {
-  bias.resize(cached.size() + 1);
-  const auto hide = [&](std::size_t row) {
-    require_that(!cached[row].text(), Code::bad_stage_output, "hook",
-                 [&] { return "row " + std::to_string(row) + " is text: expected it to be seen"; });
-    bias[row] = -std::numeric_limits<float>::infinity();
-  };
-  std::size_t at = 0;
-  for (const Index s : seen) {
-    require_that(s >= static_cast<Index>(at) && s < static_cast<Index>(cached.size()), Code::bad_stage_output, "hook",
-                 [&] {
-                   return "rows that are seen: expected strictly ascending rows below " +
-                          std::to_string(cached.size()) + ", got " + std::to_string(s);
-                 });
-    for (; at < static_cast<std::size_t>(s); ++at) hide(at);
-    ++at;
-  }
-  for (; at < cached.size(); ++at) hide(at);
-  return bias;
-}
-
-/// The bias of a layer's cached keys and of the one fed behind them, with what `hook` hides from it.
+/// What `hook` leaves to see of a layer's cached keys and of the one fed behind them: `bias` (as many values, or none)
+/// with -infinity for the others. nullopt: all of them. Error{bad_stage_output} unless every row of the text is seen.
 template <class B>
-std::vector<float> seen_bias(LayerHook<B>* hook, Index layer, const std::vector<SequenceRow>& cached,
-                             const std::vector<float>& bias) {
+std::optional<std::vector<float>> seen_bias(LayerHook<B>* hook, Index layer, const std::vector<SequenceRow>& cached,
+                                            const std::vector<float>& bias) {
   const auto seen = hook == nullptr ? std::nullopt : hook->seen(layer, cached);
-  return seen ? hiding(cached, *seen, bias) : bias;
+  if (!seen) return std::nullopt;
+  std::vector<float> out = bias;
+  out.resize(cached.size() + 1);
+  each_left_out(cached, *seen, "are seen", "be seen",
+                [&](std::size_t row) { out[row] = -std::numeric_limits<float>::infinity(); });
+  return out;
 }
 
 /// Drops all rows but `keep`, and theirs of the levels from `from_level` on.
