@@ -105,6 +105,7 @@
 #include "arrcoc/primitives/feature_rows.hpp"
 #include "arrcoc/primitives/funding.hpp"
 #include "arrcoc/primitives/greedy_map.hpp"
+#include "arrcoc/primitives/lazy_greedy.hpp"
 #include "arrcoc/primitives/learned_head.hpp"
 #include "arrcoc/primitives/mean_query.hpp"
 #include "arrcoc/primitives/mmr.hpp"

@@ -1,5 +1,4 @@
 #pragma once
-#include <cmath>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,10 +34,7 @@ struct CdprunerAllocator {
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     selection::check_relevance(relevance, e.tokens, name);
     const auto [k, clamped] = budget.resolve(e.count());
-    std::vector<float> r = greedy::weights_of(relevance, name);
-    if (config.theta > 0)
-      for (float& q : r)
-        q = static_cast<float>(std::exp(config.theta / (2 * (1 - config.theta)) * static_cast<double>(q)));
+    const std::vector<float> r = greedy::qualities(relevance, config.theta, name);
     greedy::Picks picks = greedy::map_of(*e.similarity, r, k, 1e-6, config.weight);
     greedy::fill(picks, relevance, k);
     return selection::finish(e.tokens, greedy::reasons(picks, relevance), clamped);

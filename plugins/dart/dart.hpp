@@ -65,10 +65,7 @@ struct DartAllocator {
     }
     if (config.pivot_text_token > 0) add_words(e, pivots);
     take(visual, pivots, picks, k);
-    std::vector<selection::Choice> choices;
-    for (std::size_t i = 0; i < picks.order.size(); ++i)
-      choices.push_back({picks.order[i], {Cause::coverage, static_cast<Index>(i), picks.gains[i]}});
-    return selection::finish(e.tokens, std::move(choices), clamped);
+    return selection::finish(e.tokens, greedy::in_order(picks), clamped);
   }
 
  private:

@@ -9,7 +9,6 @@
 
 #include "arrcoc/primitives/facility_location.hpp"
 #include "arrcoc/primitives/feature_rows.hpp"
-#include "arrcoc/primitives/normalise.hpp"
 #include "arrcoc/registry/host_stages.hpp"
 
 namespace arrcoc {
@@ -131,10 +130,7 @@ struct EadpCoverAllocator {
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     selection::check_relevance(relevance, e.tokens, name);
     const auto [k, clamped] = budget.resolve(e.count());
-    std::vector<float> weights;
-    for (const float r : relevance)
-      weights.push_back(static_cast<float>(std::pow(std::max(0.0, static_cast<double>(r)), config.beta)));
-    greedy::Picks picks = greedy::facilities(*e.similarity, weights, k);
+    greedy::Picks picks = greedy::facilities(*e.similarity, greedy::powers_of(relevance, config.beta), k);
     greedy::fill(picks, relevance, k);
     return selection::finish(e.tokens, greedy::reasons(picks, relevance), clamped);
   }

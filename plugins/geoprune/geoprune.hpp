@@ -53,8 +53,9 @@ struct GeoPruneScorer {
  private:
   static std::vector<double> longest(const FeatureRows& x) {
     std::size_t at = 0;
+    double most = dot_of(x.row(0), x.row(0));
     for (std::size_t t = 1; t < x.count; ++t)
-      if (dot_of(x.row(t), x.row(t)) > dot_of(x.row(at), x.row(at))) at = t;
+      if (const double norm = dot_of(x.row(t), x.row(t)); norm > most) most = norm, at = t;
     return {x.row(at).begin(), x.row(at).end()};
   }
   static void add(std::span<double> to, std::span<const double> row, double times) {

@@ -16,8 +16,7 @@ struct HiPruneConfig {
   double object_layer = 0.5;  ///< block that anchors are read in: a share of the depth, or an index
   std::string validate() const {
     if (!(alpha >= 0 && alpha <= 1)) return "alpha: expected a number in [0, 1], got " + std::to_string(alpha);
-    if (object_layer > 0 && object_layer < 1) return {};
-    return std::floor(object_layer) == object_layer && std::abs(object_layer) < 1e4
+    return names_depth(object_layer, 1e4)
                ? ""
                : "object_layer: expected a block or a share of the depth, got " + std::to_string(object_layer);
   }

@@ -42,18 +42,12 @@ struct HiRedAllocator {
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     selection::check_relevance(relevance, e.tokens, name);
     const auto tile = [&](Index t) { return block_of(e.tokens, t, config.rows, config.cols); };
-    std::vector<std::vector<Index>> tiles(static_cast<std::size_t>(e.tokens.frames * config.rows * config.cols));
-    for (const Index t : selection::best(relevance, e.count())) tiles[tile(t)].push_back(t);
+    const auto tiles = blocks_of(e.tokens, selection::best(relevance, e.count()), config.rows, config.cols);
     std::vector<double> counted(tiles.size());
     const auto top = static_cast<Index>(std::floor((1 - config.alpha) * static_cast<double>(e.count())));
     for (const Index t : selection::best(e.answer(needs()[0]).floats(), std::max<Index>(top, 1))) counted[tile(t)] += 1;
-    std::vector<Index> most;
-    for (const auto& t : tiles) most.push_back(static_cast<Index>(t.size()));
-    const std::vector<Index> quota = apportion(budget.resolve(e.count()).kept, counted, most, 0);
-    std::vector<bool> kept(relevance.size());
-    for (std::size_t i = 0; i < tiles.size(); ++i)
-      for (Index j = 0; j < quota[i]; ++j) kept[static_cast<std::size_t>(tiles[i][static_cast<std::size_t>(j)])] = true;
-    return selection::finish(e.tokens, greedy::by_rank(kept, relevance), budget);
+    return selection::finish(e.tokens, greedy::by_quota(tiles, counted, budget.resolve(e.count()).kept, relevance),
+                             budget);
   }
 };
 static_assert(check_allocator<HiRedAllocator>());

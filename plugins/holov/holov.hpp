@@ -50,15 +50,13 @@ struct HoloVAllocator {
     };
     const Index rows = near(std::sqrt(wanted * static_cast<double>(g.rows) / static_cast<double>(g.cols)), g.rows),
                 cols = near(wanted / static_cast<double>(rows), g.cols);
-    std::vector<std::vector<Index>> crops(static_cast<std::size_t>(e.tokens.frames * rows * cols));
-    for (const Index t : selection::best(relevance, e.count())) crops[block_of(e.tokens, t, rows, cols)].push_back(t);
+    const auto crops = blocks_of(e.tokens, selection::best(relevance, e.count()), rows, cols);
     const std::vector<double> variance = variances(crops, *e.similarity);
     double relevant = 0, varied = 0;
     for (std::size_t t = 0; t < relevance.size(); ++t)
       relevant += static_cast<double>(relevance[t]), varied += variance[t];
     const double scale = varied > 0 ? relevant / varied : 0;
     std::vector<double> weights;
-    std::vector<Index> most;
     for (const auto& crop : crops) {
       double sum = 0;
       for (const Index t : crop) {
@@ -66,13 +64,9 @@ struct HoloVAllocator {
         sum += config.alpha * static_cast<double>(relevance[at]) + config.beta * scale * variance[at];
       }
       weights.push_back(crop.empty() ? 0 : std::pow(std::max(0.0, sum / static_cast<double>(crop.size())), config.p));
-      most.push_back(static_cast<Index>(crop.size()));
     }
-    const std::vector<Index> quota = apportion(budget.resolve(e.count()).kept, weights, most, 0);
-    std::vector<bool> kept(relevance.size());
-    for (std::size_t c = 0; c < crops.size(); ++c)
-      for (Index i = 0; i < quota[c]; ++i) kept[static_cast<std::size_t>(crops[c][static_cast<std::size_t>(i)])] = true;
-    return selection::finish(e.tokens, greedy::by_rank(kept, relevance), budget);
+    return selection::finish(e.tokens, greedy::by_quota(crops, weights, budget.resolve(e.count()).kept, relevance),
+                             budget);
   }
 
  private:

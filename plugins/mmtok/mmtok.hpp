@@ -1,14 +1,13 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
-#include <queue>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "arrcoc/primitives/feature_rows.hpp"
-#include "arrcoc/primitives/picks.hpp"
+#include "arrcoc/primitives/lazy_greedy.hpp"
 #include "arrcoc/registry/host_stages.hpp"
 
 namespace arrcoc {
@@ -41,28 +40,9 @@ struct MmtokAllocator {
     selection::check_relevance(relevance, e.tokens, name);
     const auto [k, clamped] = budget.resolve(e.count());
     Cover cover(config, e);
-    struct Bound {
-      double gain;
-      Index token, step;
-      bool operator<(const Bound& o) const { return gain < o.gain || (gain == o.gain && token > o.token); }
-    };
-    std::priority_queue<Bound> bounds;
-    for (Index j = 0; j < e.count(); ++j) bounds.push({cover.gain_of(j), j, 0});
-    greedy::Picks picks;
-    while (picks.count() < k) {
-      const Bound top = bounds.top();
-      bounds.pop();
-      if (top.step < picks.count()) {
-        bounds.push({cover.gain_of(top.token), top.token, picks.count()});
-        continue;
-      }
-      picks.add(top.token, static_cast<float>(top.gain));
-      cover.take(top.token);
-    }
-    std::vector<selection::Choice> choices;
-    for (std::size_t i = 0; i < picks.order.size(); ++i)
-      choices.push_back({picks.order[i], {Cause::coverage, static_cast<Index>(i), picks.gains[i]}});
-    return selection::finish(e.tokens, std::move(choices), clamped);
+    const greedy::Picks picks = greedy::lazily(
+        e.count(), k, false, [&](Index j) { return cover.gain_of(j); }, [&](Index j) { cover.take(j); });
+    return selection::finish(e.tokens, greedy::in_order(picks), clamped);
   }
 
  private:

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "arrcoc/primitives/mean_query.hpp"
+#include "arrcoc/primitives/nearest.hpp"
 #include "arrcoc/primitives/picks.hpp"
 #include "arrcoc/registry/host_stages.hpp"
 
@@ -109,16 +110,15 @@ struct PactAllocator {
     Allocation a = selection::finish(e.tokens, greedy::by_rank(kept, relevance), budget);
     for (const Index t : a.kept) a.merge.push_back({{t, 1.0f}});
     for (Index t = 0; t < count; ++t) {
-      if (std::binary_search(a.kept.begin(), a.kept.end(), t)) continue;
+      if (kept[static_cast<std::size_t>(t)]) continue;
       std::size_t nearest = 0;
+      double least = distance(t, a.kept[0]);
       for (std::size_t c = 1; c < a.kept.size(); ++c)
-        if (distance(t, a.kept[c]) < distance(t, a.kept[nearest])) nearest = c;
+        if (const double d = distance(t, a.kept[c]); d < least) least = d, nearest = c;
       const bool pruned = !std::binary_search(clustered.begin(), clustered.end(), t);
-      if (!pruned || distance(t, a.kept[nearest]) <= config.coef_pruned * config.cutoff)
-        a.merge[nearest].push_back({t, 1.0f});
+      if (!pruned || least <= config.coef_pruned * config.cutoff) a.merge[nearest].push_back({t, 1.0f});
     }
-    for (auto& row : a.merge)
-      for (MergePart& m : row) m.weight = 1.0f / static_cast<float>(row.size());
+    average_rows(a);
     return a;
   }
 };

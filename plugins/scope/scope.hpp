@@ -1,5 +1,4 @@
 #pragma once
-#include <cmath>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,9 +36,7 @@ struct ScopeAllocator {
     selection::check_relevance(relevance, e.tokens, name);
     const Cosines cosines(e, config.centred);
     const Index k = budget.resolve(e.count()).kept;
-    std::vector<float> worth;
-    for (const float x : relevance)
-      worth.push_back(static_cast<float>(std::pow(std::max(0.0, static_cast<double>(x)), config.alpha)));
+    const std::vector<float> worth = greedy::powers_of(relevance, config.alpha);
     const std::vector<float> alike(relevance.size(), 1.f);
     greedy::Picks picks = greedy::facilities(*cosines, alike, k, worth, greedy::Likeness::positive);
     greedy::fill(picks, relevance, k);

@@ -1,6 +1,4 @@
 #pragma once
-#include <algorithm>
-#include <cmath>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,8 +17,7 @@ struct VScanConfig {
   bool merge = true;          ///< dropped tokens are averaged into the kept one most like them
   std::string validate() const {
     if (window < 1 || window > 256) return "window: expected 1..256, got " + std::to_string(window);
-    if (local_layer > 0 && local_layer < 1) return {};
-    return std::floor(local_layer) == local_layer && std::abs(local_layer) < 1e4
+    return names_depth(local_layer, 1e4)
                ? ""
                : "local_layer: expected a block or a share of the depth, got " + std::to_string(local_layer);
   }
@@ -53,7 +50,7 @@ struct VScanAllocator {
     for (const Index t : selection::best(relevance, e.count()))
       if (left > 0 && !kept[static_cast<std::size_t>(t)]) kept[static_cast<std::size_t>(t)] = true, --left;
     Allocation a = selection::finish(e.tokens, greedy::by_rank(kept, relevance), budget);
-    if (config.merge) average(a, kept, *e.similarity);
+    if (config.merge) merge_rest(a, *e.similarity);
     return a;
   }
 
@@ -72,15 +69,6 @@ struct VScanAllocator {
     for (const Index t : others)
       if (static_cast<Index>(out.size()) < count) out.push_back(t);
     return out;
-  }
-  static void average(Allocation& a, const std::vector<bool>& kept, const SimilarityRows& similarity) {
-    const std::vector<std::size_t> joins =
-        a.kept.size() < kept.size() ? nearest_of(similarity, a.kept) : std::vector<std::size_t>();
-    for (const Index t : a.kept) a.merge.push_back({{t, 1.0f}});
-    for (std::size_t t = 0; t < kept.size(); ++t)
-      if (!kept[t]) a.merge[joins[t]].push_back({static_cast<Index>(t), 1.0f});
-    for (auto& row : a.merge)
-      for (MergePart& m : row) m.weight = 1.0f / static_cast<float>(row.size());
   }
 };
 static_assert(check_allocator<VScanAllocator>());

@@ -1,7 +1,6 @@
 #pragma once
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include "arrcoc/primitives/selection.hpp"
 #include "arrcoc/registry/host_stages.hpp"

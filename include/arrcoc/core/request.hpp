@@ -2,6 +2,7 @@
 // What a strategy may ask of the model's inside: rows of one block of the vision tower, or of one layer of the language
 // model. docs/requests.md says what each published method asks.
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,14 +12,20 @@
 
 namespace arrcoc {
 
+/// Indices from here down are shares of the depth, in steps of 1/1024.
+inline constexpr Index share_of_depth = -(Index{1} << 20);
 /// A block or layer as a setting names it: a whole number is an index (negative: from the end), one between 0 and 1
 /// that share of the depth, in steps of 1/1024: 0.5 is block depth / 2.
 constexpr Index index_at(double at) {
-  return at > 0 && at < 1 ? -(Index{1} << 20) - static_cast<Index>(at * 1024) : static_cast<Index>(at);
+  return at > 0 && at < 1 ? share_of_depth - static_cast<Index>(at * 1024) : static_cast<Index>(at);
+}
+/// Whether it can: a share, or a whole number between -below and below.
+inline bool names_depth(double at, double below) {
+  return (at > 0 && at < 1) || (std::abs(at) < below && at == std::floor(at));
 }
 /// The block or layer, from 0, that an index names at this depth.
 constexpr Index counted(Index index, Index depth) {
-  if (index <= -(Index{1} << 20)) return (-index - (Index{1} << 20)) * depth / 1024;
+  if (index <= share_of_depth) return (share_of_depth - index) * depth / 1024;
   return index < 0 ? depth + index : index;
 }
 
@@ -62,7 +69,7 @@ constexpr std::string_view name_of(Request::Over o) {
 
 /// "tower -2 received of visual, heads mean": for messages.
 inline std::string text_of(const Request& r) {
-  const Index share = -r.index - (Index{1} << 20);
+  const Index share = share_of_depth - r.index;
   const std::string at = share >= 0 ? std::to_string(share) + "/1024 of the depth" : std::to_string(r.index);
   return std::string(name_of(r.site)) + " " + at + " " + std::string(name_of(r.what)) + " of " +
          std::string(name_of(r.rows)) + ", heads " + std::string(name_of(r.heads));

@@ -1,7 +1,6 @@
 #pragma once
 // Tokens are dropped between blocks of the vision tower, or between layers of the language model; or a first look with
 // some layers chooses who enters it again.
-#include <cmath>
 #include <string>
 
 #include "arrcoc/core/request.hpp"
@@ -27,8 +26,9 @@ struct TowerDropInjector {
 struct LayerDropConfig {
   double before = 2;  ///< layer that the dropped tokens never enter; negative: from the end, in (0, 1): at that share
   std::string validate() const {
-    const bool ok = (before > 0 && before < 1) || (std::abs(before) < 4096 && before == std::floor(before));
-    return ok ? "" : "before: expected a layer, or a share of the depth in (0, 1), got " + std::to_string(before);
+    return names_depth(before, 4096)
+               ? ""
+               : "before: expected a layer, or a share of the depth in (0, 1), got " + std::to_string(before);
   }
   bool operator==(const LayerDropConfig&) const = default;
 };

@@ -2,13 +2,11 @@
 // Coverage of a weighted set: each next token is the one that brings the others nearest to something chosen.
 #include <algorithm>
 #include <cstdint>
-#include <queue>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "arrcoc/core/evidence.hpp"
-#include "arrcoc/primitives/picks.hpp"
+#include "arrcoc/primitives/lazy_greedy.hpp"
 
 namespace arrcoc::greedy {
 
@@ -36,27 +34,10 @@ inline Picks facilities(const SimilarityRows& similarity, std::span<const float>
       gain += static_cast<double>(weights[i]) * std::max(0.0, likeness(row[i]) - best[i]);
     return worth.empty() ? gain : gain * static_cast<double>(worth[static_cast<std::size_t>(j)]);
   };
-  struct Bound {
-    double gain;
-    Index token, step;  // how many picks there were when the gain was computed
-    bool operator<(const Bound& o) const { return gain < o.gain || (gain == o.gain && token > o.token); }
-  };
-  std::priority_queue<Bound> bounds;
-  for (Index j = 0; j < static_cast<Index>(n); ++j) bounds.push({gain_of(j), j, 0});
-  Picks picks;
-  while (picks.count() < k && !bounds.empty()) {
-    Bound top = bounds.top();
-    bounds.pop();
-    if (top.step < picks.count()) {
-      bounds.push({gain_of(top.token), top.token, picks.count()});
-      continue;
-    }
-    if (!(top.gain > 0)) break;
-    picks.add(top.token, static_cast<float>(top.gain));
-    similarity.row(top.token, row);
+  return lazily(static_cast<Index>(n), k, true, gain_of, [&](Index taken) {
+    similarity.row(taken, row);
     for (std::size_t i = 0; i < n; ++i) best[i] = std::max(best[i], likeness(row[i]));
-  }
-  return picks;
+  });
 }
 
 }  // namespace arrcoc::greedy

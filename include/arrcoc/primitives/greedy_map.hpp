@@ -51,4 +51,12 @@ inline Picks map_of(const SimilarityRows& similarity, std::span<const float> qua
   return picks;
 }
 
+/// Quality by relevance: min-max scaled, with theta above 0 as exp(theta / (2 (1 - theta)) of it); theta in [0, 1).
+inline std::vector<float> qualities(std::span<const float> relevance, double theta, std::string_view where) {
+  std::vector<float> out = weights_of(relevance, where);
+  if (theta > 0)
+    for (float& q : out) q = static_cast<float>(std::exp(theta / (2 * (1 - theta)) * static_cast<double>(q)));
+  return out;
+}
+
 }  // namespace arrcoc::greedy

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "arrcoc/primitives/apportion.hpp"
 #include "arrcoc/primitives/normalise.hpp"
 #include "arrcoc/primitives/selection.hpp"
 
@@ -48,6 +49,16 @@ inline std::vector<selection::Choice> reasons(const Picks& picks, std::span<cons
   return out;
 }
 
+/// Each pick in turn for `coverage`, the first `scored` of them for their score.
+inline std::vector<selection::Choice> in_order(const Picks& picks, Index scored = 0) {
+  std::vector<selection::Choice> out;
+  for (Index i = 0; i < picks.count(); ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    out.push_back({picks.order[at], {i < scored ? Cause::score : Cause::coverage, i, picks.gains[at]}});
+  }
+  return out;
+}
+
 /// A reason for each kept token, ranked by relevance: `score` as long as every more relevant one is kept too (equal
 /// ones by the smaller index), `floor` behind the first that is not: its relevance alone was not enough. O(N log N).
 inline std::vector<selection::Choice> by_rank(const std::vector<bool>& kept, std::span<const float> relevance) {
@@ -58,6 +69,29 @@ inline std::vector<selection::Choice> by_rank(const std::vector<bool>& kept, std
     if (!kept[at]) cause = Cause::floor;
     else out.push_back({t, {cause, static_cast<Index>(out.size()), relevance[at]}});
   }
+  return out;
+}
+
+/// The first tokens of each part (ranked), as many as its share of k by weight and largest remainder within what it
+/// holds; reasons by_rank.
+inline std::vector<selection::Choice> by_quota(const std::vector<std::vector<Index>>& parts,
+                                               const std::vector<double>& weights, Index k,
+                                               std::span<const float> relevance) {
+  std::vector<Index> most;
+  for (const auto& part : parts) most.push_back(std::ssize(part));
+  const std::vector<Index> quota = apportion(k, weights, most, 0);
+  std::vector<bool> kept(relevance.size());
+  for (std::size_t p = 0; p < parts.size(); ++p)
+    for (const Index t : std::span(parts[p]).first(static_cast<std::size_t>(quota[p])))
+      kept[static_cast<std::size_t>(t)] = true;
+  return by_rank(kept, relevance);
+}
+
+/// max(0, x)^power of each.
+inline std::vector<float> powers_of(std::span<const float> values, double power) {
+  std::vector<float> out;
+  for (const float x : values)
+    out.push_back(static_cast<float>(std::pow(std::max(0.0, static_cast<double>(x)), power)));
   return out;
 }
 

@@ -36,6 +36,14 @@ inline std::size_t block_of(const TokenSet& tokens, Index token, Index rows, Ind
   return static_cast<std::size_t>((p.frame * rows + row) * cols + col);
 }
 
+/// The tokens of each of these blocks, in the order that they stand in.
+inline std::vector<std::vector<Index>> blocks_of(const TokenSet& tokens, const std::vector<Index>& ranked, Index rows,
+                                                 Index cols) {
+  std::vector<std::vector<Index>> out(static_cast<std::size_t>(tokens.frames * rows * cols));
+  for (const Index t : ranked) out[block_of(tokens, t, rows, cols)].push_back(t);
+  return out;
+}
+
 /// Tokens down and across a region.
 struct Lattice {
   Index rows = 0, cols = 0;

@@ -2,7 +2,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "arrcoc/core/stages.hpp"
 #include "arrcoc/primitives/nearest.hpp"
@@ -35,19 +34,11 @@ struct MergeSimilarAllocator {
   Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng&) const {
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     Allocation a = selection::most_relevant(relevance, e.tokens, budget, name);
-    const auto n = static_cast<std::size_t>(e.count());
-    std::vector<bool> stays(n, false);
-    for (const Index t : a.kept) stays[static_cast<std::size_t>(t)] = true;
-    const auto joins = a.kept.size() < n ? nearest_of(*e.similarity, a.kept) : std::vector<std::size_t>();
-    a.merge.resize(a.kept.size());
-    for (std::size_t i = 0; i < a.kept.size(); ++i) a.merge[i].push_back({a.kept[i], 1.0f});
-    for (std::size_t t = 0; t < n; ++t)
-      if (!stays[t]) a.merge[joins[t]].push_back({static_cast<Index>(t), 1.0f});
+    merge_rest(a, *e.similarity);
     for (auto& parts : a.merge) {
-      if (parts.size() == 1) continue;
-      const auto members = static_cast<float>(parts.size());
-      for (MergePart& p : parts) p.weight = config.own > 0 ? (1.0f - config.own) / (members - 1.0f) : 1.0f / members;
-      if (config.own > 0) parts.front().weight = config.own;
+      if (parts.size() == 1 || !(config.own > 0)) continue;
+      for (MergePart& p : parts) p.weight = (1.0f - config.own) / (static_cast<float>(parts.size()) - 1.0f);
+      parts.front().weight = config.own;
     }
     return a;
   }

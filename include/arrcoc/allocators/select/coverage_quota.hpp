@@ -43,8 +43,7 @@ struct CoverageQuotaAllocator {
     const auto [k, clamped] = budget.resolve(e.count());
     const std::vector<Index> ranked = selection::best(relevance, e.count());
     const auto place = places(ranked);
-    std::vector<std::vector<Index>> blocks(static_cast<std::size_t>(e.tokens.frames * config.rows * config.cols));
-    for (const Index t : ranked) blocks[block_of(e.tokens, t, config.rows, config.cols)].push_back(t);
+    const auto blocks = blocks_of(e.tokens, ranked, config.rows, config.cols);
     std::vector<bool> kept(relevance.size());
     Index left = static_cast<Index>(std::floor(config.share * static_cast<double>(k)));
     Index spent = left;

@@ -1,5 +1,4 @@
 #pragma once
-#include <cmath>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,10 +37,7 @@ struct DppGreedyAllocator {
     selection::check_relevance(relevance, e.tokens, name);
     const Cosines cosines(e, config.centred);
     const auto [k, clamped] = budget.resolve(e.count());
-    std::vector<float> quality = greedy::weights_of(relevance, name);
-    if (config.theta > 0)
-      for (float& q : quality)
-        q = static_cast<float>(std::exp(config.theta / (2 * (1 - config.theta)) * static_cast<double>(q)));
+    const std::vector<float> quality = greedy::qualities(relevance, config.theta, name);
     greedy::Picks picks = greedy::map_of(*cosines, quality, k);
     greedy::fill(picks, relevance, k);
     return selection::finish(e.tokens, greedy::reasons(picks, relevance), clamped);

@@ -48,12 +48,7 @@ struct FarthestPointAllocator {
       picks = greedy::most_alone(*cosines);
     }
     greedy::farthest(*cosines, picks, k);
-    std::vector<selection::Choice> choices;
-    for (Index i = 0; i < k; ++i) {
-      const auto at = static_cast<std::size_t>(i);
-      choices.push_back({picks.order[at], {i < core ? Cause::score : Cause::coverage, i, picks.gains[at]}});
-    }
-    return selection::finish(e.tokens, std::move(choices), clamped);
+    return selection::finish(e.tokens, greedy::in_order(picks, core), clamped);
   }
 };
 static_assert(check_allocator<FarthestPointAllocator>());

@@ -92,12 +92,14 @@ struct DuplicatesScorer {
 
   double difference(const ImageView& image, const Block& a, const Block& b) const {
     if (config.off == "mean") return mean_difference(image, a, b);
-    double most = 0, squares = 0, count = 0;
-    compare(image, a, b, [&](int d) {
-      most = std::max(most, static_cast<double>(d));
-      squares += static_cast<double>(d) * static_cast<double>(d), count += 1;
-    });
-    return config.off == "max" ? most : std::sqrt(squares / count);
+    if (config.off == "max") {
+      int most = 0;
+      compare(image, a, b, [&](int d) { most = std::max(most, d); });
+      return most;
+    }
+    double squares = 0, count = 0;
+    compare(image, a, b, [&](int d) { squares += static_cast<double>(d) * static_cast<double>(d), count += 1; });
+    return std::sqrt(squares / count);
   }
 
   std::vector<float> surprising(const ImageView& image, const std::vector<Block>& blocks,
