@@ -3,10 +3,26 @@
 A case is one decision about one picture: the grid and what is looked at; its picks are what must come out, for several
 budgets and settings. Everything that goes in is a float32 by value; a transcription computes in double.
 """
+import importlib.util
 import math
+import pathlib
 import random
 
 import numpy as np
+
+
+def method(name):
+    """The transcription METHOD/METHOD.py as a module."""
+    path = pathlib.Path(__file__).resolve().parent / name / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"method_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def index_at(share):
+    """How a request writes a share of the depth as an index."""
+    return -(1 << 20) - int(1024 * share)
 
 
 class Source:
@@ -55,6 +71,18 @@ CENTRED = {"allocator.centred": "true"}
 def best(values, k):
     """The k largest, first the largest; equal ones by the smaller index."""
     return [int(i) for i in np.argsort(-np.asarray(values), kind="stable")[:k]]
+
+
+def apportion(total, weights, capacity):
+    """Largest remainder: shares rounded down and clipped, then one at a time to whoever is owed most."""
+    exact = total * weights / weights.sum()
+    share = np.minimum(np.floor(exact), capacity)
+    order = np.argsort(share - exact, kind="stable")
+    while share.sum() < total:
+        for g in order:
+            if share.sum() < total and share[g] < capacity[g]:
+                share[g] += 1
+    return share.astype(int)
 
 
 def min_max(x):

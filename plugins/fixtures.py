@@ -7,7 +7,6 @@ Without --write: whether METHOD/METHOD.py still makes METHOD/fixture.json, and w
 Exit status: 0, 1 with a line for each difference, 77 without NumPy.
 """
 import argparse
-import importlib.util
 import json
 import pathlib
 import sys
@@ -15,7 +14,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 try:
-    import fixture  # noqa: F401
+    import fixture
 except ImportError as e:
     print(f"fixtures: {e}")
     sys.exit(77)
@@ -23,11 +22,7 @@ except ImportError as e:
 
 def made(method):
     """The cases of a transcription, by value."""
-    path = HERE / method / f"{method}.py"
-    spec = importlib.util.spec_from_file_location(f"method_{method}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return json.loads(json.dumps(list(module.cases())))
+    return json.loads(json.dumps(list(fixture.method(method).cases())))
 
 
 def written(cases):

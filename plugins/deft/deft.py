@@ -1,7 +1,7 @@
 """DeFT, strategies.md 8.9: K + ceil(0.2 (N - K)) by attention received; at the middle layer K by the text's attention."""
 import math
 
-from fixture import Source, best, case, pick, request
+from fixture import Source, best, case, index_at, pick, request
 
 
 def cases():
@@ -13,6 +13,6 @@ def cases():
                    requests=[request(received, "tower", -1)])
         alive = sorted(best(received, wide))
         paid = Source(seed + 50).probabilities(wide)
-        middle = -(1 << 20) - 512  # half of the depth, as a request writes it
+        middle = index_at(1 / 2)
         yield case(f"{grid[0]} x {grid[1]}, again", grid, [pick(b, best(paid, b), scores=[paid]) for b in (1, k)],
                    decision=1, alive=alive, requests=[request(paid, "layer", middle, rows="text")])

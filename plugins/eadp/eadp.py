@@ -1,7 +1,7 @@
 """EADP as corrected, strategies.md 5.10: negated cosines, words of least entropy, a smoothed map, facility location."""
 import numpy as np
 
-from fixture import Source, case, cosines, pick
+from fixture import Source, case, cosines, min_max, pick
 
 
 def smooth(x):
@@ -21,7 +21,7 @@ def relevance(vision, words, grid, sign):
     w = np.exp(-(h[clear] - h[clear].min()) / .01)
     w /= w.sum()
     m = .5 * sign * cosines(words.mean(axis=0, keepdims=True), vision)[0] + .5 * w @ s[clear]
-    return smooth(((m - m.min()) / (m.max() - m.min())).reshape(grid)).ravel()
+    return smooth(min_max(m).reshape(grid)).ravel()
 
 
 def cover(vision, weights, k):

@@ -1,9 +1,9 @@
 """HiPrune (arXiv 2508.00553): anchors by the object layer, their four neighbours, the rest by the last layer."""
 import math
 
-from fixture import Source, best, case, pick, request
+from fixture import Source, best, case, index_at, pick, request
 
-HALF = -(1 << 20) - 512  # how a request writes half the depth
+HALF = index_at(1 / 2)
 
 
 def select(objects, last, grid, k, alpha=0.1):

@@ -4,18 +4,7 @@ import math
 
 import numpy as np
 
-from fixture import Source, best, case, pick, request
-
-
-def apportion(total, weights, capacity):
-    exact = total * weights / weights.sum()
-    share = np.minimum(np.floor(exact), capacity)
-    order = np.argsort(share - exact, kind="stable")
-    while share.sum() < total:
-        for g in order:
-            if share.sum() < total and share[g] < capacity[g]:
-                share[g] += 1
-    return share.astype(int)
+from fixture import Source, apportion, best, case, pick, request
 
 
 def select(first, last, grid, k, alpha=0.5, tiles=(2, 2)):

@@ -4,19 +4,7 @@ import math
 
 import numpy as np
 
-from fixture import Source, best, case, cosines, pick, request
-
-
-def apportion(total, weights, capacity):
-    """Largest remainder: shares rounded down and clipped, then one at a time to whoever is owed most."""
-    exact = total * weights / weights.sum()
-    share = np.minimum(np.floor(exact), capacity)
-    order = np.argsort(share - exact, kind="stable")
-    while share.sum() < total:
-        for g in order:
-            if share.sum() < total and share[g] < capacity[g]:
-                share[g] += 1
-    return share.astype(int)
+from fixture import Source, apportion, best, case, cosines, pick, request
 
 
 def select(attention, vision, grid, k, crops=16, alpha=1, beta=0.09, p=1):

@@ -1,10 +1,5 @@
 """PyramidDrop, strategies.md 8.3: three stages, each by the last row's attention in its own layer over what is left."""
-from fixture import Source, best, case, pick, request
-
-
-def index_at(of):
-    """How a request writes a share of the depth as an index."""
-    return -(1 << 20) - int(1024 * of)
+from fixture import Source, best, case, index_at, pick, request
 
 
 def cases():

@@ -2,9 +2,9 @@
 block), dropped tokens averaged into the kept one most like them."""
 import math
 
-from fixture import Source, best, case, cosines, pick, request
+from fixture import Source, best, case, cosines, index_at, pick, request
 
-QUARTER = -(1 << 20) - 256  # how a request writes a quarter of the depth
+QUARTER = index_at(1 / 4)
 
 
 def select(shallow, last, grid, k, window=6):

@@ -77,8 +77,7 @@ def main():
     for preset in listed["pipelines"]:
         *_, allocator, injector = preset["pipeline"].split("%")[-1].split("/")
         carries.setdefault(allocator.split(":")[0], injector.split("@")[0])
-    carries |= {n: "gather" for n in ("top_k", "random", "uniform", "grid", "centre", "oracle", "full")}
-    carries |= {"entry_by_relevance": "entry", "merge_similar": "merge", "pool": "merge", "tiers": "tier", "one_region": "tier"}
+    carries |= {"top_k": "gather", "entry_by_relevance": "entry", "merge_similar": "merge", "pool": "merge", "tiers": "tier", "one_region": "tier"}
     spelled = {"tiers": "tiers:region=64:tiers=4+9+16+25+36",  # whose regions are larger than these pictures
                "cdpruner": "cdpruner:weight=0.5"}  # its blended kernel; the full one is that of dpp_greedy
     scorers = {n: [seen((f"texture13/{n}/fixed/top_k/{inside(by_name['scorer', n])}", setting(by_name["scorer", n], "scorer", f"scorers.{n}")), p) for p in pictures] for n in names("scorer")}

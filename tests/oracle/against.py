@@ -1,5 +1,7 @@
 """What the comparisons of a program with transformers' inside share: options, runs of the program, what was counted, and how it ends."""
 import argparse
+import json
+import shutil
 import subprocess
 
 from hf_reference import np, torch, transformers  # exits 77 itself
@@ -24,12 +26,24 @@ class Against:
 
     def run(self, name, *words):
         """The program on the backend; leaves with 77 where that is not built in."""
-        done = subprocess.run([self.a.program, self.a.backend, *words], capture_output=True, text=True, timeout=600)
+        self.said(name, self.a.backend, *words)
+
+    def answer(self, folder, pictures, text, dump, *words):
+        """JSON of the verb about pictures, in float32 on the backend; its arrays stand in the folder `dump` alone."""
+        shutil.rmtree(dump, ignore_errors=True)
+        asked = ["-m", folder, *[w for p in pictures for w in ("-i", p)], "-p", text, "-t", 1, "-q", "--backend", self.a.backend,
+                 "--dtype", "f32", "--dump", dump, "--json", *words]
+        return json.loads(self.said(folder.name, "answer", *map(str, asked)))
+
+    def said(self, name, *words):
+        """stdout of the program; leaves with 77 where the backend is not built in."""
+        done = subprocess.run([self.a.program, *words], capture_output=True, text=True, timeout=600)
         if done.returncode != 0:
             if "(E301)" in done.stderr:
                 print(f"skipped: {done.stderr.strip()}")
                 raise SystemExit(77)
             raise SystemExit(f"{name}: {done.stderr.strip()}")
+        return done.stdout
 
     def wrong(self, text):
         self.problems.append(text)

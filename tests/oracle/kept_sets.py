@@ -18,8 +18,6 @@ can be mistaken for another. Exit status: 0 agreement, 1 a mismatch, 77 a Python
 import itertools
 import json
 import pathlib
-import shutil
-import subprocess
 import sys
 import tempfile
 
@@ -52,6 +50,15 @@ def make_scaled(name, folder, by):
             elif ".attn.qkv." in tensor:
                 t[:2 * (len(t) // 3)] *= by
         save_file(tensors, file, metadata={"format": "pt"})
+
+
+def noise_pictures(folder, seed):
+    """A picture of each of SIZES."""
+    noise, out = np.random.default_rng(seed), []
+    for i, (rows, cols) in enumerate(SIZES):
+        out.append(folder / f"{i}.png")
+        Image.fromarray(noise.integers(0, 256, (32 * rows, 32 * cols, 3), np.uint8)).save(out[-1])
+    return out
 
 
 class Asked(layer_requests.Model):
@@ -160,25 +167,14 @@ def main():
 
     with tempfile.TemporaryDirectory() as temporary:
         work = pathlib.Path(temporary)
-        noise, pictures = np.random.default_rng(4), []
-        for i, (rows, cols) in enumerate(SIZES):
-            pictures.append(work / f"{i}.png")
-            Image.fromarray(noise.integers(0, 256, (32 * rows, 32 * cols, 3), np.uint8)).save(pictures[-1])
+        pictures = noise_pictures(work, 4)
 
         def answer(folder, pipeline):
             """The decisions about each picture, and its map."""
             dump = work / "dump"
-            shutil.rmtree(dump, ignore_errors=True)
-            words = ["-m", folder, *[w for p in pictures for w in ("-i", p)], "-p", TEXT, "-n", 1, "-t", 1, "-q",
-                     "--pipeline", pipeline, "--backend", against.a.backend, "--dtype", "f32", "--dump", dump, "--json"]
-            done = subprocess.run([against.a.program, "answer", *map(str, words)], capture_output=True, text=True)
-            if done.returncode != 0:
-                if "(E301)" in done.stderr:
-                    print(f"skipped: {done.stderr.strip()}")
-                    raise SystemExit(77)
-                raise SystemExit(f"{folder.name}: {done.stderr.strip()}")
+            out = against.answer(folder, pictures, TEXT, dump, "-n", 1, "--pipeline", pipeline)
             maps = [np.load(dump / f"relevance_{i}.npy").reshape(-1) for i in range(len(pictures))]
-            return [p["decisions"] for p in json.loads(done.stdout)["pictures"]], maps
+            return [p["decisions"] for p in out["pictures"]], maps
 
         for name in against.configs:
             scale, folder = LEAST, work / name

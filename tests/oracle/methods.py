@@ -5,7 +5,6 @@ own numbers: attn_implementation='eager', float32, models/small and examples/sma
 usage: methods.py PROGRAM            arrcoc
 Kept tokens are equal, weights of merged rows within 1e-4. Exit status: 0, 1 a mismatch, 77 a Python package is missing.
 """
-import importlib.util
 import json
 import pathlib
 import subprocess
@@ -19,14 +18,8 @@ from hf_reference import Question, Reference  # noqa: E402
 
 sys.path.insert(0, str(ROOT / "plugins"))
 import fixture  # noqa: E402
+from fixture import method  # noqa: E402
 PICTURE, WORDS, BUDGETS = ROOT / "examples/small_receipt.png", "How much was the tea?", (7, 16, 40)
-
-
-def method(name):
-    spec = importlib.util.spec_from_file_location(f"method_{name}", ROOT / "plugins" / name / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class Seen:
@@ -50,7 +43,7 @@ class Seen:
 def expected(s):
     """method -> budget -> (kept, members or None)"""
     received = [s.of(b, "received") for b in range(len(s.blocks))]
-    half, quarter, scaled = len(s.blocks) // 2, len(s.blocks) // 4, method("idpruner").min_max
+    half, quarter, scaled = len(s.blocks) // 2, len(s.blocks) // 4, fixture.min_max
     q, k = s.of(len(s.blocks) - 1, "q", "each"), s.of(len(s.blocks) - 1, "k", "each")
     pru, scan = method("prumerge"), method("vscan")
     attention = pru.attention_of(q, k)

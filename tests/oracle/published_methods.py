@@ -20,10 +20,7 @@ checkpoint's; of the greedy one every token behind a step whose two best gains a
 Token-layers are the living tokens of each layer. Given the same tokens, the logits behind the prompt are within 2e-5 of the largest of transformers' with the dropped
 columns unseen from their layer on. Exit status: 0 agreement, 1 a mismatch, 77 a Python package is missing.
 """
-import json
 import pathlib
-import shutil
-import subprocess
 import sys
 import tempfile
 
@@ -32,7 +29,7 @@ sys.path[1:1] = [str(pathlib.Path(__file__).parents[2] / "plugins" / part) for p
 import kept_sets  # noqa: E402  (exits 77 itself)
 import visionzip  # noqa: E402
 from against import LIMIT, Against  # noqa: E402
-from hf_reference import Image, np, torch  # noqa: E402
+from hf_reference import np, torch  # noqa: E402
 
 DEFAULT = "tied,untied_gqa4,four_taps,skewed_sections,moe_released"
 STEP = 1e-6  # a gain beside another, as a share of the largest: what float32 and float64 make of one kernel
@@ -108,25 +105,12 @@ def main():
     counted = []  # token-layers of the last answer
     with tempfile.TemporaryDirectory() as temporary:
         work = pathlib.Path(temporary)
-        noise, pictures = np.random.default_rng(6), []
-        for i, (rows, cols) in enumerate(kept_sets.SIZES):
-            pictures.append(work / f"{i}.png")
-            Image.fromarray(noise.integers(0, 256, (32 * rows, 32 * cols, 3), np.uint8)).save(pictures[-1])
+        pictures = kept_sets.noise_pictures(work, 6)
 
         def answer(folder, pipeline):
             """The decisions about each picture, and the logits behind the prompt."""
             dump = work / "dump"
-            shutil.rmtree(dump, ignore_errors=True)
-            words = ["-m", folder, *[w for p in pictures for w in ("-i", p)], "-p", kept_sets.TEXT, "-n", 1, "-t", 1,
-                     "-q", "--pipeline", pipeline, "--backend", against.a.backend, "--dtype", "f32", "--dump", dump,
-                     "--json"]
-            done = subprocess.run([against.a.program, "answer", *map(str, words)], capture_output=True, text=True)
-            if done.returncode != 0:
-                if "(E301)" in done.stderr:
-                    print(f"skipped: {done.stderr.strip()}")
-                    raise SystemExit(77)
-                raise SystemExit(f"{folder.name} {pipeline}: {done.stderr.strip()}")
-            report = json.loads(done.stdout)
+            report = against.answer(folder, pictures, kept_sets.TEXT, dump, "-n", 1, "--pipeline", pipeline)
             counted[:] = [report["costs"]["token_layers"]]
             return [p["decisions"] for p in report["pictures"]], np.load(dump / "logits.npy")[0]
 
@@ -179,20 +163,20 @@ def main():
                     visible[:, [begin + t for t in taken[p][0]["dropped"]]] = False
                 logits(label, got, visible)
             taken, got = answer(folder, "deft@24")
-            visible, middle = m.everyone.clone(), rules.layers // 2
+            visible, middle, inside = m.everyone.clone(), rules.layers // 2, None  # the tower's map needs no layers
             for d, request in enumerate((("tower", -1, "received", "visual", "mean", "mean", "after", []),
                                          received(middle, "text"))):
-                inside = m.layers(visible)
                 first_layer, gone = d * middle, []
                 for p, (begin, rows, cols) in enumerate(m.spans):
                     alive = [t for t in range(rows * cols) if visible[-1, begin + t]]
-                    scores, count = m.scores(request, p, inside, visible), 24
-                    if d == 0:  # what stays behind the tower
-                        scores, count = m.scores(request, p, None, None), 24 + -(-(rows * cols - 24) // 5)
+                    scores = m.scores(request, p, inside, visible)
+                    count = 24 if d else 24 + -(-(rows * cols - 24) // 5)  # what stays behind the tower
                     left = sorted(set(alive) - set(taken[p][d]["dropped"]))
                     sets.compare(f"{name} deft picture {p}", np.asarray(scores, np.float64), alive, count, left)
                     gone += [begin + t for t in taken[p][d]["dropped"]]
                 visible[first_layer:, gone] = False
+                if d == 0:
+                    inside = m.layers(visible)
             logits(f"{name} deft", got, visible)
             taken, got = answer(folder, "visionzip@40")
             visible, (rows, adds), clear = m.everyone.clone(), m.stock(), True

@@ -11,17 +11,14 @@ PROGRAM: arrcoc. Random checkpoints with sharp attention and two pictures of noi
 Tolerance: 2e-5 of the largest score and of the largest logit. Exit status: 0 agreement, 1 a mismatch, 77 a Python
 package is missing.
 """
-import json
 import pathlib
-import shutil
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import kept_sets  # noqa: E402  (exits 77 itself)
 from against import LIMIT, Against  # noqa: E402
-from hf_reference import Image, np, torch  # noqa: E402
+from hf_reference import np, torch  # noqa: E402
 
 DEFAULT = "tied,untied_gqa4,four_taps,few_layers,skewed_sections,moe_released"
 FED = 5  # tokens that are fed back
@@ -33,25 +30,13 @@ def main():
     figures = []
     with tempfile.TemporaryDirectory() as temporary:
         work = pathlib.Path(temporary)
-        noise, pictures = np.random.default_rng(4), []
-        for i, (rows, cols) in enumerate(kept_sets.SIZES):
-            pictures.append(work / f"{i}.png")
-            Image.fromarray(noise.integers(0, 256, (32 * rows, 32 * cols, 3), np.uint8)).save(pictures[-1])
+        pictures = kept_sets.noise_pictures(work, 4)
 
         def answer(folder, pipeline, share):
             """Tokens, what each of them looked at in each picture, logits, and rows cached."""
             dump = work / "dump"
-            shutil.rmtree(dump, ignore_errors=True)
-            words = ["-m", folder, *[w for p in pictures for w in ("-i", p)], "-p", kept_sets.TEXT, "-n", FED + 1, "-t", 1,
-                     "-q", "--ignore-eos", "--pipeline", pipeline, "--keep-ratio", share, "--backend", against.a.backend,
-                     "--dtype", "f32", "--dump", dump, "--json"]
-            done = subprocess.run([against.a.program, "answer", *map(str, words)], capture_output=True, text=True)
-            if done.returncode != 0:
-                if "(E301)" in done.stderr:
-                    print(f"skipped: {done.stderr.strip()}")
-                    raise SystemExit(77)
-                raise SystemExit(f"{folder.name}: {done.stderr.strip()}")
-            out = json.loads(done.stdout)
+            out = against.answer(folder, pictures, kept_sets.TEXT, dump, "-n", FED + 1, "--ignore-eos", "--pipeline", pipeline,
+                                 "--keep-ratio", share)
             return (out["tokens"], [p.get("reselected", []) for p in out["pictures"]], np.load(dump / "logits.npy"),
                     out["cached_rows_per_layer"])
 

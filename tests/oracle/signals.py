@@ -103,8 +103,9 @@ def disturb(name, number, delay, folder, arguments, outputs, reference):
     if p.returncode not in (0, expected):
         wrong.append(f"status {p.returncode}, expected {expected}: {err[-200:]}")
     for output in outputs:
-        unfinished = (folder / output / "units.jsonl").exists()  # a sweep goes on with what stands there
-        if (folder / output).exists() and not unfinished and not (name == "sweep" and number == signal.SIGKILL) and not whole(folder / output, reference / output):
+        # a sweep that ended early goes on with what stands there
+        unfinished = p.returncode != 0 and ((folder / output / "units.jsonl").exists() or (name == "sweep" and number == signal.SIGKILL))
+        if (folder / output).exists() and not unfinished and not whole(folder / output, reference / output):
             wrong.append(f"{output} is half-written")
         elif p.returncode == 0 and not (folder / output).exists():
             wrong.append(f"status 0 without {output}")

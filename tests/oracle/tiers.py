@@ -15,7 +15,6 @@ Exit status: 0 agreement, 1 a mismatch, 77 a Python package is missing.
 """
 import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 
@@ -88,19 +87,7 @@ class Answer:
 
     def __init__(self, t, folder, question, work, *words):
         self.dump = work / "dump"
-        command = [t.a.program, "answer", "-m", str(folder), "-p", question.text, "--dump", str(self.dump), "--json", str(work / "a.json"),
-                   "--backend", t.a.backend, "--dtype", "f32", "--ignore-eos", "-t", "1", "-n", "1", *map(str, words)]
-        for p in question.pictures:
-            command += ["-i", str(p)]
-        for old in self.dump.glob("*.npy"):
-            old.unlink()
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-        if done.returncode != 0:
-            if "(E301)" in done.stderr:
-                print(f"skipped: {done.stderr.strip()}")
-                raise SystemExit(77)
-            raise SystemExit(f"{folder.name}: {done.stderr.strip()}")
-        self.json = json.loads((work / "a.json").read_text())
+        self.json = t.answer(folder, question.pictures, question.text, self.dump, "-n", 1, "--ignore-eos", *words)
 
     def __getitem__(self, name):
         return np.load(self.dump / f"{name}.npy")
