@@ -241,7 +241,7 @@ void register_host(HostStages& r) {
 const std::vector<Preset>& presets() {
   static const std::vector<Preset> all = [] {
     HostStages stages;
-    register_host(stages);
+    register_presets(stages), register_methods(stages);
     return stages.presets;
   }();
   return all;

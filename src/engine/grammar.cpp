@@ -72,6 +72,13 @@ std::pair<std::string_view, std::optional<Budget>> take_budget(std::string_view 
   return {text.substr(0, at), b};
 }
 
+/// A budget of the last decision.
+std::optional<Budget> of_the_run(const std::optional<Budget>& budget, std::string_view whole) {
+  if (budget && budget->beyond > 0)
+    refuse(whole, "@+ is of an earlier decision: expected tokens or a ratio for the last one");
+  return budget;
+}
+
 void read_decision(std::string_view text, std::size_t index, std::string_view whole, PipelineSpec& spec) {
   std::vector<std::string> parts = split(text, '/');
   if (index > 0 && parts.size() == 5) {
@@ -201,9 +208,7 @@ PipelineSpec parse_pipeline_name(std::string_view text) {
     const auto [name, budget] = take_budget(decisions[i], text);
     read_decision(name, i, text, spec);
     if (i + 1 < decisions.size()) spec.decisions.back().keep = budget;
-    else spec.budget = budget;
-    if (i + 1 == decisions.size() && budget && budget->beyond > 0)
-      refuse(text, "@+ is of an earlier decision: expected tokens or a ratio for the last one");
+    else spec.budget = of_the_run(budget, text);
   }
   return spec;
 }
@@ -217,9 +222,7 @@ PipelineSpec preset_pipeline(std::string_view name) {
   for (const Preset& p : presets()) {
     if (p.name != word) continue;
     PipelineSpec spec = parse_pipeline_name(p.pipeline);
-    if (budget && budget->beyond > 0)
-      refuse(name, "@+ is of an earlier decision: expected tokens or a ratio for the last one");
-    spec.budget = budget;
+    spec.budget = of_the_run(budget, name);
     for (const auto& [path, value] : given)
       if (!take_global(spec, path, value)) spec.settings[path] = value;
     return spec;

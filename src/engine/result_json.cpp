@@ -42,10 +42,10 @@ Json costs_with_layers(const Costs& c) {
 }
 
 /// "select", or the modes of the phases at which the pipeline decides.
-std::string mode_of(const std::vector<DecisionTrace>& decisions) {
+std::string mode_of(const AnswerResult& r) {
   std::string out;
   Phase before = Phase::vision;
-  for (const DecisionTrace& d : decisions) {
+  for (const DecisionTrace& d : r.decisions) {
     const bool tiers = d.phase == Phase::pixels && !d.pictures.empty() && !d.pictures[0].allocation.regions.empty();
     const std::string_view word = tiers                      ? "tier"
                                   : d.phase == Phase::pixels ? "early"
@@ -54,6 +54,7 @@ std::string mode_of(const std::vector<DecisionTrace>& decisions) {
     if (out.empty() || d.phase != before) out += (out.empty() ? "" : "+") + std::string(word);
     before = d.phase;
   }
+  if (!r.reselected.empty()) out += out.empty() ? "reversible" : "+reversible";
   return out.empty() ? "select" : out;
 }
 
@@ -153,8 +154,7 @@ std::string result_json(const ModelSummary& m, const AnswerRequest& q, const Ans
   out["backend"] = {{"name", m.backend}, {"dtype", m.dtype}, {"threads", m.threads}};
   out["seed"] = q.seed;
   out["pipeline"] = r.pipeline;
-  out["mode"] = q.stock ? "stock" : mode_of(r.decisions);
-  if (!r.reselected.empty()) out["mode"] = (r.decisions.empty() ? "" : mode_of(r.decisions) + "+") + "reversible";
+  out["mode"] = q.stock ? "stock" : mode_of(r);
   out["question"] = {{"prompt", q.prompt}, {"system", q.system}};
   if (q.scoring_question) out["question"]["scoring"] = *q.scoring_question;
   if (q.generate) {
@@ -172,8 +172,7 @@ std::string result_json(const ModelSummary& m, const AnswerRequest& q, const Ans
     p["resized"] = {r.sizes[i].height, r.sizes[i].width};
     p.update(allocation_json(r.pictures[i], levels));
     if (!r.decisions.empty()) p["decisions"] = decisions_json(r.decisions, i);
-    if (!r.reselected.empty())
-      for (const Reselected& token : r.reselected) p["reselected"].push_back(token.kept[i]);
+    for (const Reselected& token : r.reselected) p["reselected"].push_back(token.kept[i]);
     if (!q.generate) p["relevance"] = relevance_json(r.pictures[i]);
     clamped = clamped || r.pictures[i].allocation.clamped;
     pictures.push_back(std::move(p));

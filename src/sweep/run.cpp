@@ -266,46 +266,45 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result, InkMa
   row.costs = result.costs;
   row.passes = result.passes;
   std::vector<Allocation> allocations;
-  using Figures = measure::TokenFigures;
-  constexpr std::optional<double> Figures::*fields[] = {
-      &Figures::recall, &Figures::box_coverage, &Figures::miss,     &Figures::mass_in_box, &Figures::auc,
-      &Figures::iou20,  &Figures::legibility,   &Figures::ink_kept, &Figures::largest_hole};
   std::map<std::size_t, std::pair<double, Index>> sums;  // over the pictures that have the figure
   const VisionConfig& v = engine_.model().config.vision;
   const Index token_pixels = v.patch_size * v.spatial_merge_size;  // along one axis, in what the model sees
   for (std::size_t p = 0; p < result.pictures.size(); ++p) {
     const Realized& r = result.pictures[p];
-    const bool framing = !slot.ask.stock && slot.ask.pipeline.framing != Framing::native;
-    InputPicture square;  // figures are of what was cut into patches
+    const ImageView native = many_.shared.pictures[p].image.view();
+    const bool framing =
+        !slot.ask.stock && slot.ask.pipeline.framing != Framing::native && native.height != native.width;
     std::vector<Box> boxes = s.boxes[p], asked = slot.ask.boxes[p];
-    if (framing) {
-      square = framed({many_.shared.pictures[p].image, {}, 0, boxes, {}}, slot.ask.pipeline.framing);
-      boxes = std::move(square.boxes);
-      asked = framed({many_.shared.pictures[p].image, {}, 0, asked, {}}, slot.ask.pipeline.framing).boxes;
+    Index height = native.height, width = native.width;
+    if (framing) {  // figures are of what was cut into patches
+      boxes = on_grey_square(std::move(boxes), native.height, native.width);
+      asked = on_grey_square(std::move(asked), native.height, native.width);
+      height = width = std::max(height, width);
     }
-    const ImageView picture = framing ? square.image.view() : many_.shared.pictures[p].image.view();
     row.kept += static_cast<Index>(r.allocation.kept.size());
     row.clamped = row.clamped || r.allocation.clamped;
     row.grids.push_back(r.allocation.grid());
     row.kept_tokens.push_back(r.allocation.kept);
     const auto [ink, fresh] = inks.try_emplace({p, framing, r.allocation.grid().rows, r.allocation.grid().cols});
-    if (fresh) ink->second = measure::ink_map(picture, r.allocation.grid());
+    if (fresh && framing) ink->second = measure::ink_map(on_grey_square(native).view(), r.allocation.grid());
+    else if (fresh) ink->second = measure::ink_map(native, r.allocation.grid());
     std::vector<float> relevance = r.balanced.relevance;
     if (c.kind >= ColumnKind::oracle) {  // what it looked at
-      const auto shares = cells::covered_shares(r.allocation.grid(), picture.height, picture.width, asked);
+      const auto shares = cells::covered_shares(r.allocation.grid(), height, width, asked);
       relevance.assign(shares.begin(), shares.end());
     }
-    const Figures f = measure::token_figures(
-        r.allocation, relevance, boxes, ink->second, picture.height, picture.width,
-        static_cast<double>(r.allocation.grid().rows * token_pixels) / static_cast<double>(picture.height));
-    for (std::size_t k = 0; k < std::size(fields); ++k)
-      if (const auto& value = f.*fields[k]) {
+    const measure::TokenFigures f = measure::token_figures(
+        r.allocation, relevance, boxes, ink->second, height, width,
+        static_cast<double>(r.allocation.grid().rows * token_pixels) / static_cast<double>(height));
+    for (std::size_t k = 0; k < std::size(measure::figure_fields); ++k)
+      if (const auto& value = f.*measure::figure_fields[k].second) {
         sums[k].first += *value;
         ++sums[k].second;
       }
     allocations.push_back(r.allocation);
   }
-  for (const auto& [k, sum] : sums) row.figures.*fields[k] = sum.first / static_cast<double>(sum.second);
+  for (const auto& [k, sum] : sums)
+    row.figures.*measure::figure_fields[k].second = sum.first / static_cast<double>(sum.second);
   row.kept_hash = kept_hash(allocations);
   return row;
 }

@@ -11,7 +11,6 @@
 #include <chrono>
 #include <cstring>
 
-#include "arrcoc/core/digest.hpp"
 #include "arrcoc/io/atomic_file.hpp"
 #include "sweep/run_record.hpp"
 #include "sweep/run_units.hpp"

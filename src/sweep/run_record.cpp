@@ -1,5 +1,4 @@
 // What a run is: its settings, what differs between two, and digests of what they stand for.
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "arrcoc/core/digest.hpp"
 #include "arrcoc/io/atomic_file.hpp"

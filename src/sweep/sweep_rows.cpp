@@ -17,25 +17,13 @@ namespace {
 
 using Ordered = nlohmann::ordered_json;
 
-using FigureField = std::optional<double> measure::TokenFigures::*;
-constexpr std::pair<const char*, FigureField> figure_fields[] = {
-    {"recall", &measure::TokenFigures::recall},
-    {"box_coverage", &measure::TokenFigures::box_coverage},
-    {"miss", &measure::TokenFigures::miss},
-    {"mass_in_box", &measure::TokenFigures::mass_in_box},
-    {"auc", &measure::TokenFigures::auc},
-    {"iou20", &measure::TokenFigures::iou20},
-    {"legibility", &measure::TokenFigures::legibility},
-    {"ink_kept", &measure::TokenFigures::ink_kept},
-    {"largest_hole", &measure::TokenFigures::largest_hole}};
-
 std::string line_of(const Ordered& json) { return json.dump(-1, ' ', false, Ordered::error_handler_t::replace) + "\n"; }
 
 }  // namespace
 
 std::vector<std::pair<std::string_view, double>> figures_of(const SweepRow& r) {
   std::vector<std::pair<std::string_view, double>> out;
-  for (const auto& [name, field] : figure_fields)
+  for (const auto& [name, field] : measure::figure_fields)
     if (const auto& value = r.figures.*field) out.emplace_back(name, *value);
   if (r.distinctiveness) out.emplace_back("distinctiveness", *r.distinctiveness);
   return out;
@@ -122,7 +110,7 @@ SweepRow row_of(std::string_view line, const std::string& at) {
                                       {"kv_bytes", &r.costs.kv_bytes},
                                       {"token_layers", &r.costs.token_layers}})
     *to_field = costs.number(key, 0, most, 0);
-  for (const auto& [key, field] : figure_fields)
+  for (const auto& [key, field] : measure::figure_fields)
     if (figures.has(key)) r.figures.*field = figures.number(key, -most, most);
   if (figures.has("distinctiveness")) r.distinctiveness = figures.number("distinctiveness", 0, 1);
   require_that(problems.empty(), Code::bad_text, at, [&] { return problems.front(); });

@@ -190,6 +190,7 @@ TEST_CASE("the seed moves the random pipeline alone") {
   CHECK(kept("random", 1) == kept("random", 1));
   CHECK(kept("random", 1) != kept("random", 2));
   CHECK(kept("three_ways", 1) == kept("three_ways", 2));
+  CHECK(kept("default", 1) == kept("default", 2));
 }
 
 TEST_CASE("the text comes as it is made, and stops when the caller says so") {

@@ -56,7 +56,8 @@ Registry<B> stages() {
 template <class B>
 Outcome run_named(TinyModel<B>& tiny, const TwoPictures& t, const std::string& name, Index tokens,
                   Index new_tokens = 6) {
-  const auto made = stages<B>().make(parse_pipeline_name(name));
+  static const Registry<B> all = stages<B>();
+  const auto made = all.make(parse_pipeline_name(name));
   RunOptions o = TinyModel<B>::options(tokens);
   o.generate.max_new_tokens = new_tokens;
   return Journey<B>(tiny.backend, tiny.model, &made.pipeline, t.pictures, t.prompt, o).run();

@@ -8,7 +8,6 @@
 #include <map>
 
 #include "arrcoc/build_info.hpp"
-#include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/io/jsonl.hpp"
 #include "arrcoc/measure/metrics.hpp"
 #include "arrcoc/sweep/run.hpp"
@@ -76,7 +75,7 @@ std::pair<std::string, std::string> settings_of(const std::vector<SweepColumn>& 
     for (const auto& [path, value] : c.spec.settings) {
       own[path] = json_text(value);
       std::error_code e;
-      if (fs::is_regular_file(value, e)) files[value] = json_text(content_digest(value));
+      if (!files.contains(value) && fs::is_regular_file(value, e)) files[value] = json_text(content_digest(value));
     }
     if (!own.empty()) settings[c.label()] = object(own);
   }

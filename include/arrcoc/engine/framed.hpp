@@ -21,14 +21,20 @@ inline Image on_grey_square(ImageView picture) {
   return out;
 }
 
+/// Boxes of a picture of these sides, on its square.
+inline std::vector<Box> on_grey_square(std::vector<Box> boxes, Index height, Index width) {
+  const Index side = std::max(height, width);
+  const auto down = static_cast<double>((side - height) / 2), right = static_cast<double>((side - width) / 2);
+  for (Box& b : boxes) b = {b.row0 + down, b.col0 + right, b.row1 + down, b.col1 + right};
+  return boxes;
+}
+
 /// The picture and its answer boxes in the frame that a pipeline asks for.
 inline InputPicture framed(InputPicture in, Framing framing) {
   const Index height = in.image.height, width = in.image.width;
   if (framing == Framing::native || height == width) return in;
   in.image = on_grey_square(in.image.view());
-  const auto down = static_cast<double>((in.image.height - height) / 2),
-             right = static_cast<double>((in.image.width - width) / 2);
-  for (Box& b : in.boxes) b = {b.row0 + down, b.col0 + right, b.row1 + down, b.col1 + right};
+  in.boxes = on_grey_square(std::move(in.boxes), height, width);
   return in;
 }
 

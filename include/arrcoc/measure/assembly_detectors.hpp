@@ -52,11 +52,7 @@ inline std::vector<std::vector<Index>> kept_sets(Index n) {
 /// its own feature of every level.
 inline std::vector<Found> faults_of(const Assembler& method) {
   std::vector<Found> found;
-  const auto note = [&](const char* fault, const std::string& sentence) {
-    for (const Found& f : found)
-      if (f.fault == fault) return;
-    found.push_back({fault, sentence});
-  };
+  const auto note = [&](const char* fault, const std::string& sentence) { detail::note_once(found, fault, sentence); };
   const MarkedPrompt& prompt = method.prompt;
   std::map<Index, std::tuple<float, float, float>> place;  // of a column, with everything kept
   Index next = 0;

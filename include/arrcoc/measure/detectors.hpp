@@ -15,7 +15,6 @@
 // A method that refuses its input is found as `refused`. `arrcoc detect` runs them on a pipeline by name.
 #include <algorithm>
 #include <functional>
-#include <memory>
 #include <set>
 #include <span>
 #include <string>
@@ -42,15 +41,18 @@ struct Found {
 namespace detail {
 
 /// Runs a method, and looks at everything it gives. The first sentence of each fault is kept.
+/// One sentence a fault.
+inline void note_once(std::vector<Found>& found, std::string fault, std::string sentence) {
+  const auto same = [&](const Found& f) { return f.fault == fault; };
+  if (std::none_of(found.begin(), found.end(), same)) found.push_back({std::move(fault), std::move(sentence)});
+}
+
 class Probe {
  public:
   explicit Probe(const Method& m) : method_(m) {}
   std::vector<Found> found{};
 
-  void note(std::string fault, std::string sentence) {
-    const auto same = [&](const Found& f) { return f.fault == fault; };
-    if (std::none_of(found.begin(), found.end(), same)) found.push_back({std::move(fault), std::move(sentence)});
-  }
+  void note(std::string fault, std::string sentence) { note_once(found, std::move(fault), std::move(sentence)); }
   /// Kept tokens of each picture; empty lists where the method refuses.
   std::vector<std::vector<Index>> kept(std::span<const Evidence> pictures, Index tokens) {
     std::vector<std::vector<Index>> out(pictures.size());

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "arrcoc/core/allocation.hpp"
@@ -57,6 +58,18 @@ struct TokenFigures {
   std::optional<double>
       largest_hole;  // largest connected group of dropped tokens with ink, as a share of the tokens with ink
 };
+
+/// Each figure by its name, in the order that rows have them.
+inline constexpr std::pair<const char*, std::optional<double> TokenFigures::*> figure_fields[] = {
+    {"recall", &TokenFigures::recall},
+    {"box_coverage", &TokenFigures::box_coverage},
+    {"miss", &TokenFigures::miss},
+    {"mass_in_box", &TokenFigures::mass_in_box},
+    {"auc", &TokenFigures::auc},
+    {"iou20", &TokenFigures::iou20},
+    {"legibility", &TokenFigures::legibility},
+    {"ink_kept", &TokenFigures::ink_kept},
+    {"largest_hole", &TokenFigures::largest_hole}};
 
 /// relevance [N]; a map that is equal everywhere tells nothing, and then what was kept counts 1 and what was dropped 0.
 /// `ink` [N] of ink_map, or empty. `scale`: pixels of the model's picture per native pixel, downwards.
