@@ -6,6 +6,8 @@
 #include <limits>
 #include <numeric>
 
+#include "arrcoc/injectors/rows.hpp"
+
 namespace arrcoc::train {
 namespace {
 
@@ -77,6 +79,28 @@ PackedLayout pack(const std::vector<std::vector<Index>>& lengths, at::Device dev
           at::tensor(places, at::kLong).to(device)};
 }
 
+/// A picture and its framing as the next columns. -> their own positions, which stand behind `positions`, too
+qwen3vl::Positions add_picture(Grid grid, Index picture, Prompt& prompt, qwen3vl::Positions& positions) {
+  Prompt alone;
+  alone.ids = prefix_ids(grid.count());
+  alone.spans = {{pads_begin, grid, 0}};
+  qwen3vl::Positions own = qwen3vl::build_positions(alone);
+  for (std::size_t i = 0; i < own.t.size(); ++i) positions.push(own.t[i], own.h[i], own.w[i]);
+  prompt.spans.push_back({static_cast<Index>(prompt.ids.size()) + pads_begin, grid, picture});
+  prompt.ids.insert(prompt.ids.end(), alone.ids.begin(), alone.ids.end());
+  return own;
+}
+
+/// A drop as the decision that it imitates.
+Allocation allocation_of(Grid grid, const Kept& kept) {
+  Allocation a = keep_everything(grid);
+  if (!kept.tokens.empty()) a.kept = kept.tokens;
+  a.depth.assign(a.kept.size(), all_levels);
+  a.why.assign(a.kept.size(), Provenance{});
+  if (!kept.levels.empty()) a.depth.assign(kept.levels.begin(), kept.levels.end());
+  return a;
+}
+
 /// Marks read in the right token, whichever cell said so: the sum over tokens of the common multiset.
 Index right_in_token(const at::Tensor& said, const std::vector<std::int64_t>& labels) {
   const at::Tensor flat = said.cpu().contiguous();
@@ -144,47 +168,22 @@ at::Tensor Replica::longs(const std::vector<std::int64_t>& v) const { return at:
 at::Tensor Replica::answers(const Batch& batch, const qwen3vl::VisionOut<TrainingBackend>& seen, double pointing_weight,
                             StepResult& r) {
   std::array<PointingTargets, 2> points;
-  std::vector<TokenId> ids;
-  std::vector<Index> pad_rows, features;
-  struct Rows {
-    std::vector<Index> rows, features;
-  };
-  std::vector<Rows> levels(seen.deepstack.size());
+  Prompt prompt;  // the pictures one after the other, each with its questions behind it
+  std::vector<Allocation> allocations;
+  qwen3vl::Positions positions;  // of all columns; every picture's questions begin where its own positions end
+  Index dropped = 0;             // columns without a row, so far
   std::vector<std::vector<Index>> lengths;
   std::vector<std::int64_t> predicted_from, targets;
-  std::vector<std::pair<Index, Index>> spans;  // of each question's targets
-  qwen3vl::Injected<TrainingBackend> in;
-  Index first_feature = 0;
+  std::vector<std::pair<Index, Index>> spans;                                        // of each question's targets
+  const auto row = [&] { return static_cast<Index>(prompt.ids.size()) - dropped; };  // of the next column
   for (std::size_t p = 0; p < batch.examples.size(); ++p) {
     const Example& e = batch.examples[p];
-    const Kept kept = p < batch.kept.size() ? batch.kept[p] : Kept{};
-    const std::vector<TokenId> prefix = prefix_ids(e.grid.count());
-    Prompt prompt;
-    prompt.ids = prefix;
-    prompt.spans = {{pads_begin, e.grid, 0}};
-    const qwen3vl::Positions full = qwen3vl::build_positions(prompt);
-    std::vector<Index> keep = kept.tokens;
-    for (Index i = 0; kept.tokens.empty() && i < e.grid.count(); ++i) keep.push_back(i);
-    std::vector<Index> columns;
-    for (Index c = 0; c < pads_begin; ++c) columns.push_back(c);
-    for (std::size_t i = 0; i < keep.size(); ++i) {
-      pad_rows.push_back(static_cast<Index>(ids.size()) + static_cast<Index>(columns.size()));
-      features.push_back(first_feature + keep[i]);
-      columns.push_back(pads_begin + keep[i]);
-      for (std::size_t l = 0; l < levels.size(); ++l) {
-        if (!kept.levels.empty() && !(kept.levels[i] >> l & 1u)) continue;
-        levels[l].rows.push_back(pad_rows.back());
-        levels[l].features.push_back(features.back());
-      }
-    }
-    columns.push_back(static_cast<Index>(prefix.size()) - 1);
-    const qwen3vl::Positions own = qwen3vl::gather_columns(full, columns);
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      ids.push_back(prefix[static_cast<std::size_t>(columns[i])]);
-      in.positions.push(own.t[i], own.h[i], own.w[i]);
-    }
-    lengths.push_back({static_cast<Index>(columns.size())});
-    const auto first_pad = static_cast<std::int64_t>(pad_rows[pad_rows.size() - keep.size()]);
+    const Index first_row = row(), first_pad = first_row + pads_begin;
+    const qwen3vl::Positions own = add_picture(e.grid, static_cast<Index>(p), prompt, positions);
+    const std::vector<Index>& keep =
+        allocations.emplace_back(allocation_of(e.grid, p < batch.kept.size() ? batch.kept[p] : Kept{})).kept;
+    dropped += e.grid.count() - static_cast<Index>(keep.size());
+    lengths.push_back({row() - first_row});
     const auto note = [&](PointingTargets& t, const std::vector<Pointing>& all, Index begin) {
       for (const Pointing& point : all) {
         const auto at = std::lower_bound(keep.begin(), keep.end(), point.token);
@@ -195,15 +194,15 @@ at::Tensor Replica::answers(const Batch& batch, const qwen3vl::VisionOut<Trainin
       }
     };
     for (const AskedQuestion& q : e.questions) {
+      const Index begin = row();
       if (pointing_weight > 0) {
-        note(points[0], q.words, static_cast<Index>(ids.size()));
-        note(points[1], q.answers, static_cast<Index>(ids.size()));
+        note(points[0], q.words, begin);
+        note(points[1], q.answers, begin);
       }
-      const auto begin = static_cast<Index>(ids.size());
       for (std::size_t i = 0; i < q.ids.size(); ++i) {
-        const auto at = static_cast<float>(full.next + static_cast<Index>(i));
-        in.positions.push(at, at, at);
-        ids.push_back(q.ids[i]);
+        const auto at = static_cast<float>(own.next + static_cast<Index>(i));
+        positions.push(at, at, at);
+        prompt.ids.push_back(q.ids[i]);
       }
       lengths.back().push_back(static_cast<Index>(q.ids.size()));
       spans.emplace_back(static_cast<Index>(targets.size()), 0);
@@ -213,15 +212,12 @@ at::Tensor Replica::answers(const Batch& batch, const qwen3vl::VisionOut<Trainin
       }
       spans.back().second = static_cast<Index>(targets.size());
     }
-    first_feature += e.grid.count();
   }
   if (targets.empty()) return at::zeros({}, at::TensorOptions().dtype(at::kFloat).device(device_));
   const PackedLayout layout = pack(lengths, device_);
-  in.embeddings =
-      backend_.scatter_rows(model_.text().embed(backend_, ids), pad_rows, backend_.gather_rows(seen.tokens, features));
-  for (std::size_t l = 0; l < levels.size(); ++l)
-    in.levels.push_back({levels[l].rows, backend_.gather_rows(seen.deepstack[l], levels[l].features)});
-  for (std::size_t i = 0; i < ids.size(); ++i) in.rows.push_back({static_cast<Index>(i), -1, -1});
+  const qwen3vl::Encoded<TrainingBackend> all{seen, model_.text().embed(backend_, prompt.ids), std::move(positions)};
+  qwen3vl::Injected<TrainingBackend> in = kept_rows::own_rows(
+      backend_, kept_rows::of_pictures(allocations, all.encoded, prompt, Honour::depth, "train", nullptr), all, prompt);
   backend_.layout = &layout;
   std::vector<Looked> looked;
   if (pointing_weight > 0) backend_.looked = &looked;
