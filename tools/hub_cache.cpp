@@ -1,11 +1,15 @@
-// Where models lie: what was typed, ARRCOC_MODEL, and the Hub cache by the variables that huggingface_hub reads.
+// Where models lie: what was typed, ARRCOC_MODEL, the bundled one, and the Hub cache by the variables that
+// huggingface_hub reads.
 #include <cctype>
 #include <cstdlib>
+#include <filesystem>
 
 #include "question.hpp"
 
 namespace arrcoc::tools {
 namespace {
+
+namespace fs = std::filesystem;
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -37,14 +41,26 @@ std::string expanded(std::string path) {
   return out;
 }
 
+/// models/small where this program was built (some folders above it) or installed (share/arrcoc); empty: not there.
+fs::path bundled_model() {
+  std::error_code ignored;
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
+  fs::path above = program.parent_path();
+  for (int i = 0; i < 4 && !above.empty(); ++i, above = above.parent_path())
+    for (const fs::path& at : {above / "models" / "small", above / "share" / "arrcoc" / "models" / "small"})
+      if (fs::exists(at / "config.json", ignored)) return at;
+  return {};
+}
+
 }  // namespace
 
 std::string model_name(const std::string& given) {
   if (!given.empty()) return given;
   if (std::string named = environment("ARRCOC_MODEL"); !named.empty()) return named;
+  if (const fs::path bundled = bundled_model(); !bundled.empty()) return bundled.string();
   fail(Code::bad_usage, "model",
-       "expected -m DIR, -m ORG/NAME or ARRCOC_MODEL, got none; `arrcoc demo-model --out DIR` writes a small model to "
-       "try");
+       "expected -m DIR, -m ORG/NAME or ARRCOC_MODEL, got none, and the bundled model is not beside this program; "
+       "`arrcoc demo-model --out DIR` writes a small model to try");
 }
 
 std::filesystem::path hub_cache() {

@@ -15,6 +15,7 @@
 #include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/io/config_json.hpp"
 #include "command_line.hpp"
+#include "help.hpp"
 #include "terminal.hpp"
 #include "verbs.hpp"
 
@@ -79,7 +80,10 @@ int run(int argc, char** argv) {
   add_convert(app, command);
   add_bench(app, command);
   add_train(app, command);
+  add_completion(app, command);
+  add_examples(app);
   read_numbers_whole(app);
+  check_verb(app, arguments);
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
     app.parse(std::move(reversed));

@@ -27,5 +27,6 @@ void add_merge(CLI::App& app, Command& command);
 void add_convert(CLI::App& app, Command& command);
 void add_bench(CLI::App& app, Command& command);
 void add_train(CLI::App& app, Command& command);
+void add_completion(CLI::App& app, Command& command);
 
 }  // namespace arrcoc::tools

@@ -1,10 +1,17 @@
 #pragma once
-// Costs as results and sweep rows write them.
+// Costs and seeds as results and sweep rows write them.
+#include <cstdint>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "arrcoc/pipeline/costs.hpp"
 
 namespace arrcoc {
+
+/// A number, or its digits as text above 2^53, which readers of doubles would round.
+inline nlohmann::ordered_json exact_json(std::uint64_t n) {
+  return n <= std::uint64_t{1} << 53 ? nlohmann::ordered_json(n) : nlohmann::ordered_json(std::to_string(n));
+}
 
 inline nlohmann::ordered_json costs_json(const Costs& c) {
   return {{"visual_tokens_before", c.visual_tokens_before},

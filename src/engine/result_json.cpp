@@ -152,7 +152,7 @@ std::string result_json(const ModelSummary& m, const AnswerRequest& q, const Ans
                   {"weight_bytes", m.weight_bytes},
                   {"untrained", m.untrained}};
   out["backend"] = {{"name", m.backend}, {"dtype", m.dtype}, {"threads", m.threads}};
-  out["seed"] = q.seed;
+  out["seed"] = exact_json(q.seed);
   out["pipeline"] = r.pipeline;
   out["mode"] = q.stock ? "stock" : mode_of(r);
   out["question"] = {{"prompt", q.prompt}, {"system", q.system}};
@@ -205,7 +205,7 @@ std::string evidence_json(const EvidenceRequest& q, const EvidenceResult& r, con
   Json out;
   out["arrcoc"] = build_info.version;
   out["build"] = build_json();
-  out["seed"] = q.seed;
+  out["seed"] = exact_json(q.seed);
   out["pipeline"] = r.pipeline;
   out["mode"] = "select";
   Json p = allocation_json(r.realized, static_cast<Index>(q.deepstack.size()));

@@ -281,6 +281,9 @@ SafetensorsFile SafetensorsFile::open(const std::filesystem::path& file) {
   out.path_ = where;
   out.mapping_ = std::shared_ptr<const void>(memory, [size](const void* p) { ::munmap(const_cast<void*>(p), size); });
   const auto* bytes = static_cast<const unsigned char*>(memory);
+  constexpr std::string_view pointer = "version https://git-lfs";
+  require_that(size < pointer.size() || std::memcmp(bytes, pointer.data(), pointer.size()) != 0, Code::bad_safetensors,
+               where, "a Git LFS pointer, not the weights themselves: `git lfs pull` fetches them");
   std::uint64_t length = 0;
   for (int i = 7; i >= 0; --i) length = (length << 8) | bytes[i];
   require_that(length <= max_header_bytes && length <= size - 8, Code::bad_safetensors, where, [&] {

@@ -252,8 +252,11 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
   const std::string where = folder.string();
   std::error_code ignored;
   require_that(std::filesystem::is_directory(folder, ignored), Code::file_missing, where, "no such folder");
-  require_that(std::filesystem::exists(folder / "config.json", ignored), Code::file_missing, where,
-               "expected a model folder, got one without config.json");
+  require_that(std::filesystem::exists(folder / "config.json", ignored), Code::file_missing, where, [&] {
+    return std::filesystem::exists(folder / "adapter_config.json", ignored)
+               ? "this folder holds a LoRA adapter without its model: merge it into the model first"
+               : "expected a model folder, got one without config.json";
+  });
   std::vector<std::string> problems;
   const Json file = *read_object(folder / "config.json", problems);
   if (!problems.empty()) fail(Code::bad_model_config, where, problems.front());
@@ -263,7 +266,7 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
   const bool moe = type == "qwen3_vl_moe";
   require_that(moe || type == "qwen3_vl", Code::bad_model_config, where, [&] {
     return "config.json.model_type: expected \"qwen3_vl\" or \"qwen3_vl_moe\", got " +
-           (type.empty() ? "none" : "\"" + printable(type, 60) + "\"");
+           (type.empty() ? "none" : "\"" + printable(type, 60) + "\": only Qwen3-VL is read");
   });
   const JsonObject quantised = top.child("quantization_config");
   if (!top.has("text_config")) top.problem("text_config", "expected, got none");

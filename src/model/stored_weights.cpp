@@ -173,6 +173,11 @@ void StoredWeights::refuse_foreign(const fs::path& folder) const {
     return "this folder holds LoRA factors that were not merged (" + some_names(factors, 3) +
            "): merge them into the weights first";
   });
+  for (const std::string_view wrapper : {"module.", "_orig_mod.", "base_model.model.", "_fsdp_wrapped_module."})
+    require_that(where_.empty() || !where_.begin()->first.starts_with(wrapper), Code::bad_weight, folder_, [&] {
+      return "names of tensors begin with " + std::string(wrapper) +
+             ", as a wrapped model saves them: save the model inside, or take the prefix off";
+    });
   for (const auto& [name, file] : where_) {
     if (!is_scale(name)) continue;
     const std::string base = name.substr(0, name.size() - std::min(name.size(), scale_suffix.size()));

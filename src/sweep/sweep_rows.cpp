@@ -37,11 +37,21 @@ std::string kept_hash(const std::vector<Allocation>& allocations) {
 }
 
 std::string row_json(const SweepRow& r, bool with_kept) {
-  Ordered j{{"key", r.key},        {"id", r.id},         {"scenario", r.scenario},
-            {"split", r.split},    {"kind", r.kind},     {"difficulty", r.difficulty},
-            {"metric", r.metric},  {"images", r.images}, {"pipeline", r.pipeline},
-            {"name", r.name},      {"budget", r.budget}, {"depth", r.depth},
-            {"seed", r.seed},      {"draw", r.draw},     {"question", r.question},
+  Ordered j{{"key", r.key},
+            {"id", r.id},
+            {"scenario", r.scenario},
+            {"split", r.split},
+            {"kind", r.kind},
+            {"difficulty", r.difficulty},
+            {"metric", r.metric},
+            {"images", r.images},
+            {"pipeline", r.pipeline},
+            {"name", r.name},
+            {"budget", r.budget},
+            {"depth", r.depth},
+            {"seed", exact_json(r.seed)},
+            {"draw", exact_json(r.draw)},
+            {"question", r.question},
             {"answers", r.answers}};
   j["prediction"] = r.prediction ? Ordered(*r.prediction) : Ordered(nullptr);
   j["score"] = r.score ? Ordered(*r.score) : Ordered(nullptr);

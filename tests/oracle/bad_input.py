@@ -140,7 +140,7 @@ def picture_case(name, words, content, code=408):
 
 # --- what the user typed -------------------------------------------------------------------------------------------------
 CASES.append(("no verb", 105, 2, (), lambda s: []))
-CASES.append(("unknown verb", 105, 2, (), lambda s: ["ponder"]))
+CASES.append(("unknown verb", 105, 2, ("nearest: compare", "tokenize"), lambda s: ["comparr"]))
 flags("unknown flag", 105, 2, ["--frobnicate"], "--frobnicate", "3")
 flags("flag without its value", 105, 2, ["--budget"], "--budget")
 flags("a word for a number", 105, 2, ["many"], "--budget", "many")
@@ -208,7 +208,6 @@ flags("decoded pixels below 0", 101, 2, ["--max-decoded-pixels"], "--max-decoded
 flags("negative threads", 101, 2, ["-2"], "--threads=-2")
 flags("empty prompt", 104, 2, ["empty"], "-p", "", prompt=False)
 flags("no prompt", 105, 2, ["-p"], prompt=False)
-flags("no model", 105, 2, ["-m"], model=False)
 flags("a placeholder without an image", 104, 2, [], "-p", "<|vision_start|><|image_pad|><|vision_end|> what?", prompt=False, image=False)
 flags("two placeholders for one image", 104, 2, [], "-p", "<|image_pad|> and <|image_pad|>", prompt=False)
 flags("oracle without boxes", 204, 2, ["box"], "--pipeline", "oracle")
@@ -404,6 +403,7 @@ config_case("negative layers", ["num_hidden_layers"], lambda c: c["text_config"]
 config_case("a million layers", [], lambda c: c["text_config"].update(num_hidden_layers=1000000))
 config_case("heads of width 0", ["head_dim"], lambda c: c["text_config"].update(head_dim=0))
 config_case("unknown model type", ["llama"], lambda c: c.update(model_type="llama"))
+config_case("another family", ['"llava"', "only Qwen3-VL is read"], lambda c: c.update(model_type="llava"))
 config_case("DeepStack taps out of order", ["deepstack"], lambda c: c["vision_config"].update(deepstack_visual_indexes=[2, 1, 0]))
 config_case("token id outside the vocabulary", ["image_token_id"], lambda c: c.update(image_token_id=10**9))
 config_case("text where a number belongs", ["num_attention_heads"], lambda c: c["text_config"].update(num_attention_heads="four"))
@@ -474,6 +474,20 @@ weight_case("NaN in a weight", 404, ["q_proj"], fill("q_proj.weight", b"\xc0\x7f
 weight_case("infinity in an embedding", 404, ["embed"], fill("embed_tokens.weight", b"\x80\x7f"))
 weight_case("weights so large that the answer overflows", 411, ["not finite"], fill("language_model.norm.weight", b"\x7f\x7f", whole=True))
 weight_case("LoRA factors that were not merged", 404, ["LoRA", "merge", "q_proj.lora_A.weight"], add("model.language_model.layers.0.self_attn.q_proj.lora_A.weight"))
+def wrapped(w):
+    w.header = {k if k == "__metadata__" else "module." + k: v for k, v in w.header.items()}
+
+
+def lone_adapter(s):
+    path = s.model()
+    (path / "config.json").unlink()
+    (path / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+
+
+weight_case("names of a wrapped model", 404, ["begin with module.", "prefix"], wrapped)
+model_case("a LoRA adapter alone", 401, ["LoRA adapter", "merge it"], lone_adapter)
+in_model("a Git LFS pointer for the weights", 403, ["Git LFS pointer", "git lfs pull"], "model.safetensors",
+         lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:" + "4d" * 32 + "\nsize 4255140312\n"))
 weight_case("a scale beside raw values", 404, ["q_proj.weight_scale_inv", "F8_E4M3", "BF16"], add("model.language_model.layers.0.self_attn.q_proj.weight_scale_inv"))
 weight_case("zero points without their values", 404, ["q_proj.qzeros"], add("model.language_model.layers.0.self_attn.q_proj.qzeros"))
 config_case("quantised in a way that is not read", ["quant_method", "awq"], lambda c: c.update(quantization_config={"quant_method": "awq"}))

@@ -5,6 +5,8 @@ usage: cli.py PROGRAM          exit 0 when all is as docs/cli.md says, 1 with on
 import json
 import os
 import pathlib
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,8 +56,10 @@ def main():
         # stdout is the answer alone; the costs are on stderr
         code, out, err = run(*one)
         check(code == 0 and out.endswith(b"\n") and b"FLOPs" not in out, "answer: stdout holds the answer alone")
-        for part in ("kept 33 of 130 tokens", "prefill FLOPs", "effective tokens (legacy)", "random: the answer means nothing"):
+        for part in ("kept 33 of 130 tokens", "prefill FLOPs", "random: the answer means nothing"):
             check(part in err, f"answer: expected '{part}' on stderr")
+        check("legacy" not in err, "answer: the legacy figure without being asked")
+        check("effective tokens (legacy)" in run(*one, "--legacy")[2], "answer: --legacy")
         check("\x1b" not in err, "answer: no colour when stderr is not a terminal")
         check(run(*one, "--no-stream")[1] == out, "--no-stream: the same answer")
         check(run(*one, "-q")[2] == "", "--quiet: stderr is empty")
@@ -193,7 +197,6 @@ def main():
         refused(2, "E105", *one, "--budget", "many")
         refused(2, "expected a question", "answer", "-m", "demo", "-i", "a.png")
         refused(2, "empty", "answer", "-m", "demo", "-p", "")
-        refused(2, "demo-model", "answer", "-p", "x", env=quiet)
         refused(1, "no such", *ask, "-i", "missing.png")
         refused(1, "aspect ratio", *ask, "-i", "too_wide.png")
         refused(1, "no such", "answer", "-m", "nowhere", "-p", "x")
@@ -237,6 +240,42 @@ def main():
 
         # the other verbs
         check(run("answer", "-p", "x", "-n", 2, env=quiet | {"ARRCOC_MODEL": "demo"})[0] == 0, "ARRCOC_MODEL")
+        code, out, _ = run("answer", "-i", "a.png", "-p", "x", "-n", 2, "--json", "-", "-q", env=quiet)
+        check(code == 0 and json.loads(out)["model"]["path"].endswith("models/small"), "no -m: the bundled model")
+        shutil.copy(PROGRAM, "arrcoc")
+        alone = subprocess.run(["./arrcoc", "answer", "-p", "x"], capture_output=True, text=True, env=quiet)
+        check(alone.returncode == 2 and "the bundled model is not beside this program" in alone.stderr, f"no -m and no bundled model: {alone.stderr}")
+        loud = json.loads(run(*one, "--json", "-", "-q", "--seed", 2**53 + 1)[1])
+        check(loud["seed"] == str(2**53 + 1) == loud["config"]["run"]["seed"], "an integer above 2^53 is text in JSON")
+        pathlib.Path("loud.json").write_text(json.dumps(loud))
+        again = json.loads(run(*one, "--json", "-", "-q", "--config", "loud.json")[1])
+        check(again["seed"] == str(2**53 + 1), "an integer above 2^53 is read back")
+        refused(2, "nearest: answer", "anwser")
+        verbs = [line.split()[0] for line in run("--help")[1].decode().split("Subcommands:\n")[1].splitlines() if line.startswith("  ")]
+        check(len(verbs) > 14, f"verbs: {verbs}")
+        for verb in verbs:
+            text = run(verb, "--help")[1].decode()
+            examples = [line for line in text.split("Examples:")[-1].splitlines() if f"arrcoc {verb}" in line] if "Examples:" in text else []
+            check(len(examples) == 2, f"{verb} --help: two examples, got {examples}")
+            known = text.split("Examples:")[0]
+            check(verb == "train" or all(flag in known for line in examples for flag in re.findall(r"--[a-z-]+(?![.a-z])", line)), f"{verb} --help: flags of its examples: {examples}")
+            check(("--stage.field=value" in text) == (verb in ("answer", "allocate", "sweep", "bench")), f"{verb} --help: settings of stages")
+
+        # completion: bash itself completes, zsh reads its script
+        pathlib.Path("complete.bash").write_bytes(run("completion", "bash")[1])
+        def completed(*words):
+            script = 'source ./complete.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _arrcoc; printf "%s\\n" "${COMPREPLY[@]}"'
+            return subprocess.run(["bash", "-c", script, "bash", "arrcoc", *words], capture_output=True, text=True, check=True).stdout.split()
+        check(completed("ans") == ["answer"] and set(verbs) <= set(completed("")), "completion: verbs")
+        check("--keep-ratio" in completed("answer", "--keep") and "--jsonl" in completed("tokenize", "--j"), "completion: flags of each verb")
+        check("two_looks" in completed("answer", "--pipeline", "two") and completed("explain", "top_") == ["top_k"], "completion: names")
+        check("a.png" in completed("answer", "-i", "a."), "completion: files")
+        if shutil.which("zsh"):
+            pathlib.Path("_arrcoc").write_bytes(run("completion", "zsh")[1])
+            script = "fpath=($PWD $fpath); autoload -Uz compinit; compinit -u -d $PWD/dump; print ${_comps[arrcoc]}; functions _arrcoc >/dev/null && autoload +X _arrcoc && print read"
+            said = subprocess.run(["zsh", "-f", "-c", script], capture_output=True, text=True)
+            check(said.stdout.split() == ["_arrcoc", "read"] and said.stderr == "", f"completion: zsh: {said.stdout} {said.stderr}")
+        refused(2, "expected bash or zsh", "completion", "fish")
         names = {(e["kind"], e["name"]) for e in json.loads(run("list", "--json")[1])["strategies"]}
         check({("scorer", "information"), ("allocator", "top_k"), ("injector", "gather")} <= names, "list --json")
         check(b"--balancer.explore=" in run("explain", "tension")[1], "explain")

@@ -9,7 +9,7 @@ namespace arrcoc::tools {
 namespace {
 
 struct AnswerFlags : QuestionFlags {
-  bool compare = false, no_stream = false;
+  bool compare = false, no_stream = false, legacy = false;
 };
 
 double total(const AnswerResult& r) {
@@ -43,7 +43,7 @@ void tell_kept(const AnswerRequest& q, const AnswerResult& r) {
   }
 }
 
-void tell_costs(const AnswerResult& r, double load_ms) {
+void tell_costs(const AnswerResult& r, double load_ms, bool legacy) {
   std::fprintf(stderr, "\n%-28s %12s\n", "stage", "ms");
   if (load_ms > 0) std::fprintf(stderr, "%-28s %12.1f\n", "load model", load_ms);
   for (const StageTime& t : r.times) std::fprintf(stderr, "%-28s %12.1f\n", t.stage.c_str(), t.milliseconds);
@@ -82,7 +82,7 @@ void tell_costs(const AnswerResult& r, double load_ms) {
   row("decode FLOPs per token", amount(c.decode_flops_per_token));
   row("KV bytes", amount(c.kv_bytes));
   row("peak memory bytes", amount(peak_memory_bytes()));
-  row("effective tokens (legacy)", std::to_string(c.legacy_effective_tokens));
+  if (legacy) row("effective tokens (legacy)", std::to_string(c.legacy_effective_tokens));
 }
 
 void tell_comparison(const AnswerResult& r, const AnswerResult& b) {
@@ -173,7 +173,7 @@ int run_answer(AnswerFlags& f, const Command& command) {
   if (f.quiet) return 0;
   if (engine->model().untrained) std::fputs("the model's weights are random: the answer means nothing\n", stderr);
   tell_kept(r, result);
-  tell_costs(result, notes.load_milliseconds);
+  tell_costs(result, notes.load_milliseconds, f.legacy);
   if (f.compare) tell_comparison(result, baseline);
   for (const auto& name : notes.heatmaps) std::fprintf(stderr, "heatmap: %s\n", name.c_str());
   return 0;
@@ -189,6 +189,7 @@ void add_answer(CLI::App& app, Command& command) {
   verb->add_option("--force-ids", f->force_ids, "token ids (.npy) fed back instead of the chosen ones")
       ->group("Generation");
   verb->add_flag("--compare", f->compare, "run the stock model beside it")->group("Output");
+  verb->add_flag("--legacy", f->legacy, "tell tokens x levels too, as older notes count (not a cost)")->group("Output");
   verb->add_flag("--no-stream", f->no_stream, "print the answer when it is complete")->group("Output");
   verb->callback([f, &command] { command.run = [f, &command] { return run_answer(*f, command); }; });
 }
