@@ -132,8 +132,11 @@ SweepRow row_of(std::string_view line, const std::string& at) {
 std::vector<SweepRow> read_rows(const std::string& run) {
   namespace fs = std::filesystem;
   std::error_code error;
-  const fs::path file = (fs::is_directory(run, error) ? fs::path(run) : fs::path(run).parent_path()) / "rows.jsonl";
   require_that(fs::exists(run, error), Code::file_missing, "compare", [&] { return "no such run: " + run; });
+  fs::path file = run;
+  if (fs::is_directory(file, error)) file /= "rows.jsonl";
+  for (const char* beside : {"run.json", "units.jsonl", "timings.jsonl", "summary.json", "summary.csv", "report.html"})
+    if (file.filename() == beside) file.replace_filename("rows.jsonl");
   ::close(io::open_input(file));  // refuses what is no file
   std::ifstream lines(file, std::ios::binary);
   std::vector<SweepRow> out;

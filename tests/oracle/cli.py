@@ -261,6 +261,13 @@ def main():
             check(verb == "train" or all(flag in known for line in examples for flag in re.findall(r"--[a-z-]+(?![.a-z])", line)), f"{verb} --help: flags of its examples: {examples}")
             check(("--stage.field=value" in text) == (verb in ("answer", "allocate", "sweep", "bench")), f"{verb} --help: settings of stages")
 
+        # rows under any name compare as their run does
+        check(run("scenes", "--out", "suite", "--count", 2, "--size", 128)[0] == 0, "scenes")
+        check(run("sweep", "-m", "demo", "--data", "suite", "--pipeline", "random,grid", "--keep-ratio", 0.25, "-s", 0, "--out", "swept", "-q")[0] == 0, "sweep")
+        shutil.copy("swept/rows.jsonl", "elsewhere.txt")
+        tables = {name: run("compare", name, "swept")[1] for name in ("swept", "swept/summary.json", "elsewhere.txt")}
+        check(len(set(tables.values())) == 1 and b"grid" in tables["swept"], f"compare: a file of rows by any name: {tables}")
+
         # completion: bash itself completes, zsh reads its script
         pathlib.Path("complete.bash").write_bytes(run("completion", "bash")[1])
         def completed(*words):

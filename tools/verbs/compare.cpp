@@ -54,7 +54,7 @@ void add_compare(CLI::App& app, Command& command) {
   CLI::App* verb =
       app.add_subcommand("compare", "two sweeps, or two columns of one, question by question: second - first");
   auto f = std::make_shared<CompareFlags>();
-  verb->add_option("FIRST", f->first, "a sweep's folder, or a file in it")->required();
+  verb->add_option("FIRST", f->first, "a sweep's folder, a file in it, or a file of rows by any name")->required();
   verb->add_option("SECOND", f->second, "another one, over the same questions");
   verb->add_option("--columns", f->columns, "A,B: two columns of the first run, as in its keys (default@64): B - A")
       ->delimiter(',');
