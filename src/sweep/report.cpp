@@ -128,20 +128,21 @@ io::DecodeOptions decode_of(const std::vector<std::pair<std::string, std::string
   return out;
 }
 
-/// The lines of one unit's maps by key; the last unit asked for stays.
+/// The lines of units' maps by key; some stay, as questions about one picture are drawn apart from each other.
 class Maps {
  public:
   explicit Maps(fs::path run) : run_(std::move(run)) {}
   const io::Json* of(Index unit, const std::string& key) {
-    if (unit != unit_) read(unit);
-    const auto at = lines_.find(key);
-    return at == lines_.end() ? nullptr : &at->second;
+    if (units_.size() >= 32 && !units_.contains(unit)) units_.clear();
+    const auto [lines, fresh] = units_.try_emplace(unit);
+    if (fresh) read(unit, lines->second);
+    const auto at = lines->second.find(key);
+    return at == lines->second.end() ? nullptr : &at->second;
   }
 
  private:
-  void read(Index unit) {
-    unit_ = unit;
-    lines_.clear();
+  using Lines = std::map<std::string, io::Json>;
+  void read(Index unit, Lines& lines) const {
     std::error_code e;
     const fs::path file = maps_file(run_, unit);
     if (unit < 0 || !fs::exists(file, e)) return;
@@ -150,12 +151,11 @@ class Maps {
     for (std::string line; std::getline(in, line);) {
       io::Json json = io::parse_json(line, Code::bad_text, file.string() + ", line " + std::to_string(++number));
       std::string key = json.is_object() ? json.value("key", std::string()) : std::string();
-      lines_.emplace(std::move(key), std::move(json));
+      lines.emplace(std::move(key), std::move(json));
     }
   }
   fs::path run_;
-  Index unit_ = -2;
-  std::map<std::string, io::Json> lines_;
+  std::map<Index, Lines> units_;
 };
 
 /// Equal maps of a question's columns stand once, and are named by their place.

@@ -14,7 +14,7 @@
   };
   const short = (v) => (Number.isFinite(v) ? String(+v.toPrecision(4)) : "–");
   const big = (v) => {
-    const units = ["", " k", " M", " G", " T", " P"];
+    const units = [" ", " k", " M", " G", " T", " P"];
     let u = 0;
     while (v >= 1000 && u + 1 < units.length) { v /= 1000; ++u; }
     return +v.toPrecision(3) + units[u];
@@ -123,7 +123,7 @@
   facts.scenarios.forEach((name, i) => $("scenario").append(el("option", { value: i }, name || "none")));
   $("questions-about").textContent = `${facts.drawn} of ${rows.length} questions have their kept tokens in this page: `
     + `a sample drawn with seed ${facts.seed}, then questions that one column has right and another wrong`
-    + (facts.drawn < facts.wanted ? `, until ${big(facts.most_bytes)} bytes were full` : "") + "."
+    + (facts.drawn < facts.wanted ? `, until ${big(facts.most_bytes)}B were full` : "") + "."
     + (facts.pictures === 0 ? " The pictures were not found." : "")
     + (facts.missing > 0 && facts.pictures > 0 ? ` ${facts.missing} pictures were not found.` : "");
 
@@ -458,15 +458,16 @@
     const views = [[], []];
     const panels = sides.map(([side, c], n) => {
       const cell = q[CELLS][c], column = data && data.columns[c];
-      const panel = el("div", { class: "side" }, el("h4", {}, `${side}: ${facts.columns[c]}`), el("p", {}, "Answer: ", mark(cell)));
-      if (!cell) panel.append(el("p", { class: "small" }, "This column did not ask the question."));
-      if (!column) return panel;
-      if (column.extracted) panel.append(el("p", { class: "small" }, `Read as: ${column.extracted}`));
-      panel.append(el("p", { class: "small" }, `${column.kept ?? cell[2]} of ${column.tokens ?? "–"} tokens`
+      const head = el("div", { class: `side head ${side.toLowerCase()}` }, el("h4", {}, `${side}: ${facts.columns[c]}`), el("p", {}, "Answer: ", mark(cell)));
+      const panel = el("div", { class: `side body ${side.toLowerCase()}` });
+      if (!cell) head.append(el("p", { class: "small" }, "This column did not ask the question."));
+      if (!column) return [head, panel];
+      if (column.extracted) head.append(el("p", { class: "small" }, `Read as: ${column.extracted}`));
+      head.append(el("p", { class: "small" }, `${column.kept ?? cell[2]} of ${column.tokens ?? "–"} tokens`
         + (column.costs ? `; token-layers ${short(column.costs.token_layers)}; DeepStack additions ${column.costs.deepstack_additions}; prefill ${big(column.costs.prefill_flops)}FLOP; evidence ${big(column.costs.evidence_flops)}FLOP; KV ${big(column.costs.kv_bytes)}B` : "")
         + (column.loyal !== undefined ? (column.loyal ? "; says what full says" : "; does not say what full says") : "")
         + (column.stopped === false ? "; did not stop" : "")));
-      panel.append(el("p", { class: "small" }, el("code", {}, column.name)));
+      head.append(el("p", { class: "small" }, el("code", {}, column.name)));
       (column.pictures || []).forEach((kept, p) => {
         const maps = maps_of(column, p, data.maps);
         const view = new View(side, data.pictures[p], kept, column, maps, scales[p], p);
@@ -483,7 +484,7 @@
         });
         if (maps.length > 0) panel.append(el("div", { class: "thumbs" }, ...maps.map((m) => thumb(m, scales[p].get(m.name)))));
       });
-      return panel;
+      return [head, panel];
     });
     views[0].forEach((v, p) => {
       if (!v || !views[1][p]) return;
@@ -518,7 +519,7 @@
         boxed ? (() => { const i = el("i"); i.style.borderColor = "#d0006f"; i.style.borderStyle = "dashed"; return el("span", {}, i, "the answer's boxes"); })() : null,
         scale ? el("span", {}, short(scale[0]) + " ", el("span", { class: "scale" }), " " + short(scale[1])) : null)
         : el("p", { class: "small" }, "Its picture and kept tokens are not in this page; arrcoc report --questions draws more."),
-      el("div", { class: "sides" }, ...panels), every].filter(Boolean));
+      el("div", { class: "sides" }, ...panels.map((p) => p[0]), ...panels.map((p) => p[1])), every].filter(Boolean));
     if (focused && $(focused)) $(focused).focus({ preventScroll: true });
   };
   detail.addEventListener("keydown", (e) => { if (e.key === "Escape") close(); });

@@ -98,7 +98,9 @@ std::string columns_table(const ReportTables& tables) {
     cells.push_back(g.all ? interval(g.all->interval) : nothing);
     cells.push_back(g.to_full ? percent(g.to_full->difference) : nothing);
     cells.push_back(g.to_full ? interval(g.to_full->interval) : nothing);
-    cells.push_back(g.to_full ? Cell{fixed(g.to_full->p_value, 3), g.to_full->p_value} : nothing);
+    cells.push_back(
+        g.to_full ? Cell{g.to_full->p_value < 0.001 ? "< 0.001" : fixed(g.to_full->p_value, 3), g.to_full->p_value}
+                  : nothing);
     cells.push_back({fixed(g.token_layers, 1), g.token_layers});
     cells.push_back(c.milliseconds ? Cell{fixed(*c.milliseconds, 1), *c.milliseconds} : nothing);
     cells.push_back({scaled(g.prefill_flops), g.prefill_flops});

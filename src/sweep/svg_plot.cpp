@@ -11,7 +11,7 @@ namespace arrcoc {
 namespace {
 
 constexpr int colours = 6, markers = 7;
-constexpr double letter = 6.3;  // mean width of one at 11.5 px
+constexpr double letter = 7;  // width of one at 11.5 px, at most, over a word
 
 std::string number(double x) {
   char text[32];
@@ -162,8 +162,8 @@ std::string plot_svg(const Plot& plot, bool narrow, bool alone) {
   const auto count = static_cast<double>(plot.series.size());
   const double line = 15, left = 52, top = 30;
   // Names at the ends of lines, or below in as many columns as fit.
-  const double names = 34 + letter * static_cast<double>(longest), width = narrow ? 400 : 760;
-  const double right = narrow ? 14 : std::min(names, 260.0);
+  const double names = 46 + letter * static_cast<double>(longest), width = narrow ? 400 : 760;
+  const double right = narrow ? 14 : std::min(names, 270.0);
   const double per_row = std::max(1.0, std::floor((width - 20) / (names + 10)));
   const double inner = narrow ? 230 : std::max(320.0, count * line), bottom = 42;
   const double below = narrow ? std::ceil(count / per_row) * (line + 3) + 8 : 0;
