@@ -195,8 +195,9 @@ std::string plot_svg(const Plot& plot, bool narrow, bool alone) {
   out += text_at((left + width - right) / 2, top + inner + 34, " text-anchor=\"middle\" class=\"name\"",
                  plot.x_label + (xs.log ? " (log scale)" : ""));
   // Bands first, so that no line lies under another's.
-  for (const PlotSeries& s : plot.series) {
-    out += "<g class=\"" + classes(s.look) + "\">";
+  for (std::size_t k = 0; k < plot.series.size(); ++k) {
+    const PlotSeries& s = plot.series[k];
+    out += "<g class=\"band " + classes(s.look) + "\" data-series=\"" + std::to_string(k) + "\">";
     std::string upper, lower;
     for (const PlotPoint& p : s.points) {
       upper += (upper.empty() ? "M" : "L") + number(x_at(p.x)) + " " + number(y_at(p.high));

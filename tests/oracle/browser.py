@@ -119,6 +119,8 @@ class Browser:
             self.mouse(kind, x, y, button="left", clickCount=1)
 
     def hover(self, selector, across=0.5, down=0.5):
+        self.place(selector)
+        time.sleep(0.1)  # until the scrolling has been told
         _, _, left, top, width, height = self.place(selector)
         self.mouse("mouseMoved", left + across * width, top + down * height)
 

@@ -39,7 +39,7 @@ def run(*args, status=0):
 
 
 def lines(file):
-    return [json.loads(line) for line in pathlib.Path(file).read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in pathlib.Path(file).read_text(encoding="utf-8").rstrip("\n").split("\n")]  # U+2028 ends no line
 
 
 def make_data(work):
@@ -207,14 +207,18 @@ def shows(work, rows, items):
                 relevance = float(re.search(r"relevance (\S+)$", said)[1])
                 check(abs(relevance - values(seen["relevance"])[0][token]) <= 1e-3 * max(1, abs(relevance)), said)
         # Drawn: a kept cell is as light as the picture, a dropped one is dark. In a corner of the cell no outline runs.
-        light = b.value("""(() => { const c = document.querySelector('#detail .side.body.b canvas.picture'), g = c.getContext('2d'), out = [];
+        light = b.value("""(() => { const c = document.querySelector('#detail .side.body.b canvas.picture'), all = c.getContext('2d').getImageData(0, 0, c.width, c.height).data, out = [];
           for (let t = 0; t < %d; ++t) { const r = Math.floor(t / %d), k = t %% %d;
-            const d = g.getImageData(Math.floor((k + 0.2) * c.width / %d), Math.floor((r + 0.2) * c.height / %d), Math.ceil(0.6 * c.width / %d), Math.ceil(0.6 * c.height / %d)).data;
-            let most = 0; for (let i = 0; i < d.length; i += 4) most = Math.max(most, d[i] + d[i + 1] + d[i + 2]); out.push(most); } return out; })()""" % (rows_ * cols, cols, cols, cols, rows_, cols, rows_))
+            let most = 0;
+            for (let y = Math.floor((r + 0.2) * c.height / %d); y < (r + 0.8) * c.height / %d; ++y)
+              for (let x = Math.floor((k + 0.2) * c.width / %d); x < (k + 0.8) * c.width / %d; ++x) {
+                const i = 4 * (y * c.width + x); most = Math.max(most, all[i] + all[i + 1] + all[i + 2]); }
+            out.push(most); } return out; })()""" % (rows_ * cols, cols, cols, rows_, rows_, cols, cols))
         kept = set(maps[f"{first} {c}"]["pictures"][0]["kept"])
         inside, outside = [v for t, v in enumerate(light) if t in kept], [v for t, v in enumerate(light) if t not in kept]
         check(min(inside) > 450 > max(v for v in sorted(outside)[: len(outside) // 2]), f"kept cells {min(inside)}.., dropped ones ..{sorted(outside)[len(outside) // 2]}")
         # By the keyboard: the next token; another map on the picture; closed by Escape.
+        b.hover("#detail .side.body.a canvas.picture")
         b.value("document.querySelector('#detail .side.body.a canvas.picture').focus()")
         before = b.value("document.querySelector('#detail .side.body.a .readout').textContent").split(";")[0]
         b.key("ArrowLeft")
@@ -226,6 +230,7 @@ def shows(work, rows, items):
         b.choose("#overlay", 1)
         check(b.value("document.querySelector('#detail .thumbs button').getAttribute('aria-pressed')") == "true", "the map that is shown")
         check(b.value("document.querySelector('#detail .side.body.b canvas.picture').toDataURL()") != plain, "a map on the picture")
+        check(b.value("[...document.querySelectorAll('#detail *')].every(e => getComputedStyle(e).opacity === '1' || e.disabled)"), "nothing of a question is faint")
         if PICTURES:
             PICTURES.mkdir(parents=True, exist_ok=True)
             for width in (1280, 420):

@@ -45,10 +45,10 @@ int run_report(ReportFlags f) {
     f.out = (fs::path(f.run) / "report.html").string();
     if (f.files.empty()) f.files = (fs::path(f.run) / "report").string();
   }
+  const std::vector<SweepRow> rows = read_rows(f.run);
   RunFiles files;
   files.reads("the data", f.data);
   files.writes("--out", f.out);
-  const std::vector<SweepRow> rows = read_rows(f.run);
   const std::optional<io::Dataset> data = data_of(f);
   const Writing writing;
   const ReportFacts facts = make_report(f.run, f.out, data ? &*data : nullptr, f.choice);
