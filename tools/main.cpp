@@ -29,6 +29,14 @@ int complain(const std::string& message, int status) {
   return status;
 }
 
+std::string for_shell(const std::string& word) {
+  constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./,:=@%+";
+  if (!word.empty() && word.find_first_not_of(plain) == word.npos) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? "'\\''" : std::string(1, c);
+  return out + "'";
+}
+
 /// Takes --a.b=value and --a.b value out of the arguments, and reads the file of --config.
 std::vector<std::string> take_settings(int argc, char** argv, Command& command) {
   std::vector<std::string> rest;
@@ -62,6 +70,8 @@ std::vector<std::string> take_settings(int argc, char** argv, Command& command) 
 
 int run(int argc, char** argv) {
   Command command;
+  command.line = "arrcoc";
+  for (int i = 1; i < argc; ++i) command.line += " " + for_shell(argv[i]);
   std::vector<std::string> arguments = take_settings(argc, argv, command);
   CLI::App app("Query-aware visual token budgets on Qwen3-VL.", "arrcoc");
   app.set_version_flag("--version", "arrcoc " + std::string(build_info.version));
@@ -77,6 +87,7 @@ int run(int argc, char** argv) {
   add_sweep(app, command);
   add_compare(app, command);
   add_merge(app, command);
+  add_report(app, command);
   add_convert(app, command);
   add_bench(app, command);
   add_train(app, command);

@@ -10,6 +10,7 @@ namespace arrcoc::tools {
 struct Command {
   Settings settings;         // --stage.field=value flags, taken out before CLI11 reads the rest
   Settings config;           // of --config FILE.json
+  std::string line;          // as typed, quoted for a shell
   std::function<int()> run;  // returns the exit status
 };
 
@@ -24,6 +25,7 @@ void add_scenes(CLI::App& app, Command& command);
 void add_sweep(CLI::App& app, Command& command);
 void add_compare(CLI::App& app, Command& command);
 void add_merge(CLI::App& app, Command& command);
+void add_report(CLI::App& app, Command& command);
 void add_convert(CLI::App& app, Command& command);
 void add_bench(CLI::App& app, Command& command);
 void add_train(CLI::App& app, Command& command);

@@ -45,8 +45,11 @@ class Descriptor {
   fail(Code::bad_output, "output", verb + file.string() + ": " + std::strerror(errno));
 }
 
-void write_all(std::FILE* f, std::string_view bytes, const fs::path& file) {
-  if (std::fwrite(bytes.data(), 1, bytes.size(), f) != bytes.size() || std::fflush(f) != 0) cannot_write(file);
+void write_all(std::FILE* f, const std::function<void(const PartSink&)>& fill, const fs::path& file) {
+  fill([&](std::string_view bytes) {
+    if (std::fwrite(bytes.data(), 1, bytes.size(), f) != bytes.size()) cannot_write(file);
+  });
+  if (std::fflush(f) != 0) cannot_write(file);
 }
 
 /// What a chain of links ends in, whether that is there or not.
@@ -108,7 +111,11 @@ std::pair<int, fs::path> make_partial(const fs::path& target, bool folder, mode_
 }  // namespace
 
 void write_file(const fs::path& name, std::string_view bytes) {
-  if (name == "-") return write_all(stdout, bytes, "standard output");
+  write_parts(name, [&](const PartSink& out) { out(bytes); });
+}
+
+void write_parts(const fs::path& name, const std::function<void(const PartSink&)>& fill) {
+  if (name == "-") return write_all(stdout, fill, "standard output");
   std::error_code ignored;
   const fs::path file = end_of_links(name);
   const auto status = fs::status(file, ignored);
@@ -120,7 +127,7 @@ void write_file(const fs::path& name, std::string_view bytes) {
   if (there && !fs::is_regular_file(status)) {  // a device or a pipe
     const File f(std::fopen(file.c_str(), "wb"));
     if (!f) cannot_write(file);
-    return write_all(f.get(), bytes, file);
+    return write_all(f.get(), fill, file);
   }
   const auto [fd, temporary] = make_partial(file, false, 0666);
   try {
@@ -131,7 +138,7 @@ void write_file(const fs::path& name, std::string_view bytes) {
       cannot_write(file);
     }
     if (there && ::fchmod(fd, static_cast<mode_t>(status.permissions()) & 07777) != 0) cannot_write(file);
-    write_all(f.get(), bytes, file);
+    write_all(f.get(), fill, file);
     if (std::fclose(f.release()) != 0) cannot_write(file);
     if (std::rename(temporary.c_str(), file.c_str()) != 0) cannot_write(file);
   } catch (...) {

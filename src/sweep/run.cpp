@@ -4,6 +4,7 @@
 
 #include "arrcoc/engine/framed.hpp"
 #include "arrcoc/measure/metrics.hpp"
+#include "sweep/kept_maps.hpp"
 
 namespace arrcoc {
 
@@ -79,6 +80,7 @@ struct SweepRunner::Work {
   std::vector<SweepRow> rows;
   std::vector<std::vector<StageTime>> times;
   std::vector<StageTime> shared;
+  std::vector<std::string> maps;  // of each row; empty where it failed
   InkMaps inks;
   bool cancelled = false;
 };
@@ -108,6 +110,10 @@ void SweepRunner::answer(Work& work, std::size_t from, std::size_t to) {
   for (std::size_t i = from; i < to; ++i) {
     work.rows[i] = row_of(work.wanted[i], done.answers[i - from], work.inks);
     work.times[i] = std::move(done.answers[i - from].times);
+    const Ask& ask = work.wanted[i].ask;
+    if (keeps_maps_)
+      work.maps[i] =
+          maps_line(work.rows[i].key, done.answers[i - from], !ask.stock && ask.pipeline.framing != Framing::native);
   }
 }
 
@@ -183,6 +189,7 @@ SweepRunner::Work SweepRunner::begin(const PictureQuestions& questions) const {
   work.wanted = slots(questions);
   work.rows.resize(work.wanted.size());
   work.times.resize(work.wanted.size());
+  work.maps.resize(work.wanted.size());
   return work;
 }
 
@@ -194,6 +201,7 @@ PictureRows SweepRunner::finish(Work&& work) const {
   out.rows = std::move(work.rows);
   out.times = std::move(work.times);
   out.shared = std::move(work.shared);
+  for (const std::string& line : work.maps) out.maps += line;
   const std::vector<Slot>& wanted = work.wanted;
   // Who says what the whole picture's column says.
   const auto whole = [&](const std::string& pipeline) {

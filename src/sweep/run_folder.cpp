@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "arrcoc/io/atomic_file.hpp"
+#include "sweep/kept_maps.hpp"
 #include "sweep/run_record.hpp"
 #include "sweep/run_units.hpp"
 
@@ -102,6 +103,7 @@ RunFolder::~RunFolder() {
   std::error_code ignored;
   if (done_.empty())
     for (const char* name : names) fs::remove(folder_ / name, ignored);
+  if (done_.empty()) fs::remove_all(folder_ / "maps", ignored);
   if (done_.empty() && made_) fs::remove(folder_, ignored);
   for (File* f : {&rows_, &timings_, &units_}) ::close(f->descriptor);
 }
@@ -158,7 +160,14 @@ bool RunFolder::complete() const {
   return true;
 }
 
-void RunFolder::append(Index unit, Index rows, std::string_view row_lines, std::string_view timing_lines) {
+void RunFolder::append(Index unit, Index rows, std::string_view row_lines, std::string_view timing_lines,
+                       std::string_view map_lines) {
+  if (!map_lines.empty()) {
+    const fs::path file = maps_file(folder_, unit);
+    if (::mkdir(file.parent_path().c_str(), 0777) != 0 && errno != EEXIST) cannot_write(file.parent_path());
+    io::write_file(file, map_lines);
+    to_disk(file);
+  }
   UnitDone u{unit, rows, rows_.end + static_cast<std::int64_t>(row_lines.size()),
              timings_.end + static_cast<std::int64_t>(timing_lines.size()), unit_digest(row_lines)};
   const std::string line = unit_line(u);

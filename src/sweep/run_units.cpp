@@ -8,6 +8,7 @@
 #include "arrcoc/core/digest.hpp"
 #include "arrcoc/io/atomic_file.hpp"
 #include "files/json_util.hpp"
+#include "sweep/kept_maps.hpp"
 #include "sweep/run_record.hpp"
 
 namespace arrcoc {
@@ -142,6 +143,11 @@ std::vector<SweepGroup> merge_runs(const std::vector<fs::path>& runs, const fs::
     u.end = row_end += static_cast<std::int64_t>(bytes.size());
     u.timings = timing_end += static_cast<std::int64_t>(lines.size());
     units << unit_line(u);
+    std::error_code e;
+    if (const fs::path maps = maps_file(runs[place.run], number); fs::exists(maps, e)) {
+      fs::create_directories(part.path() / "maps");
+      io::write_file(maps_file(part.path(), number), io::read_file(maps));
+    }
   }
   for (std::ofstream* file : {&rows, &timings, &units}) {
     file->close();

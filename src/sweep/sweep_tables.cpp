@@ -21,12 +21,6 @@ std::string cell(const std::string& text, int width) {
   return width < 0 ? text + std::string(static_cast<std::size_t>(std::max(0, -width - n)), ' ')
                    : std::string(static_cast<std::size_t>(std::max(0, width - n)), ' ') + text;
 }
-std::string title(const SweepGroup& g) {
-  return g.pipeline + (g.budget == "all" ? "" : "@" + g.budget) + (g.depth == "all" ? "" : " depth=" + g.depth) +
-         (g.seed == "0"      ? ""
-          : g.seed == "mean" ? " (mean of seeds)"
-                             : " seed=" + g.seed);
-}
 std::string short_number(double x) {
   char text[32];
   std::snprintf(text, sizeof text, "%.3f", x);
@@ -54,9 +48,16 @@ Ordered paired_json(const measure::Paired& p) {
 
 }  // namespace
 
+std::string title_of(const SweepGroup& g) {
+  return g.pipeline + (g.budget == "all" ? "" : "@" + g.budget) + (g.depth == "all" ? "" : " depth=" + g.depth) +
+         (g.seed == "0"      ? ""
+          : g.seed == "mean" ? " (mean of seeds)"
+                             : " seed=" + g.seed);
+}
+
 std::string summary_table(const std::vector<SweepGroup>& groups) {
   std::size_t width = 8;
-  for (const SweepGroup& g : groups) width = std::max(width, title(g).size());
+  for (const SweepGroup& g : groups) width = std::max(width, title_of(g).size());
   const int w = -static_cast<int>(width);
   std::string out = cell("pipeline", w) + cell("rows", 7) + cell("kept", 8) + cell("of", 8) + cell("right %", 9) +
                     cell("95 %", 14) + cell("- full", 8) + cell("95 %", 14) + cell("recall", 8) + cell("cover", 8) +
@@ -65,7 +66,7 @@ std::string summary_table(const std::vector<SweepGroup>& groups) {
   for (const SweepGroup& g : groups) {
     char text[64];
     std::snprintf(text, sizeof text, "%7ld%8.1f%8.1f", static_cast<long>(g.rows), g.kept, g.visual_tokens);
-    out += cell(title(g), w) + text;
+    out += cell(title_of(g), w) + text;
     out += g.all ? cell(percent(g.all->accuracy()), 9) +
                        cell(percent(g.all->interval.low) + ".." + percent(g.all->interval.high), 14)
                  : cell("-", 9) + cell("-", 14);
@@ -113,7 +114,7 @@ std::string summary_table(const std::vector<SweepGroup>& groups) {
   out += "\n";
   for (const SweepGroup& g : groups) {
     if (!g.all) continue;
-    out += cell(title(g), w);
+    out += cell(title_of(g), w);
     for (const auto& [name, n] : scenarios) {
       const auto at = g.scenarios.find(name);
       out += "  " + cell(at == g.scenarios.end() ? "-" : percent(at->second.accuracy()),

@@ -373,7 +373,7 @@ def main():
 
         first = top / "first"
         table = run("sweep", *common, *pipelines, "--out", first, "--keep-ratio", "0.5,0.25", "--seed", "0,1", "-t", 1)
-        check(sorted(p.name for p in first.iterdir()) == ["rows.jsonl", "run.json", "summary.csv", "summary.json", "timings.jsonl", "units.jsonl"], "files of a run")
+        check(sorted(p.name for p in first.iterdir()) == ["report.html", "rows.jsonl", "run.json", "summary.csv", "summary.json", "timings.jsonl", "units.jsonl"], "files of a run")
         rows = check_summary(first)
         check(len({r["key"] for r in rows}) == len(rows), "keys are distinct")
         check(all(g["pipeline"] in table for g in json.loads((first / "summary.json").read_text())["groups"]), "the table names every column")

@@ -26,7 +26,7 @@ PROGRAM = str(pathlib.Path(sys.argv[1]).resolve())
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 30)
 KILLS, PICTURES = 20, 30
 PRODUCT = ("rows.jsonl", "summary.json", "summary.csv")
-EVERYTHING = sorted(PRODUCT + ("run.json", "timings.jsonl", "units.jsonl"))
+EVERYTHING = sorted(PRODUCT + ("report.html", "run.json", "timings.jsonl", "units.jsonl"))
 
 
 def run(*args, status=0, **options):

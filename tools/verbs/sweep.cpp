@@ -14,6 +14,7 @@
 #include "arrcoc/sweep/run_folder.hpp"
 #include "data.hpp"
 #include "question.hpp"
+#include "report.hpp"
 
 namespace arrcoc::tools {
 namespace {
@@ -28,7 +29,8 @@ struct SweepFlags : QuestionFlags {
   std::vector<double> keep_ratios;
   std::vector<std::uint64_t> seeds{0, 1, 2};
   Index limit = 0;
-  bool progress = false, model_free = false, kept = false, no_shared_prefix = false, query_controls = false;
+  bool progress = false, model_free = false, kept = false, no_shared_prefix = false, query_controls = false,
+       keep_maps = false, no_report = false;
 };
 
 std::string json_text(std::string_view text) { return io::string_line(text); }
@@ -119,8 +121,8 @@ std::vector<std::pair<std::string, std::string>> run_head(const SweepFlags& f, c
                    ",\"prompts\":" + json_text(prompts_hash(data)) + ",\"flavour\":" + json_text(f.flavour) + "}"},
       {"run", "{\"model_free\":" + std::string(f.model_free ? "true" : "false") +
                   ",\"max_new_tokens\":" + std::to_string(f.run.max_new_tokens) + ",\"system\":" + json_text(f.system) +
-                  ",\"shared_prefix\":" + (f.no_shared_prefix ? "false" : "true") +
-                  ",\"kept\":" + (f.kept ? "true" : "false") + ",\"asked\":" + asked_how(f) +
+                  ",\"shared_prefix\":" + (f.no_shared_prefix ? "false" : "true") + ",\"kept\":" +
+                  (f.kept ? "true" : "false") + (f.keep_maps ? ",\"maps\":true" : "") + ",\"asked\":" + asked_how(f) +
                   ",\"columns\":" + listed(columns, [](const SweepColumn& c) { return json_text(c.label()); }) +
                   ",\"settings\":" + settings + ",\"files\":" + files + "}"}};
 }
@@ -221,6 +223,7 @@ int run_sweep(SweepFlags f, const Command& command) {
       sweep_columns(choice, static_cast<Index>(model.config.vision.deepstack_taps.size()), engine->strategies()),
       std::move(shared), decode_options(f), f.model_free, !f.no_shared_prefix);
   runner.score_by(*flavour);
+  if (f.keep_maps) runner.keep_maps();
 
   const RunRecord record{run_head(f, model, runner.columns(), data, groups.size()), static_cast<Index>(groups.size()),
                          shard};
@@ -263,18 +266,19 @@ int run_sweep(SweepFlags f, const Command& command) {
       times += "{\"key\":" + json_text(part.rows[i].key) + ",\"milliseconds\":" + times_json(part.times[i]) + "}\n";
       so_far.add(part.rows[i]);
     }
-    folder.append(unit, static_cast<Index>(part.rows.size()), rows, times);
+    folder.append(unit, static_cast<Index>(part.rows.size()), rows, times, part.maps);
     done += static_cast<Index>(groups[u].size());
     meter.show(done, so_far.text());
   }
   const double seconds = meter.seconds();
   if (!complete)
     folder.add_timing("{\"seconds\":" + detail::to_text(seconds) + ",\"questions\":" + std::to_string(done - before) +
-                      ",\"rows\":" + std::to_string(so_far.rows) + "}\n");
+                      ",\"rows\":" + std::to_string(so_far.rows) + ",\"command\":" + json_text(command.line) + "}\n");
   const std::vector<SweepGroup> summary = folder.finish();
   const std::string table = summary_table(summary);
   require_that(std::fwrite(table.data(), 1, table.size(), stdout) == table.size() && std::fflush(stdout) == 0,
                Code::bad_output, "sweep", "stdout: cannot be written");
+  if (!f.no_report) make_report(f.out, fs::path(f.out) / "report.html", &data, {});
   if (so_far.failed > 0)
     std::fprintf(stderr, "%lld rows failed; rows.jsonl has the reason of each under \"error\"\n",
                  static_cast<long long>(so_far.failed));
@@ -337,17 +341,21 @@ void add_sweep(CLI::App& app, Command& command) {
   add_picture_flags(*verb, *f);
   add_machine_flags(*verb, *f);
   add_generation_flags(*verb, *f);
-  group("Output", {
-                      verb->add_option("--out", f->out,
-                                       "the run's folder: rows.jsonl, timings.jsonl, summary.json, summary.csv; the "
-                                       "same command goes on with what is there"),
-                      verb->add_option("--shard", f->shard,
-                                       "i/n: every n-th picture from the i-th, into a folder of its own (`merge` "
-                                       "makes one run of all); slurm: the task of an array job"),
-                      verb->add_flag("--progress", f->progress, "a line of progress where stderr is no terminal too"),
-                      verb->add_flag("--kept", f->kept, "rows list the tokens kept"),
-                      verb->add_flag("-q,--quiet", f->quiet, "nothing on stderr but errors"),
-                  });
+  group("Output",
+        {
+            verb->add_option("--out", f->out,
+                             "the run's folder: rows.jsonl, timings.jsonl, summary.json, summary.csv, report.html; the "
+                             "same command goes on with what is there"),
+            verb->add_option("--shard", f->shard,
+                             "i/n: every n-th picture from the i-th, into a folder of its own (`merge` "
+                             "makes one run of all); slurm: the task of an array job"),
+            verb->add_flag("--progress", f->progress, "a line of progress where stderr is no terminal too"),
+            verb->add_flag("--kept", f->kept, "rows list the tokens kept"),
+            verb->add_flag("--keep-maps", f->keep_maps,
+                           "RUN/maps: kept tokens with their causes, scorers' maps in 8 bits, weights"),
+            verb->add_flag("--no-report", f->no_report, "no report.html at the end"),
+            verb->add_flag("-q,--quiet", f->quiet, "nothing on stderr but errors"),
+        });
   verb->callback([f, &command] { command.run = [f, &command] { return run_sweep(*f, command); }; });
 }
 

@@ -2,6 +2,7 @@
 // Output files and folders appear whole or not at all; input files are looked at before a byte is read.
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,6 +13,9 @@ namespace arrcoc::io {
 /// not; a file's mode stays. Devices and pipes are written through, "-" is stdout. What processes that died left
 /// beside it is removed. Error{bad_output}.
 void write_file(const std::filesystem::path& file, std::string_view bytes);
+/// The same for what `fill` hands over part by part. What it throws passes through, and the file is as it was.
+using PartSink = std::function<void(std::string_view)>;
+void write_parts(const std::filesystem::path& file, const std::function<void(const PartSink&)>& fill);
 
 inline constexpr std::uint64_t max_input_bytes = std::uint64_t{1} << 30;
 

@@ -22,6 +22,7 @@ struct PictureRows {
   std::vector<SweepRow> rows;                 // question by question, column by column
   std::vector<std::vector<StageTime>> times;  // of each row
   std::vector<StageTime> shared;              // of the pictures: decode_image, resize, vision
+  std::string maps;                           // lines of RUN/maps, where they are kept
   bool cancelled = false;
 };
 
@@ -42,6 +43,8 @@ class SweepRunner {
   PictureRows run_or_explain(const PictureQuestions& questions);
   /// Whose rules score; the default is measure::Flavour::vlmevalkit.
   void score_by(measure::Flavour flavour) { flavour_ = flavour; }
+  /// Fills PictureRows::maps.
+  void keep_maps() { keeps_maps_ = true; }
   /// A column, by its label, that has answered before this runner was made.
   void has_answered(const std::string& label) { answered_.insert(label); }
   const std::vector<SweepColumn>& columns() const { return columns_; }
@@ -67,6 +70,7 @@ class SweepRunner {
   bool model_free_;
   std::set<std::string> answered_;
   measure::Flavour flavour_ = measure::Flavour::vlmevalkit;
+  bool keeps_maps_ = false;
 };
 
 }  // namespace arrcoc

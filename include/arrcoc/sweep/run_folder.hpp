@@ -4,6 +4,7 @@
 //   run.json        the settings that decide the rows; who goes on must have the same
 //   rows.jsonl      the rows of each unit, appended whole
 //   timings.jsonl   likewise
+//   maps/           a file for each unit, where maps are kept: there before the line that says it is done
 //   units.jsonl     a line for each unit that is done: where its rows end, and their digest
 //   summary.json, summary.csv   at the end
 //
@@ -66,7 +67,9 @@ class RunFolder {
   bool has(Index unit) const { return has_[static_cast<std::size_t>(unit)]; }
   bool complete() const;
   /// The rows of a unit and its timings, whole lines. When they cannot all be written, none are. Error{bad_output}.
-  void append(Index unit, Index rows, std::string_view row_lines, std::string_view timing_lines);
+  /// `map_lines`, when there are any, have a file of their own before.
+  void append(Index unit, Index rows, std::string_view row_lines, std::string_view timing_lines,
+              std::string_view map_lines = {});
   /// A line about the whole run, behind all timings.
   void add_timing(std::string_view line);
   /// Writes what the run means. Error{bad_output}.

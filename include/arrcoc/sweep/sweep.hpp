@@ -116,6 +116,8 @@ struct SweepGroup {
 /// One group for each column, in the order of the rows, and one more ("mean") for each that has several seeds.
 std::vector<SweepGroup> summarise(const std::vector<SweepRow>& rows);
 
+/// "random@0.25 (mean of seeds)", "default@64 depth=none".
+std::string title_of(const SweepGroup& group);
 /// Text for people: one line a group.
 std::string summary_table(const std::vector<SweepGroup>& groups);
 std::string summary_csv(const std::vector<SweepGroup>& groups);

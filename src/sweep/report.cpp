@@ -1,0 +1,349 @@
+// The page: its static part, then questions as data that a script draws when they are wanted.
+#include "arrcoc/sweep/report.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <set>
+
+#include "arrcoc/core/random.hpp"
+#include "arrcoc/io/atomic_file.hpp"
+#include "arrcoc/qwen3vl/resize.hpp"
+#include "arrcoc/sweep/run_folder.hpp"
+#include "files/json_util.hpp"
+#include "sweep/base64.hpp"
+#include "sweep/kept_maps.hpp"
+#include "sweep/report_assets.hpp"
+#include "sweep/report_parts.hpp"
+#include "sweep/run_units.hpp"
+
+namespace arrcoc {
+namespace {
+
+namespace fs = std::filesystem;
+using Ordered = nlohmann::ordered_json;
+
+/// A question's rows: [first, last) of the run's, [from, to) bytes of rows.jsonl.
+struct Question {
+  std::size_t first = 0, last = 0;
+  std::int64_t from = 0, to = 0;
+  Index unit = -1;
+};
+
+std::string label_of(const SweepRow& r) { return r.key.substr(std::min(r.key.size(), r.id.size() + 1)); }
+
+std::vector<Question> questions_of(const fs::path& run, const std::vector<SweepRow>& rows) {
+  std::vector<Index> units;  // of each row
+  std::error_code e;
+  if (fs::exists(run / "units.jsonl", e))
+    for (const UnitDone& u : read_units(run, read_record(run)).done)
+      units.insert(units.end(), static_cast<std::size_t>(u.rows), u.unit);
+  std::ifstream lines(run / "rows.jsonl", std::ios::binary);
+  std::vector<Question> out;
+  std::int64_t at = 0;
+  std::string line;
+  for (std::size_t i = 0; i < rows.size() && std::getline(lines, line); ++i) {
+    if (i == 0 || rows[i].id != rows[i - 1].id) out.push_back({i, i, at, at, i < units.size() ? units[i] : Index{-1}});
+    at += static_cast<std::int64_t>(line.size()) + 1;
+    out.back().last = i + 1;
+    out.back().to = at;
+  }
+  return out;
+}
+
+/// Two columns, the leaks of oracles apart, of which one is right and one is wrong.
+bool disagree(const std::vector<SweepRow>& rows, const Question& q) {
+  bool right = false, wrong = false;
+  for (std::size_t i = q.first; i < q.last; ++i) {
+    const SweepRow& r = rows[i];
+    if (!r.score || r.pipeline.ends_with("_blank") || r.pipeline.ends_with("_other")) continue;
+    (*r.score >= 0.5 ? right : wrong) = true;
+  }
+  return right && wrong;
+}
+
+/// Those of the sample, then those on which columns disagree; both in an order drawn with the seed.
+std::vector<std::size_t> candidates(const std::vector<SweepRow>& rows, const std::vector<Question>& questions,
+                                    const ReportChoice& choice) {
+  std::vector<std::size_t> order(questions.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  Rng(derive_seed(choice.seed, "report")).shuffle(order);
+  const auto drawn = order.begin() + std::min<std::ptrdiff_t>(std::ssize(order), choice.questions);
+  const auto end =
+      std::stable_partition(drawn, order.end(), [&](std::size_t q) { return disagree(rows, questions[q]); });
+  order.erase(end, order.end());
+  return order;
+}
+
+/// Pictures made small, each once, as elements of the page.
+class Pictures {
+ public:
+  struct Shown {
+    std::string element;  // its id; empty: not found
+    Index height = 0, width = 0;
+  };
+  Pictures(Index side, io::DecodeOptions decode) : side_(side), decode_(decode) {}
+
+  /// `out` gains the element where the picture is new.
+  Shown show(const io::DatasetPicture& picture, const std::string& name, std::string& out) {
+    const auto [at, fresh] = shown_.try_emplace(name);
+    if (!fresh) return at->second;
+    try {
+      const Image image = io::read_image(picture, decode_);
+      at->second = {"p-" + std::to_string(++count_), image.height, image.width};
+      out += "<script type=\"text/plain\" id=\"" + at->second.element + "\">" + data_url(image) + "</script>\n";
+    } catch (const Error&) { ++missing_; }
+    return at->second;
+  }
+  Index count() const { return count_; }
+  Index missing() const { return missing_; }
+
+ private:
+  std::string data_url(const Image& image) const {
+    const double longest = static_cast<double>(std::max(image.height, image.width)),
+                 scale = std::min(1.0, static_cast<double>(side_) / longest);
+    const auto side = [&](Index n) { return std::max<Index>(1, std::lround(static_cast<double>(n) * scale)); };
+    const Image small =
+        scale < 1 ? qwen3vl::resize_bicubic(image.view(), side(image.height), side(image.width)) : image;
+    const std::string png = io::encode_png(small.view(), 9), jpeg = io::encode_jpeg(small.view(), 80);
+    return png.size() <= jpeg.size() ? "data:image/png;base64," + base64(png)
+                                     : "data:image/jpeg;base64," + base64(jpeg);
+  }
+  Index side_, count_ = 0, missing_ = 0;
+  io::DecodeOptions decode_;
+  std::map<std::string, Shown> shown_;
+};
+
+/// As the run decoded them.
+io::DecodeOptions decode_of(const std::vector<std::pair<std::string, std::string>>& head) {
+  io::DecodeOptions out;
+  for (const auto& [name, json] : head) {
+    if (name != "run") continue;
+    const Ordered run = Ordered::parse(json);
+    const Ordered asked = run.value("asked", Ordered::object());
+    const std::string alpha = asked.value("alpha", "white");
+    out.exif = asked.value("exif", false);
+    out.alpha = alpha == "drop" ? io::Alpha::drop : alpha == "rgba" ? io::Alpha::rgba : io::Alpha::white;
+  }
+  return out;
+}
+
+/// The lines of units' maps by key; some stay, as questions about one picture are drawn apart from each other.
+class Maps {
+ public:
+  explicit Maps(fs::path run) : run_(std::move(run)) {}
+  const io::Json* of(Index unit, const std::string& key) {
+    if (units_.size() >= 32 && !units_.contains(unit)) units_.clear();
+    const auto [lines, fresh] = units_.try_emplace(unit);
+    if (fresh) read(unit, lines->second);
+    const auto at = lines->second.find(key);
+    return at == lines->second.end() ? nullptr : &at->second;
+  }
+
+ private:
+  using Lines = std::map<std::string, io::Json>;
+  void read(Index unit, Lines& lines) const {
+    std::error_code e;
+    const fs::path file = maps_file(run_, unit);
+    if (unit < 0 || !fs::exists(file, e)) return;
+    std::ifstream in(file, std::ios::binary);
+    Index number = 0;
+    for (std::string line; std::getline(in, line);) {
+      io::Json json = io::parse_json(line, Code::bad_text, file.string() + ", line " + std::to_string(++number));
+      std::string key = json.is_object() ? json.value("key", std::string()) : std::string();
+      lines.emplace(std::move(key), std::move(json));
+    }
+  }
+  fs::path run_;
+  std::map<Index, Lines> units_;
+};
+
+/// Equal maps of a question's columns stand once, and are named by their place.
+class MapTable {
+ public:
+  void take(io::Json& seen) {
+    if (!seen.is_object()) return;
+    if (seen.contains("maps"))
+      for (io::Json& map : seen["maps"]) map = place_of(map);
+    if (seen.contains("relevance")) seen["relevance"] = place_of(seen["relevance"]);
+  }
+  const Ordered& maps() const { return maps_; }
+
+ private:
+  std::size_t place_of(const io::Json& map) {
+    const auto [at, fresh] = places_.try_emplace(map.dump(), maps_.size());
+    if (fresh) maps_.push_back(Ordered(map));
+    return at->second;
+  }
+  std::map<std::string, std::size_t> places_;
+  Ordered maps_ = Ordered::array();
+};
+
+/// What is drawn of a question, out of its rows' lines.
+class Details {
+ public:
+  Details(const fs::path& run, const io::Dataset* data, const std::map<std::string, std::size_t>& columns,
+          Pictures& pictures)
+      : rows_(run / "rows.jsonl", std::ios::binary), maps_(run), columns_(columns), pictures_(pictures) {
+    if (data != nullptr)
+      for (const io::Sample& s : data->samples) samples_.emplace(s.id, &s);
+  }
+
+  /// Elements of the page: new pictures, and the question.
+  std::string elements(const Question& q, std::size_t number, const std::string& id) {
+    std::string out;
+    Ordered json{{"pictures", Ordered::array()}, {"boxes", Ordered::array()}};
+    if (const auto at = samples_.find(id); at != samples_.end()) put_pictures(*at->second, json, out);
+    MapTable table;
+    Ordered columns = Ordered::object();
+    rows_.clear();
+    rows_.seekg(q.from);
+    std::string line;
+    for (std::size_t i = q.first; i < q.last && std::getline(rows_, line); ++i) {
+      const io::Json row = io::parse_json(line, Code::bad_text, "rows.jsonl", 1'000'000);
+      const std::string key = row.value("key", std::string());
+      const auto column = columns_.find(key.substr(std::min(key.size(), id.size() + 1)));
+      if (column == columns_.end()) continue;
+      columns[std::to_string(column->second)] = column_json(row, maps_.of(q.unit, key), table);
+    }
+    json["columns"] = std::move(columns);
+    json["maps"] = table.maps();
+    return out + "<script type=\"application/json\" id=\"q-" + std::to_string(number) + "\">" + script_json(json) +
+           "</script>\n";
+  }
+
+ private:
+  void put_pictures(const io::Sample& s, Ordered& json, std::string& out) {
+    for (std::size_t p = 0; p < s.images.size(); ++p) {
+      const Pictures::Shown shown = pictures_.show(s.images[p], s.image_names[p], out);
+      Ordered boxes = Ordered::array();
+      if (!shown.element.empty() && p < s.boxes.size())
+        for (const Box& b : s.boxes[p]) {
+          const auto h = static_cast<double>(shown.height), w = static_cast<double>(shown.width);
+          boxes.push_back({b.row0 / h, b.col0 / w, b.row1 / h, b.col1 / w});
+        }
+      json["pictures"].push_back({{"id", shown.element}, {"size", {shown.height, shown.width}}});
+      json["boxes"].push_back(std::move(boxes));
+    }
+  }
+
+  static Ordered column_json(const io::Json& row, const io::Json* kept, MapTable& table) {
+    Ordered out = Ordered::object();
+    for (const char* key : {"name", "stopped", "loyal", "extracted", "clamped", "depth", "tokens", "kept"})
+      if (row.contains(key)) out[key] = row[key];
+    if (row.contains("costs"))
+      for (const char* key : {"token_layers", "deepstack_additions", "prefill_flops", "evidence_flops", "kv_bytes"})
+        if (row["costs"].contains(key)) out["costs"][key] = row["costs"][key];
+    if (kept != nullptr) {
+      io::Json own = *kept;
+      if (own.contains("decisions"))
+        for (io::Json& decision : own["decisions"])
+          if (decision.contains("pictures"))
+            for (io::Json& seen : decision["pictures"]) table.take(seen);
+      for (const char* key : {"on_square", "pictures", "decisions"})
+        if (own.contains(key)) out[key] = own[key];
+      return out;
+    }
+    if (!row.contains("grids")) return out;
+    for (std::size_t p = 0; p < row["grids"].size(); ++p) {  // --kept alone
+      Ordered picture{{"grid", row["grids"][p]}};
+      if (row.contains("kept_tokens") && p < row["kept_tokens"].size()) picture["kept"] = row["kept_tokens"][p];
+      out["pictures"].push_back(std::move(picture));
+    }
+    return out;
+  }
+
+  std::ifstream rows_;
+  Maps maps_;
+  const std::map<std::string, std::size_t>& columns_;
+  Pictures& pictures_;
+  std::map<std::string, const io::Sample*> samples_;
+};
+
+/// [id, scenario, question, answers, metric, drawn, [a cell for each column]]; a cell: [score, answer, kept, error?].
+std::string list_line(const std::vector<SweepRow>& rows, const Question& q,
+                      const std::map<std::string, std::size_t>& columns,
+                      const std::map<std::string, std::size_t>& scenarios, bool drawn) {
+  const SweepRow* own = &rows[q.first];  // its question is not left out
+  Ordered cells = Ordered::array();
+  for (std::size_t c = 0; c < columns.size(); ++c) cells.push_back(nullptr);
+  for (std::size_t i = q.first; i < q.last; ++i) {
+    const SweepRow& r = rows[i];
+    if (own->question.empty()) own = &r;
+    Ordered cell{r.score ? Ordered(*r.score) : Ordered(nullptr),
+                 r.prediction ? Ordered(*r.prediction) : Ordered(nullptr), r.kept};
+    if (!r.error.empty()) cell.push_back(r.error);
+    cells[columns.at(label_of(r))] = std::move(cell);
+  }
+  return script_json(
+      {own->id, scenarios.at(own->scenario), own->question, own->answers, own->metric, drawn ? 1 : 0, cells});
+}
+
+template <class F>
+std::map<std::string, std::size_t> numbered(const std::vector<SweepRow>& rows, std::vector<std::string>& names, F&& f) {
+  std::map<std::string, std::size_t> out;
+  for (const SweepRow& r : rows)
+    if (out.try_emplace(f(r), out.size()).second) names.push_back(f(r));
+  return out;
+}
+
+}  // namespace
+
+ReportFacts write_report(const fs::path& run, const io::Dataset* data, const ReportChoice& choice,
+                         const std::function<void(std::string_view)>& out) {
+  require_that(choice.questions >= 0 && choice.most_bytes >= 0 && choice.picture_side >= 16, Code::bad_usage, "report",
+               "expected counts of at least 0, and pictures of at least 16 px");
+  const std::vector<SweepRow> rows = read_rows(run.string());
+  const ReportTables tables = report_tables(run, rows);
+  ReportFacts facts;
+  const auto put = [&](std::string_view part) {
+    out(part);
+    facts.bytes += static_cast<std::int64_t>(part.size());
+  };
+  put("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+      "content=\"width=device-width,initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">"
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src "
+      "'unsafe-inline'; script-src '" +
+      std::string(report_script_hash) + "'\"><title>" + html_text(tables.title) + "</title><style>");
+  put(report_style);
+  put("</style></head><body>");
+  put(static_part(tables));
+  const std::vector<Question> questions = questions_of(run, rows);
+  facts.questions = static_cast<Index>(questions.size());
+  std::vector<std::string> column_names, scenario_names;
+  const auto columns = numbered(rows, column_names, label_of);
+  const auto scenarios = numbered(rows, scenario_names, [](const SweepRow& r) { return r.scenario; });
+  Pictures pictures(choice.picture_side, decode_of(tables.head));
+  Details details(run, data, columns, pictures);
+  std::set<std::size_t> drawn;
+  std::int64_t spent = 0;
+  const std::vector<std::size_t> wanted = candidates(rows, questions, choice);
+  for (const std::size_t q : wanted) {
+    const std::string part = details.elements(questions[q], q, rows[questions[q].first].id);
+    spent += static_cast<std::int64_t>(part.size());
+    if (spent > choice.most_bytes) break;
+    put(part);
+    drawn.insert(q);
+  }
+  facts.drawn = static_cast<Index>(drawn.size());
+  facts.pictures = pictures.count();
+  facts.missing = pictures.missing();
+  put("<script type=\"application/json\" id=\"rows\">[");
+  for (std::size_t q = 0; q < questions.size(); ++q)
+    put((q == 0 ? "" : ",\n") + list_line(rows, questions[q], columns, scenarios, drawn.contains(q)));
+  put("]</script>\n<script type=\"application/json\" id=\"facts\">" +
+      script_json({{"columns", column_names},
+                   {"scenarios", scenario_names},
+                   {"wanted", wanted.size()},
+                   {"drawn", facts.drawn},
+                   {"pictures", facts.pictures},
+                   {"missing", facts.missing},
+                   {"most_bytes", choice.most_bytes},
+                   {"seed", choice.seed}}) +
+      "</script>\n<script>");
+  put(report_script);
+  put("</script></body></html>\n");
+  return facts;
+}
+
+}  // namespace arrcoc

@@ -1,0 +1,19 @@
+#pragma once
+// Parts of the page, and how what comes from data is written into it.
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "arrcoc/sweep/report.hpp"
+
+namespace arrcoc {
+
+/// Between tags or in a quoted attribute; what HTML and XML do not allow becomes U+FFFD. `text`: UTF-8, or not quite.
+std::string html_text(std::string_view text);
+/// Inside <script type="application/json">: nothing in it ends the element or begins a comment.
+std::string script_json(const nlohmann::ordered_json& value);
+
+/// The part of the page that stands without a script: head, plots, tables, costs, provenance.
+std::string static_part(const ReportTables& tables);
+
+}  // namespace arrcoc

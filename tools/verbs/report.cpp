@@ -1,0 +1,93 @@
+// arrcoc report: a run as one HTML page.
+#include "report.hpp"
+
+#include <cstdio>
+#include <memory>
+#include <optional>
+
+#include "arrcoc/io/atomic_file.hpp"
+#include "outputs.hpp"
+#include "terminal.hpp"
+#include "verbs.hpp"
+
+namespace arrcoc::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ReportFlags {
+  std::string run, out, files, data, pictures;
+  ReportChoice choice;
+  Index megabytes = 20;
+  bool quiet = false;
+};
+
+/// The questions of the run, where they still lie as they did; their pictures and boxes are shown.
+std::optional<io::Dataset> data_of(const ReportFlags& f) {
+  try {
+    const RunData known = data_of_run(f.run);
+    io::DatasetChoice choice;
+    choice.pictures = f.pictures;
+    if (f.data.empty()) choice.format = known.format;
+    return io::read_dataset(f.data.empty() ? known.path : f.data, choice);
+  } catch (const Error& error) {
+    if (!f.data.empty()) throw;
+    if (!f.quiet) std::fprintf(stderr, "no pictures: %s; --data says where the questions lie\n", error.what());
+    return std::nullopt;
+  }
+}
+
+int run_report(ReportFlags f) {
+  require_that(f.megabytes >= 0 && f.megabytes <= 1000, Code::bad_usage, "report",
+               [&] { return "--most-mb: expected 0 to 1000, got " + std::to_string(f.megabytes); });
+  f.choice.most_bytes = f.megabytes << 20;
+  if (f.out.empty()) {
+    f.out = (fs::path(f.run) / "report.html").string();
+    if (f.files.empty()) f.files = (fs::path(f.run) / "report").string();
+  }
+  const std::vector<SweepRow> rows = read_rows(f.run);
+  RunFiles files;
+  files.reads("the data", f.data);
+  files.writes("--out", f.out);
+  const std::optional<io::Dataset> data = data_of(f);
+  const Writing writing;
+  const ReportFacts facts = make_report(f.run, f.out, data ? &*data : nullptr, f.choice);
+  if (!f.files.empty()) {
+    std::error_code e;
+    fs::create_directories(f.files, e);
+    require_that(!e, Code::bad_output, "report", [&] { return "cannot make " + f.files + ": " + e.message(); });
+    for (const auto& [name, bytes] : report_files(report_tables(f.run, rows)))
+      io::write_file(fs::path(f.files) / name, bytes);
+  }
+  if (!f.quiet)
+    std::fprintf(stderr, "%s: %lld questions, %lld of them with kept tokens, %lld pictures, %.1f MB\n", f.out.c_str(),
+                 static_cast<long long>(facts.questions), static_cast<long long>(facts.drawn),
+                 static_cast<long long>(facts.pictures), static_cast<double>(facts.bytes) / 1e6);
+  if (!f.quiet && facts.missing > 0)
+    std::fprintf(stderr, "%lld pictures were not found or cannot be decoded\n", static_cast<long long>(facts.missing));
+  return 0;
+}
+
+}  // namespace
+
+void add_report(CLI::App& app, Command& command) {
+  CLI::App* verb = app.add_subcommand("report", "a sweep's run as one HTML page that needs nothing else");
+  auto f = std::make_shared<ReportFlags>();
+  verb->add_option("RUN", f->run, "a sweep's folder")->required();
+  verb->add_option("--out", f->out, "the page (default: RUN/report.html)");
+  verb->add_option("--files", f->files,
+                   "a folder for an SVG of each plot, its numbers as CSV and JSON, and the columns as CSV (default: "
+                   "RUN/report, where --out is not given)");
+  verb->add_option("--data", f->data, "where the questions lie now (default: where the run read them)");
+  verb->add_option("--pictures", f->pictures, "the folder of their pictures");
+  verb->add_option("--questions", f->choice.questions,
+                   "drawn at random and shown with their pictures and kept tokens; then those on which columns "
+                   "disagree, as far as they fit (default 200)");
+  verb->add_option("-s,--seed", f->choice.seed, "of the draw");
+  verb->add_option("--most-mb", f->megabytes, "of pictures and kept tokens, MiB (default 20)");
+  verb->add_option("--picture-side", f->choice.picture_side, "px of a picture's longer side (default 384)");
+  verb->add_flag("-q,--quiet", f->quiet, "nothing on stderr but errors");
+  verb->callback([f, &command] { command.run = [f] { return run_report(*f); }; });
+}
+
+}  // namespace arrcoc::tools
