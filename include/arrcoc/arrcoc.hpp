@@ -32,6 +32,7 @@
 #include "arrcoc/balancers/rank_fusion.hpp"
 #include "arrcoc/balancers/tension.hpp"
 #include "arrcoc/core/allocation.hpp"
+#include "arrcoc/core/clip.hpp"
 #include "arrcoc/core/config.hpp"
 #include "arrcoc/core/digest.hpp"
 #include "arrcoc/core/error.hpp"
