@@ -100,7 +100,9 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
   };
 
   std::vector<qwen3vl::Pixels> whole;  // pixels once for all asks, until everything is encoded
+  std::vector<TokenSet> sources;
   for (Picture& p : pictures) {
+    sources.push_back(p.tokens());
     whole.push_back(std::move(p.pixels));
     p.pixels = {{}, whole.back().patches};
   }
@@ -114,7 +116,7 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
     auto& shelf = shelves[key];
     if (shelf) return journey.encode(shelf);
     if (look) journey.encode(nullptr, &whole, key.empty() ? requests : std::vector<Request>{}, &trace);
-    else journey.encode(std::make_shared<Shelf<B>>(seen.grids, qwen3vl::VisionOut<B>{}));
+    else journey.encode(std::make_shared<Shelf<B>>(sources, qwen3vl::VisionOut<B>{}));
     shelf = journey.shelf();
   };
 
