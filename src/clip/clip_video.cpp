@@ -121,7 +121,7 @@ class Piped final : public InOrder {
         selects_(info_.indices.size() <= longest_selection),
         channels_(transparent ? 4 : 3),
         alpha_(o.alpha),
-        child_(arguments(file, input, o), file) {
+        arguments_(arguments(file, input, o)) {
     const std::string h = std::to_string(info_.height), w = std::to_string(info_.width);
     header_ = transparent ? "P7\nWIDTH " + w + "\nHEIGHT " + h + "\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n"
                           : "P6\n" + w + " " + h + "\n255\n";
@@ -149,8 +149,9 @@ class Piped final : public InOrder {
   }
 
   Image read(Index number) {
+    if (!child_) child_.emplace(arguments_, info_.name);
     std::string header(header_.size(), '\0');
-    const std::size_t got = child_.read(header.data(), header.size());
+    const std::size_t got = child_->read(header.data(), header.size());
     if (got == header.size() && header != header_)
       fail(Code::bad_video, info_.name,
            "frame " + std::to_string(number) + ": expected " + std::to_string(info_.height) + "x" +
@@ -160,7 +161,7 @@ class Piped final : public InOrder {
     frame.width = info_.width;
     const auto pixels = static_cast<std::size_t>(frame.height * frame.width);
     if (got == header.size()) frame.rgb.resize(pixels * channels_);
-    if (got < header.size() || child_.read(frame.rgb.data(), frame.rgb.size()) < frame.rgb.size()) ends_early(number);
+    if (got < header.size() || child_->read(frame.rgb.data(), frame.rgb.size()) < frame.rgb.size()) ends_early(number);
     if (channels_ == 4) {
       flatten_rgba(frame.rgb.data(), frame.rgb.data(), pixels, alpha_);
       frame.rgb.resize(pixels * 3);
@@ -169,18 +170,19 @@ class Piped final : public InOrder {
   }
 
   [[noreturn]] void ends_early(Index number) {
-    child_.wait();
+    child_->wait();
     fail(Code::bad_video, info_.name,
          "the clip ends early: expected frame " + std::to_string(number) + " (" + std::to_string(taken_) + " of " +
              std::to_string(info_.indices.size()) + " sampled), got none" +
-             (child_.said().empty() ? "" : "; ffmpeg says: " + first_line(child_.said())));
+             (child_->said().empty() ? "" : "; ffmpeg says: " + first_line(child_->said())));
   }
 
   bool selects_;  // ffmpeg leaves out what was not chosen
   std::size_t channels_;
   Alpha alpha_;
   std::string header_;
-  Child child_;
+  std::vector<std::string> arguments_;
+  std::optional<Child> child_;  // from the first frame on
 };
 
 }  // namespace

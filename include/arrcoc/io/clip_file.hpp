@@ -26,9 +26,9 @@ using ChooseFrames = std::function<std::vector<Index>(Index total, double frames
 
 /// A video, an animation, or a folder of pictures in the order of their names (numbers in names as numbers). Nothing is
 /// written to disk, one frame is held at a time, and what runs beside ends with the source or with the thread that
-/// opened it. Error{bad_video} for what has no frames, is cut off or has no clock; Error{bad_image} for a frame above
-/// the limit or that cannot be decoded; Error{bad_config} for a clock that cannot be; Error{program_missing}; Error 401
-/// and 402 for the file.
+/// pulled its first frame. Error{bad_video} for what has no frames, is cut off or has no clock; Error{bad_image} for a
+/// frame above the limit or that cannot be decoded; Error{bad_config} for a clock that cannot be;
+/// Error{program_missing}; Error 401 and 402 for the file.
 std::unique_ptr<FrameSource> open_clip(const std::filesystem::path& file, const ChooseFrames& choose,
                                        const ClipOptions& options = {});
 /// Pictures of one size, a frame each. Errors likewise.
