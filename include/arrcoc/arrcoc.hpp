@@ -143,6 +143,8 @@
 #include "arrcoc/qwen3vl/smart_resize.hpp"
 #include "arrcoc/qwen3vl/tower_hook.hpp"
 #include "arrcoc/qwen3vl/tower_requests.hpp"
+#include "arrcoc/qwen3vl/video_sampling.hpp"
+#include "arrcoc/qwen3vl/video_size.hpp"
 #include "arrcoc/qwen3vl/vision_positions.hpp"
 #include "arrcoc/qwen3vl/vision_tower.hpp"
 #include "arrcoc/qwen3vl/weights.hpp"
