@@ -7,9 +7,10 @@
 
 namespace arrcoc::tools {
 
-void add_sampling_flags(CLI::App& verb, ClipFlags& f, const std::string& rate) {
-  verb.add_option("--route", f.route, "whose rules choose frames and size: hf (transformers) or qwen-vl-utils")
-      ->capture_default_str();
+void add_sampling_flags(CLI::App& verb, ClipFlags& f, const std::string& rate, bool route) {
+  if (route)
+    verb.add_option("--route", f.route, "whose rules choose frames and size: hf (transformers) or qwen-vl-utils")
+        ->capture_default_str();
   verb.add_option(rate, f.sampling.fps, "frames wanted a second")->capture_default_str();
   verb.add_option("--frames", f.sampling.frames, "this many frames instead, whatever the time between them");
   verb.add_option("--min-frames", f.sampling.min_frames)->capture_default_str();

@@ -20,8 +20,8 @@ struct ClipFlags {
   Index max_decoded_pixels = 1 << 24;
 };
 
-/// Which frames and what size; `rate` names the flag of frames wanted a second.
-void add_sampling_flags(CLI::App& verb, ClipFlags& flags, const std::string& rate);
+/// Which frames and what size; `rate` names the flag of frames wanted a second. `route`: --route too.
+void add_sampling_flags(CLI::App& verb, ClipFlags& flags, const std::string& rate, bool route = true);
 /// FILE..., --fps, --times, --max-decoded-pixels.
 void add_file_flags(CLI::App& verb, ClipFlags& flags);
 /// Error{bad_config} for a route that is none.

@@ -25,6 +25,7 @@ template <class B>
 AnswerRequest EngineOn<B>::request_of(const AnswerRequest& shared, const Ask& a) {
   AnswerRequest r;
   r.system = shared.system;
+  r.parts = shared.parts;
   r.scope = shared.scope;
   r.generation = shared.generation;
   r.resize = shared.resize;
@@ -57,6 +58,7 @@ void EngineOn<B>::begin_ask(Asked& q, const ManyRequest& m, const AnswerResult& 
   }
   q.out.grids = seen.grids;
   q.out.sizes = seen.sizes;
+  q.out.sources = seen.sources;
 }
 
 template <class B>
@@ -64,6 +66,7 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
   ManyResult result;
   Trace trace;  // of the pictures
   AnswerResult seen;
+  refuse_clips(m.shared, "asking many questions at once");
   std::vector<Picture> pictures = prepare(m.shared, seen, trace);
   std::deque<MadePipeline<B>> pipelines;  // one for each spec
   std::deque<Asked> asked;
@@ -93,7 +96,7 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
   const auto worded = [&](const std::string& question, Trace& t) -> const Worded& {
     const auto [at, fresh] = prompts.try_emplace(question);
     if (fresh) {
-      at->second.prompt = build_prompt(m.shared, question, seen.grids, t);
+      at->second.prompt = build_prompt(m.shared, question, prompt_sources(seen), t);
       if (look) at->second.embeddings = model_.text().embed(b_, at->second.prompt.ids);
     }
     return at->second;

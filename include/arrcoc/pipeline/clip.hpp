@@ -33,18 +33,6 @@ inline void check_clip(const ClipInfo& clip) {
 /// Temporal patches of `frames` frames, `slots` in each; the last frame is repeated where some are missing.
 constexpr Index pairs_of(Index frames, Index slots) { return (frames + slots - 1) / slots; }
 
-/// The time of each temporal patch in seconds, [pairs]: the mean of its first and its last frame's. Source:
-/// transformers' Qwen3VLProcessor, _calculate_timestamps.
-inline std::vector<double> pair_seconds(const std::vector<double>& seconds, Index slots) {
-  const auto frames = static_cast<Index>(seconds.size());
-  std::vector<double> out;
-  for (Index first = 0; first < frames; first += slots)
-    out.push_back((seconds[static_cast<std::size_t>(first)] +
-                   seconds[static_cast<std::size_t>(std::min(first + slots, frames) - 1)]) /
-                  2);
-  return out;
-}
-
 /// Pulls a clip's frames, resizes each, and cuts them into the patches of one temporal patch after the other.
 class ClipPairs final : public PairSource {
  public:
