@@ -39,6 +39,8 @@ constexpr Example examples[] = {
      "arrcoc bench -m Qwen/Qwen3-VL-2B-Instruct -i page.jpg -p 'Which year?' --budget 256", true},
     {"train", "arrcoc train --recipe recipe.json --out RUN",
      "arrcoc train export --state RUN/state.safetensors --out MODEL"},
+    {"report", "arrcoc report RUN", "arrcoc report RUN --out report.html"},
+    {"clip", "arrcoc clip film.mp4 --json", "arrcoc clip film.mp4 --fps 1 --sheet frames.png"},
     {"completion", "arrcoc completion bash > /etc/bash_completion.d/arrcoc",
      "arrcoc completion zsh > \"${fpath[1]}/_arrcoc\""},
 };

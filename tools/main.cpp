@@ -81,6 +81,7 @@ int run(int argc, char** argv) {
   add_tokenize(app, command);
   add_list(app, command);
   add_explain(app, command);
+  add_clip(app, command);
   add_detect(app, command);
   add_demo_model(app, command);
   add_scenes(app, command);

@@ -19,6 +19,9 @@ void add_allocate(CLI::App& app, Command& command);
 void add_tokenize(CLI::App& app, Command& command);
 void add_list(CLI::App& app, Command& command);
 void add_explain(CLI::App& app, Command& command);
+void add_clip(CLI::App& app, Command& command);
+/// `explain video-plan`, below the verb explain.
+void add_video_plan(CLI::App& verb, Command& command);
 void add_detect(CLI::App& app, Command& command);
 void add_demo_model(CLI::App& app, Command& command);
 void add_scenes(CLI::App& app, Command& command);

@@ -37,6 +37,7 @@
 #include "arrcoc/scorers/control/sobel.hpp"
 #include "arrcoc/scorers/control/uniform.hpp"
 #include "arrcoc/scorers/features/feature_norm.hpp"
+#include "arrcoc/scorers/features/frame_change.hpp"
 #include "arrcoc/scorers/features/novelty.hpp"
 #include "arrcoc/scorers/features/patch_max.hpp"
 #include "arrcoc/scorers/pixels/contrast.hpp"
@@ -94,6 +95,10 @@ void register_scorers(HostStages& r) {
                                 "cosine with the question's words, the best one, their mean or their sum",
                                 "O(N Q D)"});
   r.add_scorer<FeatureNormScorer>({"DART, arXiv 2502.11494", {}, "norm of the vision embedding", "O(N D)"});
+  r.add_scorer<FrameChangeScorer>({"EVS, vllm/multimodal/evs.py",
+                                   {},
+                                   "how much a token of a clip differs from the one before at its place",
+                                   "O(N D levels)"});
   r.add_scorer<NoveltyScorer>({"Cen-Prune", {}, "how unlike other tokens the vision embedding is", "O(N D)"});
   r.add_scorer<TowerAttentionScorer>({"FasterVLM, arXiv 2412.01818",
                                       {},

@@ -11,6 +11,7 @@
 #include "arrcoc/engine/unused.hpp"
 #include "arrcoc/io/chat_template.hpp"
 #include "arrcoc/io/model_folder.hpp"
+#include "arrcoc/pipeline/clip.hpp"
 #include "arrcoc/pipeline/picture.hpp"
 #include "arrcoc/registry/builtin.hpp"
 #include "engine_limits.hpp"
@@ -58,6 +59,7 @@ class EngineOn final : public Engine {
   AnswerResult answer(const AnswerRequest& r) override {
     require_that(!r.prompt.empty(), Code::bad_prompt, "answer", "the question is empty");
     if (r.stock || r.pipeline.framing == Framing::native) return answer_framed(r);
+    refuse_clips(r, "picture=grey_square");
     AnswerRequest other = r;
     for (InputPicture& in : other.pictures) in = framed(std::move(in), r.pipeline.framing);
     return answer_framed(other);
@@ -68,7 +70,10 @@ class EngineOn final : public Engine {
  private:
   /// One question about pictures that are cut into patches as they are.
   AnswerResult answer_framed(const AnswerRequest& r) {
-    if (!r.stock && r.pipeline.passes != "once") return answer_passes(r, r.pictures, {});
+    if (!r.stock && r.pipeline.passes != "once") {
+      refuse_clips(r, "passes=" + r.pipeline.passes);
+      return answer_passes(r, r.pictures, {});
+    }
     AnswerResult out;
     Trace trace;
     MadePipeline<B> made;
@@ -82,12 +87,13 @@ class EngineOn final : public Engine {
       out.scorers = made.pipeline.decisions.back().scorer_names();
     }
     const std::vector<Picture> pictures = prepare(r, out, trace);
-    const Prompt prompt = build_prompt(r, r.prompt, out.grids, trace);
+    const std::vector<io::PromptSource> sources = prompt_sources(out);
+    const Prompt prompt = build_prompt(r, r.prompt, sources, trace);
     std::optional<Prompt> asking;
     if (const auto question = scoring_question(r.pipeline, r.scoring_question, r.stock))
-      asking = build_prompt(r, *question, out.grids, trace);
+      asking = build_prompt(r, *question, sources, trace);
     RunOptions run = options(r);
-    if (r.dump) dump_prompt(r, pictures, prompt);
+    if (r.dump) dump_prompt(r, prompt);
 
     Journey<B> journey(b_, model_, r.stock ? nullptr : &made.pipeline, pictures, prompt, run, &trace);
     if (asking) journey.score_with(*asking);
@@ -177,25 +183,31 @@ class EngineOn final : public Engine {
     return p;
   }
 
-  std::vector<Picture> prepare(const AnswerRequest& r, AnswerResult& out, Trace& trace) const {
-    std::vector<Picture> pictures;
-    for (const InputPicture& in : r.pictures) {
-      trace.add_time("decode_image", in.decode_milliseconds);
-      const StageTimer timer(&trace, "resize");
-      const qwen3vl::Size size = size_of(in, r);
-      pictures.push_back(prepare_one(in, size, r.resize));
-      out.grids.push_back(pictures.back().grid);
-      out.sizes.push_back(size);
-    }
-    return pictures;
-  }
+  // --- pictures and clips: engine_clips.hpp ---
+  static void refuse_clips(const AnswerRequest& r, const std::string& what);
+  static std::vector<RequestPart> parts_of(const AnswerRequest& r, std::size_t pictures, std::size_t clips);
+  static std::vector<io::PromptSource> prompt_sources(const AnswerResult& seen);
+  Picture prepare_clip(const InputClip& in, const AnswerRequest& r, SeenSource& seen, qwen3vl::Size& size) const;
+  std::vector<Picture> prepare(const AnswerRequest& r, AnswerResult& out, Trace& trace) const;
 
-  /// A question about the pictures of `r`, with its system text.
-  Prompt build_prompt(const AnswerRequest& r, const std::string& question, const std::vector<Grid>& grids,
+  /// A question about the pictures and clips of `r`, with its system text and what stands among them.
+  Prompt build_prompt(const AnswerRequest& r, const std::string& question, const std::vector<io::PromptSource>& sources,
                       Trace& trace) const {
     const StageTimer timer(&trace, "tokenize");
-    Prompt prompt = io::build_prompt(io::question_about(grids.size(), question, r.system), grids, *folder_.tokenizer,
-                                     folder_.config, folder_.chat_template);
+    std::vector<io::Message> messages = io::question_about(0, question, r.system);
+    std::vector<io::ContentPart> content;
+    const auto clips = static_cast<std::size_t>(
+        std::count_if(sources.begin(), sources.end(), [](const io::PromptSource& s) { return !s.seconds.empty(); }));
+    for (const RequestPart& part : parts_of(r, sources.size() - clips, clips))
+      content.push_back({part.kind == RequestPart::Kind::picture ? io::ContentPart::Kind::image
+                         : part.kind == RequestPart::Kind::clip  ? io::ContentPart::Kind::video
+                                                                 : io::ContentPart::Kind::text,
+                         part.text});
+    content.push_back(std::move(messages.back().content.back()));
+    messages.back().content = std::move(content);
+    Prompt prompt =
+        io::build_prompt_with_clips(messages, sources, *folder_.tokenizer, folder_.config, folder_.chat_template,
+                                    r.flat_clips ? io::ClipLayout::flat : io::ClipLayout::nested);
     check_context(static_cast<Index>(prompt.ids.size()), folder_.config.text, r.long_context, trace.events);
     return prompt;
   }
@@ -291,24 +303,7 @@ class EngineOn final : public Engine {
   }
   HostTensor matrix(const typename B::Tensor& t) { return host_tensor(b_.to_host(t), {b_.rows(t), b_.cols(t)}); }
 
-  void dump_prompt(const AnswerRequest& r, const std::vector<Picture>& pictures, const Prompt& prompt) {
-    r.dump("input_ids", longs(prompt.ids));
-    r.dump("question", longs(prompt.question));
-    const qwen3vl::Positions p = qwen3vl::build_positions(prompt);
-    std::vector<std::int64_t> axes;
-    for (const auto* axis : {&p.t, &p.h, &p.w}) axes.insert(axes.end(), axis->begin(), axis->end());
-    r.dump("position_ids", host_tensor(std::move(axes), {3, p.length()}));
-    if (pictures.empty()) return;
-    std::vector<float> rows;
-    std::vector<std::int64_t> grids;
-    for (const Picture& picture : pictures) {
-      rows.insert(rows.end(), picture.pixels.rows.begin(), picture.pixels.rows.end());
-      grids.insert(grids.end(), {picture.grid.rows, picture.grid.cols});
-    }
-    const Index width = folder_.config.vision.patch_values(), count = static_cast<Index>(rows.size()) / width;
-    r.dump("pixel_values", host_tensor(std::move(rows), {count, width}));
-    r.dump("grids", host_tensor(std::move(grids), {static_cast<Index>(pictures.size()), 2}));
-  }
+  void dump_prompt(const AnswerRequest& r, const Prompt& prompt) const;
   void dump_encoded(const AnswerRequest& r, const Prompt& prompt, Journey<B>& journey) {
     const qwen3vl::VisionOut<B>& vision = journey.shelf()->vision();
     if (!prompt.question.empty()) {
@@ -322,32 +317,7 @@ class EngineOn final : public Engine {
       r.dump("deepstack_" + std::to_string(k), matrix(vision.deepstack[k]));
   }
   void dump_outcome(const AnswerRequest& r, const Prompt& prompt, const Journey<B>& journey,
-                    const qwen3vl::Generated& g) {
-    const std::vector<Realized> pictures = journey.pictures();
-    std::vector<char> gone(prompt.ids.size());
-    std::vector<Index> columns, kept;  // kept: rows of `vision`
-    Index first = 0;
-    for (std::size_t i = 0; i < pictures.size(); ++i) {
-      const Allocation& a = pictures[i].allocation;
-      const VisionSpan& span = prompt.spans[i];
-      std::fill_n(gone.begin() + span.begin, span.grid.count(), char{1});
-      for (const Index k : places_in(journey.shelf()->encoded_tokens(i), a.kept)) kept.push_back(first + k);
-      for (const Index k : a.kept) gone[static_cast<std::size_t>(span.begin + k)] = 0;
-      first += journey.shelf()->rows(i);
-      const auto& relevance = pictures[i].balanced.relevance;
-      if (static_cast<Index>(relevance.size()) == a.grid().count())
-        r.dump(pictures.size() == 1 ? "relevance" : "relevance_" + std::to_string(i),
-               host_tensor(relevance, {a.grid().rows, a.grid().cols}));
-    }
-    for (std::size_t c = 0; c < gone.size(); ++c)
-      if (!gone[c]) columns.push_back(static_cast<Index>(c));
-    r.dump("kept_columns", longs(columns));
-    r.dump("kept", longs(kept));
-    if (!r.generate) return;
-    r.dump("tokens", longs(g.tokens));
-    const Index vocabulary = folder_.config.text.vocab_size;
-    r.dump("logits", host_tensor(g.logits, {static_cast<Index>(g.logits.size()) / vocabulary, vocabulary}));
-  }
+                    const qwen3vl::Generated& g) const;
 
   B b_;
   io::ModelFolder folder_;
@@ -358,5 +328,7 @@ class EngineOn final : public Engine {
 
 }  // namespace arrcoc
 
+#include "engine_clips.hpp"
+#include "engine_dump.hpp"
 #include "engine_many.hpp"
 #include "engine_passes.hpp"

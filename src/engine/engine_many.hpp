@@ -25,6 +25,7 @@ template <class B>
 AnswerRequest EngineOn<B>::request_of(const AnswerRequest& shared, const Ask& a) {
   AnswerRequest r;
   r.system = shared.system;
+  r.parts = shared.parts;
   r.scope = shared.scope;
   r.generation = shared.generation;
   r.resize = shared.resize;
@@ -57,6 +58,7 @@ void EngineOn<B>::begin_ask(Asked& q, const ManyRequest& m, const AnswerResult& 
   }
   q.out.grids = seen.grids;
   q.out.sizes = seen.sizes;
+  q.out.sources = seen.sources;
 }
 
 template <class B>
@@ -64,6 +66,7 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
   ManyResult result;
   Trace trace;  // of the pictures
   AnswerResult seen;
+  refuse_clips(m.shared, "asking many questions at once");
   std::vector<Picture> pictures = prepare(m.shared, seen, trace);
   std::deque<MadePipeline<B>> pipelines;  // one for each spec
   std::deque<Asked> asked;
@@ -93,14 +96,16 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
   const auto worded = [&](const std::string& question, Trace& t) -> const Worded& {
     const auto [at, fresh] = prompts.try_emplace(question);
     if (fresh) {
-      at->second.prompt = build_prompt(m.shared, question, seen.grids, t);
+      at->second.prompt = build_prompt(m.shared, question, prompt_sources(seen), t);
       if (look) at->second.embeddings = model_.text().embed(b_, at->second.prompt.ids);
     }
     return at->second;
   };
 
   std::vector<qwen3vl::Pixels> whole;  // pixels once for all asks, until everything is encoded
+  std::vector<TokenSet> sources;
   for (Picture& p : pictures) {
+    sources.push_back(p.tokens());
     whole.push_back(std::move(p.pixels));
     p.pixels = {{}, whole.back().patches};
   }
@@ -114,7 +119,7 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
     auto& shelf = shelves[key];
     if (shelf) return journey.encode(shelf);
     if (look) journey.encode(nullptr, &whole, key.empty() ? requests : std::vector<Request>{}, &trace);
-    else journey.encode(std::make_shared<Shelf<B>>(seen.grids, qwen3vl::VisionOut<B>{}));
+    else journey.encode(std::make_shared<Shelf<B>>(sources, qwen3vl::VisionOut<B>{}));
     shelf = journey.shelf();
   };
 

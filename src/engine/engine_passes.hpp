@@ -37,16 +37,16 @@ AnswerResult EngineOn<B>::answer_passes(const AnswerRequest& r, const std::vecto
   const auto question = scoring_question(r.pipeline, r.scoring_question, false);
   const auto input = [&](const std::optional<Budget>& size) {
     PassInput in;
-    std::vector<Grid> grids;
+    std::vector<io::PromptSource> sources;
     const std::vector<qwen3vl::Size> sizes = sizes_at(size);
     for (std::size_t p = 0; p < pictures.size(); ++p) {
       const StageTimer timer(&trace, "resize");
       in.pictures.push_back(prepare_one(pictures[p], sizes[p], r.resize));
       in.pictures.back().boxes = boxes_of(p);
-      grids.push_back(in.pictures.back().grid);
+      sources.push_back({in.pictures.back().grid});
     }
-    in.prompt = build_prompt(r, r.prompt, grids, trace);
-    if (question) in.asking = build_prompt(r, *question, grids, trace);
+    in.prompt = build_prompt(r, r.prompt, sources, trace);
+    if (question) in.asking = build_prompt(r, *question, sources, trace);
     return in;
   };
   const auto is_cancelled = [&] { return out.cancelled || (r.cancelled && r.cancelled()); };
@@ -94,6 +94,7 @@ AnswerResult EngineOn<B>::answer_passes(const AnswerRequest& r, const std::vecto
   out.decisions = std::move(last.outcome.decisions);
   out.grids = out.passes.back().grids;
   out.sizes = sizes_at(last.pass.size);
+  for (const InputPicture& in : pictures) out.sources.push_back({in.name, in.image.height, in.image.width});
   out.times = std::move(trace.times);
   out.events = std::move(trace.events);
   add_unused_events(folder_.config, pictures, r.prompt, out.events);

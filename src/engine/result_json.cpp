@@ -58,8 +58,19 @@ std::string mode_of(const AnswerResult& r) {
   return out.empty() ? "select" : out;
 }
 
+/// Of each temporal patch of a clip: its time, the tokens it has and those that were kept.
+Json pairs_json(const Allocation& a, const SeenSource& source) {
+  std::vector<Index> kept(source.pairs.size());
+  for (const Index t : a.kept) ++kept[static_cast<std::size_t>(a.tokens.at(t).frame)];
+  Json out = Json::array();
+  for (std::size_t f = 0; f < kept.size(); ++f)
+    out.push_back({{"frame", f}, {"seconds", source.pairs[f]}, {"tokens", a.grid().count()}, {"kept", kept[f]}});
+  return out;
+}
+
 /// Grid, kept tokens with their places and reasons. "budgets": tokens spent at each position; SELECT spends one.
-Json allocation_json(const Realized& r, Index levels) {
+/// `source`: of a clip, for the times of its tokens; else null.
+Json allocation_json(const Realized& r, Index levels, const SeenSource* source = nullptr) {
   const Allocation& a = r.allocation;
   Json kept = Json::array(), positions = Json::array(), budgets = Json::array(), tensions = Json::object();
   for (std::size_t i = 0; i < a.kept.size(); ++i) {
@@ -77,7 +88,8 @@ Json allocation_json(const Realized& r, Index levels) {
                     {"rank", a.why[i].rank},
                     {"value", number(a.why[i].value)}});
     if (!place.unit()) kept.back().update({{"rows", number(place.rows)}, {"cols", number(place.cols)}});
-    if (a.tokens.frames > 1) kept.back()["frame"] = place.frame;
+    if (a.tokens.frames > 1 || source != nullptr) kept.back()["frame"] = place.frame;
+    if (source != nullptr) kept.back()["seconds"] = source->pairs[static_cast<std::size_t>(place.frame)];
     if (!a.entry.empty()) kept.back()["entry"] = a.entry[i];
     if (!a.merge.empty() && a.merge[i].size() > 1) {
       Json members = Json::array();
@@ -165,12 +177,20 @@ std::string result_json(const ModelSummary& m, const AnswerRequest& q, const Ans
   const auto levels = static_cast<Index>(m.config.vision.deepstack_taps.size());
   Json pictures = Json::array();
   bool clamped = false;
+  std::size_t picture = 0;  // of the request: as it was handed in
   for (std::size_t i = 0; i < r.pictures.size(); ++i) {
     Json p;
-    p["file"] = q.pictures[i].name;
-    p["size"] = {q.pictures[i].image.height, q.pictures[i].image.width};
+    const SeenSource& source = r.sources[i];
+    p["file"] = source.name;
+    if (source.is_clip()) p["size"] = {source.height, source.width};
+    else p["size"] = {q.pictures[picture].image.height, q.pictures[picture].image.width}, ++picture;
     p["resized"] = {r.sizes[i].height, r.sizes[i].width};
-    p.update(allocation_json(r.pictures[i], levels));
+    if (source.is_clip()) {
+      p["frame_seconds"] = source.frames;
+      if (!source.indices.empty()) p["frame_indices"] = source.indices;
+      p["pairs"] = pairs_json(r.pictures[i].allocation, source);
+    }
+    p.update(allocation_json(r.pictures[i], levels, source.is_clip() ? &source : nullptr));
     if (!r.decisions.empty()) p["decisions"] = decisions_json(r.decisions, i);
     for (const Reselected& token : r.reselected) p["reselected"].push_back(token.kept[i]);
     if (!q.generate) p["relevance"] = relevance_json(r.pictures[i]);

@@ -1,5 +1,8 @@
 #include "arrcoc/io/chat_template.hpp"
 
+#include <charconv>
+#include <cmath>
+
 #include "arrcoc/core/error.hpp"
 #include "chat_render.hpp"
 
@@ -19,8 +22,8 @@ std::string_view without_trailing_newlines(std::string_view text) {
 std::string joined_text(const Message& message) {
   std::string text;
   for (const ContentPart& part : message.content) {
-    if (part.kind == ContentPart::Kind::image) ((text += vision_start) += image_pad) += vision_end;
-    else text += part.text;
+    if (part.kind == ContentPart::Kind::text) text += part.text;
+    else ((text += vision_start) += part.kind == ContentPart::Kind::image ? image_pad : video_pad) += vision_end;
   }
   return text;
 }
@@ -52,13 +55,15 @@ void check_messages(const std::vector<Message>& messages) {
                  });
     for (const ContentPart& part : message.content)
       require_that(part.kind == ContentPart::Kind::text || message.role == "user", Code::bad_prompt, "chat", [&] {
-        return name() + " holds a picture; expected pictures in user messages alone, got role '" + message.role + "'";
+        return name() + " holds a picture or clip; expected pictures in user messages alone, got role '" +
+               message.role + "'";
       });
   }
 }
 
 class Renderer {
  public:
+  Renderer(std::span<const PromptSource> sources, ClipLayout layout) : sources_(sources), layout_(layout) {}
   RenderedChat out;
 
   void say(std::string_view text) { out.text += text; }
@@ -72,10 +77,11 @@ class Renderer {
     open(message.role);
     for (const ContentPart& part : message.content) {
       if (part.kind == ContentPart::Kind::image) {
-        say(vision_start);
-        out.pictures.push_back(out.text.size());
-        say(image_pad);
-        say(vision_end);
+        out.sources.push_back(false);
+        marked_pad(0, false);
+      } else if (part.kind == ContentPart::Kind::video) {
+        out.sources.push_back(true);
+        clip();
       } else if (const TextRange range = quote(part.text); is_question && range.begin != range.end) {
         out.question.push_back(range);
       }
@@ -98,6 +104,31 @@ class Renderer {
   }
 
  private:
+  void pad(Index frame, bool video) {
+    out.pads.push_back({out.text.size(), out.sources.size() - 1, frame, video});
+    say(video ? video_pad : image_pad);
+  }
+  void marked_pad(Index frame, bool video) {
+    say(vision_start);
+    pad(frame, video);
+    say(vision_end);
+  }
+  void clip() {
+    const std::size_t source = out.sources.size() - 1;
+    const std::span<const double> seconds =
+        source < sources_.size() ? std::span<const double>(sources_[source].seconds) : std::span<const double>{};
+    const bool around = layout_ == ClipLayout::nested && !seconds.empty();
+    if (seconds.empty()) marked_pad(0, true);
+    if (around) say(vision_start);
+    for (std::size_t frame = 0; frame < seconds.size(); ++frame) {
+      say(clip_time_text(seconds[frame]));
+      marked_pad(static_cast<Index>(frame), true);
+    }
+    if (around) say(vision_end);
+  }
+  std::span<const PromptSource> sources_;
+  ClipLayout layout_;
+
   void open(std::string_view role) { ((out.text += "<|im_start|>") += role) += '\n'; }
   void close() { out.text += "<|im_end|>\n"; }
 };
@@ -114,14 +145,15 @@ std::size_t last_query(const std::vector<Message>& messages) {
 
 }  // namespace
 
-RenderedChat render_with_places(const std::vector<Message>& messages, ChatTemplate chat, bool add_generation_prompt) {
+RenderedChat render_with_places(const std::vector<Message>& messages, ChatTemplate chat, bool add_generation_prompt,
+                                std::span<const PromptSource> sources, ClipLayout layout) {
   check_messages(messages);
   const bool thinking = chat == ChatTemplate::thinking;
   std::size_t question = messages.size();
   for (std::size_t i = 0; i < messages.size(); ++i)
     if (messages[i].role == "user") question = i;
 
-  Renderer renderer;
+  Renderer renderer(sources, layout);
   const std::size_t query = last_query(messages);
   const bool later_system = thinking || chat == ChatTemplate::qwen2;
   if (chat == ChatTemplate::qwen2 && messages[0].role != "system")
@@ -134,6 +166,15 @@ RenderedChat render_with_places(const std::vector<Message>& messages, ChatTempla
   }
   if (add_generation_prompt) renderer.say(thinking ? "<|im_start|>assistant\n<think>\n" : "<|im_start|>assistant\n");
   return std::move(renderer.out);
+}
+
+std::string clip_time_text(double seconds) {
+  require_that(std::isfinite(seconds) && seconds >= 0 && seconds < 1e9, Code::bad_prompt, "prompt", [&] {
+    return "the time of a clip's frame: expected seconds of at least 0, got " + std::to_string(seconds);
+  });
+  char digits[32];
+  const auto end = std::to_chars(digits, digits + sizeof digits, seconds, std::chars_format::fixed, 1).ptr;
+  return "<" + std::string(digits, end) + " seconds>";
 }
 
 std::string render_chat(const std::vector<Message>& messages, ChatTemplate chat, bool add_generation_prompt) {

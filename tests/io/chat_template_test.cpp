@@ -222,6 +222,57 @@ TEST_CASE("placeholders and pictures must agree") {
   CHECK(code({user(std::string("\xFF"))}, {}) == Code::bad_text);
 }
 
+TEST_CASE("clips: a time and a span for each temporal patch, in both layouts, beside pictures and text in order") {
+  const io::Tokenizer& t = golden_tokenizer();
+  const ContentPart clip{ContentPart::Kind::video, {}};
+  const std::vector<Message> messages = {user({text("Look:"), clip, text("and"), picture(), clip, text("So?")})};
+  const std::vector<io::PromptSource> sources = {{{2, 1}, {0.25, 1.25, 2}}, {{1, 1}, {}}, {{1, 3}, {0.05}}};
+  const auto expanded = [](bool nested) {
+    const auto pair = [](const std::string& time, const std::string& pads) {
+      return "<" + time + " seconds><|vision_start|>" + pads + "<|vision_end|>";
+    };
+    const std::string v = "<|video_pad|>", open = nested ? "<|vision_start|>" : "",
+                      close = nested ? "<|vision_end|>" : "";
+    return "<|im_start|>user\nLook:" + open + pair("0.2", v + v) + pair("1.2", v + v) + pair("2.0", v + v) + close +
+           "and<|vision_start|><|image_pad|><|vision_end|>" + open + pair("0.1", v + v + v) + close +
+           "So?<|im_end|>\n<|im_start|>assistant\n";
+  };
+  for (const bool nested : {true, false}) {
+    const Prompt p = io::build_prompt_with_clips(messages, sources, t, {}, ChatTemplate::instruct,
+                                                 nested ? io::ClipLayout::nested : io::ClipLayout::flat);
+    CHECK(p.ids == t.encode(expanded(nested)));
+    REQUIRE(p.spans.size() == 5);
+    const std::vector<std::pair<Index, Index>> from = {{0, 0}, {0, 1}, {0, 2}, {1, 0}, {2, 0}};
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      const VisionSpan& s = p.spans[i];
+      CHECK(std::pair(s.image, s.frame) == from[i]);
+      CHECK(s.grid == sources[static_cast<std::size_t>(s.image)].grid);
+      const TokenId pad = t.id_of(s.image == 1 ? "<|image_pad|>" : "<|video_pad|>");
+      for (Index c = s.begin; c < s.end(); ++c) CHECK(p.ids[static_cast<std::size_t>(c)] == pad);
+      CHECK(p.ids[static_cast<std::size_t>(s.begin) - 1] == t.id_of("<|vision_start|>"));
+      CHECK(p.ids[static_cast<std::size_t>(s.end())] == t.id_of("<|vision_end|>"));
+    }
+    if (nested) CHECK(question_text(p, t) == "Look:andSo?");  // flat: the first "<" may be one token with "Look:"
+    CHECK(sources_of(p).size() == 3);
+  }
+  CHECK(io::render_chat(messages, ChatTemplate::instruct, false) ==
+        "<|im_start|>user\nLook:<|vision_start|><|video_pad|><|vision_end|>and" + triple +
+            "<|vision_start|><|video_pad|><|vision_end|>So?<|im_end|>\n");
+  const auto code = [&](std::vector<io::PromptSource> some) {
+    return code_of([&] { io::build_prompt_with_clips(messages, some, t, {}, ChatTemplate::instruct); });
+  };
+  CHECK(code(sources) == Code{0});
+  CHECK(code({sources[0], sources[1]}) == Code::bad_prompt);
+  CHECK(code({sources[0], sources[2], sources[2]}) == Code::bad_prompt);
+  CHECK(code({sources[1], sources[1], sources[2]}) == Code::bad_prompt);
+  CHECK(code({sources[0], sources[1], {{1, 3}, {-1}}}) == Code::bad_prompt);
+  // Python's f"{t:.1f}"
+  const std::vector<std::pair<double, std::string>> times = {{0.05, "0.1"}, {0.15, "0.1"},      {0.35, "0.3"},
+                                                             {0.45, "0.5"}, {1.25, "1.2"},      {1.35, "1.4"},
+                                                             {0.75, "0.8"}, {3599.96, "3600.0"}};
+  for (const auto& [seconds, shown] : times) CHECK(io::clip_time_text(seconds) == "<" + shown + " seconds>");
+}
+
 TEST_CASE("Qwen's vocabulary: whole prompts") {
   const std::optional<io::Tokenizer> qwen = qwen_tokenizer();
   if (!qwen) {
@@ -248,4 +299,20 @@ TEST_CASE("Qwen's vocabulary: whole prompts") {
                        151652, 151655, 151655, 151655, 151653, 13048,  151645, 198,    151644, 77091,  198});
   CHECK(two.spans == std::vector<VisionSpan>{{4, {2, 3}, 0}, {12, {3, 1}, 1}});
   CHECK(two.question == std::vector<Index>{16});
+  // A clip of two frames at 2 a second, as transformers 5.23 and 4.57.6 have it.
+  const auto clip = [&](std::vector<ContentPart> parts, io::ClipLayout layout) {
+    return io::build_prompt_with_clips({user(std::move(parts))}, {{{2, 2}, {0.25}}}, *qwen, config,
+                                       ChatTemplate::instruct, layout);
+  };
+  const ContentPart video{ContentPart::Kind::video, {}};
+  const Prompt flat = clip({video, text("Hi")}, io::ClipLayout::flat);
+  CHECK(flat.ids == Ids{151644, 872,    198,    27,     15,    13,     17,  6486,   29,    151652, 151656,
+                        151656, 151656, 151656, 151653, 13048, 151645, 198, 151644, 77091, 198});
+  CHECK(flat.spans == std::vector<VisionSpan>{{10, {2, 2}, 0, 0}});
+  const Prompt nested = clip({video, text("Hi")}, io::ClipLayout::nested);
+  CHECK(nested.ids == Ids{151644, 872,    198,    151652, 27,     15,    13,     17,  6486,   29,    151652, 151656,
+                          151656, 151656, 151656, 151653, 151653, 13048, 151645, 198, 151644, 77091, 198});
+  // The whole text is tokenised at once: the first "<" joins what stands before it.
+  const Prompt joined = clip({text("Look: "), video}, io::ClipLayout::flat);
+  CHECK(std::vector(joined.ids.begin() + 3, joined.ids.begin() + 7) == Ids{10380, 25, 366, 15});
 }

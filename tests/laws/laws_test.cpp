@@ -76,6 +76,7 @@ TEST_CASE("scorers keep their laws for other settings") {
     CHECK(laws::broken_scorer_laws(DuplicatesScorer{{.rule = "predicted", .tolerance = tolerance}}) == Broken{});
   for (const char* from : {"mean", "around"})
     CHECK(laws::broken_scorer_laws(NoveltyScorer{{.from = from}}) == Broken{});
+  CHECK(laws::broken_scorer_laws(FrameChangeScorer{{.of = "vision", .first = 0}}) == Broken{});
   for (const char* over : {"mean", "sum"})
     CHECK(laws::broken_scorer_laws(PatchMaxScorer{{.over = over, .level = 1, .centred = true}}) == Broken{});
 }

@@ -661,6 +661,21 @@ compare("compare runs of different data", 409, 1, ["two questions"], [row], [{**
 compare("compare runs with nothing in common", 409, 1, ["in common"], [row], [{**row, "key": "b full", "id": "b"}])
 
 
+@case("no ffmpeg", 304, 1, "ffprobe", "Debian package ffmpeg")
+def _(s):
+    return ["clip", s.file("film.mp4", b"\0\0\0\x18ftypisom" + b"\0" * 64)]
+
+
+@case("a picture for a video", 412, 1, "got a picture", "--fps")
+def _(s):
+    return ["clip", str(s.picture)]
+
+
+@case("frames without a clock", 412, 1, "expected a clock: --fps or --times")
+def _(s):
+    return ["clip", str(s.picture), str(s.picture)]
+
+
 @case("not enough memory", 303, 1)
 def _(s):
     return s.answer("-i", s.file("picture", png(19000, 19000, rows=b"\0" * (2376 * 19000), depth=1, colour=0)), "--max-decoded-pixels", "400000000", image=False)
@@ -690,6 +705,8 @@ def run_case(program, name, code, status, words, make, folder, demo, picture):
         arguments += wanted if "-i" in arguments else [a for a in wanted if a != "--heatmap" and a != "out/heat.png"]
     before = snapshot(folder)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("ARRCOC_", "HF_"))}
+    if name == "no ffmpeg":
+        environment["PATH"] = str(folder)
     environment.update(HF_HUB_CACHE=str(folder / "hub"), ASAN_OPTIONS="detect_leaks=1:allocator_may_return_null=1", UBSAN_OPTIONS="print_stacktrace=1")
 
     def limit():

@@ -60,6 +60,18 @@ TEST_CASE("tokens that a plan put in place of the raster: centres of places, and
   CHECK_THROWS_AS(build_positions(prompt, std::vector<TokenSet>{TokenSet(5, 4)}), Error);
 }
 
+TEST_CASE("a portrait clip: text goes on behind each pair's longer side, tokens of frames have no time of their own") {
+  // 3 text, pair of 3 x 1, 2 text, pair of 3 x 1, 2 text: get_rope_index of transformers 5.23
+  const Prompt prompt = spans(13, {{3, {3, 1}, 0, 0}, {8, {3, 1}, 0, 1}});
+  const Positions p = build_positions(prompt);
+  CHECK(p.t == std::vector<float>{0, 1, 2, 3, 3, 3, 6, 7, 8, 8, 8, 11, 12});
+  CHECK(p.h == std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+  CHECK(p.w == std::vector<float>{0, 1, 2, 3, 3, 3, 6, 7, 8, 8, 8, 11, 12});
+  CHECK(p.next == 13);
+  CHECK(build_positions(prompt, std::vector<TokenSet>{{{3, 1}, 2}}).h == p.h);
+  CHECK_THROWS_AS(build_positions(prompt, std::vector<TokenSet>{{{3, 1}, std::vector<Place>{{0, 0}}, 2}}), Error);
+}
+
 TEST_CASE("spans that overlap or leave the prompt are refused") {
   CHECK_THROWS_AS(build_positions(spans(8, {{4, {2, 3}, 0}})), Error);
   CHECK_THROWS_AS(build_positions(spans(20, {{4, {2, 3}, 0}, {8, {1, 2}, 1}})), Error);

@@ -114,7 +114,7 @@ int run_allocate(QuestionFlags& f, const Command& command) {
   write_result(f, result_json(engine->model(), q.request, result, notes));
   if (f.quiet) return 0;
   for (std::size_t i = 0; i < result.pictures.size(); ++i)
-    std::fprintf(stderr, "%s: kept %zu of %lld tokens\n", q.request.pictures[i].name.c_str(),
+    std::fprintf(stderr, "%s: kept %zu of %lld tokens\n", result.sources[i].name.c_str(),
                  result.pictures[i].allocation.kept.size(), static_cast<long long>(result.grids[i].count()));
   for (const auto& name : notes.heatmaps) std::fprintf(stderr, "heatmap: %s\n", name.c_str());
   return 0;

@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
 #include "arrcoc/engine/result_json.hpp"
 #include "arrcoc/io/atomic_file.hpp"
+#include "clip_flags.hpp"
 #include "question.hpp"
 
 namespace arrcoc::tools {
@@ -10,7 +12,30 @@ namespace {
 
 struct AnswerFlags : QuestionFlags {
   bool compare = false, no_stream = false, legacy = false;
+  ClipFlags clip;
+  std::vector<std::string> videos;
+  std::vector<RequestPart> parts;  // pictures and clips as they were typed
+  std::string clip_layout = "nested";
 };
+
+/// The clips of a question, opened when it is asked.
+void add_clips(const AnswerFlags& f, AnswerRequest& r) {
+  require_that(f.clip_layout == "nested" || f.clip_layout == "flat", Code::bad_config, "answer",
+               [&] { return "--clip-layout: expected nested or flat, got '" + f.clip_layout + "'"; });
+  require_that(f.videos.empty() || f.heatmap.empty(), Code::bad_usage, "heatmap",
+               "is drawn on a picture: expected no --video");
+  ClipFlags flags = f.clip;
+  if (!f.route.empty()) flags.route = f.route;
+  if (f.run.max_decoded_pixels > 0) flags.max_decoded_pixels = f.run.max_decoded_pixels;
+  r.video_route = video_route(flags);
+  r.video_limits = flags.limits;
+  r.flat_clips = f.clip_layout == "flat";
+  r.parts = f.parts;
+  for (const std::string& name : f.videos) {
+    flags.files = {name};
+    r.clips.push_back({[flags] { return open_source(flags); }, io::picture_label(name)});
+  }
+}
 
 double total(const AnswerResult& r) {
   double ms = 0;
@@ -35,7 +60,12 @@ void tell_kept(const AnswerRequest& q, const AnswerResult& r) {
   for (std::size_t i = 0; i < r.pictures.size(); ++i) {
     const Allocation& a = r.pictures[i].allocation;
     const auto n = static_cast<long long>(a.tokens.count()), k = static_cast<long long>(a.kept.size());
-    std::fprintf(stderr, "%s: kept %lld of %lld tokens (%lld x %lld grid)", q.pictures[i].name.c_str(), k, n,
+    if (r.sources[i].is_clip())
+      std::fprintf(stderr, "%s: kept %lld of %lld tokens (%zu pairs of frames, %lld x %lld grid)\n",
+                   r.sources[i].name.c_str(), k, n, r.sources[i].pairs.size(), static_cast<long long>(a.grid().rows),
+                   static_cast<long long>(a.grid().cols));
+    if (r.sources[i].is_clip()) continue;
+    std::fprintf(stderr, "%s: kept %lld of %lld tokens (%lld x %lld grid)", r.sources[i].name.c_str(), k, n,
                  static_cast<long long>(a.grid().rows), static_cast<long long>(a.grid().cols));
     if (k == n && !q.stock && (q.budget.tokens >= a.tokens.count() || a.clamped))
       std::fprintf(stderr, "; this image has %lld tokens: nothing to prune", n);
@@ -114,6 +144,7 @@ constexpr Index warm_up_below = Index{64} << 20;
 int run_answer(AnswerFlags& f, const Command& command) {
   Question q = read_question(f, command);
   AnswerRequest& r = q.request;
+  add_clips(f, r);
   Progress progress(f.quiet);
   progress.stage("loading the model");
   const auto start = std::chrono::steady_clock::now();
@@ -188,10 +219,31 @@ void add_answer(CLI::App& app, Command& command) {
   add_generation_flags(*verb, *f);
   verb->add_option("--force-ids", f->force_ids, "token ids (.npy) fed back instead of the chosen ones")
       ->group("Generation");
+  verb->add_option("--video", f->videos,
+                   "a clip: a video, an animation or a folder of frames; repeatable, in prompt order")
+      ->allow_extra_args(false)
+      ->group("Question");
+  std::vector<CLI::Option*> known = verb->get_options();
+  verb->add_option("--fps", f->clip.clock, "frames that have no clock: so many a second");
+  verb->add_option("--times", f->clip.times, "frames that have no clock: the seconds of each, with commas")
+      ->delimiter(',');
+  add_sampling_flags(*verb, f->clip, "--sample-fps", false);
+  verb->add_option("--clip-layout", f->clip_layout,
+                   "nested: a clip's own vision marks stay around its pairs (transformers 5.10 and later); flat: they "
+                   "do not (4.57 to 5.9)")
+      ->capture_default_str();
+  for (CLI::Option* o : verb->get_options())
+    if (std::find(known.begin(), known.end(), o) == known.end()) o->group("Clips");
   verb->add_flag("--compare", f->compare, "run the stock model beside it")->group("Output");
   verb->add_flag("--legacy", f->legacy, "tell tokens x levels too, as older notes count (not a cost)")->group("Output");
   verb->add_flag("--no-stream", f->no_stream, "print the answer when it is complete")->group("Output");
-  verb->callback([f, &command] { command.run = [f, &command] { return run_answer(*f, command); }; });
+  verb->callback([f, verb, &command] {
+    for (const CLI::Option* o : verb->parse_order()) {
+      if (o->check_lname("image")) f->parts.push_back({RequestPart::Kind::picture});
+      if (o->check_lname("video")) f->parts.push_back({RequestPart::Kind::clip});
+    }
+    command.run = [f, &command] { return run_answer(*f, command); };
+  });
 }
 
 }  // namespace arrcoc::tools

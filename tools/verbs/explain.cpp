@@ -37,6 +37,8 @@ std::string explained(const Entry& e) {
 }
 
 int run_explain(const ExplainFlags& f) {
+  require_that(!f.name.empty(), Code::bad_usage, "explain",
+               "expected the name of a strategy or a pipeline, or video-plan");
   std::string text, all;
   std::vector<std::string> known;
   for (const Preset& p : presets()) {
@@ -59,11 +61,15 @@ int run_explain(const ExplainFlags& f) {
 }  // namespace
 
 void add_explain(CLI::App& app, Command& command) {
-  CLI::App* verb = app.add_subcommand("explain", "one strategy's settings, source and cost");
+  CLI::App* verb =
+      app.add_subcommand("explain", "one strategy's settings, source and cost; the frames and tokens of a video");
   auto f = std::make_shared<ExplainFlags>();
-  verb->add_option("name", f->name, "a strategy or a preset pipeline")->required();
+  verb->add_option("name", f->name, "a strategy or a preset pipeline");
   verb->add_option("--plugin", f->plugins, "a shared module with strategies; repeatable")->allow_extra_args(false);
-  verb->callback([f, &command] { command.run = [f] { return run_explain(*f); }; });
+  add_video_plan(*verb, command);
+  verb->callback([f, verb, &command] {
+    if (verb->get_subcommands().empty()) command.run = [f] { return run_explain(*f); };
+  });
 }
 
 }  // namespace arrcoc::tools

@@ -22,6 +22,7 @@ enum class Code : int {
   backend_missing = 301,   // not built in
   device_error = 302,      // the backend's library failed
   out_of_memory = 303,     // an allocation failed
+  program_missing = 304,   // a program that is run beside ours is not installed
   file_missing = 401,      // no such file or folder
   file_unreadable = 402,   // I/O error
   bad_safetensors = 403,   // the container is malformed
@@ -33,6 +34,7 @@ enum class Code : int {
   bad_text = 409,          // not UTF-8, lone surrogate, malformed JSON line
   bad_array = 410,         // malformed .npy
   bad_number = 411,        // NaN or infinity where numbers are needed
+  bad_video = 412,         // a clip without frames, cut off, or with times that cannot be
   unknown_strategy = 501,  // no such name
   duplicate_name = 502,    // registered twice
   bad_plugin = 503,        // cannot be loaded, or built for another ABI

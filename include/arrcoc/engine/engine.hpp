@@ -8,12 +8,14 @@
 #include <string_view>
 #include <vector>
 
+#include "arrcoc/core/clip.hpp"
 #include "arrcoc/core/config.hpp"
 #include "arrcoc/core/image.hpp"
 #include "arrcoc/core/trace.hpp"
 #include "arrcoc/pipeline/journey.hpp"
 #include "arrcoc/qwen3vl/resize.hpp"
 #include "arrcoc/qwen3vl/smart_resize.hpp"
+#include "arrcoc/qwen3vl/video_size.hpp"
 #include "arrcoc/registry/registry.hpp"
 
 namespace arrcoc {
@@ -37,6 +39,18 @@ struct InputPicture {
   std::vector<std::string> unused{};  // what the file says and the pixels do not (io::DecodeOptions)
 };
 
+/// A clip, opened once for each answer and pulled frame by frame.
+struct InputClip {
+  std::function<std::unique_ptr<FrameSource>()> open;
+  std::string name;  // for messages and results
+};
+
+/// What stands in front of a question.
+struct RequestPart {
+  enum class Kind : std::uint8_t { picture, clip, text } kind = Kind::picture;
+  std::string text{};  // text parts
+};
+
 inline constexpr Index default_new_tokens = 128;  // where neither the run nor the model says
 
 struct GenerationChoice {
@@ -50,6 +64,11 @@ struct GenerationChoice {
 
 struct AnswerRequest {
   std::vector<InputPicture> pictures;  // in prompt order, before the question's text
+  std::vector<InputClip> clips{};      // likewise; of `answer` alone
+  std::vector<RequestPart> parts{};    // their order, and text among them; empty: pictures, then clips
+  qwen3vl::VideoLimits video_limits{};
+  qwen3vl::VideoRoute video_route = qwen3vl::VideoRoute::transformers;
+  bool flat_clips = false;  // spans of clips as transformers 4.57 to 5.9 has them, else as 5.10 and later
   std::string prompt, system;
   std::optional<std::string> scoring_question;  // scores instead of `prompt`, which is answered; may be empty
   bool stock = false;                           // no pipeline at all: the model's own path
@@ -87,12 +106,22 @@ struct PassResult {
   Costs costs;             // of this look
 };
 
+/// A picture or clip of a question.
+struct SeenSource {
+  std::string name;
+  Index height = 0, width = 0;            // px as decoded
+  std::vector<double> frames{}, pairs{};  // of a clip: seconds of each frame that was looked at, of each temporal patch
+  std::vector<Index> indices{};           // of a clip: numbers of those frames in the file, where known
+  bool is_clip() const { return !frames.empty(); }
+};
+
 struct AnswerResult {
   std::string text;
   std::vector<TokenId> tokens;  // without the stop token
   bool stopped = false;         // a stop token came
   bool cancelled = false;
-  std::vector<Realized> pictures;        // stock: everything kept
+  std::vector<Realized> pictures;        // of pictures and clips in prompt order; stock: everything kept
+  std::vector<SeenSource> sources;       // likewise
   std::vector<DecisionTrace> decisions;  // each in turn
   std::vector<Grid> grids;               // tokens of each picture
   std::vector<qwen3vl::Size> sizes;      // pixels after the resize

@@ -25,7 +25,7 @@ struct OrderConfig {
 /// the rank that the allocator gave, the best last; among equals by index. `z` and `hilbert`: along the curves of
 /// Morton 1966 and Hilbert 1891 over the smallest square of 2^n cells around the grid. `random`: by a number that each
 /// token of the picture draws from `seed`, whoever is kept and whatever the scores, the control of the others; the same
-/// in every picture of so many tokens. O(N + K (H levels + log K)).
+/// in every picture of so many tokens. Of a clip, each frame's rows within its own span. O(N + K (H levels + log K)).
 struct OrderInjector {
   static constexpr std::string_view name = "order";
   static constexpr Phase phase = Phase::vision;

@@ -31,32 +31,37 @@ struct Token {
   }
 };
 
-/// The kept tokens of each picture, in the order in which its rows will stand. `encoded` (Encoded::encoded) must
-/// outlive them. Error{bad_stage_output} for an allocation that is wrong or asks for what `honours` lacks.
+/// The kept tokens of each picture or clip, in the order in which its rows will stand. `encoded` (Encoded::encoded)
+/// must outlive them. Error{bad_stage_output} for an allocation that is wrong or asks for what `honours` lacks.
 inline std::vector<std::vector<Token>> of_pictures(std::span<const Allocation> allocations,
                                                    const std::vector<std::vector<Index>>& encoded, const Prompt& prompt,
                                                    unsigned honours, std::string_view name, Trace* trace) {
   const std::string where = "injector." + std::string(name);
-  require_that(allocations.size() == prompt.spans.size(), Code::shape_mismatch, where,
+  const std::vector<TokenSet> sources = sources_of(prompt);
+  require_that(allocations.size() == sources.size(), Code::shape_mismatch, where,
                "expected one allocation for each picture");
   std::vector<std::vector<Token>> out(allocations.size());
   Index first = 0;
-  for (std::size_t s = 0; s < prompt.spans.size(); ++s) {
-    const VisionSpan& span = prompt.spans[s];
+  const VisionSpan* span = prompt.spans.data();  // of the source's frame 0
+  for (std::size_t s = 0; s < sources.size(); ++s) {
     const Allocation& a = allocations[s];
+    const Index all = sources[s].count(), frame = sources[s].grid.count();
     const std::vector<Index>* some = s < encoded.size() && !encoded[s].empty() ? &encoded[s] : nullptr;
-    const bool others = some != nullptr && a.count() <= span.grid.count();  // a plan's, in the picture's first columns
-    require_that(others || a.tokens == TokenSet(span.grid), Code::shape_mismatch, where,
+    const bool others =
+        some != nullptr && sources[s].frames == 1 && a.count() <= all;  // a plan's, in the picture's first columns
+    require_that(others || a.tokens == sources[s], Code::shape_mismatch, where,
                  "an allocation's tokens differ from its picture's");
     check_allocation(a, where);
     refuse_unhonoured(a, honours, where);
     for (std::size_t i = 0; i < a.kept.size(); ++i)
-      out[s].push_back({static_cast<Index>(s), static_cast<Index>(i), a.kept[i], first, span.begin + a.kept[i],
-                        a.depth[i], a.entry.empty() ? 0 : a.entry[i], some});
-    first += some ? static_cast<Index>(some->size()) : span.grid.count();
+      out[s].push_back({static_cast<Index>(s), static_cast<Index>(i), a.kept[i], first,
+                        span[a.kept[i] / frame].begin + a.kept[i] % frame, a.depth[i], a.entry.empty() ? 0 : a.entry[i],
+                        some});
+    first += some ? static_cast<Index>(some->size()) : all;
+    span += sources[s].frames;
     if (trace)
       trace->events.push_back("inject." + std::string(name) + ": picture " + std::to_string(s) + ", " +
-                              std::to_string(a.kept.size()) + " of " + std::to_string(span.grid.count()) + " tokens");
+                              std::to_string(a.kept.size()) + " of " + std::to_string(all) + " tokens");
   }
   return out;
 }
@@ -94,9 +99,10 @@ qwen3vl::Injected<B> sequence(B& b, const std::vector<std::vector<Token>>& pictu
     }
   };
   const auto row_of = [](const Token& t) { return qwen3vl::SequenceRow{t.column, t.picture, t.token}; };
-  for (std::size_t s = 0; s < prompt.spans.size(); ++s) {
-    text_until(prompt.spans[s].begin);
-    for (const Token& t : pictures[s]) {
+  for (const VisionSpan& span : prompt.spans) {
+    text_until(span.begin);
+    for (const Token& t : pictures[static_cast<std::size_t>(span.image)]) {
+      if (t.column < span.begin || t.column >= span.end()) continue;  // of another frame
       if (t.entry > 0) {
         later.push_back(t);
         continue;
@@ -106,7 +112,7 @@ qwen3vl::Injected<B> sequence(B& b, const std::vector<std::vector<Token>>& pictu
       columns.push_back(t.column);
       in.rows.push_back(row_of(t));
     }
-    column = prompt.spans[s].begin + prompt.spans[s].grid.count();
+    column = span.end();
   }
   text_until(static_cast<Index>(prompt.ids.size()));
 

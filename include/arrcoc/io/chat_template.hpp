@@ -16,7 +16,7 @@ namespace arrcoc::io {
 enum class ChatTemplate : std::uint8_t { instruct, thinking, qwen2 };
 
 struct ContentPart {
-  enum class Kind : std::uint8_t { text, image } kind = Kind::text;
+  enum class Kind : std::uint8_t { text, image, video } kind = Kind::text;
   std::string text;  // text parts
 };
 struct Message {
@@ -33,6 +33,19 @@ inline std::vector<Message> question_about(std::size_t pictures, std::string que
   return out;
 }
 
+/// What stands for a part of a conversation that is no text.
+struct PromptSource {
+  Grid grid;                      // tokens, of one frame
+  std::vector<double> seconds{};  // of a clip: the time of each temporal patch; of a picture none
+};
+
+/// What becomes of a clip's <|vision_start|><|video_pad|><|vision_end|>. In both, each temporal patch is its time as
+/// text, `<0.3 seconds>`, and a pair of vision marks around its pads. Source: transformers' Qwen3VLProcessor.
+enum class ClipLayout : std::uint8_t {
+  nested,  // the patches stand in place of the pad, inside the clip's own pair of marks: 5.10 and later
+  flat,    // they stand in place of all three: 4.57 to 5.9
+};
+
 /// Finds the folder's template (processor_config.json, chat_template.json, chat_template.jinja, tokenizer_config.json)
 /// and tells which known one it is. "auto": an unknown one throws Error{bad_template}, no template at all means
 /// Instruct; "builtin": ours, Thinking if the folder's template opens a <think> block. Any other choice:
@@ -43,8 +56,8 @@ ChatTemplate recognise_chat_template(const std::filesystem::path& folder, const 
 /// tools.
 std::string_view builtin_chat_template(ChatTemplate chat);
 
-/// The prompt text with one <|image_pad|> per picture. Error{bad_prompt} for an empty conversation, an unknown role, or
-/// a picture outside a user's message.
+/// The prompt text with one <|image_pad|> per picture and one <|video_pad|> per clip. Error{bad_prompt} for an empty
+/// conversation, an unknown role, or a picture outside a user's message.
 std::string render_chat(const std::vector<Message>& messages, ChatTemplate chat, bool add_generation_prompt = true);
 
 /// Expands each placeholder to grids[i].count() pads, tokenises, and marks spans and the columns of the last user
@@ -53,5 +66,15 @@ std::string render_chat(const std::vector<Message>& messages, ChatTemplate chat,
 /// pad.
 Prompt build_prompt(const std::vector<Message>& messages, const std::vector<Grid>& grids, const Tokenizer& tokenizer,
                     const ModelConfig& config, ChatTemplate chat, bool allow_special = true);
+
+/// The same of pictures and clips, `sources` in the order of their parts: a clip's temporal patches become its time and
+/// as many pads as the grid has tokens, a span each. The text is tokenised as a whole, times among it.
+/// Error{bad_prompt} also for a clip without times, or a picture with some.
+Prompt build_prompt_with_clips(const std::vector<Message>& messages, const std::vector<PromptSource>& sources,
+                               const Tokenizer& tokenizer, const ModelConfig& config, ChatTemplate chat,
+                               ClipLayout layout = ClipLayout::nested, bool allow_special = true);
+
+/// `<0.3 seconds>`: one decimal, rounded from the exact value of the double, ties to even.
+std::string clip_time_text(double seconds);
 
 }  // namespace arrcoc::io

@@ -11,9 +11,7 @@
 namespace arrcoc {
 
 /// First column behind the last picture.
-inline Index end_of_pictures(const Prompt& prompt) {
-  return prompt.spans.empty() ? 0 : prompt.spans.back().begin + prompt.spans.back().grid.count();
-}
+inline Index end_of_pictures(const Prompt& prompt) { return prompt.spans.empty() ? 0 : prompt.spans.back().end(); }
 
 /// A digest of what decisions before the tower make of the pictures: equal where the tower gives the same.
 inline std::string encoding_of(const std::vector<Allocation>& allocations,
@@ -25,7 +23,8 @@ inline std::string encoding_of(const std::vector<Allocation>& allocations,
       const VisionPlan& plan = taken.plans[p];
       d.value(plan.source).value(plan.tokens.grid.rows).value(plan.tokens.grid.cols);
       d.list(std::span<const Index>(plan.segments));
-      for (const Place& at : plan.tokens.places) d.value(at.row).value(at.col).value(at.rows).value(at.cols);
+      for (const Place& at : plan.tokens.places)
+        d.value(at.row).value(at.col).value(at.rows).value(at.cols).value(at.frame);
       for (const Region& r : taken.pictures[p].allocation.regions)
         d.value(r.row0).value(r.col0).value(r.row1).value(r.col1).value(r.tokens);
     }
@@ -39,7 +38,8 @@ std::string beginning_of(const Prompt& prompt, const std::vector<Allocation>& al
   Digest d;
   d.text(pipeline ? pipeline->injectors : "stock").text(encodes);
   d.list(std::span<const TokenId>(prompt.ids).first(static_cast<std::size_t>(end_of_pictures(prompt))));
-  for (const VisionSpan& s : prompt.spans) d.value(s.begin).value(s.grid.rows).value(s.grid.cols);
+  for (const VisionSpan& s : prompt.spans)
+    d.value(s.begin).value(s.grid.rows).value(s.grid.cols).value(s.image).value(s.frame);
   if (pipeline) d.list(std::span<const Index>(pipeline->decisions.back().injector->arranged(allocations)));
   for (const Allocation& a : allocations) {
     d.value(a.tokens.grid.rows).value(a.tokens.grid.cols).value(a.tokens.frames);

@@ -81,7 +81,7 @@ double evidence_flops(const ModelConfig& config, const AnyPipeline<B>& pipeline,
   }
   const Index merge = v.spatial_merge_size * v.spatial_merge_size;
   for (std::size_t p = 0; p < pictures.size() && !blocks.empty(); ++p) {
-    const std::vector<Index> in = tokens_in_tower(v, pictures[p].grid.count(), p, decisions),
+    const std::vector<Index> in = tokens_in_tower(v, pictures[p].tokens().count(), p, decisions),
                              segments = segments_of(p, decisions);
     const Index frames = std::max<Index>(pictures[p].pixels.patches.frames, 1);
     for (const Index block : blocks) {
@@ -132,7 +132,7 @@ inline Costs count_costs(const ModelConfig& config, const std::vector<Picture>& 
   const auto levels = static_cast<Index>(v.deepstack_taps.size());
   const Index merge = v.spatial_merge_size * v.spatial_merge_size;
   for (std::size_t p = 0; p < pictures.size(); ++p) {
-    const Index native = pictures[p].grid.count(), frames = std::max<Index>(pictures[p].pixels.patches.frames, 1);
+    const Index native = pictures[p].tokens().count(), frames = std::max<Index>(pictures[p].pixels.patches.frames, 1);
     const std::vector<Index> in = tokens_in_tower(v, native, p, decisions);
     c.visual_tokens_before += native;
     c.visual_tokens_encoded += in.front();

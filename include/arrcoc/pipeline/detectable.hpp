@@ -20,7 +20,7 @@ detect::Method detectable(B& b, const AnyPipeline<B>& pipeline) {
     RunOptions run;
     run.budget = budget;
     std::vector<Picture> seen;
-    std::vector<Grid> grids;
+    std::vector<TokenSet> sources;
     std::vector<float> tokens;
     std::vector<std::vector<float>> levels(pictures[0].deepstack->size());
     const auto join = [](std::vector<float>& to, const HostTensor& from) {
@@ -29,7 +29,7 @@ detect::Method detectable(B& b, const AnyPipeline<B>& pipeline) {
     };
     for (const Evidence& e : pictures) {
       seen.push_back({*e.rgb, e.tokens.grid, {}, *e.boxes});
-      grids.push_back(e.tokens.grid);
+      sources.emplace_back(e.tokens.grid);
       run.previous.push_back(std::make_shared<const Look>(*e.previous));
       join(tokens, *e.vision);
       for (std::size_t l = 0; l < levels.size(); ++l) join(levels[l], (*e.deepstack)[l]);
@@ -39,7 +39,7 @@ detect::Method detectable(B& b, const AnyPipeline<B>& pipeline) {
     vision.count = count;
     vision.tokens = b.from_host(tokens, count, width);
     for (const auto& level : levels) vision.deepstack.push_back(b.from_host(level, count, width));
-    Shelf<B> shelf(grids, std::move(vision));
+    Shelf<B> shelf(sources, std::move(vision));
     Looks<B> looks(b, &pipeline, seen, run, nullptr, std::make_shared<TextureShelf>());
     const HostTensor& words = *pictures[0].question;
     looks.give_query(

@@ -1,6 +1,7 @@
 #pragma once
 // The longer steps of a Journey: the tower with the decisions before and in it, first looks, and what decides in
 // layers.
+#include "arrcoc/pipeline/clip.hpp"
 #include "arrcoc/pipeline/journey.hpp"
 #include "arrcoc/primitives/regions.hpp"
 #include "arrcoc/qwen3vl/place_pixels.hpp"
@@ -50,21 +51,12 @@ void Journey<B>::encode(std::shared_ptr<Shelf<B>> shelf, const std::vector<qwen3
   const auto stock = [&](std::size_t p) -> const qwen3vl::Pixels& {
     return whole != nullptr ? (*whole)[p] : pictures_[p].pixels;
   };
-  const Index merge = model_->config().vision.spatial_merge_size;
-  std::vector<Grid> grids, seen;
+  std::vector<TokenSet> sources, seen;
   for (std::size_t p = 0; p < pictures_.size(); ++p) {
-    grids.push_back(pictures_[p].grid);
-    seen.push_back(stock(p).patches.tokens(merge));
+    sources.push_back(pictures_[p].tokens());
+    seen.push_back(model_->tokens_of(stock(p).patches));
   }
   model_->check_prompt(seen, prompt_);
-  std::vector<qwen3vl::Pixels> own;  // a copy only where none is at hand
-  std::vector<std::vector<Index>> encoded;
-  std::vector<Index> order;  // rows of the tower's results in the order of tokens, where segments part the two
-  const bool planned = decides(Phase::pixels);
-  if (planned) own = take_plans(stock, encoded, order);
-  else if (whole == nullptr)
-    for (const Picture& p : pictures_) own.push_back(p.pixels);
-  const std::vector<qwen3vl::Pixels>& pixels = planned || whole == nullptr ? own : *whole;
   std::optional<TowerDecisions<B>> hook;
   if (decides(Phase::tower)) {
     require_that(also.empty(), Code::bad_usage, "journey",
@@ -74,16 +66,26 @@ void Journey<B>::encode(std::shared_ptr<Shelf<B>> shelf, const std::vector<qwen3
   } else if (pipeline_ != nullptr) {
     for (const Request& r : pipeline_->requests(Request::Site::tower)) add_once(also, r);
   }
+  Trace* const timed = times ? times : trace_;
+  const bool planned = decides(Phase::pixels), inside = planned || hook || !also.empty(),
+             by_pairs = whole == nullptr && !inside && streams(pictures_);
+  std::vector<qwen3vl::Pixels> own, part;  // copies only where none is at hand
+  if (whole == nullptr && !by_pairs && (!planned || streams(pictures_)))
+    whole = &(own = whole_pixels(pictures_, timed));
+  std::vector<std::vector<Index>> encoded;
+  std::vector<Index> order;  // rows of the tower's results in the order of tokens, where segments part the two
+  if (planned) part = take_plans(stock, encoded, order);
   require_that(order.empty() || !hook, Code::bad_config, "journey",
                "regions of their own in the tower and decisions between its blocks exclude each other");
-  auto vision = model_->encode_images(b_, pixels, times ? times : trace_, also, hook ? &*hook : nullptr);
+  auto vision = by_pairs ? encode_by_pairs(b_, *model_, pictures_, timed)
+                         : model_->encode_images(b_, planned ? part : *whole, timed, also, hook ? &*hook : nullptr);
   if (!order.empty()) vision = ordered(b_, std::move(vision), order, encoded);
   if (hook) {
     hook->hear_later(std::exchange(vision.answers, {}));
     encoded.clear();
     for (const Allocation& a : looks_.allocations()) encoded.push_back(a.kept);
   }
-  shelf_ = std::make_shared<Shelf<B>>(grids, std::move(vision), std::move(encoded));
+  shelf_ = std::make_shared<Shelf<B>>(sources, std::move(vision), std::move(encoded));
 }
 
 template <class B>

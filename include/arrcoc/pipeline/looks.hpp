@@ -25,8 +25,8 @@ class Looks {
         trace_(trace),
         texture_shelf_(std::move(textures)) {
     for (const Picture& p : pictures) {
-      so_far_.push_back(keep_everything(p.grid));
-      living_.emplace_back(p.grid);
+      so_far_.push_back(keep_everything(p.tokens()));
+      living_.push_back(p.tokens());
       heard_.emplace_back();
     }
   }
@@ -113,7 +113,8 @@ class Looks {
   }
   static std::size_t index_in(const TokenSet& tokens, const Place& p) {
     if (tokens.raster())
-      return static_cast<std::size_t>(tokens.grid.at(static_cast<Index>(p.row), static_cast<Index>(p.col)));
+      return static_cast<std::size_t>(p.frame * tokens.grid.count() +
+                                      tokens.grid.at(static_cast<Index>(p.row), static_cast<Index>(p.col)));
     return static_cast<std::size_t>(std::lower_bound(tokens.places.begin(), tokens.places.end(), p, comes_before) -
                                     tokens.places.begin());
   }
@@ -128,7 +129,7 @@ class Looks {
     std::vector<SplitPart> parts;
     std::vector<std::vector<float>> raw(pictures_.size());
     for (std::size_t p = 0; p < pictures_.size(); ++p) {
-      all += pictures_[p].grid.count();
+      all += pictures_[p].tokens().count();
       raw[p] = comparable_maps(decision, scored[p].maps, living_[p].count());
       parts.push_back({&living_[p], raw[p]});
     }
@@ -183,7 +184,7 @@ DecisionTrace Looks<B>::choose(std::size_t index, Shelf<B>* shelf, Index at, Ind
   std::vector<Index> natives;
   for (std::size_t p = 0; p < pictures_.size(); ++p) {
     seen.push_back(look(decision, p, shelf));
-    natives.push_back(pictures_[p].grid.count());
+    natives.push_back(pictures_[p].tokens().count());
     Realized r;
     r.textures = seen.back().textures;
     r.maps = score(decision, seen.back());
@@ -229,6 +230,8 @@ void Looks<B>::take(std::size_t index, Shelf<B>* shelf, Index at) {
     if (decision.phase() == Phase::pixels) {
       const VisionPlan& plan = out.plans.emplace_back(decision.injector->plan(so_far_[p]));
       so_far_[p].regions.clear();  // carried out
+      require_that(!pictures_[p].is_clip() || plan.source == VisionPlan::Source::raster, Code::bad_config,
+                   decision.injector.facts.name, "reads a picture anew, which a clip has not: expected a picture");
       if (plan.resettles()) {
         so_far_[p] = settled(so_far_[p], plan);
         living_[p] = plan.tokens;

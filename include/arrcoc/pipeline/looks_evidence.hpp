@@ -4,12 +4,31 @@
 
 namespace arrcoc {
 
-/// Evidence of one picture for one decision: what it asked for and no more.
+/// Error{missing_evidence} naming the stage that looks at pixels or answer boxes, which are of one picture, not of a
+/// clip. `host`: what the decision's stages may look at on the host plane.
+template <class B>
+void refuse_pixels(const AnyDecision<B>& decision, unsigned host) {
+  constexpr unsigned of_one = Need::rgb | Need::textures | Need::boxes;
+  if (!(host & of_one)) return;
+  std::string name;
+  const auto look = [&](const StageFacts& f) {
+    if (name.empty() && (f.may_need.evidence & of_one)) name = f.name;
+  };
+  for (const AnyScorer<B>& s : decision.scorers)
+    if (s.on_host()) look(s.facts());
+  look(decision.balancer.facts);
+  look(decision.allocator.facts);
+  fail(Code::missing_evidence, name,
+       "looks at the pixels, textures or boxes of a picture: expected one that looks at features, got a clip");
+}
+
+/// Evidence of one picture or clip for one decision: what it asked for and no more.
 template <class B>
 auto Looks<B>::look(const AnyDecision<B>& decision, std::size_t p, Shelf<B>* shelf) -> Seen {
   Seen out;
   const Picture& picture = pictures_[p];
   const unsigned host = decision.may_need(true).evidence, any = decision.may_need().evidence;
+  if (picture.is_clip()) refuse_pixels(decision, host);
   Evidence& e = out.host;
   e.tokens = out.tensor.tokens = living_[p];
   if (host & (Need::rgb | Need::textures)) e.rgb = picture.native;

@@ -15,7 +15,7 @@ template <class B>
 Realized realize(B& b, const AnyPipeline<B>& pipeline, const Picture& picture, qwen3vl::VisionOut<B> features,
                  const std::type_identity_t<Query<B>>* query, const RunOptions& options, Trace* trace = nullptr) {
   const std::vector<Picture> pictures{picture};
-  Shelf<B> shelf({picture.grid}, std::move(features));
+  Shelf<B> shelf({picture.tokens()}, std::move(features));
   Looks<B> looks(b, &pipeline, pictures, options, trace, std::make_shared<TextureShelf>());
   if (query != nullptr) looks.give_query(*query);
   for (const Phase p : {Phase::pixels, Phase::vision}) looks.decide(p, &shelf);

@@ -11,13 +11,27 @@
 
 namespace arrcoc {
 
-/// A picture as the pipeline sees it. The pixels for the tower may be empty when features are given or nothing looks at
-/// them.
+/// The pixels of a clip, a temporal patch at a time, in order (pipeline/clip.hpp makes one of frames).
+struct PairSource {
+  PairSource() = default;
+  PairSource(const PairSource&) = delete;
+  PairSource& operator=(const PairSource&) = delete;
+  virtual ~PairSource() = default;
+  /// Pixels of one frame of the clip's grid. Error{bad_video} for a clip that ends early.
+  virtual qwen3vl::Pixels next() = 0;
+};
+
+/// A picture or clip as the pipeline sees it. The pixels for the tower may be empty when features are given, nothing
+/// looks at them, or `pairs` brings them; `pixels.patches` is of the whole in any case.
 struct Picture {
-  ImageView native;  // as decoded, before any resize
-  Grid grid;         // tokens
+  ImageView native;  // as decoded, before any resize; of a clip none
+  Grid grid;         // tokens, of one frame
   qwen3vl::Pixels pixels;
-  std::vector<Box> boxes;  // answer boxes in native pixels, for the oracle only
+  std::vector<Box> boxes;               // answer boxes in native pixels, for the oracle only
+  std::shared_ptr<PairSource> pairs{};  // of a clip that is not held in memory
+
+  bool is_clip() const { return pairs != nullptr || pixels.patches.frames > 1; }
+  TokenSet tokens() const { return {grid, pixels.patches.frames}; }
 };
 
 /// Textures of the whole raster of each picture, by the texture's key.
@@ -45,15 +59,16 @@ class TextureShelf {
 template <class B>
 class Shelf {
  public:
-  /// `vision` of all pictures in prompt order; empty tensors are evidence that is not there. `encoded`: the raster
-  /// tokens of each picture that have a row, ascending; a picture's empty list, or no list: all.
-  Shelf(const std::vector<Grid>& grids, qwen3vl::VisionOut<B> vision, std::vector<std::vector<Index>> encoded = {})
-      : vision_(std::move(vision)), encoded_(std::move(encoded)), host_(grids.size()) {
-    encoded_.resize(grids.size());
+  /// `vision` of all pictures and clips (`sources`: their rasters) in prompt order; empty tensors are evidence that is
+  /// not there. `encoded`: the raster tokens of each that have a row, ascending; an empty list, or no list: all.
+  Shelf(const std::vector<TokenSet>& sources, qwen3vl::VisionOut<B> vision,
+        std::vector<std::vector<Index>> encoded = {})
+      : vision_(std::move(vision)), encoded_(std::move(encoded)), host_(sources.size()) {
+    encoded_.resize(sources.size());
     first_.push_back(0);
-    for (std::size_t p = 0; p < grids.size(); ++p)
+    for (std::size_t p = 0; p < sources.size(); ++p)
       first_.push_back(first_.back() +
-                       (encoded_[p].empty() ? grids[p].count() : static_cast<Index>(encoded_[p].size())));
+                       (encoded_[p].empty() ? sources[p].count() : static_cast<Index>(encoded_[p].size())));
   }
   const qwen3vl::VisionOut<B>& vision() const { return vision_; }
   bool encoded() const { return vision_.count > 0; }

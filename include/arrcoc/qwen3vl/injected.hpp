@@ -19,12 +19,15 @@ struct DeepStackRows {
 /// Rows that requests name by a word (core/request.hpp).
 struct PromptWords {
   std::vector<Index> question;    // columns of the question's words
-  std::vector<Index> vision_end;  // [pictures] the column behind each picture's own
+  std::vector<Index> vision_end;  // [sources] the column behind each picture's own, or behind a clip's last
 };
 
 inline PromptWords words_of(const Prompt& prompt) {
   PromptWords w{prompt.question, {}};
-  for (const VisionSpan& s : prompt.spans) w.vision_end.push_back(s.begin + s.grid.count());
+  for (const VisionSpan& s : prompt.spans) {
+    w.vision_end.resize(static_cast<std::size_t>(s.image) + 1);
+    w.vision_end.back() = s.end();
+  }
   return w;
 }
 
@@ -61,12 +64,13 @@ Index all_rows(B& b, const Injected<B>& in) {
   return n;
 }
 
-/// What every row of the full prompt is: text, and the raster tokens of each picture at their columns.
+/// What every row of the full prompt is: text, and the raster tokens of each picture or clip at their columns.
 inline std::vector<SequenceRow> prompt_rows(const Prompt& prompt) {
   std::vector<SequenceRow> out(prompt.ids.size());
   for (std::size_t i = 0; i < out.size(); ++i) out[i].column = static_cast<Index>(i);
   for (const VisionSpan& s : prompt.spans)
-    for (Index t = 0; t < s.grid.count(); ++t) out[static_cast<std::size_t>(s.begin + t)] = {s.begin + t, s.image, t};
+    for (Index t = 0; t < s.grid.count(); ++t)
+      out[static_cast<std::size_t>(s.begin + t)] = {s.begin + t, s.image, s.frame * s.grid.count() + t};
   return out;
 }
 

@@ -49,21 +49,31 @@ class Model {
                        hook);
   }
 
-  /// Spans and pictures must agree: the same number, the same grids, in order.
-  void check_prompt(const std::vector<Grid>& pictures, const Prompt& prompt) const {
+  /// Spans and sources must agree: as many pictures and clips, the same grids and frames, in order.
+  void check_prompt(const std::vector<TokenSet>& sources, const Prompt& prompt) const {
     require_that(!prompt.ids.empty(), Code::bad_prompt, "model", "the prompt is empty");
-    require_that(pictures.size() == prompt.spans.size(), Code::bad_prompt, "model", [&] {
-      return "expected one picture for each placeholder, got " + std::to_string(pictures.size()) + " pictures and " +
-             std::to_string(prompt.spans.size()) + " placeholders";
+    const std::vector<TokenSet> marked = sources_of(prompt);
+    require_that(sources.size() == marked.size(), Code::bad_prompt, "model", [&] {
+      return "expected one picture for each placeholder, got " + std::to_string(sources.size()) + " pictures and " +
+             std::to_string(marked.size()) + " placeholders";
     });
-    for (std::size_t i = 0; i < pictures.size(); ++i)
-      require_that(pictures[i] == prompt.spans[i].grid, Code::bad_prompt, "model",
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+      require_that(sources[i].grid == marked[i].grid, Code::bad_prompt, "model",
                    "a picture's grid differs from its placeholder's");
+      require_that(sources[i].frames == marked[i].frames, Code::bad_prompt, "model", [&] {
+        return "a clip: expected a placeholder for each of its " + std::to_string(sources[i].frames) +
+               " pairs of frames, got " + std::to_string(marked[i].frames);
+      });
+    }
+  }
+  /// The tokens of whole pictures and clips.
+  TokenSet tokens_of(const PatchGrid& patches) const {
+    return {patches.tokens(config_.vision.spatial_merge_size), patches.frames};
   }
   Encoded<B> encode(B& b, const std::vector<Pixels>& pictures, const Prompt& prompt, Trace* trace = nullptr) const {
-    std::vector<Grid> grids;
-    for (const Pixels& p : pictures) grids.push_back(p.patches.tokens(config_.vision.spatial_merge_size));
-    check_prompt(grids, prompt);
+    std::vector<TokenSet> sources;
+    for (const Pixels& p : pictures) sources.push_back(tokens_of(p.patches));
+    check_prompt(sources, prompt);
     return {encode_images(b, pictures, trace), text_.embed(b, prompt.ids), build_positions(prompt)};
   }
 
@@ -80,7 +90,7 @@ Injected<B> stock_input(B& b, const Prompt& prompt, const Encoded<B>& e) {
   in.positions = e.positions;
   std::vector<Index> rows;
   for (const VisionSpan& s : prompt.spans)
-    for (Index i = 0; i < s.grid.count(); ++i) rows.push_back(s.begin + i);
+    for (Index column = s.begin; column < s.end(); ++column) rows.push_back(column);
   in.embeddings = rows.empty() ? e.embeddings : b.scatter_rows(e.embeddings, rows, e.vision.tokens);
   if (!rows.empty())
     for (const auto& level : e.vision.deepstack) in.levels.push_back({rows, level});

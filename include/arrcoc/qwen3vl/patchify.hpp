@@ -1,5 +1,8 @@
 #pragma once
 // From a resized picture to the rows the vision tower reads.
+#include <algorithm>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "arrcoc/core/image.hpp"
@@ -18,9 +21,19 @@ inline Grid merged_grid(Index height, Index width, const VisionConfig& v) {
   return {height / side, width / side};
 }
 
-/// [P, channel * temporal * row * col] in merge-block order; a still picture fills every temporal slot. Values are
-/// (x - 255 mean) / (255 std) in float32, as the torchvision processor computes them.
-inline std::vector<float> patchify(ImageView in, const VisionConfig& v, const PreprocessConfig& c) {
+/// One temporal patch, [P, channel * temporal * row * col] in merge-block order, of resized frames of one size: frame t
+/// fills slot t, the last one what is left. Values are (x - 255 mean) / (255 std) in float32, as the torchvision
+/// processor computes them.
+inline std::vector<float> patchify(std::span<const ImageView> frames, const VisionConfig& v,
+                                   const PreprocessConfig& c) {
+  const Index slots = v.temporal_patch_size, given = static_cast<Index>(frames.size());
+  require_that(given > 0 && given <= slots, Code::shape_mismatch, "patchify", [&] {
+    return "frames of a temporal patch: expected 1 to " + std::to_string(slots) + ", got " + std::to_string(given);
+  });
+  const ImageView in = frames.front();
+  for (const ImageView& f : frames)
+    require_that(f.height == in.height && f.width == in.width, Code::shape_mismatch, "patchify",
+                 "expected frames of one size");
   const Grid grid = merged_grid(in.height, in.width, v);
   const Index p = v.patch_size;
   require_that(v.in_channels == 3, Code::bad_model_config, "patchify",
@@ -35,15 +48,21 @@ inline std::vector<float> patchify(ImageView in, const VisionConfig& v, const Pr
   float* to = out.data();
   for_each_patch({1, in.height / p, in.width / p}, v.spatial_merge_size, [&](Index row, Index col) {
     for (std::size_t k = 0; k < 3; ++k) {
-      float* plane = to;
-      for (Index y = 0; y < p; ++y) {
-        const std::uint8_t* from = in.row(row * p + y) + col * p * 3 + k;
-        for (Index x = 0; x < p; ++x) *to++ = table[k][from[x * 3]];
-      }
-      for (Index t = 1; t < v.temporal_patch_size; ++t) to = std::copy_n(plane, p * p, to);
+      for (const ImageView& frame : frames)
+        for (Index y = 0; y < p; ++y) {
+          const std::uint8_t* from = frame.row(row * p + y) + col * p * 3 + k;
+          for (Index x = 0; x < p; ++x) *to++ = table[k][from[x * 3]];
+        }
+      const float* last = to - p * p;
+      for (Index t = given; t < slots; ++t) to = std::copy_n(last, p * p, to);
     }
   });
   return out;
+}
+
+/// A still picture fills every temporal slot.
+inline std::vector<float> patchify(ImageView in, const VisionConfig& v, const PreprocessConfig& c) {
+  return patchify(std::span<const ImageView>(&in, 1), v, c);
 }
 
 }  // namespace arrcoc::qwen3vl

@@ -31,9 +31,10 @@ struct Positions {
 };
 
 /// Text runs count up on all axes; an image span stays at one t and spreads over h and w; what follows starts after the
-/// longer side. `tokens`: what stands for each picture, or an empty list: its raster. Other tokens take the first
-/// columns of their span, at the centres of their places; those of another grid are a picture of that grid.
-/// Error{bad_prompt} for spans that overlap, Error{shape_mismatch} for more tokens than a span has columns.
+/// longer side. A clip has one such span for each temporal patch, and no time but that of the text between them.
+/// `tokens`: what stands for each picture or clip, or an empty list: its raster. Other tokens take the first columns of
+/// their span, at the centres of their places; those of another grid are a picture of that grid. Error{bad_prompt} for
+/// spans that overlap, Error{shape_mismatch} for more tokens than a span has columns, or a clip's that are no raster.
 inline Positions build_positions(const Prompt& prompt, std::span<const TokenSet> tokens = {}) {
   Positions p;
   Index next = 0, column = 0;
@@ -47,7 +48,10 @@ inline Positions build_positions(const Prompt& prompt, std::span<const TokenSet>
                  "positions", "vision spans must be disjoint, in order and inside the prompt");
     text_until(s.begin);
     const TokenSet raster(s.grid);
-    const TokenSet& own = tokens.empty() ? raster : tokens[static_cast<std::size_t>(s.image)];
+    const TokenSet* given = tokens.empty() ? nullptr : &tokens[static_cast<std::size_t>(s.image)];
+    require_that(given == nullptr || given->frames == 1 || (given->raster() && given->grid == s.grid),
+                 Code::shape_mismatch, "positions", "tokens of a clip: expected the raster of its frames");
+    const TokenSet& own = given == nullptr || given->frames > 1 ? raster : *given;
     require_that(own.count() <= s.grid.count(), Code::shape_mismatch, "positions", [&] {
       return "tokens of a picture: expected at most its " + std::to_string(s.grid.count()) + ", got " +
              std::to_string(own.count());

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "dataset.hpp"
+#include "sheet.hpp"
 
 namespace arrcoc::scenes {
 namespace {
@@ -37,9 +38,7 @@ Image shrunk(const Image& in, Index n) {
 Image contact_sheet(const SceneParams& first, Index rows, Index columns, Index shrink, GlyphAtlas& atlas) {
   require_that(rows > 0 && columns > 0 && shrink > 0, Code::bad_config, "contact_sheet",
                "rows, columns and shrink: expected 1 or more");
-  const Index gap = 4, h = first.height / shrink, w = first.width / shrink;
-  Image sheet(rows * (h + gap) + gap, columns * (w + gap) + gap);
-  std::fill(sheet.rgb.begin(), sheet.rgb.end(), std::uint8_t{255});
+  Sheet sheet(rows, columns, first.height / shrink, first.width / shrink);
   SceneParams p = first;
   Scene film;
   for (Index i = 0; i < rows * columns; ++i) {
@@ -59,12 +58,9 @@ Image contact_sheet(const SceneParams& first, Index rows, Index columns, Index s
       if (!s.questions.empty()) boxes = s.questions.front().boxes;
     }
     for (const Box& b : boxes) outline(picture, b, shrink);
-    const Image small = shrunk(picture, shrink);
-    for (Index r = 0; r < small.height; ++r)
-      std::copy_n(small.view().row(r), small.width * 3,
-                  sheet.row(gap + i / columns * (h + gap) + r) + (gap + i % columns * (w + gap)) * 3);
+    sheet.put(i, shrunk(picture, shrink).view());
   }
-  return sheet;
+  return sheet.take();
 }
 
 }  // namespace arrcoc::scenes

@@ -1,0 +1,139 @@
+// Questions about clips: order of parts, stock against keep-all, what is refused, and what the JSON says of time.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "arrcoc/engine/result_json.hpp"
+#include "engine/demo_engine.hpp"
+#include "pipeline/material.hpp"
+#include "registry/errors.hpp"
+
+using namespace arrcoc;
+using namespace arrcoc::tests;
+
+namespace {
+
+/// Frames of noise that count how many were pulled.
+struct Frames final : FrameSource {
+  ClipInfo about;
+  int* pulled;
+  Frames(std::vector<double> seconds, Index height, Index width, int* count)
+      : about{height, width, std::move(seconds), 2, {}, "noise"}, pulled(count) {
+    for (std::size_t i = 0; i < about.seconds.size(); ++i) about.indices.push_back(static_cast<Index>(3 * i));
+  }
+  const ClipInfo& info() const override { return about; }
+  Image next() override { return noise_image(about.height, about.width, static_cast<std::uint64_t>((*pulled)++)); }
+};
+
+InputClip clip(std::vector<double> seconds, Index height, Index width, int* pulled) {
+  return {[=] { return std::make_unique<Frames>(seconds, height, width, pulled); }, "noise.mp4"};
+}
+
+AnswerRequest request(std::string_view pipeline, int* pulled, Index budget = 0) {
+  AnswerRequest r;
+  r.pictures.push_back({noise_image(64, 96, 5), "picture", 0, {}});
+  r.clips.push_back(clip({0, 0.5, 1}, 160, 96, pulled));
+  r.prompt = "When?";
+  r.stock = pipeline == "stock";
+  if (!r.stock) r.pipeline = parse_pipeline_name(pipeline);
+  r.budget.tokens = budget;
+  r.min_pixels = 1024;
+  r.generation.max_new_tokens = 4;
+  r.generation.ignore_eos = true;
+  return r;
+}
+
+std::map<std::string, HostTensor> dumped(AnswerRequest r) {
+  std::map<std::string, HostTensor> out;
+  r.dump = [&](std::string_view name, const HostTensor& t) { out.emplace(name, t); };
+  demo_engine().answer(r);
+  return out;
+}
+
+Code code_of(const AnswerRequest& r) {
+  try {
+    demo_engine().answer(r);
+  } catch (const Error& e) { return e.code(); }
+  return Code{0};
+}
+
+}  // namespace
+
+TEST_CASE("clips: keep-all is the stock model bit for bit, each frame is pulled once") {
+  int pulled = 0;
+  const AnswerResult stock = demo_engine().answer(request("stock", &pulled));
+  CHECK(pulled == 3);
+  CHECK(stock.grids == std::vector<Grid>{{2, 3}, {5, 3}});
+  CHECK(stock.sources[1].pairs == std::vector<double>{0.25, 1});
+  for (const char* pipeline : {"none/none/flat/full/gather", "none/none/flat/grid/gather",
+                               "none/none/flat/random/layer", "none/feature_norm/fixed/top_k/gather"}) {
+    const auto a = dumped(request("stock", &pulled)), b = dumped(request(pipeline, &pulled, 1000));
+    CHECK(same_bits(a.at("logits").floats(), b.at("logits").floats()));
+  }
+}
+
+TEST_CASE("clips: a budget is of the whole clip; the JSON has frame, time and place of every kept token") {
+  int pulled = 0;
+  const AnswerRequest r = request("none/frame_change:first=-1/fixed:scale=none/top_k/gather", &pulled, 7);
+  const AnswerResult out = demo_engine().answer(r);
+  CHECK(out.pictures[1].allocation.count() == 7);
+  CHECK(out.costs.visual_tokens_before == 6 + 30);
+  CHECK(out.costs.visual_tokens_after == 6 + 7);
+  const auto json = nlohmann::json::parse(result_json(demo_engine().model(), r, out, {}));
+  const auto& p = json.at("pictures").at(1);
+  CHECK(p.at("file") == "noise.mp4");
+  CHECK(p.at("size") == nlohmann::json({160, 96}));
+  CHECK(p.at("frame_seconds") == nlohmann::json({0.0, 0.5, 1.0}));
+  CHECK(p.at("frame_indices") == nlohmann::json({0, 3, 6}));
+  CHECK(p.at("pairs").at(0) == nlohmann::json({{"frame", 0}, {"seconds", 0.25}, {"tokens", 15}, {"kept", 0}}));
+  CHECK(p.at("pairs").at(1).at("kept") == 7);
+  for (const auto& k : p.at("kept")) {
+    CHECK(k.at("frame") == 1);
+    CHECK(k.at("seconds") == 1.0);
+    CHECK(k.at("token") == 15 + 3 * k.at("row").get<int>() + k.at("col").get<int>());
+  }
+  CHECK(!json.at("pictures").at(0).contains("pairs"));
+  CHECK(!json.at("pictures").at(0).at("kept").at(0).contains("frame"));
+}
+
+TEST_CASE("clips: parts stand in the order given, text among them, in both layouts") {
+  int pulled = 0;
+  AnswerRequest r = request("stock", &pulled);
+  const auto usual = dumped(r).at("input_ids").count();
+  using Kind = RequestPart::Kind;
+  r.parts = {{Kind::clip}, {Kind::text, "before"}, {Kind::picture}};
+  const auto mixed = dumped(r);
+  CHECK(mixed.at("input_ids").count() > usual);
+  CHECK(mixed.at("frames").count() == 2);
+  AnswerResult out = demo_engine().answer(r);
+  CHECK(out.sources[0].is_clip());
+  CHECK(!out.sources[1].is_clip());
+  CHECK(out.grids == std::vector<Grid>{{5, 3}, {2, 3}});
+  r.flat_clips = true;
+  CHECK(dumped(r).at("input_ids").count() == mixed.at("input_ids").count() - 2);
+  r.parts = {{Kind::clip}, {Kind::text, "before"}};
+  CHECK(code_of(r) == Code::bad_prompt);
+}
+
+TEST_CASE("clips: what is of pictures alone refuses them") {
+  int pulled = 0;
+  AnswerRequest r = request("texture13/information/fixed/top_k/gather", &pulled);
+  CHECK(code_of(r) == Code::missing_evidence);
+  r.pipeline = parse_pipeline_name("none/none/flat/full/gather:passes=fixations");
+  CHECK(code_of(r) == Code::bad_usage);
+  r.pipeline = parse_pipeline_name("none/none/flat/full/gather:picture=grey_square");
+  CHECK(code_of(r) == Code::bad_usage);
+  r.pipeline = parse_pipeline_name("none/none/flat/one_region/downsample");
+  CHECK(code_of(r) == Code::bad_stage_output);
+  r = request("stock", &pulled);
+  r.clips[0] = clip({0}, 64, 64, &pulled);
+  CHECK(code_of(r) == Code::bad_video);
+  r.clips[0] = clip({1, 0}, 64, 64, &pulled);
+  CHECK(code_of(r) == Code::bad_video);
+  ManyRequest many;
+  many.shared = request("stock", &pulled);
+  many.asks.push_back({});
+  many.asks[0].prompt = "x";
+  many.asks[0].stock = true;
+  CHECK_THROWS_AS(demo_engine().answer_many(many), Error);
+}

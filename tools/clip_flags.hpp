@@ -1,0 +1,34 @@
+#pragma once
+// Flags of a clip: its files, its clock, which frames, what size.
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "arrcoc/core/clip.hpp"
+#include "arrcoc/qwen3vl/video_size.hpp"
+
+namespace arrcoc::tools {
+
+struct ClipFlags {
+  std::vector<std::string> files;
+  std::vector<double> times;
+  double clock = 0;
+  std::string route = "hf";
+  qwen3vl::VideoSampling sampling;
+  qwen3vl::VideoLimits limits;
+  Index max_decoded_pixels = 1 << 24;
+};
+
+/// Which frames and what size; `rate` names the flag of frames wanted a second. `route`: --route too.
+void add_sampling_flags(CLI::App& verb, ClipFlags& flags, const std::string& rate, bool route = true);
+/// FILE..., --fps, --times, --max-decoded-pixels.
+void add_file_flags(CLI::App& verb, ClipFlags& flags);
+/// Error{bad_config} for a route that is none.
+qwen3vl::VideoRoute video_route(const ClipFlags& flags);
+/// One file or folder as a clip, several files as frames.
+std::unique_ptr<FrameSource> open_source(const ClipFlags& flags);
+/// The shortest decimal number that reads back the same.
+std::string decimal(double value);
+
+}  // namespace arrcoc::tools
