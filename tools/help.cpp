@@ -40,7 +40,7 @@ constexpr Example examples[] = {
     {"train", "arrcoc train --recipe recipe.json --out RUN",
      "arrcoc train export --state RUN/state.safetensors --out MODEL"},
     {"report", "arrcoc report RUN", "arrcoc report RUN --out report.html"},
-    {"clip", "arrcoc clip film.mp4 --json", "arrcoc clip film.mp4 --fps 1 --sheet frames.png"},
+    {"clip", "arrcoc clip film.mp4 --json", "arrcoc clip film.mp4 --frames 8 --sheet frames.png"},
     {"completion", "arrcoc completion bash > /etc/bash_completion.d/arrcoc",
      "arrcoc completion zsh > \"${fpath[1]}/_arrcoc\""},
 };
