@@ -288,6 +288,18 @@
     return image;
   };
 
+  const hatch = (density) => {
+    const side = Math.round(7 * density), c = el("canvas", { width: side, height: side }), g = c.getContext("2d");
+    g.strokeStyle = "rgba(255,255,255,0.22)";
+    g.lineWidth = density;
+    for (const by of [-side, 0, side]) {
+      g.moveTo(by, side);
+      g.lineTo(by + side, 0);
+    }
+    g.stroke();
+    return c;
+  };
+
   // A picture under a column's tokens, and the token under the pointer.
   class View {
     constructor(side, info, kept, column, maps, scales, number) {
@@ -374,7 +386,10 @@
         });
       } else if (this.kept.kept && this.kept.kept !== "all") {
         g.fillStyle = "rgba(18,20,26,0.72)";
-        this.tokens.forEach((t, i) => { if (!this.place.has(i)) g.fillRect(...rect(t)); });
+        const dropped = this.tokens.filter((t, i) => !this.place.has(i));
+        dropped.forEach((t) => g.fillRect(...rect(t)));
+        g.fillStyle = g.createPattern(hatch(density), "repeat");  // dark pictures are dark where they are kept, too
+        dropped.forEach((t) => g.fillRect(...rect(t)));
       }
       if (this.kept.kept && this.kept.kept !== "all") this.outline(g, rect, density);
       g.setLineDash([5 * density, 3 * density]);
@@ -515,7 +530,7 @@
         el("button", { type: "button", id: "close", onclick: close }, "Close")),
       el("h3", {}, q[ID]), el("p", { class: "asked" }, q[QUESTION]),
       el("p", { class: "small" }, `Right: ${q[ANSWERS].join(" | ") || "–"} (${q[METRIC]}, ${facts.scenarios[q[SCENARIO]] || "no scenario"})`),
-      data ? el("p", { class: "keys" }, ...[...causes].map(key),
+      data ? el("p", { class: "keys" }, ...[...causes].map(key), causes.size > 0 ? el("span", {}, "dark and hatched: dropped") : null,
         boxed ? (() => { const i = el("i"); i.style.borderColor = "#d0006f"; i.style.borderStyle = "dashed"; return el("span", {}, i, "the answer's boxes"); })() : null,
         scale ? el("span", {}, short(scale[0]) + " ", el("span", { class: "scale" }), " " + short(scale[1])) : null)
         : el("p", { class: "small" }, "Its picture and kept tokens are not in this page; arrcoc report --questions draws more."),
