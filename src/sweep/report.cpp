@@ -11,9 +11,9 @@
 #include "arrcoc/qwen3vl/resize.hpp"
 #include "arrcoc/sweep/run_folder.hpp"
 #include "files/json_util.hpp"
+#include "report_assets.hpp"
 #include "sweep/base64.hpp"
 #include "sweep/kept_maps.hpp"
-#include "sweep/report_assets.hpp"
 #include "sweep/report_parts.hpp"
 #include "sweep/run_units.hpp"
 
@@ -105,9 +105,7 @@ class Pictures {
     const auto side = [&](Index n) { return std::max<Index>(1, std::lround(static_cast<double>(n) * scale)); };
     const Image small =
         scale < 1 ? qwen3vl::resize_bicubic(image.view(), side(image.height), side(image.width)) : image;
-    const std::string png = io::encode_png(small.view(), 9), jpeg = io::encode_jpeg(small.view(), 80);
-    return png.size() <= jpeg.size() ? "data:image/png;base64," + base64(png)
-                                     : "data:image/jpeg;base64," + base64(jpeg);
+    return "data:image/jpeg;base64," + base64(io::encode_jpeg(small.view(), 80));
   }
   Index side_, count_ = 0, missing_ = 0;
   io::DecodeOptions decode_;
@@ -324,10 +322,10 @@ ReportFacts write_report(const fs::path& run, const io::Dataset* data, const Rep
     if (spent > choice.most_bytes) break;
     put(part);
     drawn.insert(q);
+    facts.pictures = pictures.count();
+    facts.missing = pictures.missing();
   }
   facts.drawn = static_cast<Index>(drawn.size());
-  facts.pictures = pictures.count();
-  facts.missing = pictures.missing();
   put("<script type=\"application/json\" id=\"rows\">[");
   for (std::size_t q = 0; q < questions.size(); ++q)
     put((q == 0 ? "" : ",\n") + list_line(rows, questions[q], columns, scenarios, drawn.contains(q)));

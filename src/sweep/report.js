@@ -235,6 +235,8 @@
     const x = Math.min(1, Math.max(0, t)) * 9, i = Math.min(8, Math.floor(x)), f = x - i;
     return viridis_points[i].map((v, k) => Math.round(v + (viridis_points[i + 1][k] - v) * f));
   };
+  // Of a map that is the same everywhere: grey.
+  const colors_of = (map, scale) => (v) => (map[0] === map[1] || !scale ? [136, 136, 136] : viridis((v - scale[0]) / (scale[1] - scale[0])));
   // Outlines of kept tokens by cause; the dash tells them apart too.
   const looks = {
     everything: ["#ffffff", []], score: ["#ffd400", []], random: ["#cfcfcf", [2, 2]], lattice: ["#4fc3ff", [6, 2]],
@@ -286,6 +288,18 @@
     const image = decoded.get(id);
     try { await image.decode(); } catch (e) { return null; }
     return image;
+  };
+
+  const hatch = (density) => {
+    const side = Math.round(7 * density), c = el("canvas", { width: side, height: side }), g = c.getContext("2d");
+    g.strokeStyle = "rgba(255,255,255,0.22)";
+    g.lineWidth = density;
+    for (const by of [-side, 0, side]) {
+      g.moveTo(by, side);
+      g.lineTo(by + side, 0);
+    }
+    g.stroke();
+    return c;
   };
 
   // A picture under a column's tokens, and the token under the pointer.
@@ -367,14 +381,17 @@
       const rect = ([r, k, th, tw]) => [(k / cols) * w, (r / rows) * h, (tw / cols) * w, (th / rows) * h];
       const map = this.maps.find((m) => m.name === state.overlay);
       if (map) {
-        const [low, high] = this.scales.get(map.name), values = values_of(map.map);
+        const color = colors_of(map.map, this.scales.get(map.name)), values = values_of(map.map);
         tokens_of(map.seen).forEach((t, i) => {
-          g.fillStyle = `rgba(${viridis(high > low ? (values[i] - low) / (high - low) : 0.5)},0.66)`;
+          g.fillStyle = `rgba(${color(values[i])},0.66)`;
           g.fillRect(...rect(t));
         });
       } else if (this.kept.kept && this.kept.kept !== "all") {
         g.fillStyle = "rgba(18,20,26,0.72)";
-        this.tokens.forEach((t, i) => { if (!this.place.has(i)) g.fillRect(...rect(t)); });
+        const dropped = this.tokens.filter((t, i) => !this.place.has(i));
+        dropped.forEach((t) => g.fillRect(...rect(t)));
+        g.fillStyle = g.createPattern(hatch(density), "repeat");  // dark pictures are dark where they are kept, too
+        dropped.forEach((t) => g.fillRect(...rect(t)));
       }
       if (this.kept.kept && this.kept.kept !== "all") this.outline(g, rect, density);
       g.setLineDash([5 * density, 3 * density]);
@@ -424,15 +441,15 @@
 
   const thumb = (m, scale) => {
     const [rows, cols] = m.seen.grid, c = el("canvas", { width: cols * 4, height: rows * 4, "aria-hidden": "true" }), g = c.getContext("2d");
-    const values = values_of(m.map);
+    const values = values_of(m.map), color = colors_of(m.map, scale);
     tokens_of(m.seen).forEach(([r, k, h, w], i) => {
-      g.fillStyle = `rgb(${viridis(scale[1] > scale[0] ? (values[i] - scale[0]) / (scale[1] - scale[0]) : 0.5)})`;
+      g.fillStyle = `rgb(${color(values[i])})`;
       g.fillRect(k * 4, r * 4, w * 4, h * 4);
     });
     const button = el("button", { type: "button", "aria-pressed": String(state.overlay === m.name), title: "show it on the picture",
       onclick: () => { state.overlay = state.overlay === m.name ? "kept" : m.name; draw(); } }, c, el("span", { class: "small" }, m.name));
     const share = m.weight !== undefined ? (m.total > 0 ? m.weight / m.total : m.weight) : undefined;
-    return el("figure", {}, button, el("figcaption", {}, `${short(m.map[0])} to ${short(m.map[1])}`,
+    return el("figure", {}, button, el("figcaption", {}, m.map[0] === m.map[1] ? `${short(m.map[0])} everywhere` : `${short(m.map[0])} to ${short(m.map[1])}`,
       m.weight !== undefined ? el("span", {}, `; weight ${short(m.weight)}`, bar(share)) : null));
   };
   const bar = (share) => {
@@ -449,9 +466,10 @@
     if (data) for (let p = 0; p < count; ++p)
       for (const [, c] of sides)
         for (const m of maps_of(data.columns[c], p, data.maps)) {
+          if (!names.includes(m.name)) names.push(m.name);
+          if (m.map[0] === m.map[1]) continue;  // says nothing, and would flatten the other column's
           const s = scales[p].get(m.name) || [Infinity, -Infinity];
           scales[p].set(m.name, [Math.min(s[0], m.map[0]), Math.max(s[1], m.map[1])]);
-          if (!names.includes(m.name)) names.push(m.name);
         }
     if (!names.includes(state.overlay)) state.overlay = "kept";
     const at = state.list.indexOf(state.open);
@@ -515,7 +533,7 @@
         el("button", { type: "button", id: "close", onclick: close }, "Close")),
       el("h3", {}, q[ID]), el("p", { class: "asked" }, q[QUESTION]),
       el("p", { class: "small" }, `Right: ${q[ANSWERS].join(" | ") || "–"} (${q[METRIC]}, ${facts.scenarios[q[SCENARIO]] || "no scenario"})`),
-      data ? el("p", { class: "keys" }, ...[...causes].map(key),
+      data ? el("p", { class: "keys" }, ...[...causes].map(key), causes.size > 0 ? el("span", {}, "dark and hatched: dropped") : null,
         boxed ? (() => { const i = el("i"); i.style.borderColor = "#d0006f"; i.style.borderStyle = "dashed"; return el("span", {}, i, "the answer's boxes"); })() : null,
         scale ? el("span", {}, short(scale[0]) + " ", el("span", { class: "scale" }), " " + short(scale[1])) : null)
         : el("p", { class: "small" }, "Its picture and kept tokens are not in this page; arrcoc report --questions draws more."),

@@ -266,16 +266,20 @@ std::string static_part(const ReportTables& tables) {
 <label>Column A <select id="column-a"></select></label>
 <label>Column B <select id="column-b"></select></label>
 <label>Scenario <select id="scenario"><option value="">all</option></select></label>
-<label>Show <select id="verdict"><option value="">all questions</option><option value="disagree">A and B disagree</option>
+<label>Show <select id="verdict"><option value="">all questions</option>
+<option value="disagree">A and B disagree</option>
 <option value="a1">A right</option><option value="a0">A wrong</option><option value="b1">B right</option>
-<option value="b0">B wrong</option><option value="a1b0">A right, B wrong</option><option value="a0b1">A wrong, B right</option>
+<option value="b0">B wrong</option><option value="a1b0">A right, B wrong</option>
+<option value="a0b1">A wrong, B right</option>
 <option value="failed">A or B failed</option></select></label>
 <label>Text <input type="search" id="words" placeholder="question, answer or id"></label>
 <label class="check"><input type="checkbox" id="drawn"> with picture</label>
 </form>
 <p id="question-count" role="status"></p>
-<div class="wide-box" tabindex="0" role="region" aria-label="Questions"><table id="question-table" hidden><thead><tr></tr></thead><tbody></tbody></table></div>
-<p id="pages" hidden><button type="button" id="page-back">Back</button> <span id="page-now"></span> <button type="button" id="page-on">On</button></p>
+<div class="wide-box" tabindex="0" role="region" aria-label="Questions">
+<table id="question-table" hidden><thead><tr></tr></thead><tbody></tbody></table></div>
+<p id="pages" hidden><button type="button" id="page-back">Back</button> <span id="page-now"></span>
+<button type="button" id="page-on">On</button></p>
 <section id="detail" hidden aria-live="polite" tabindex="-1"></section>
 </section>)";
   out += "<section id=\"costs-by-stage\"><h2>Costs by stage</h2>" + costs_table(tables) + "</section>";

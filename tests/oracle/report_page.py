@@ -85,7 +85,7 @@ def keeps_maps(work):
     # Shards, merged: the same bytes.
     for i in (1, 2):
         run("sweep", "-m", MODEL, "--data", work / "data", "--out", work / f"part{i}", "--shard", f"{i}/2", "--keep-maps", "--kept", "--no-report", *COLUMNS)
-    run("merge", work / "part1", work / "part2", "--out", work / "whole")
+    run("merge", work / "part1", work / "part2", "--out", work / "whole", "--no-report")
     files = {f.name: f.read_bytes() for f in (work / "run/maps").iterdir()}
     check(files and files == {f.name: f.read_bytes() for f in (work / "whole/maps").iterdir()}, "maps of shards, merged")
     # A run whose end was cut off does that unit again, to the same bytes.
@@ -131,6 +131,12 @@ def files_beside(work):
         check(len(drawn) == sum(len(s["points"]) for s in plot["series"]), f"{plot['id']}.svg: a mark for each point")
         looks = [g.get("class") for g in svg.iter("{http://www.w3.org/2000/svg}g") if (g.get("class") or "").startswith("series")]
         check(len(set(looks)) == len(looks), "no two lines look alike")
+    # TensorBoard: records of a length, its checksum, an event, its checksum.
+    for name in {s["name"] for p in plots for s in p["series"]}:
+        data, records = next((work / "run/report/tensorboard" / name).iterdir()).read_bytes(), 0
+        while data:
+            data, records = data[16 + int.from_bytes(data[:8], "little"):], records + 1
+        check(records == 1 + 3 * sum(len(s["points"]) for p in plots for s in p["series"] if s["name"] == name), f"events of {name}: {records}")
     head = (work / "run/report/columns.csv").read_text().splitlines()
     check(len(head) == len(summary) + 1 and head[0].startswith("column,pipeline,budget"), "columns.csv")
 
@@ -268,6 +274,11 @@ def shows(work, rows, items):
     with browser.Browser() as b:
         b.open(planted)
         check(b.value("window.hacked") is None and b.faults, "a planted handler is refused, and the test sees faults")
+    # Without the escape the same data would stand in the page as elements.
+    planted.write_text(text.replace("\\u003c", "<"), encoding="utf-8")
+    with browser.Browser() as b:
+        b.open(planted)
+        check(b.value("document.images.length") > 0 and b.faults, "the test sees what is not escaped")
 
 
 def bare_runs(work):

@@ -139,7 +139,7 @@ def main():
                 "no_rows": lambda f: (f / "rows.jsonl").unlink(),
                 "no_timings": lambda f: (f / "timings.jsonl").unlink(),
                 "empty_record": lambda f: [(f / "run.json").write_bytes(b""), (f / "units.jsonl").unlink()],
-                "partial_record": lambda f: [(f / x).unlink() for x in ("run.json", "rows.jsonl", "timings.jsonl", "units.jsonl", "summary.csv")] + [(f / "run.json.partial7_0").write_bytes(b"{")],
+                "partial_record": lambda f: [(f / x).unlink() for x in ("run.json", "rows.jsonl", "timings.jsonl", "units.jsonl", "summary.csv", "report.html")] + [(f / "run.json.partial7_0").write_bytes(b"{")],
                 "partial_summary": lambda f: (f / "summary.json.partial7_0").write_bytes(b"{")}.items():
             folder = cut_copy(name, 6)
             change(folder)

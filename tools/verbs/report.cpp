@@ -1,14 +1,21 @@
 // arrcoc report: a run as one HTML page.
 #include "report.hpp"
 
+#include <cmath>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "arrcoc/io/atomic_file.hpp"
 #include "outputs.hpp"
 #include "terminal.hpp"
 #include "verbs.hpp"
+
+#ifdef ARRCOC_HAVE_SCENES
+#include "train/event_file.hpp"
+#endif
 
 namespace arrcoc::tools {
 namespace {
@@ -22,20 +29,29 @@ struct ReportFlags {
   bool quiet = false;
 };
 
-/// The questions of the run, where they still lie as they did; their pictures and boxes are shown.
-std::optional<io::Dataset> data_of(const ReportFlags& f) {
-  try {
-    const RunData known = data_of_run(f.run);
-    io::DatasetChoice choice;
-    choice.pictures = f.pictures;
-    if (f.data.empty()) choice.format = known.format;
-    return io::read_dataset(f.data.empty() ? known.path : f.data, choice);
-  } catch (const Error& error) {
-    if (!f.data.empty()) throw;
-    if (!f.quiet) std::fprintf(stderr, "no pictures: %s; --data says where the questions lie\n", error.what());
-    return std::nullopt;
-  }
+#ifdef ARRCOC_HAVE_SCENES
+/// A TensorBoard run for each line: its points as scalars, by what is kept of a picture or spent.
+void write_events(const fs::path& folder, const std::vector<Plot>& plots) {
+  std::error_code e;
+  fs::remove_all(folder, e);
+  std::map<std::string, std::unique_ptr<train::EventFile>> files;
+  for (const Plot& plot : plots)
+    for (const PlotSeries& s : plot.series) {
+      std::string name = s.name;
+      for (char& c : name)
+        if (std::string_view("/\\:*?\"<>|%").find(c) != std::string_view::npos) c = '_';
+      std::unique_ptr<train::EventFile>& file = files[name];
+      if (!file) {
+        fs::create_directories(folder / name, e);
+        file = std::make_unique<train::EventFile>(folder / name, "arrcoc", 0, 0);
+      }
+      for (const PlotPoint& p : s.points)
+        for (const auto& [what, y] : {std::pair{"", p.y}, std::pair{"/low", p.low}, std::pair{"/high", p.high}})
+          file->scalar(plot.id + what, std::lround(p.x), static_cast<float>(y), 0);
+    }
+  for (const auto& [name, file] : files) file->flush();
 }
+#endif
 
 int run_report(ReportFlags f) {
   require_that(f.megabytes >= 0 && f.megabytes <= 1000, Code::bad_usage, "report",
@@ -49,15 +65,18 @@ int run_report(ReportFlags f) {
   RunFiles files;
   files.reads("the data", f.data);
   files.writes("--out", f.out);
-  const std::optional<io::Dataset> data = data_of(f);
+  const std::optional<io::Dataset> data = questions_of(f.run, f.data, f.pictures, f.quiet);
   const Writing writing;
   const ReportFacts facts = make_report(f.run, f.out, data ? &*data : nullptr, f.choice);
   if (!f.files.empty()) {
     std::error_code e;
     fs::create_directories(f.files, e);
     require_that(!e, Code::bad_output, "report", [&] { return "cannot make " + f.files + ": " + e.message(); });
-    for (const auto& [name, bytes] : report_files(report_tables(f.run, rows)))
-      io::write_file(fs::path(f.files) / name, bytes);
+    const ReportTables tables = report_tables(f.run, rows);
+    for (const auto& [name, bytes] : report_files(tables)) io::write_file(fs::path(f.files) / name, bytes);
+#ifdef ARRCOC_HAVE_SCENES
+    write_events(fs::path(f.files) / "tensorboard", tables.plots);
+#endif
   }
   if (!f.quiet)
     std::fprintf(stderr, "%s: %lld questions, %lld of them with kept tokens, %lld pictures, %.1f MB\n", f.out.c_str(),
@@ -76,7 +95,8 @@ void add_report(CLI::App& app, Command& command) {
   verb->add_option("RUN", f->run, "a sweep's folder")->required();
   verb->add_option("--out", f->out, "the page (default: RUN/report.html)");
   verb->add_option("--files", f->files,
-                   "a folder for an SVG of each plot, its numbers as CSV and JSON, and the columns as CSV (default: "
+                   "a folder for an SVG of each plot, its numbers as CSV, JSON and TensorBoard events, and the columns "
+                   "as CSV (default: "
                    "RUN/report, where --out is not given)");
   verb->add_option("--data", f->data, "where the questions lie now (default: where the run read them)");
   verb->add_option("--pictures", f->pictures, "the folder of their pictures");
