@@ -275,7 +275,7 @@ bad = [
     ("sound alone", 412, 1, ["without pictures that move"], [sound]),
     ("a song with a cover", 412, 1, ["without pictures that move"], [cover]),
     ("cut off", 412, 1, ["cut off behind"], [cut]),
-    ("cut off in its head", 412, 1, ["moov"], ["head.mp4"]),
+    ("cut off in its head", 412, 1, ["without pictures that move"], ["head.mp4"]),
     ("cut off mkv", 412, 1, ["cut off behind"], ["cut.mkv"]),
     ("cut off GIF", 412, 1, ["cut off"], ["cut.gif"]),
     ("cut off WebP", 412, 1, ["cut off"], ["cut.webp"]),
