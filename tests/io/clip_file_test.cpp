@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
+#include "arrcoc/core/error.hpp"
 #include "io/temporary_folder.hpp"
 
 using namespace arrcoc;
@@ -37,7 +40,7 @@ std::string refused(const std::filesystem::path& folder, const io::ClipOptions& 
 TEST_CASE("frames of a folder come in the order of their numbers, with the clock that was given") {
   const test::TemporaryFolder folder;
   for (const int i : {10, 9, 0, 2})
-    io::write_png(folder.path / ("f" + std::to_string(i) + ".png"), grey(2, 3, static_cast<std::uint8_t>(i)));
+    io::write_png(folder.path / ("f" + std::to_string(i) + ".png"), grey(2, 3, static_cast<std::uint8_t>(i)).view());
   io::ClipOptions o;
   o.frames_per_second = 4;
   const auto source = io::open_clip(
@@ -65,7 +68,7 @@ TEST_CASE("frames of a folder come in the order of their numbers, with the clock
 TEST_CASE("clocks that cannot be") {
   const test::TemporaryFolder folder;
   CHECK_HOLDS(refused(folder.path, {}), "expected frames, got none (E412)");
-  for (const int i : {0, 1, 2}) io::write_png(folder.path / (std::to_string(i) + ".png"), grey(2, 3, 7));
+  for (const int i : {0, 1, 2}) io::write_png(folder.path / (std::to_string(i) + ".png"), grey(2, 3, 7).view());
   const auto with = [](double rate, std::vector<double> seconds) {
     io::ClipOptions o;
     o.frames_per_second = rate;
@@ -88,7 +91,7 @@ TEST_CASE("clocks that cannot be") {
   io::ClipOptions small = with(2, {});
   small.max_pixels = 5;
   CHECK_HOLDS(refused(folder.path, small), "expected at most 5 pixels (--max-decoded-pixels)");
-  io::write_png(folder.path / "3.png", grey(3, 2, 7));
+  io::write_png(folder.path / "3.png", grey(3, 2, 7).view());
   CHECK_HOLDS(refused(folder.path, with(2, {})), "expected 2x3 px as the first one, got 3x2 (E412)");
   std::filesystem::create_directory(folder.path / "4.png");
   CHECK_HOLDS(refused(folder.path, with(2, {})), "expected pictures alone, got something else (E402)");

@@ -1,5 +1,6 @@
 // arrcoc clip: what becomes of a video before a model sees it.
 #include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "arrcoc/io/atomic_file.hpp"
@@ -45,11 +46,12 @@ std::string as_json(const ClipInfo& c, const qwen3vl::VideoShape& s, const std::
 
 std::string as_text(const ClipInfo& c, const qwen3vl::VideoShape& s) {
   const auto size = [](Index h, Index w) { return std::to_string(h) + "x" + std::to_string(w); };
-  std::string text = "frames     " + std::to_string(c.indices.size()) + " of " + size(c.height, c.width) +
-                     " px, from " + decimal(c.seconds.front()) + " to " + decimal(c.seconds.back()) +
-                     " s; the file has " + decimal(c.frames_per_second) + " a second\n";
-  return text + "resized    " + size(s.frame.height, s.frame.width) + " px: " + size(s.grid.rows, s.grid.cols) +
-         " tokens for each of " + std::to_string(s.patches) + " pairs\ntokens     " + std::to_string(s.tokens()) + "\n";
+  const auto short_of = [](double v) { return decimal(std::round(v * 1000) / 1000); };
+  return "frames     " + std::to_string(c.indices.size()) + " of " + size(c.height, c.width) + " px, from " +
+         short_of(c.seconds.front()) + " to " + short_of(c.seconds.back()) + " s; the file has " +
+         short_of(c.frames_per_second) + " a second\nresized    " + size(s.frame.height, s.frame.width) +
+         " px: " + size(s.grid.rows, s.grid.cols) + " tokens for each of " + std::to_string(s.patches) +
+         " pairs\ntokens     " + std::to_string(s.tokens()) + "\n";
 }
 
 /// Pulls every frame; the sheet where one is wanted.
@@ -63,7 +65,9 @@ void pull(FrameSource& source, const std::string& file) {
     const Image frame = source.next();
     if (!file.empty()) sheet.put(i, qwen3vl::resize_bicubic(frame.view(), h, w).view());
   }
-  if (!file.empty()) io::write_png(file, sheet.take());
+  if (file.empty()) return;
+  const Image whole = sheet.take();
+  io::write_png(file, whole.view());
 }
 
 int run(const Flags& f) {
