@@ -44,6 +44,9 @@
 #include "arrcoc/scorers/pixels/information.hpp"
 #include "arrcoc/scorers/pixels/perspectival.hpp"
 #include "arrcoc/scorers/pixels/softmax_channel_entropy.hpp"
+#include "arrcoc/texture/named.hpp"
+#include "arrcoc/texture/repo13.hpp"
+#include "arrcoc/texture/seed13.hpp"
 #include "arrcoc/texture/texture13.hpp"
 
 using namespace arrcoc;
@@ -119,6 +122,25 @@ void add(const std::string& name, std::function<void(const Setting&)> body, Inde
       ->Complexity(cost)
       ->Unit(benchmark::kMicrosecond);
 }
+template <class T>
+void add_texture(T texture) {
+  add(
+      "texture/" + std::string(T::name),
+      [texture](const Setting& s) { benchmark::DoNotOptimize(texture.generate(s.image.view(), s.grid)); }, 1024);
+}
+/// Every family of named channels alone, all of its channels.
+void add_families() {
+  for (const texture::ChannelFamily& f : texture::families) {
+    std::string channels;
+    for (const auto c : f.names) channels += (channels.empty() ? "" : "+") + std::string(c);
+    add(
+        "family/" + std::string(f.names[0]),
+        [=](const Setting& s) {
+          benchmark::DoNotOptimize(NamedTexture{{.channels = channels}}.generate(s.image.view(), s.grid));
+        },
+        1024);
+  }
+}
 template <class S>
 void add_scorer() {
   add(
@@ -186,9 +208,13 @@ int main(int argc, char** argv) {
     return 1;
   }
   benchmark::AddCustomContext("loops_equal_texture13", "yes");
-  add(
-      "texture/texture13",
-      [](const Setting& s) { benchmark::DoNotOptimize(Texture13{}.generate(s.image.view(), s.grid)); }, 1024);
+  add_texture(Texture13{});
+  add_texture(D28x13Texture{});
+  add_texture(D28x17Texture{});
+  add_texture(Full40Texture{});
+  add_texture(Seed13Texture{});
+  add_texture(Repo13Texture{});
+  add_families();
   add(
       "loops/texture12", [](const Setting& s) { benchmark::DoNotOptimize(naive::texture12(s.image.view(), s.grid)); },
       1024, 1024);

@@ -6,6 +6,8 @@ usage: lists.py PROGRAM        PROGRAM: arrcoc. Exit 1 with one line per differe
   docs/strategies.md           a row for every registered strategy, with the header that declares it
   docs/methods.md              a row for every published method, with its source and the settings of its stages
   plugins/meson.build          every folder of a method
+  docs/seeds.md                a row for every row of the early notes, with the strategies that say they realise it
+  docs/pitfalls.md             every pitfall has a test, a file or a detector that holds it
   docs/plugins.md, library.md, hooks.md, plugins/README.md  their code is the example's, and their commands run
 """
 import json
@@ -19,6 +21,9 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SHORT, SHORT_EXAMPLES = 15, ("examples/plugin_ink/plugin_ink.cpp", "examples/plugin_mmr/plugin_mmr.cpp", "examples/plugin_fastv/plugin_fastv.cpp", "examples/ask.cpp")
 SECTIONS = {"Textures": "texture", "Scorers": "scorer", "Query encoders": "query", "Splits": "split", "Passes": "passes", "Injectors": "injector", "Balancers": "balancer", "Allocators": "allocator"}
+
+
+CHANNELS = re.compile(r"`([a-z_0-9]+)`")
 
 
 def umbrella(text, headers):
@@ -70,6 +75,42 @@ def methods(page, listing, declared):
     return problems
 
 
+SEED_ROWS = [f"{letter}{i}" for letter, first, last in (("B", 1, 13), ("P", 1, 14), ("T", 0, 11), ("K", 1, 15), ("L", 1, 11), ("G", 1, 12), ("H", 1, 22), ("2A.", 1, 20))
+             for i in range(first, last + 1)]
+
+
+def missing_files(page, text):
+    """Files that a page names and that are not there."""
+    return [f"{page}: `{f}` is not there" for f in re.findall(r"`((?:include|tests|src|docs|tools|bench|plugins|examples)/[\w./]+)`", text) if not (ROOT / f).exists()]
+
+
+def seeds(page, listing):
+    """docs/seeds.md against the fields `seeds` of `list --json`."""
+    cells = re.findall(r"^\| ([A-Z0-9.]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", page, re.M)
+    rows = {row: realised for row, _, realised, _ in cells}
+    problems = [f"docs/seeds.md: row {r} is missing" for r in SEED_ROWS if r not in rows]
+    problems += [f"docs/seeds.md: row {r} is none of the notes', or stands twice" for r, *_ in cells if r not in SEED_ROWS or [c[0] for c in cells].count(r) > 1]
+    names = {e["name"] for e in listing["strategies"]} | {p["name"] for p in listing["pipelines"]} | set(CHANNELS.findall((ROOT / "docs/strategies.md").read_text(encoding="utf-8")))
+    for e in listing["strategies"]:
+        for r in e["seeds"]:
+            if r in rows and f"`{e['name']}`" not in rows[r]:
+                problems.append(f"docs/seeds.md: row {r}: {e['kind']} '{e['name']}' says that it realises it")
+    for row, realised in rows.items():
+        for word in re.findall(r"`([a-z0-9_.]+)`", realised):
+            if "/" not in word and word not in names:
+                problems.append(f"docs/seeds.md: row {row}: nothing is named '{word}'")
+    return problems + missing_files("docs/seeds.md", page)
+
+
+def pitfalls(page, detectors):
+    """docs/pitfalls.md: what holds each pitfall exists."""
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", page, re.M)
+    problems = [f"docs/pitfalls.md: nothing holds '{what.strip()}'" for what, _, held in rows
+                if not re.search(r"`tests/[\w./]+`", held) and not set(re.findall(r"detector `(\w+)`", held)) & detectors and what.strip("- ") not in ("", "pitfall")]
+    problems += [f"docs/pitfalls.md: no detector is called '{d}'" for d in re.findall(r"detector `(\w+)`", page) if d not in detectors]
+    return problems + missing_files("docs/pitfalls.md", page)
+
+
 def declared_by_methods():
     """method -> names of the stages that its header declares, or none where it is made of stages of the kit."""
     return {d.name: re.findall(r'string_view name = "(\w+)"', (d / f"{d.name}.hpp").read_text(encoding="utf-8"))
@@ -119,6 +160,9 @@ def main():
     entries = [e for e in listing["strategies"] if e["name"] not in of_methods]
     problems, checked = pages(program)
     problems += umbrella(text, headers) + strategies(page, entries) + methods(method_page, listing, declared)
+    seed_page, pitfall_page = ((ROOT / f"docs/{p}.md").read_text(encoding="utf-8") for p in ("seeds", "pitfalls"))
+    detectors = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", (ROOT / "docs/plugins.md").read_text(encoding="utf-8"), re.M))))
+    problems += seeds(seed_page, listing) + pitfalls(pitfall_page, detectors)
     texts = {f: (ROOT / f).read_text(encoding="utf-8") for f in SHORT_EXAMPLES}
     problems += short(texts)
     # Planted faults: each check must be able to fail.
@@ -128,6 +172,10 @@ def main():
         problems.append("a strategy renamed in docs/strategies.md was not noticed")
     if not methods(method_page.replace("| [`divprune`]", "| [`divprunes`]"), listing, declared):
         problems.append("a method renamed in docs/methods.md was not noticed")
+    if len(seeds(seed_page.replace("| G2 |", "| G22 |").replace("`top_k`", "`topk`"), listing)) < 4:
+        problems.append("a row and a strategy renamed in docs/seeds.md were not noticed")
+    if not pitfalls(pitfall_page.replace("detector `wrap`", "detector `wraps`"), detectors):
+        problems.append("a detector renamed in docs/pitfalls.md was not noticed")
     if not short({"one too many": "int x;\n" * (SHORT + 1)}):
         problems.append("a line too many in an example was not noticed")
     for p in problems:

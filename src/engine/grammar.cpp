@@ -222,7 +222,7 @@ PipelineSpec preset_pipeline(std::string_view name) {
   for (const Preset& p : presets()) {
     if (p.name != word) continue;
     PipelineSpec spec = parse_pipeline_name(p.pipeline);
-    spec.budget = of_the_run(budget, name);
+    if (budget) spec.budget = of_the_run(budget, name);  // else the preset's own, if it has one
     for (const auto& [path, value] : given)
       if (!take_global(spec, path, value)) spec.settings[path] = value;
     return spec;

@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 
+#include "arrcoc/balancers/cautious.hpp"
 #include "arrcoc/balancers/fixed.hpp"
 #include "arrcoc/balancers/max_sum.hpp"
 #include "arrcoc/balancers/product_of_experts.hpp"
@@ -37,15 +38,17 @@ TEST_CASE("every fusion equals the NumPy transcription") {
     CAPTURE(name);
     CAPTURE(a);
     const Evidence e = tokens(n);
-    const Balanced out = name == "fixed"         ? FixedWeightsBalancer{{.scale = a}}.balance(maps, e)
-                         : name == "max_sum"     ? MaxSumBalancer{{.most = std::stof(a), .scale = b}}.balance(maps, e)
+    const Balanced out = name == "fixed"     ? FixedWeightsBalancer{{.scale = a}}.balance(maps, e)
+                         : name == "max_sum" ? MaxSumBalancer{{.most = std::stof(a), .scale = b}}.balance(maps, e)
+                         : name == "cautious"
+                             ? CautiousBalancer{{.uncertainty = std::stof(a), .radius = std::stoi(b)}}.balance(maps, e)
                          : name == "rank_fusion" ? RankFusionBalancer{{std::stod(a)}}.balance(maps, e)
                                                  : ProductOfExpertsBalancer{{std::stod(a), b}}.balance(maps, e);
     REQUIRE(out.relevance.size() == expected.size());
     for (std::size_t i = 0; i < expected.size(); ++i)
       CHECK(static_cast<double>(out.relevance[i]) == doctest::Approx(expected[i]).epsilon(1e-6));
   }
-  CHECK(names.size() == 4);
+  CHECK(names.size() == 5);
 }
 
 TEST_CASE("examples worked by hand") {

@@ -25,6 +25,7 @@
 #include "arrcoc/balancers/product_of_experts.hpp"
 #include "arrcoc/balancers/rank_fusion.hpp"
 #include "arrcoc/balancers/tension.hpp"
+#include "arrcoc/scorers/control/given.hpp"
 #include "arrcoc/scorers/features/novelty.hpp"
 #include "arrcoc/scorers/features/patch_max.hpp"
 #include "arrcoc/scorers/pixels/contrast.hpp"
@@ -79,6 +80,10 @@ TEST_CASE("scorers keep their laws for other settings") {
   CHECK(laws::broken_scorer_laws(FrameChangeScorer{{.of = "vision", .first = 0}}) == Broken{});
   for (const char* over : {"mean", "sum"})
     CHECK(laws::broken_scorer_laws(PatchMaxScorer{{.over = over, .level = 1, .centred = true}}) == Broken{});
+  for (const bool inverted : {false, true})
+    CHECK(laws::broken_scorer_laws(GivenScorer{
+              {.inverted = inverted}, std::make_shared<const Plane<float>>(3, 5, laws::scores(15, 2, false))}) ==
+          Broken{});
 }
 TEST_CASE("balancers keep their laws for other settings") {
   CHECK(laws::broken_balancer_laws(FixedWeightsBalancer{{.scale = "rank"}}) == Broken{});

@@ -145,6 +145,13 @@ def product_of_experts(maps, floor, how):
     return np.prod(x, axis=0) ** (1 / len(maps))
 
 
+def cautious(maps, uncertainty, radius):
+    x = np.array([scaled(m, "min_max") for m in maps])
+    r = x.mean(axis=0) + float(uncertainty) * x.std(axis=0)
+    near = [r[max(0, i - int(radius)):i + int(radius) + 1].mean() for i in range(len(r))]  # tokens in one row
+    return np.maximum(r, near)
+
+
 def row(values):
     return " ".join(f"{v:.9g}" for v in np.ravel(values))
 
@@ -176,7 +183,7 @@ def fusion():
         if count == 5:
             maps[2] = 0.5
         for rule, settings in [(fixed, ["min_max"]), (fixed, ["rank"]), (max_sum, ["0.5", "min_max"]), (max_sum, ["0.75", "rank"]), (rank_fusion, ["60"]), (rank_fusion, ["1"]),
-                               (product_of_experts, ["0.01", "min_max"]), (product_of_experts, ["0.25", "rank"])]:
+                               (product_of_experts, ["0.01", "min_max"]), (product_of_experts, ["0.25", "rank"]), (cautious, ["0.3", "0"]), (cautious, ["0.75", "2"])]:
             lines += [f"{rule.__name__} {count} {n} {' '.join(settings)}", row(maps), row(rule(maps, *settings))]
     return "\n".join(lines) + "\n"
 

@@ -166,7 +166,15 @@ TEST_CASE("an earlier decision may keep what the last one does and a share of th
 }
 
 TEST_CASE("every preset and every strategy can be made") {
-  for (const Preset& p : presets()) CHECK(full_name(make(p.name).spec) == p.pipeline);
+  for (const Preset& p : presets()) {
+    const PipelineSpec spec = make(p.name).spec;
+    CHECK((spec.budget ? full_name(spec, *spec.budget) : full_name(spec)) == p.pipeline);
+  }
+  // A preset's own budget is its last word only where none is given.
+  CHECK(preset_pipeline("v0.1").budget == Budget{200, 0.25});
+  CHECK(preset_pipeline("v0.1@0.5").budget->tokens == 0);
+  CHECK(preset_pipeline("v0.1@64").budget->tokens == 64);
+  CHECK(!preset_pipeline("v0.2").budget);
   std::set<std::pair<Kind, std::string>> names;
   for (const Entry& e : builtin().entries()) {
     CHECK(names.emplace(e.kind, e.name).second);

@@ -2,13 +2,15 @@
 
 #include "arrcoc/engine/engine.hpp"
 #include "arrcoc/io/atomic_file.hpp"
+#include "arrcoc/primitives/question_kind.hpp"
+#include "seed_claims.hpp"
 #include "verbs.hpp"
 
 namespace arrcoc::tools {
 namespace {
 
 struct ExplainFlags {
-  std::string name;
+  std::string name, question;
   std::vector<std::string> plugins;
 };
 
@@ -36,9 +38,21 @@ std::string explained(const Entry& e) {
   return text;
 }
 
+/// What the words of a question ask for, and the settings of balancer `tension` that go with it.
+std::string explained_question(const std::string& question) {
+  const QuestionReading r = read_question(question);
+  const auto text = [](float v) { return detail::to_text(v); };
+  return "kind        " + std::string(name_of(r.kind)) + "\nconfidence  " + text(r.confidence) + "\nwhy         " +
+         r.why + "\nsettings    three_ways:balancer.particularize=" + text(r.tensions.particularize) +
+         ":balancer.explore=" + text(r.tensions.explore) + ":balancer.diversify=" + text(r.tensions.diversify) +
+         ":balancer.deep=" + text(r.tensions.deep) + "\n";
+}
+
 int run_explain(const ExplainFlags& f) {
-  require_that(!f.name.empty(), Code::bad_usage, "explain",
-               "expected the name of a strategy or a pipeline, or video-plan");
+  require_that(f.name.empty() != f.question.empty(), Code::bad_usage, "explain",
+               "expected the name of a strategy or preset, seed-claims, video-plan, or --question TEXT");
+  if (!f.question.empty()) return io::write_file("-", explained_question(f.question)), 0;
+  if (f.name == "seed-claims") return io::write_file("-", seed_claims()), 0;
   std::string text, all;
   std::vector<std::string> known;
   for (const Preset& p : presets()) {
@@ -64,7 +78,10 @@ void add_explain(CLI::App& app, Command& command) {
   CLI::App* verb =
       app.add_subcommand("explain", "one strategy's settings, source and cost; the frames and tokens of a video");
   auto f = std::make_shared<ExplainFlags>();
-  verb->add_option("name", f->name, "a strategy or a preset pipeline");
+  verb->add_option("name", f->name,
+                   "a strategy or a preset pipeline; seed-claims: the early notes' figures, recomputed");
+  verb->add_option("--question", f->question,
+                   "what a question asks for by its words, and the tensions that go with it");
   verb->add_option("--plugin", f->plugins, "a shared module with strategies; repeatable")->allow_extra_args(false);
   add_video_plan(*verb, command);
   verb->callback([f, verb, &command] {

@@ -79,12 +79,12 @@ class HostStages {
   std::vector<StageRow<AnyPasses>> passes;
   std::vector<Preset> presets;
 
-  template <class S>
-  void add_texture(About about) {
+  template <class S, class Load = AsItIs>
+  void add_texture(About about, Load load = {}) {
     static_assert(check_texture<S>());
     add(textures, detail::row_of<AnyTexture, S>(
                       Kind::texture, std::move(about), {Phase::pixels, Need::rgb},
-                      [](S s) { return erase_texture(std::move(s)); }, AsItIs{}));
+                      [](S s) { return erase_texture(std::move(s)); }, load));
   }
   // `load(S&)` runs on a stage once its settings are read: what a trained stage reads its weights in.
   template <class S, class Load = AsItIs>

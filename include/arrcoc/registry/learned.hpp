@@ -1,11 +1,13 @@
 #pragma once
-// The heads of trained stages: their settings name files, which libarrcoc reads.
+// Stages whose settings name files: heads of trained ones, maps of others. libarrcoc reads them.
 #include <filesystem>
 #include <memory>
 
 #include "arrcoc/allocators/depth/learned_depth.hpp"
 #include "arrcoc/balancers/learned.hpp"
+#include "arrcoc/scorers/control/given.hpp"
 #include "arrcoc/scorers/learned/learned.hpp"
+#include "arrcoc/texture/named.hpp"
 
 namespace arrcoc {
 
@@ -13,6 +15,23 @@ namespace arrcoc {
 std::shared_ptr<const LearnedHead<HostTensor>> read_learned_head(const std::filesystem::path& file);
 std::shared_ptr<const BalancerHead> read_balancer_head(const std::filesystem::path& file);
 std::shared_ptr<const DepthHead> read_depth_head(const std::filesystem::path& file);
+
+/// Numbers [rows, cols] of an .npy file, finite. Error 401, 402, 410.
+Plane<float> read_map(const std::filesystem::path& file);
+/// "depth=a.npy+mask=b.npy" -> maps by channel. Error{bad_config} for a pair without =, or a channel that stands twice.
+TextureMaps read_maps(std::string_view text);
+
+/// Reads what `maps` or `file` names.
+struct LoadMaps {
+  template <class T>
+  requires requires(T t) { t.config.maps; }
+  void operator()(T& t) const {
+    if (!t.config.maps.empty()) t.maps = std::make_shared<const TextureMaps>(read_maps(t.config.maps));
+  }
+  void operator()(GivenScorer& s) const {
+    if (!s.config.file.empty()) s.map = std::make_shared<const Plane<float>>(read_map(s.config.file));
+  }
+};
 
 /// Reads what `weights` names; without it a stage can be made and described, not used.
 struct LoadHead {

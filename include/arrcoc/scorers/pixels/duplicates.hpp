@@ -5,10 +5,11 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
-#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "arrcoc/core/stages.hpp"
+#include "arrcoc/primitives/equal_blocks.hpp"
 
 namespace arrcoc {
 
@@ -62,15 +63,10 @@ struct DuplicatesScorer {
   };
 
   static std::vector<float> unseen(const ImageView& image, const std::vector<Block>& blocks) {
-    std::unordered_set<std::string> seen;
+    std::vector<std::pair<PixelRange, PixelRange>> ranges;
+    for (const Block& b : blocks) ranges.emplace_back(b.rows, b.cols);
     std::vector<float> out;
-    for (const Block& b : blocks) {
-      std::string all = std::to_string(b.width()) + " ";
-      for (Index y = b.rows.begin; y < b.rows.end; ++y)
-        all.append(reinterpret_cast<const char*>(image.row(y) + 3 * b.cols.begin),
-                   static_cast<std::size_t>(3 * b.width()));
-      out.push_back(seen.insert(std::move(all)).second ? 1.f : 0.f);
-    }
+    for (const bool first : first_of_their_pixels(image, ranges)) out.push_back(first ? 1.f : 0.f);
     return out;
   }
 

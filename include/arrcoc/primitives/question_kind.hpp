@@ -1,0 +1,112 @@
+#pragma once
+// What a question asks for, by its words: a kind with a confidence, and where the tensions should stand for it.
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace arrcoc {
+
+/// specific: one thing that is named; detail: small print, numbers, formulas; count: every instance; unusual: what
+/// differs; describe: the whole; vague: nothing can be told from the words.
+enum class QuestionKind { specific, detail, count, unusual, describe, vague };
+constexpr std::string_view name_of(QuestionKind k) {
+  constexpr std::string_view names[] = {"specific", "detail", "count", "unusual", "describe", "vague"};
+  return names[static_cast<std::size_t>(k)];
+}
+
+/// Settings of balancer `tension`: 0 is the first pole, 1 the second.
+struct TensionSettings {
+  float particularize = 0.5f, explore = 0.25f, diversify = 0.5f, deep = 0.5f;
+};
+
+struct QuestionReading {
+  QuestionKind kind = QuestionKind::vague;
+  float confidence = 0;  // share of the kind's cue words among all cue words found; 0: none
+  bool mixed = false;    // another kind has as many cues
+  TensionSettings tensions;
+  std::string why;  // one sentence: which words, and what they did to the tensions
+};
+
+namespace detail {
+struct Cues {
+  QuestionKind kind;
+  std::string_view words;  // of one or more words, parted by |
+  TensionSettings tensions;
+  std::string_view did;
+};
+// Poles after ARR-COC dialogue 37 (compress, exploit, focus): formula .15 .60 .85, describe .80 .35 .25, anomalies
+// .50 .15 .40, the red car exploit .75 focus .85, list explore .20 focus .30. particularize = 1 - compress, explore = 1
+// - exploit, diversify = 1 - focus.
+inline constexpr Cues cues[] = {
+    {QuestionKind::detail,
+     "formula|equation|total|amount|price|cost|number|date|digit|signature|phone|address|dosage|small print|spell|"
+     "exact|exactly|page|percent|serial|code|time",
+     {0.85f, 0.40f, 0.15f, 0.8f},
+     "particularizes, focuses and goes deep: one small place has the answer"},
+    {QuestionKind::unusual,
+     "unusual|odd|strange|different|anomaly|anomalies|wrong|missing|stands out|error|defect|unexpected",
+     {0.50f, 0.85f, 0.60f, 0.5f},
+     "explores: what is sought is not what the question names"},
+    {QuestionKind::count,
+     "how many|count|list|all|every|each|compare|both",
+     {0.60f, 0.80f, 0.70f, 0.4f},
+     "diversifies: every instance needs a token"},
+    {QuestionKind::describe,
+     "describe|summarise|summarize|summary|overview|caption|scene|tell me about|what is this|what kind",
+     {0.20f, 0.65f, 0.75f, 0.3f},
+     "compresses and diversifies: the whole matters, nothing of it much"},
+    {QuestionKind::specific,
+     "find|where|which|who|read|say|says|written|colour|color|is there|red|left|right",
+     {0.70f, 0.25f, 0.15f, 0.5f},
+     "particularizes, exploits and focuses: one thing is named"},
+};
+}  // namespace detail
+
+/// Deterministic: counts cue words (whole words, lower case); the kind with most wins, an earlier one of detail,
+/// unusual, count, describe, specific on a tie. The settings lie between the usual ones and the kind's by the
+/// confidence, so that a mixed question moves less. O(characters * cues). Source: ARR-COC notes 003 (find, describe,
+/// unusual) and dialogue 37's settings, read by their order.
+inline QuestionReading read_question(std::string_view question) {
+  std::string text = " ";
+  for (const char c : question)
+    text += std::isalnum(static_cast<unsigned char>(c)) ? static_cast<char>(std::tolower(static_cast<unsigned char>(c)))
+                                                        : ' ';
+  text += " ";
+  const detail::Cues* best = nullptr;
+  std::string best_words;
+  int most = 0, all = 0;
+  QuestionReading out;
+  for (const detail::Cues& c : detail::cues) {
+    int found = 0;
+    std::string words;
+    for (std::size_t from = 0; from <= c.words.size();) {
+      const std::size_t to = std::min(c.words.find('|', from), c.words.size());
+      const std::string word(c.words.substr(from, to - from));
+      if (text.find(" " + word + " ") != std::string::npos || text.find(" " + word + "s ") != std::string::npos)
+        ++found, words += (words.empty() ? "'" : ", '") + word + "'";
+      from = to + 1;
+    }
+    all += found;
+    if (found > most) best = &c, best_words = words, most = found, out.mixed = false;
+    else if (found == most && found > 0) out.mixed = true;
+  }
+  if (best == nullptr) {
+    out.why = "no word says what is asked: the usual settings, with coverage";
+    out.tensions.diversify = 0.7f;
+    return out;
+  }
+  out.kind = best->kind;
+  out.confidence = static_cast<float>(most) / static_cast<float>(all);
+  const TensionSettings usual, &far = best->tensions;
+  const auto between = [&](float a, float b) { return a + out.confidence * (b - a); };
+  out.tensions = {between(usual.particularize, far.particularize), between(usual.explore, far.explore),
+                  between(usual.diversify, far.diversify), between(usual.deep, far.deep)};
+  out.why = best_words + ": " + std::string(name_of(best->kind)) + "; it " + std::string(best->did) +
+            (out.mixed ? " (another kind has as many words)" : "");
+  return out;
+}
+
+}  // namespace arrcoc

@@ -1,0 +1,144 @@
+#pragma once
+// Textures of channels chosen by name.
+#include <map>
+#include <memory>
+
+#include "arrcoc/core/host_tensor.hpp"
+#include "arrcoc/core/stages.hpp"
+#include "arrcoc/texture/channels/catalogue.hpp"
+
+namespace arrcoc {
+
+/// Maps that fill channels: [rows, cols] f32 over the whole picture, of any resolution.
+using TextureMaps = std::map<std::string, Plane<float>, std::less<>>;
+
+struct NamedTextureConfig {
+  std::string channels = "row+col+luma+saturation+sobel_abs+on_dog+off_dog+text_likeness";  ///< channels and sets, by +
+  /// NAME=FILE.npy, joined by +: [rows, cols] over the whole picture; takes the computed one's place
+  std::string maps = {};
+  std::string validate() const {
+    std::string wrong;
+    (void)texture::parse_channels(channels, wrong);
+    return wrong;
+  }
+  bool operator==(const NamedTextureConfig&) const = default;
+};
+
+/// [H, W, 3] uint8 and places -> [N, C], channels by name (docs/strategies.md has them all), each box-integrated over
+/// the place from native pixels; NAME.3 (.5, .7, .9) over a box so many times as high and wide around the same middle,
+/// cut at the rim: the same channel on a coarser scale. Channels of a family share their passes. A channel that one
+/// picture cannot fill (temporal_difference, flow, depth, mask) comes from a file or is refused. Cost: the sum of the
+/// families'.
+struct NamedTexture {
+  static constexpr std::string_view name = "named";
+  using Config = NamedTextureConfig;
+  Config config{};
+  std::shared_ptr<const TextureMaps> maps = {};  // of config.maps, read by whoever can read files
+
+  Textures generate(ImageView image, const TokenSet& tokens) const {
+    require_that(!image.empty(), Code::shape_mismatch, name, "expected a picture, got an empty one");
+    require_that(tokens.grid.rows > 0 && tokens.grid.cols > 0, Code::shape_mismatch, name, [&] {
+      return "expected a grid of at least 1 x 1, got " + std::to_string(tokens.grid.rows) + " x " +
+             std::to_string(tokens.grid.cols);
+    });
+    std::string wrong;
+    std::vector<texture::Channel> wanted = texture::parse_channels(config.channels, wrong);
+    if (!wrong.empty()) fail(Code::bad_config, name, wrong);
+    if (maps)
+      for (const auto& [map, values] : *maps)
+        if (std::none_of(wanted.begin(), wanted.end(), [&, &m = map](const auto& c) { return c.base == m; }))
+          wanted.push_back({map, map, 1});
+    texture::Picture picture(image, tokens.grid);
+    const auto n = static_cast<std::size_t>(tokens.count());
+    Textures out{{}, std::vector<float>(n * wanted.size())};
+    std::vector<bool> done(wanted.size());
+    for (const texture::Channel& c : wanted) out.channels.push_back(c.name);
+    const auto put = [&](std::size_t channel, const std::vector<float>& column) {
+      for (std::size_t i = 0; i < n; ++i) out.values[i * wanted.size() + channel] = column[i];
+      done[channel] = true;
+    };
+    for (const Index wide : {1, 3, 5, 7, 9}) {
+      if (std::none_of(wanted.begin(), wanted.end(), [&](const auto& c) { return c.wide == wide; })) continue;
+      const texture::Boxes boxes = boxes_of(image, tokens, wide);
+      for (std::size_t c = 0; c < wanted.size(); ++c)
+        if (wanted[c].wide == wide && maps && maps->contains(wanted[c].base)) {
+          const auto& map = maps->find(wanted[c].base)->second;
+          std::vector<float> column;
+          for (const auto& b : boxes)
+            column.push_back(static_cast<float>(texture::area_mean(map, b, image.height, image.width)));
+          put(c, column);
+        }
+      for (const texture::ChannelFamily& f : texture::families) {
+        std::vector<std::vector<float>> columns(f.names.size());
+        std::vector<std::size_t> to;
+        for (std::size_t c = 0; c < wanted.size(); ++c) {
+          const auto at = std::find(f.names.begin(), f.names.end(), wanted[c].base);
+          if (done[c] || wanted[c].wide != wide || at == f.names.end()) continue;
+          columns[static_cast<std::size_t>(at - f.names.begin())].resize(n);
+          to.push_back(c);
+        }
+        if (to.empty()) continue;
+        f.fill(picture, boxes, columns);
+        for (const std::size_t c : to)
+          put(c, columns[static_cast<std::size_t>(std::find(f.names.begin(), f.names.end(), wanted[c].base) -
+                                                  f.names.begin())]);
+      }
+    }
+    for (std::size_t c = 0; c < wanted.size(); ++c)
+      require_that(done[c], Code::missing_evidence, name, [&] {
+        return "channel '" + wanted[c].base + "' is filled from a file: expected maps=" + wanted[c].base +
+               "=FILE.npy, got none";
+      });
+    return out;
+  }
+
+ private:
+  static texture::Boxes boxes_of(ImageView image, const TokenSet& tokens, Index wide) {
+    texture::Boxes out;
+    const Grid g = tokens.grid;
+    for (Index t = 0; t < tokens.count(); ++t) {
+      Place p = tokens.at(t);
+      if (wide == 1 && p.unit()) {
+        out.push_back({texture::cell_range(static_cast<Index>(p.row), g.rows, image.height),
+                       texture::cell_range(static_cast<Index>(p.col), g.cols, image.width), p});
+        continue;
+      }
+      const auto grow = [&](float& from, float& size, Index n) {
+        const float more = size * static_cast<float>(wide - 1) / 2, to = from + size + more;
+        from = std::max(0.f, from - more);
+        size = std::min(static_cast<float>(n), to) - from;
+      };
+      grow(p.row, p.rows, g.rows);
+      grow(p.col, p.cols, g.cols);
+      out.push_back(
+          {place_range(p.row, p.rows, g.rows, image.height), place_range(p.col, p.cols, g.cols, image.width), p});
+    }
+    return out;
+  }
+};
+static_assert(check_texture<NamedTexture>());
+
+struct ChannelSetConfig {
+  std::string maps = {};  ///< as of `named`: further channels, or in the place of computed ones
+  std::string validate() const { return {}; }
+  bool operator==(const ChannelSetConfig&) const = default;
+};
+
+/// A set of the catalogue under its own name.
+template <std::size_t I>
+struct ChannelSetTexture {
+  static constexpr std::string_view name = texture::sets[I].name;
+  using Config = ChannelSetConfig;
+  Config config{};
+  std::shared_ptr<const TextureMaps> maps = {};
+
+  Textures generate(ImageView image, const TokenSet& tokens) const {
+    return NamedTexture{{.channels = std::string(name), .maps = config.maps}, maps}.generate(image, tokens);
+  }
+};
+using D28x13Texture = ChannelSetTexture<0>;
+using D28x17Texture = ChannelSetTexture<1>;
+using Full40Texture = ChannelSetTexture<2>;
+static_assert(check_texture<Full40Texture>());
+
+}  // namespace arrcoc
