@@ -81,7 +81,8 @@ std::string kept_hash(const std::vector<Allocation>& allocations);
 
 /// One line with its end; `with_kept` adds the lists of kept tokens.
 std::string row_json(const SweepRow& row, bool with_kept);
-/// The rows of a run: DIR, a file in it, or a file of rows by any name; without grids, kept tokens and looks. Error 401, 402, 409.
+/// The rows of a run: DIR, a file in it, or a file of rows by any name; without grids, kept tokens and looks. Error
+/// 401, 402, 409.
 std::vector<SweepRow> read_rows(const std::string& run);
 
 // --- what it means ---
