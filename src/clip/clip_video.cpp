@@ -39,13 +39,17 @@ struct Probed {
   std::optional<Index> promised;  // frames, by the header
   double turned = 0;              // degrees
   std::vector<Index> shown;       // times of the frames, in units of the time base
-  Index end = std::numeric_limits<Index>::min();
+  Index end = std::numeric_limits<Index>::min(), decoded = std::numeric_limits<Index>::min();
+  std::optional<std::size_t> jumps;  // frames in front of the first one whose clock goes back
 };
 
 void read_packet(std::string_view line, Probed& p) {
   if (value_of(line, "flags").find('D') != std::string_view::npos) return;  // decoded, never shown
+  const std::optional<Index> decoded = whole(value_of(line, "dts"));
   std::optional<Index> at = whole(value_of(line, "pts"));
-  if (!at) at = whole(value_of(line, "dts"));
+  if (!at) at = decoded;
+  if (decoded && *decoded < p.decoded && !p.jumps) p.jumps = p.shown.size();
+  p.decoded = decoded.value_or(p.decoded);
   p.clocked = p.clocked && at.has_value();
   p.shown.push_back(at.value_or(0));
   p.end = std::max(p.end, p.shown.back() + whole(value_of(line, "duration")).value_or(0));
@@ -95,6 +99,10 @@ Probed probe(const std::string& file, const ClipOptions& o) {
                [&] { return "expected a video, and ffprobe says: " + first_line(ffprobe.said()); });
   require_that(p.stream, Code::bad_video, file, "expected a video, got a file without pictures that move");
   require_that(!p.shown.empty(), Code::bad_video, file, "expected frames, got none");
+  require_that(!p.jumps, Code::bad_video, file, [&] {
+    return "times: expected a clock that goes on, got one that goes back behind " + std::to_string(*p.jumps) +
+           " frames";
+  });
   for (const char* cut : {"ended prematurely", "partial file"})
     require_that(ffprobe.said().find(cut) == std::string::npos &&
                      (!p.promised || *p.promised <= static_cast<Index>(p.shown.size()) || ffprobe.said().empty()),
