@@ -84,7 +84,9 @@ ffmpeg("-f", "lavfi", "-i", "testsrc2=s=98x64:r=10:d=7.3", "-c:v", "mpeg4", "-q:
 ffmpeg("-f", "lavfi", "-i", "testsrc2=s=80x64:r=20:d=4", "-vf", "select='not(mod(n,7))+not(mod(n,3))+gt(n,60)'", "-fps_mode", "vfr", "-c:v", "mpeg4", "-q:v", 3, vfr)
 ffmpeg("-f", "lavfi", "-i", "testsrc2=s=96x64:r=25:d=2", "-c:v", "mpeg2video", "-q:v", 3, "-bf", 2, late)
 ffmpeg("-i", cfr, "-c", "copy", "-metadata:s:v", "rotate=90", turned)
-for name, file in (("constant rate", cfr), ("variable rate", vfr), ("a late start", late)):
+odd_size = here / "odd.mkv"
+ffmpeg("-f", "lavfi", "-i", "testsrc2=s=98x64:r=5:d=2", "-vf", "format=yuv444p,crop=97:63:0:0:0:1,format=yuv420p", "-c:v", "ffv1", odd_size)
+for name, file in (("odd sizes", odd_size), ("constant rate", cfr), ("variable rate", vfr), ("a late start", late)):
     frames, seconds = every_frame(file)
     for fps in (0, 2, 30):
         got = ours(file, fps=fps)
