@@ -55,8 +55,9 @@ std::unique_ptr<FrameSource> open_gif(std::string bytes, const std::string& file
                                       const ClipOptions&);
 std::unique_ptr<FrameSource> open_webp(std::string bytes, const std::string& file, const ChooseFrames&,
                                        const ClipOptions&);
-/// Frames of what ffmpeg decodes, in PPM or (with alpha) PAM. `input`: options in front of -i.
+/// Frames of what ffmpeg decodes, in PPM or (with alpha) PAM. `input`: options in front of -i; `stamps`: the time of
+/// each frame in units of the container, or none, and frames are counted.
 std::unique_ptr<FrameSource> open_ffmpeg(const std::string& file, const std::vector<std::string>& input, ClipInfo info,
-                                         bool transparent, const ClipOptions&);
+                                         const std::vector<Index>& stamps, bool transparent, const ClipOptions&);
 
 }  // namespace arrcoc::io

@@ -34,18 +34,23 @@ std::optional<Index> whole(std::string_view text) {
 }
 
 struct Probed {
-  bool stream = false, clocked = true;
+  bool stream = false, clocked = true, stamped = true;  // stamped: every frame has a presentation time
   Index height = 0, width = 0, numerator = 1, denominator = 1;
   std::optional<Index> promised;  // frames, by the header
   double turned = 0;              // degrees
   std::vector<Index> shown;       // times of the frames, in units of the time base
-  Index end = std::numeric_limits<Index>::min();
+  Index end = std::numeric_limits<Index>::min(), decoded = std::numeric_limits<Index>::min();
+  std::optional<std::size_t> jumps;  // frames in front of the first one whose clock goes back
 };
 
 void read_packet(std::string_view line, Probed& p) {
   if (value_of(line, "flags").find('D') != std::string_view::npos) return;  // decoded, never shown
+  const std::optional<Index> decoded = whole(value_of(line, "dts"));
   std::optional<Index> at = whole(value_of(line, "pts"));
-  if (!at) at = whole(value_of(line, "dts"));
+  p.stamped = p.stamped && at.has_value();
+  if (!at) at = decoded;
+  if (decoded && *decoded < p.decoded && !p.jumps) p.jumps = p.shown.size();
+  p.decoded = decoded.value_or(p.decoded);
   p.clocked = p.clocked && at.has_value();
   p.shown.push_back(at.value_or(0));
   p.end = std::max(p.end, p.shown.back() + whole(value_of(line, "duration")).value_or(0));
@@ -95,6 +100,10 @@ Probed probe(const std::string& file, const ClipOptions& o) {
                [&] { return "expected a video, and ffprobe says: " + first_line(ffprobe.said()); });
   require_that(p.stream, Code::bad_video, file, "expected a video, got a file without pictures that move");
   require_that(!p.shown.empty(), Code::bad_video, file, "expected frames, got none");
+  require_that(!p.jumps, Code::bad_video, file, [&] {
+    return "times: expected a clock that goes on, got one that goes back behind " + std::to_string(*p.jumps) +
+           " frames";
+  });
   for (const char* cut : {"ended prematurely", "partial file"})
     require_that(ffprobe.said().find(cut) == std::string::npos &&
                      (!p.promised || *p.promised <= static_cast<Index>(p.shown.size()) || ffprobe.said().empty()),
@@ -106,22 +115,24 @@ Probed probe(const std::string& file, const ClipOptions& o) {
   return p;
 }
 
-/// An expression of ffmpeg that is not 0 for the numbers in [first, last).
-std::string is_one_of(const Index* first, const Index* last) {
-  if (last - first == 1) return "eq(n," + std::to_string(*first) + ")";
+/// An expression of ffmpeg that is not 0 where `variable` (n or pts) is one of the ascending numbers in [first, last).
+std::string is_one_of(const char* variable, const Index* first, const Index* last) {
+  const std::string name = variable;
+  if (last - first == 1) return "eq(" + name + "," + std::to_string(*first) + ")";
   const Index* middle = first + (last - first) / 2;
-  return "if(lt(n," + std::to_string(*middle) + ")," + is_one_of(first, middle) + "," + is_one_of(middle, last) + ")";
+  return "if(lt(" + name + "," + std::to_string(*middle) + ")," + is_one_of(variable, first, middle) + "," +
+         is_one_of(variable, middle, last) + ")";
 }
 
 class Piped final : public InOrder {
  public:
-  Piped(const std::string& file, const std::vector<std::string>& input, ClipInfo info, bool transparent,
-        const ClipOptions& o)
+  Piped(const std::string& file, const std::vector<std::string>& input, ClipInfo info, const std::vector<Index>& stamps,
+        bool transparent, const ClipOptions& o)
       : InOrder(std::move(info)),
         selects_(info_.indices.size() <= longest_selection),
         channels_(transparent ? 4 : 3),
         alpha_(o.alpha),
-        arguments_(arguments(file, input, o)) {
+        arguments_(arguments(file, input, stamps, o)) {
     const std::string h = std::to_string(info_.height), w = std::to_string(info_.width);
     header_ = transparent ? "P7\nWIDTH " + w + "\nHEIGHT " + h + "\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n"
                           : "P6\n" + w + " " + h + "\n255\n";
@@ -135,14 +146,22 @@ class Piped final : public InOrder {
 
  private:
   std::vector<std::string> arguments(const std::string& file, const std::vector<std::string>& input,
-                                     const ClipOptions& o) const {
-    std::vector<std::string> a{o.ffmpeg, "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe"};
+                                     const std::vector<Index>& stamps, const ClipOptions& o) const {
+    std::vector<std::string> a{o.ffmpeg, "-nostdin", "-v", "error", "-copyts", "-protocol_whitelist", "file,pipe"};
     a.insert(a.end(), input.begin(), input.end());
     const Index *first = info_.indices.data(), *last = first + info_.indices.size();
     const Index frames = selects_ ? last - first : last[-1] + 1;
     for (std::string word : {std::string("-i"), file_argument(file), std::string("-map"), std::string("0:V:0")})
       a.push_back(std::move(word));
-    if (selects_) a.insert(a.end(), {"-vf", "select='" + is_one_of(first, last) + "'"});
+    // A frame of another size ends it, which ffmpeg would scale. By time where that tells frames apart: ffmpeg counts
+    // anew where the format changes, and leaves out what it cannot decode.
+    std::string filter = "crop='if(eq(iw," + std::to_string(info_.width) + ")*eq(ih," + std::to_string(info_.height) +
+                         "),iw,nan)':ih:0:0:0:1";
+    const Index* stamp = stamps.data();
+    if (selects_)
+      filter += ",select='" +
+                (stamps.empty() ? is_one_of("n", first, last) : is_one_of("pts", stamp, stamp + stamps.size())) + "'";
+    a.insert(a.end(), {"-vf", filter});
     a.insert(a.end(), {"-fps_mode", "passthrough", "-frames:v", std::to_string(frames), "-f", "image2pipe", "-c:v",
                        channels_ == 4 ? "pam" : "ppm", "-pix_fmt", channels_ == 4 ? "rgba" : "rgb24", "pipe:1"});
     return a;
@@ -152,10 +171,7 @@ class Piped final : public InOrder {
     if (!child_) child_.emplace(arguments_, info_.name);
     std::string header(header_.size(), '\0');
     const std::size_t got = child_->read(header.data(), header.size());
-    if (got == header.size() && header != header_)
-      fail(Code::bad_video, info_.name,
-           "frame " + std::to_string(number) + ": expected " + std::to_string(info_.height) + "x" +
-               std::to_string(info_.width) + " px as the header says, got another size");
+    if (got == header.size() && header != header_) another_size(number);
     Image frame;
     frame.height = info_.height;
     frame.width = info_.width;
@@ -169,8 +185,15 @@ class Piped final : public InOrder {
     return frame;
   }
 
+  [[noreturn]] void another_size(Index number) {
+    fail(Code::bad_video, info_.name,
+         "frame " + std::to_string(number) + ": expected " + std::to_string(info_.height) + "x" +
+             std::to_string(info_.width) + " px as the header says, got another size on the way to it");
+  }
+
   [[noreturn]] void ends_early(Index number) {
     child_->wait();
+    if (child_->said().find("Parsed_crop") != std::string::npos) another_size(number);
     fail(Code::bad_video, info_.name,
          "the clip ends early: expected frame " + std::to_string(number) + " (" + std::to_string(taken_) + " of " +
              std::to_string(info_.indices.size()) + " sampled), got none" +
@@ -188,8 +211,8 @@ class Piped final : public InOrder {
 }  // namespace
 
 std::unique_ptr<FrameSource> open_ffmpeg(const std::string& file, const std::vector<std::string>& input, ClipInfo info,
-                                         bool transparent, const ClipOptions& o) {
-  return std::make_unique<Piped>(file, input, std::move(info), transparent, o);
+                                         const std::vector<Index>& stamps, bool transparent, const ClipOptions& o) {
+  return std::make_unique<Piped>(file, input, std::move(info), stamps, transparent, o);
 }
 
 std::unique_ptr<FrameSource> open_video(const std::string& file, const ChooseFrames& choose, const ClipOptions& o) {
@@ -206,7 +229,10 @@ std::unique_ptr<FrameSource> open_video(const std::string& file, const ChooseFra
     for (const Index at : p.shown) l.seconds.push_back(seconds(at - p.shown.front()));
   }
   ClipInfo info = chosen_frames(std::move(l), choose, o);
-  return open_ffmpeg(file, {}, std::move(info), false, o);
+  std::vector<Index> stamps;
+  if (p.stamped && std::adjacent_find(p.shown.begin(), p.shown.end()) == p.shown.end())
+    for (const Index i : info.indices) stamps.push_back(p.shown[static_cast<std::size_t>(i)]);
+  return open_ffmpeg(file, {}, std::move(info), stamps, false, o);
 }
 
 /// Sizes and delays are the file's own; ffmpeg would put 15 frames a second where it has none.
@@ -245,7 +271,7 @@ std::unique_ptr<FrameSource> open_apng(std::string bytes, const std::string& fil
   });
   std::string().swap(bytes);
   clock_of_delays(l, delays);
-  return open_ffmpeg(file, {"-f", "apng"}, chosen_frames(std::move(l), choose, o), true, o);
+  return open_ffmpeg(file, {"-f", "apng"}, chosen_frames(std::move(l), choose, o), {}, true, o);
 }
 
 }  // namespace arrcoc::io

@@ -84,7 +84,9 @@ ffmpeg("-f", "lavfi", "-i", "testsrc2=s=98x64:r=10:d=7.3", "-c:v", "mpeg4", "-q:
 ffmpeg("-f", "lavfi", "-i", "testsrc2=s=80x64:r=20:d=4", "-vf", "select='not(mod(n,7))+not(mod(n,3))+gt(n,60)'", "-fps_mode", "vfr", "-c:v", "mpeg4", "-q:v", 3, vfr)
 ffmpeg("-f", "lavfi", "-i", "testsrc2=s=96x64:r=25:d=2", "-c:v", "mpeg2video", "-q:v", 3, "-bf", 2, late)
 ffmpeg("-i", cfr, "-c", "copy", "-metadata:s:v", "rotate=90", turned)
-for name, file in (("constant rate", cfr), ("variable rate", vfr), ("a late start", late)):
+odd_size = here / "odd.mkv"
+ffmpeg("-f", "lavfi", "-i", "testsrc2=s=98x64:r=5:d=2", "-vf", "format=yuv444p,crop=97:63:0:0:0:1,format=yuv420p", "-c:v", "ffv1", odd_size)
+for name, file in (("odd sizes", odd_size), ("constant rate", cfr), ("variable rate", vfr), ("a late start", late)):
     frames, seconds = every_frame(file)
     for fps in (0, 2, 30):
         got = ours(file, fps=fps)
@@ -269,6 +271,10 @@ for kind in ("webp", "png"):
     source = next(here / f"a{i}.{k}" for i, (k, m, o) in enumerate(kinds) if k == kind).read_bytes()
     (here / f"cut.{kind}").write_bytes(source[:len(source) * 2 // 3])
 (here / "empty.mp4").write_bytes(b"")
+for name, size, offset in (("first", "96x64", 0), ("again", "96x64", 0), ("other", "128x96", 2)):
+    ffmpeg("-f", "lavfi", "-i", f"testsrc2=s={size}:r=25:d=2", "-c:v", "mpeg2video", "-q:v", 3, "-output_ts_offset", offset, here / f"{name}.ts")
+(here / "back.ts").write_bytes((here / "first.ts").read_bytes() + (here / "again.ts").read_bytes())
+(here / "change.ts").write_bytes((here / "first.ts").read_bytes() + (here / "other.ts").read_bytes())
 (here / "text.mp4").write_text("no video at all, " * 99)
 os.mkfifo(here / "pipe")
 bad = [
@@ -281,6 +287,8 @@ bad = [
     ("cut off WebP", 412, 1, ["cut off"], ["cut.webp"]),
     ("cut off PNG", 412, 1, ["cut off"], ["cut.png"]),
     ("frames that do not decode", 412, 1, ["the clip ends early: expected frame", "sampled), got none"], [middle, "--check", "--max-frames", "60", "--sample-fps", "10"]),
+    ("a clock that goes back", 412, 1, ["goes back behind 50 frames"], ["back.ts"]),
+    ("frames of two sizes", 412, 1, ["expected 64x96 px as the header says, got another size"], ["change.ts", "--check"]),
     ("no frames", 412, 1, ["got"], [none]),
     ("one frame", 412, 1, ["expected at least 2, got 1"], ["one.mp4"]),
     ("one frame for qwen-vl-utils", 412, 1, ["an even number"], ["one.mp4", "--route", "qwen-vl-utils"]),
