@@ -17,12 +17,16 @@ namespace {
 struct Frames final : FrameSource {
   ClipInfo about;
   int* pulled;
+  std::uint64_t at = 0;
   Frames(std::vector<double> seconds, Index height, Index width, int* count)
       : about{height, width, std::move(seconds), 2, {}, "noise"}, pulled(count) {
     for (std::size_t i = 0; i < about.seconds.size(); ++i) about.indices.push_back(static_cast<Index>(3 * i));
   }
   const ClipInfo& info() const override { return about; }
-  Image next() override { return noise_image(about.height, about.width, static_cast<std::uint64_t>((*pulled)++)); }
+  Image next() override {
+    ++*pulled;
+    return noise_image(about.height, about.width, at++);
+  }
 };
 
 InputClip clip(std::vector<double> seconds, Index height, Index width, int* pulled) {

@@ -249,7 +249,11 @@ def main():
 
             for case, sources in cases.items():
                 for flat in ([False, True] if number == 0 else [number % 2 == 1]):
-                    compare(against, f"{name}, {case}, {'flat' if flat else 'nested'}", ref, sources, ask, flat)
+                    label = f"{name}, {case}, {'flat' if flat else 'nested'}"
+                    try:
+                        compare(against, label, ref, sources, ask, flat)
+                    except (IndexError, KeyError, RuntimeError, ValueError) as e:  # what differs has other shapes
+                        against.wrong(f"{label}: {type(e).__name__}: {e}")
             against.so_far(name)
         one = Clip.__new__(Clip)
         one.folder = work / "one"

@@ -30,7 +30,7 @@ namespace {
 using B = EigenBackend;
 
 template <class AllocatorT, class InjectorT = GatherInjector, class ScorersT = ScorerSet<>>
-using With = Pipeline<B, Texture13, Decision<ScorersT, FixedBalancer, AllocatorT, InjectorT>>;
+using With = Pipeline<B, Texture13, Decision<ScorersT, FixedWeightsBalancer, AllocatorT, InjectorT>>;
 
 /// Pixels that are at hand, as a clip brings them.
 struct Held final : PairSource {
