@@ -162,13 +162,6 @@ void SweepRunner::explain(Work& work, std::size_t i, const std::string& reason) 
   work.rows[i].error = reason;
 }
 
-PictureRows SweepRunner::run(const PictureQuestions& questions) {
-  Work work = begin(questions);
-  open_pictures(questions);
-  answer(work, 0, work.wanted.size());
-  return finish(std::move(work));
-}
-
 PictureRows SweepRunner::run_or_explain(const PictureQuestions& questions) {
   Work work = begin(questions);
   const std::string reason = failure_of([&] { open_pictures(questions); }, [] { return false; });

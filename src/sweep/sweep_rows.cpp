@@ -21,6 +21,8 @@ std::string line_of(const Ordered& json) { return json.dump(-1, ' ', false, Orde
 
 }  // namespace
 
+std::string column_label(const SweepRow& r) { return r.key.substr(std::min(r.key.size(), r.id.size() + 1)); }
+
 std::vector<std::pair<std::string_view, double>> figures_of(const SweepRow& r) {
   std::vector<std::pair<std::string_view, double>> out;
   for (const auto& [name, field] : measure::figure_fields)
@@ -94,22 +96,10 @@ SweepRow row_of(std::string_view line, const std::string& at) {
   r.extracted = o.text("extracted");
   r.error = o.text("error");
   r.kept = o.integer("kept", 0, INT64_MAX, 0);
-  for (const auto& [key, to_field] : {std::pair{"visual_tokens_before", &r.costs.visual_tokens_before},
-                                      {"visual_tokens_after", &r.costs.visual_tokens_after},
-                                      {"visual_tokens_encoded", &r.costs.visual_tokens_encoded},
-                                      {"sequence_length_before", &r.costs.sequence_length_before},
-                                      {"sequence_length", &r.costs.sequence_length},
-                                      {"deepstack_additions", &r.costs.deepstack_additions},
-                                      {"legacy_effective_tokens", &r.costs.legacy_effective_tokens}})
-    *to_field = costs.integer(key, 0, INT64_MAX, 0);
-  for (const auto& [key, to_field] : {std::pair{"vision_flops", &r.costs.vision_flops},
-                                      {"merger_flops", &r.costs.merger_flops},
-                                      {"evidence_flops", &r.costs.evidence_flops},
-                                      {"prefill_flops", &r.costs.prefill_flops},
-                                      {"decode_flops_per_token", &r.costs.decode_flops_per_token},
-                                      {"kv_bytes", &r.costs.kv_bytes},
-                                      {"token_layers", &r.costs.token_layers}})
-    *to_field = costs.number(key, 0, most, 0);
+  each_cost(r.costs, [&](const char* name, auto& value) {
+    if constexpr (std::is_same_v<decltype(value), Index&>) value = costs.integer(name, 0, INT64_MAX, 0);
+    else value = costs.number(name, 0, most, 0);
+  });
   for (const auto& [key, field] : measure::figure_fields)
     if (figures.has(key)) r.figures.*field = figures.number(key, -most, most);
   if (figures.has("distinctiveness")) r.distinctiveness = figures.number("distinctiveness", 0, 1);

@@ -139,6 +139,8 @@ def main():
                 "no_rows": lambda f: (f / "rows.jsonl").unlink(),
                 "no_timings": lambda f: (f / "timings.jsonl").unlink(),
                 "empty_record": lambda f: [(f / "run.json").write_bytes(b""), (f / "units.jsonl").unlink()],
+                "first_files": lambda f: [(f / x).unlink() for x in ("run.json", "summary.csv")] + [(f / x).write_bytes(b"") for x in ("rows.jsonl", "timings.jsonl", "units.jsonl")],
+                "older_rows": lambda f: [(f / "run.json").write_bytes(b""), (f / "rows.jsonl").write_bytes((f / "rows.jsonl").read_bytes() * 3)],
                 "partial_record": lambda f: [(f / x).unlink() for x in ("run.json", "rows.jsonl", "timings.jsonl", "units.jsonl", "summary.csv")] + [(f / "run.json.partial7_0").write_bytes(b"{")],
                 "partial_summary": lambda f: (f / "summary.json.partial7_0").write_bytes(b"{")}.items():
             folder = cut_copy(name, 6)
@@ -146,6 +148,15 @@ def main():
             run(*common, "--out", folder, "-q")
             same(folder, whole, name)
             check(not [p.name for p in folder.iterdir() if "partial" in p.name], f"{name}: a partial file stays")
+            check(units(folder) == PICTURES, f"{name}: {units(folder)} lines of units")
+        for name, file in {"foreign_file": "notes.txt", "foreign_rows": "rows.jsonl", "foreign_link": "units.jsonl"}.items():  # somebody else's
+            (top / name).mkdir()
+            if name == "foreign_link":
+                (top / name / file).symlink_to(top / "nowhere")
+            else:
+                (top / name / file).write_text("" if name == "foreign_file" else "{}\n")
+            refused = run(*common, "--out", top / name, "-q", status=2)
+            check("something that exists" in refused.stderr and [p.name for p in (top / name).iterdir()] == [file], f"{name}: {refused.stderr}")
         edited = cut_copy("edited", 6)
         text = (edited / "rows.jsonl").read_bytes()
         (edited / "rows.jsonl").write_bytes(text.replace(b'"key":"', b'"kez":"', 1))

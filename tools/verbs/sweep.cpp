@@ -236,14 +236,13 @@ int run_sweep(SweepFlags f, const Command& command) {
   if (before > 0)
     for (const SweepRow& row : read_rows(f.out)) {
       so_far.add(row);
-      if (row.error.empty()) runner.has_answered(row.key.substr(row.id.size() + 1));
+      if (row.error.empty()) runner.has_answered(column_label(row));
     }
   if (before > 0 && !f.quiet)
     std::fprintf(stderr, "%s: %lld of %lld questions are done already\n", f.out.c_str(), static_cast<long long>(before),
                  static_cast<long long>(asked));
   Meter meter("sweep", "questions", asked, f.quiet || !(f.progress || is_terminal(STDERR_FILENO)), before);
   Index done = before;
-  const bool complete = folder.complete();
   for (std::size_t u = 0; u < groups.size(); ++u) {
     const auto unit = static_cast<Index>(u);
     if (!shard.has(unit) || folder.has(unit)) continue;
@@ -268,7 +267,7 @@ int run_sweep(SweepFlags f, const Command& command) {
     meter.show(done, so_far.text());
   }
   const double seconds = meter.seconds();
-  if (!complete)
+  if (before < asked)
     folder.add_timing("{\"seconds\":" + detail::to_text(seconds) + ",\"questions\":" + std::to_string(done - before) +
                       ",\"rows\":" + std::to_string(so_far.rows) + "}\n");
   const std::vector<SweepGroup> summary = folder.finish();

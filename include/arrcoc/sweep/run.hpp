@@ -35,10 +35,9 @@ class SweepRunner {
         many_{std::move(shared), {}, share_prefix},
         decode_(decode),
         model_free_(model_free) {}
-  PictureRows run(const PictureQuestions& questions);
-  /// run(); where that ends in an error, each question alone and each of its columns alone, and a row with the reason
-  /// for each that still fails. Errors of the machine and the model pass through, and those of a column's strategies
-  /// and settings as long as it has answered nothing.
+  /// All rows; where that ends in an error, each question alone and each of its columns alone, and a row with the
+  /// reason for each that still fails. Errors of the machine and the model pass through, and those of a column's
+  /// strategies and settings as long as it has answered nothing.
   PictureRows run_or_explain(const PictureQuestions& questions);
   /// Whose rules score; the default is measure::Flavour::vlmevalkit.
   void score_by(measure::Flavour flavour) { flavour_ = flavour; }

@@ -73,6 +73,9 @@ struct SweepRow {
   std::optional<double> distinctiveness;  // mean distance to the tokens kept for other questions about the picture
 };
 
+/// The column of a row, as in its key: SweepColumn::label().
+std::string column_label(const SweepRow& row);
+
 /// Name and value of every figure that is there, in the order of the table in docs/sweep.md.
 std::vector<std::pair<std::string_view, double>> figures_of(const SweepRow& row);
 
