@@ -2,6 +2,7 @@
 #include "arrcoc/registry/grammar.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace arrcoc {
 namespace {
@@ -48,7 +49,8 @@ bool one_of(const std::string& name, const std::string& value, std::string_view 
 bool take_global(PipelineSpec& spec, const std::string& name, const std::string& value) {
   if (name == "split") spec.split = value;
   else if (name == "passes") spec.passes = value;
-  else if (name.starts_with("passes.")) spec.settings[name] = value;
+  else if (name.starts_with("passes.") || name.starts_with("query.") || name.starts_with("split."))
+    spec.settings[name] = value;
   else if (name == "picture")
     spec.framing = one_of(name, value, "native", "grey_square") ? Framing::grey_square : Framing::native;
   else if (name == "maps") spec.maps_of_first = one_of(name, value, "own", "first");
@@ -109,7 +111,7 @@ void read_decision(std::string_view text, std::size_t index, std::string_view wh
 /// The settings under a prefix as ":name=value"s, with `before` in front of each name; what would not read back is left
 /// out.
 std::string settings_text(const Settings& settings, const std::string& prefix, const std::string& before = "",
-                          const char* refused = "/+:%@= ,") {
+                          const char* refused = "/:%@= ,") {
   std::string out;
   const std::string start = prefix + ".";
   for (auto it = settings.lower_bound(start); it != settings.end() && it->first.starts_with(start); ++it) {
@@ -241,22 +243,73 @@ std::string full_name(const PipelineSpec& s) {
     std::string scorers;
     for (const ScorerSpec& one : d.scorers)
       scorers += (scorers.empty() ? "" : "+") + (one.alias == one.name ? one.name : one.alias + "=" + one.name) +
-                 settings_text(s.settings, before + "scorers." + one.alias);
+                 settings_text(s.settings, before + "scorers." + one.alias, "", "/+:%@= ,");
     out += (scorers.empty() ? "none" : scorers) + "/" + d.balancer + settings_text(s.settings, before + "balancer") +
            "/" + d.allocator + settings_text(s.settings, before + "allocator") + "/" + d.injector +
            settings_text(s.settings, before + "injector");
     if (i + 1 == s.decisions.size()) {
       if (s.query != "mean") out += ":query=" + s.query;
+      out += settings_text(s.settings, "query", "query.");
       if (s.asking != Asking::own) out += ":query=" + std::string(name_of(s.asking));
       if (s.framing != Framing::native) out += ":picture=" + std::string(name_of(s.framing));
       if (s.maps_of_first) out += ":maps=first";
       if (s.split != "size") out += ":split=" + s.split;
-      if (s.passes != "once") out += ":passes=" + s.passes + settings_text(s.settings, "passes", "passes.", "/:%@= ,");
+      out += settings_text(s.settings, "split", "split.");
+      if (s.passes != "once") out += ":passes=" + s.passes + settings_text(s.settings, "passes", "passes.");
     } else {
       out += (d.keep ? "@" + budget_text(*d.keep) : "") + "%";
     }
   }
   return out;
+}
+
+namespace {
+
+/// A full name in which whose question scores stands last, so that a control is the name of its pipeline and more.
+std::string with_asking_last(PipelineSpec s) {
+  const Asking asking = std::exchange(s.asking, Asking::own);
+  return full_name(s) + (asking == Asking::own ? "" : ":query=" + std::string(name_of(asking)));
+}
+
+}  // namespace
+
+std::string with_setting(const std::string& name, const std::string& path, const std::string& value) {
+  const bool full = name.find('/') != name.npos;
+  const bool joined = full && path.find("scorers.") != path.npos && value.find('+') != value.npos;
+  require_that(!value.empty() && value.find_first_of("/:%@= ,") == value.npos && !joined, Code::bad_config, "pipeline",
+               [&] {
+                 return path + ": expected a value that a name can hold (" + (joined ? "without +" : "no / : % @ = ,") +
+                        "), got '" + value.substr(0, 200) + "'";
+               });
+  if (!full) return std::string(name).insert(std::min(name.find_first_of(":@"), name.size()), ":" + path + "=" + value);
+  PipelineSpec s = parse_pipeline_name(name);
+  if (!take_global(s, path, value)) s.settings[path] = value;
+  return with_asking_last(std::move(s));
+}
+
+Settings named_settings(const std::string& name) {
+  Settings out;
+  if (name.find('/') == name.npos) {
+    take_settings(name.substr(0, name.rfind('@')), name,
+                  [&](const std::string& path, const std::string& value) { out[path] = value; });
+    return out;
+  }
+  const PipelineSpec s = parse_pipeline_name(name);
+  out = s.settings;
+  if (s.framing != Framing::native) out["picture"] = name_of(s.framing);
+  return out;
+}
+
+std::string without_setting(const std::string& name, const std::string& path) {
+  if (name.find('/') == name.npos) {
+    const auto from = name.find(":" + path + "=");
+    if (from == name.npos) return name;
+    return name.substr(0, from) + name.substr(std::min(name.find_first_of(":@", from + 1), name.size()));
+  }
+  PipelineSpec s = parse_pipeline_name(name);
+  s.settings.erase(path);
+  if (path == "picture") s.framing = Framing::native;
+  return with_asking_last(std::move(s));
 }
 
 std::string full_name(const PipelineSpec& s, const Budget& budget) { return full_name(s) + "@" + budget_text(budget); }

@@ -24,9 +24,7 @@ struct SweepFlags : QuestionFlags {
   DataFlags data;
   std::string out, shard, flavour = "vlmevalkit";
   std::vector<std::string> pipelines, depths{"all"};
-  std::vector<Index> budgets;
-  std::vector<double> keep_ratios;
-  std::vector<std::uint64_t> seeds{0, 1, 2};
+  std::vector<std::string> budgets, keep_ratios, seeds{"0:2"};  // numbers and ranges
   Index limit = 0;
   bool progress = false, model_free = false, kept = false, no_shared_prefix = false, query_controls = false;
 };
@@ -46,16 +44,29 @@ std::string times_json(const std::vector<StageTime>& times) {
   return out + "}";
 }
 
+/// A flag's numbers: one, or a range.
+template <class T>
+std::vector<T> numbers(const std::string& typed, std::string_view type, const std::string& flag) {
+  std::vector<T> out;
+  for (const std::string& value : axis_values(typed, type, flag, Code::bad_usage)) {
+    const std::string wrong = detail::from_text(value, out.emplace_back());
+    require_that(wrong.empty(), Code::bad_usage, "sweep", [&] { return flag + ": " + wrong; });
+  }
+  return out;
+}
+
 std::vector<Budget> budgets_of(const SweepFlags& f) {
   require_that(f.budgets.empty() || f.keep_ratios.empty(), Code::bad_usage, "budget",
                "--budget and --keep-ratio exclude each other; NAME@BUDGET gives one pipeline its own");
   std::vector<Budget> out;
-  for (const Index b : f.budgets) {
-    require_that(b >= 1, Code::bad_budget, "budget",
-                 [&] { return "expected at least 1 token, got " + std::to_string(b); });
-    out.push_back({b, 0.25});
-  }
-  for (const double r : f.keep_ratios) out.push_back({0, r});
+  for (const std::string& typed : f.budgets)
+    for (const Index b : numbers<Index>(typed, "int", "--budget")) {
+      require_that(b >= 1, Code::bad_budget, "budget",
+                   [&] { return "expected at least 1 token, got " + std::to_string(b); });
+      out.push_back({b, 0.25});
+    }
+  for (const std::string& typed : f.keep_ratios)
+    for (const double r : numbers<double>(typed, "float", "--keep-ratio")) out.push_back({0, r});
   if (out.empty()) out.push_back({});
   return out;
 }
@@ -189,10 +200,12 @@ int run_sweep(SweepFlags f, const Command& command) {
   }
   choice.budgets = budgets_of(f);
   choice.depths = f.depths;
-  choice.seeds = f.seeds;
+  choice.seeds.clear();
+  for (const std::string& typed : f.seeds)
+    for (const std::uint64_t seed : numbers<std::uint64_t>(typed, "int", "--seed")) choice.seeds.push_back(seed);
   for (const auto& [path, text] : command.config)
-    if (!path.starts_with("run.")) choice.settings[path] = text;
-  for (const auto& [path, text] : command.settings) choice.settings[path] = text;
+    if (!path.starts_with("run.")) choice.fixed[path] = text;
+  choice.settings = command.settings;
   const std::vector<fs::path> plugins(f.plugins.begin(), f.plugins.end());
   sweep_columns(choice, 32, list_strategies(plugins));  // what was typed is checked before the model is opened
   check_run_folder(f.out);
@@ -307,14 +320,16 @@ void add_sweep(CLI::App& app, Command& command) {
             verb->add_option("--pipeline", f->pipelines,
                              "presets, full names, stock; NAME@BUDGET has its own budget; comma-separated")
                 ->delimiter(','),
-            verb->add_option("--budget", f->budgets, "tokens kept per picture; comma-separated")->delimiter(','),
+            verb->add_option("--budget", f->budgets,
+                             "tokens kept per picture; comma-separated, or a range first:last:step")
+                ->delimiter(','),
             verb->add_option("--keep-ratio", f->keep_ratios,
-                             "shares of the tokens kept, in (0, 1]; comma-separated (default 0.25)")
+                             "shares of the tokens kept, in (0, 1]; comma-separated or a range (default 0.25)")
                 ->delimiter(','),
             verb->add_option("--depth", f->depths,
                              "DeepStack levels of kept tokens: all, none, each, or levels joined by +; comma-separated")
                 ->delimiter(','),
-            verb->add_option("-s,--seed", f->seeds, "of random pipelines; comma-separated (default 0,1,2)")
+            verb->add_option("-s,--seed", f->seeds, "of random pipelines; comma-separated or a range (default 0:2)")
                 ->delimiter(','),
             verb->add_flag(
                 "--query-controls", f->query_controls,

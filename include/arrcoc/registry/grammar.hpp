@@ -94,6 +94,14 @@ std::string full_name(const PipelineSpec& spec);
 /// ...@128, or @0.25 for a ratio.
 std::string full_name(const PipelineSpec& spec, const Budget& budget);
 
+/// A name with one more setting by path ("allocator.x", "2.allocator.x", "picture"), written so that the name reads
+/// back: behind a preset's word, in a full name at its stage. Error{bad_config} for a value that a name cannot hold.
+std::string with_setting(const std::string& name, const std::string& path, const std::string& value);
+/// The same name without it, as with_setting had it before.
+std::string without_setting(const std::string& name, const std::string& path);
+/// path -> value of what a name sets.
+Settings named_settings(const std::string& name);
+
 /// In front of the settings of decision `index` (from 0): "" or "2.".
 inline std::string decision_prefix(std::size_t index) { return index == 0 ? "" : std::to_string(index + 1) + "."; }
 
