@@ -82,10 +82,10 @@ class EngineOn final : public Engine {
       out.scorers = made.pipeline.decisions.back().scorer_names();
     }
     const std::vector<Picture> pictures = prepare(r, out, trace);
-    const Prompt prompt = build_prompt(r, r.prompt, out.grids, trace);
+    const Prompt prompt = build_prompt(r, r.prompt, out.grids, trace, r.places);
     std::optional<Prompt> asking;
     if (const auto question = scoring_question(r.pipeline, r.scoring_question, r.stock))
-      asking = build_prompt(r, *question, out.grids, trace);
+      asking = build_prompt(r, scoring_text(r, r.prompt, *question), out.grids, trace);
     RunOptions run = options(r);
     if (r.dump) dump_prompt(r, pictures, prompt);
 
@@ -190,12 +190,20 @@ class EngineOn final : public Engine {
     return pictures;
   }
 
+  /// The question that scores while `prompt` is answered; a rendered one that is left out leaves its frame.
+  std::string scoring_text(const AnswerRequest& r, const std::string& prompt, const std::string& question) const {
+    return r.rendered && question.empty() ? io::without_question(prompt, *folder_.tokenizer) : question;
+  }
   /// A question about the pictures of `r`, with its system text.
-  Prompt build_prompt(const AnswerRequest& r, const std::string& question, const std::vector<Grid>& grids,
-                      Trace& trace) const {
+  Prompt build_prompt(const AnswerRequest& r, const std::string& question, const std::vector<Grid>& grids, Trace& trace,
+                      const std::vector<Index>& places = {}) const {
     const StageTimer timer(&trace, "tokenize");
-    Prompt prompt = io::build_prompt(io::question_about(grids.size(), question, r.system), grids, *folder_.tokenizer,
-                                     folder_.config, folder_.chat_template);
+    require_that(!r.rendered || (!r.literal && r.system.empty()), Code::bad_usage, "prompt",
+                 "a rendered prompt has its system text and its special tokens in it");
+    const std::vector<io::Message> messages = r.rendered ? io::rendered_prompt(question, *folder_.tokenizer)
+                                                         : io::question_about(grids.size(), question, r.system, places);
+    Prompt prompt =
+        io::build_prompt(messages, grids, *folder_.tokenizer, folder_.config, folder_.chat_template, !r.literal);
     check_context(static_cast<Index>(prompt.ids.size()), folder_.config.text, r.long_context, trace.events);
     return prompt;
   }

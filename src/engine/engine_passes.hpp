@@ -45,8 +45,8 @@ AnswerResult EngineOn<B>::answer_passes(const AnswerRequest& r, const std::vecto
       in.pictures.back().boxes = boxes_of(p);
       grids.push_back(in.pictures.back().grid);
     }
-    in.prompt = build_prompt(r, r.prompt, grids, trace);
-    if (question) in.asking = build_prompt(r, *question, grids, trace);
+    in.prompt = build_prompt(r, r.prompt, grids, trace, r.places);
+    if (question) in.asking = build_prompt(r, scoring_text(r, r.prompt, *question), grids, trace);
     return in;
   };
   const auto is_cancelled = [&] { return out.cancelled || (r.cancelled && r.cancelled()); };

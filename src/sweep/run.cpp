@@ -26,6 +26,10 @@ struct SweepRunner::Slot {
   std::uint64_t draw = 0;
 };
 
+std::string SweepRunner::asked(const Slot& slot) {
+  return slot.column->kind == ColumnKind::oracle_blank ? std::string() : io::marked_question(*slot.sample);
+}
+
 std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questions) const {
   const auto empty = [](const std::vector<std::vector<Box>>& boxes) {
     return std::all_of(boxes.begin(), boxes.end(), [](const auto& b) { return b.empty(); });
@@ -41,6 +45,8 @@ std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questi
       slot.column = &c;
       Ask& a = slot.ask;
       a.prompt = c.kind == ColumnKind::oracle_blank ? std::string() : s.question;
+      const bool inside = std::any_of(s.places.begin(), s.places.end(), [](Index p) { return p != 0; });
+      if (inside && c.kind != ColumnKind::oracle_blank) a.places = s.places;
       a.boxes = s.boxes;
       a.stock = c.kind == ColumnKind::stock;
       a.pipeline = c.spec;
@@ -50,6 +56,7 @@ std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questi
       a.generate = !model_free_ && s.metric != "none";
       const bool leak = c.kind == ColumnKind::oracle_blank || c.kind == ColumnKind::oracle_other;
       if (leak && empty(s.boxes)) continue;
+      if (c.kind == ColumnKind::oracle_blank && many_.shared.rendered) continue;  // its frame is the caller's
       if (c.kind == ColumnKind::oracle && empty(s.boxes))
         a.pipeline.decisions.back().allocator = "grid";  // no box to point at: the lattice that fills an oracle
       if (c.kind == ColumnKind::oracle_other) {          // the next question, in a ring, that looks elsewhere
@@ -158,7 +165,7 @@ void SweepRunner::answer_or_explain(Work& work, std::size_t from, std::size_t to
 
 void SweepRunner::explain(Work& work, std::size_t i, const std::string& reason) const {
   work.rows[i] = begun_row(*work.wanted[i].sample, *work.wanted[i].column);
-  work.rows[i].question = work.wanted[i].ask.prompt;
+  work.rows[i].question = asked(work.wanted[i]);
   work.rows[i].error = reason;
 }
 
@@ -243,7 +250,7 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result, InkMa
   SweepRow row = begun_row(s, c);
   row.name = result.pipeline;
   row.draw = slot.draw;
-  row.question = slot.ask.prompt;
+  row.question = asked(slot);
   if (slot.ask.generate) {
     row.prediction = result.text;
     if (s.metric != "unscored") {

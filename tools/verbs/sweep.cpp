@@ -211,6 +211,11 @@ int run_sweep(SweepFlags f, const Command& command) {
   check_run_folder(f.out);
   const Shard shard = shard_of(f.shard);
   take_route(f);
+  if (f.run.rendered) {
+    require_that(f.data.shape == "auto" || f.data.shape == "none", Code::bad_usage, "shape",
+                 [&] { return "--shape " + f.data.shape + ": a rendered prompt has its shape"; });
+    f.data.shape = "none";
+  }
   f.strict = f.data.strict;
   const io::Dataset data = read_data(f.data, f.quiet);
   const std::vector<io::Sample>& samples = data.samples;
@@ -348,6 +353,7 @@ void add_sweep(CLI::App& app, Command& command) {
             verb->add_flag("--no-shared-prefix", f->no_shared_prefix,
                            "every prompt is run whole, also where its beginning was run before"),
         });
+  add_prompt_flags(*verb, *f);
   add_picture_flags(*verb, *f);
   add_machine_flags(*verb, *f);
   add_generation_flags(*verb, *f);

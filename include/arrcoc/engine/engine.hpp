@@ -49,8 +49,11 @@ struct GenerationChoice {
 };
 
 struct AnswerRequest {
-  std::vector<InputPicture> pictures;  // in prompt order, before the question's text
+  std::vector<InputPicture> pictures;  // in prompt order
   std::string prompt, system;
+  std::vector<Index> places;  // byte of `prompt` before which each picture stands; empty: all before its text
+  bool literal = false;       // what looks like a special token in `prompt` and `system` is text
+  bool rendered = false;      // `prompt` is everything that the model reads, with a placeholder for each picture
   std::optional<std::string> scoring_question;  // scores instead of `prompt`, which is answered; may be empty
   bool stock = false;                           // no pipeline at all: the model's own path
   PipelineSpec pipeline;
@@ -111,6 +114,7 @@ struct AnswerResult {
 /// One question about pictures that others ask about too, through one pipeline.
 struct Ask {
   std::string prompt;                           // may be empty
+  std::vector<Index> places;                    // of the pictures in it, as in AnswerRequest
   std::optional<std::string> scoring_question;  // scores instead of `prompt`
   std::vector<std::vector<Box>> boxes;          // answer boxes of each picture; shorter or empty: none
   bool stock = false;

@@ -56,6 +56,7 @@ class SweepRunner {
   void answer(Work& work, std::size_t from, std::size_t to);
   void answer_or_explain(Work& work, std::size_t from, std::size_t to);
   void explain(Work& work, std::size_t i, const std::string& reason) const;
+  static std::string asked(const Slot& slot);  // as rows say it: pictures inside the text are marks
   SweepRow begun_row(const io::Sample& sample, const SweepColumn& column) const;
   SweepRow row_of(const Slot& slot, const AnswerResult& result, InkMaps& inks) const;
 
