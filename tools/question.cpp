@@ -373,8 +373,8 @@ std::vector<std::string> write_heatmaps(const std::string& file, const std::vect
     std::vector<float> relevance = realized[i].balanced.relevance;
     if (relevance.empty()) relevance.assign(static_cast<std::size_t>(a.tokens.count()), 1.f);
     const ImageView native = pictures[i].image.view();
-    const Image square = framing == Framing::native ? Image() : on_grey_square(native);
-    const ImageView seen = framing == Framing::native ? native : square.view();
+    const Image changed = framing == Framing::native ? Image() : framed(native, framing);
+    const ImageView seen = framing == Framing::native ? native : changed.view();
     io::write_png(path, io::render_heatmap(seen, a.tokens, relevance, a.kept).view());
     names.push_back(path.string());
   }

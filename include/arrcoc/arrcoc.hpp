@@ -76,6 +76,7 @@
 #include "arrcoc/pipeline/answer_attention.hpp"
 #include "arrcoc/pipeline/beginning.hpp"
 #include "arrcoc/pipeline/budgets.hpp"
+#include "arrcoc/pipeline/corrupt.hpp"
 #include "arrcoc/pipeline/costs.hpp"
 #include "arrcoc/pipeline/decide.hpp"
 #include "arrcoc/pipeline/detectable.hpp"

@@ -1,6 +1,7 @@
 #include "arrcoc/sweep/run.hpp"
 
 #include <chrono>
+#include <cmath>
 
 #include "arrcoc/engine/framed.hpp"
 #include "arrcoc/measure/metrics.hpp"
@@ -186,6 +187,41 @@ SweepRunner::Work SweepRunner::begin(const PictureQuestions& questions) const {
   return work;
 }
 
+/// Of a changed picture's maps with those of the picture as it is, cell by cell where their middles meet; mean over the
+/// pictures.
+std::optional<double> SweepRunner::correlation_of(const SweepRow& changed, const SweepRow& usual,
+                                                  Framing framing) const {
+  double sum = 0;
+  Index n = 0;
+  for (std::size_t p = 0; p < changed.maps.size() && p < usual.maps.size(); ++p) {
+    if (changed.maps[p].empty() || usual.maps[p].empty()) continue;
+    const Image& image = many_.shared.pictures[p].image;
+    const auto [height, width] = framed_size(image.height, image.width, framing);
+    const Grid seen = changed.grids[p], native = usual.grids[p];
+    const auto middle = [](Index i, Index cells, Index side) {
+      return (static_cast<double>(i) + 0.5) * static_cast<double>(side) / static_cast<double>(cells);
+    };
+    const auto cell = [](double at, Index cells, Index side) {
+      return static_cast<Index>(std::floor(at * static_cast<double>(cells) / static_cast<double>(side)));
+    };
+    std::vector<double> a, b;
+    for (Index r = 0; r < seen.rows; ++r)
+      for (Index c = 0; c < seen.cols; ++c) {
+        const auto [y, x] =
+            unframed(middle(r, seen.rows, height), middle(c, seen.cols, width), image.height, image.width, framing);
+        const Index row = cell(y, native.rows, image.height), col = cell(x, native.cols, image.width);
+        if (row < 0 || col < 0 || row >= native.rows || col >= native.cols) continue;
+        a.push_back(changed.maps[p][static_cast<std::size_t>(seen.at(r, c))]);
+        b.push_back(usual.maps[p][static_cast<std::size_t>(native.at(row, col))]);
+      }
+    if (const auto correlation = measure::rank_correlation(a, b)) {
+      sum += *correlation;
+      ++n;
+    }
+  }
+  return n > 0 ? std::optional(sum / static_cast<double>(n)) : std::nullopt;
+}
+
 /// What rows say of each other.
 PictureRows SweepRunner::finish(Work&& work) const {
   PictureRows out;
@@ -207,6 +243,21 @@ PictureRows SweepRunner::finish(Work&& work) const {
           out.rows[j].depth == "all" && wanted[i].column->kind != ColumnKind::oracle_blank && out.rows[i].prediction &&
           out.rows[j].prediction)
         out.rows[i].loyal = measure::exact_match(*out.rows[i].prediction, {*out.rows[j].prediction}) ? 1 : 0;
+  // Whether a changed picture is looked at as the picture itself is.
+  for (std::size_t i = 0; i < out.rows.size(); ++i) {
+    const Framing framing = wanted[i].column->spec.framing;
+    const ColumnKind kind = wanted[i].column->kind;
+    const bool leak = kind == ColumnKind::oracle_blank || kind == ColumnKind::oracle_other;
+    if (leak || framing == Framing::native || !out.rows[i].error.empty()) continue;
+    const std::string pipeline = without_setting(out.rows[i].pipeline, "picture");
+    for (std::size_t j = 0; j < out.rows.size(); ++j) {
+      const SweepRow &a = out.rows[i], &b = out.rows[j];
+      if (wanted[j].sample == wanted[i].sample && b.pipeline == pipeline && b.budget == a.budget &&
+          b.depth == a.depth && b.seed == a.seed && b.error.empty())
+        out.rows[i].rank_correlation = correlation_of(a, b, framing);
+    }
+  }
+  for (SweepRow& row : out.rows) row.maps.clear();
   // How differently the questions of one column look at the picture.
   for (std::size_t i = 0; i < out.rows.size(); ++i) {
     double sum = 0;
@@ -253,7 +304,10 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result, InkMa
   row.question = asked(slot);
   if (slot.ask.generate) {
     row.prediction = result.text;
-    if (s.metric != "unscored") {
+    // An answer in coordinates is of the picture that was seen.
+    const bool moved = s.metric.starts_with("box") && (slot.ask.pipeline.framing.kind == Framing::Kind::flip ||
+                                                       slot.ask.pipeline.framing.kind == Framing::Kind::shift);
+    if (s.metric != "unscored" && !moved) {
       measure::Expected expected{s.answers, s.options, s.category};
       expected.width = static_cast<double>(many_.shared.pictures[0].image.width);
       expected.height = static_cast<double>(many_.shared.pictures[0].image.height);
@@ -272,21 +326,18 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result, InkMa
   for (std::size_t p = 0; p < result.pictures.size(); ++p) {
     const Realized& r = result.pictures[p];
     const ImageView native = many_.shared.pictures[p].image.view();
-    const bool framing =
-        !slot.ask.stock && slot.ask.pipeline.framing != Framing::native && native.height != native.width;
-    std::vector<Box> boxes = s.boxes[p], asked = slot.ask.boxes[p];
-    Index height = native.height, width = native.width;
-    if (framing) {  // figures are of what was cut into patches
-      boxes = on_grey_square(std::move(boxes), native.height, native.width);
-      asked = on_grey_square(std::move(asked), native.height, native.width);
-      height = width = std::max(height, width);
-    }
+    const Framing framing = slot.ask.stock ? Framing::native : slot.ask.pipeline.framing;
+    const std::vector<Box> boxes = framed(s.boxes[p], native.height, native.width, framing),
+                           asked = framed(slot.ask.boxes[p], native.height, native.width, framing);
+    const auto [height, width] = framed_size(native.height, native.width, framing);  // of what was cut into patches
     row.kept += static_cast<Index>(r.allocation.kept.size());
     row.clamped = row.clamped || r.allocation.clamped;
     row.grids.push_back(r.allocation.grid());
     row.kept_tokens.push_back(r.allocation.kept);
-    const auto [ink, fresh] = inks.try_emplace({p, framing, r.allocation.grid().rows, r.allocation.grid().cols});
-    if (fresh && framing) ink->second = measure::ink_map(on_grey_square(native).view(), r.allocation.grid());
+    const auto [ink, fresh] =
+        inks.try_emplace({p, name_of(framing), r.allocation.grid().rows, r.allocation.grid().cols});
+    if (fresh && framing != Framing::native)
+      ink->second = measure::ink_map(framed(native, framing).view(), r.allocation.grid());
     else if (fresh) ink->second = measure::ink_map(native, r.allocation.grid());
     std::vector<float> relevance = r.balanced.relevance;
     if (c.kind >= ColumnKind::oracle) {  // what it looked at
@@ -301,6 +352,8 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result, InkMa
         sums[k].first += *value;
         ++sums[k].second;
       }
+    const bool whole = static_cast<Index>(relevance.size()) == r.allocation.grid().count();
+    row.maps.push_back(whole ? std::move(relevance) : std::vector<float>{});
     allocations.push_back(r.allocation);
   }
   for (const auto& [k, sum] : sums)

@@ -132,6 +132,11 @@ std::vector<Named> scored_columns(const std::vector<SweepGroup>& groups) {
   return out;
 }
 
+/// What stands for a name without the setting, where every pipeline has it.
+const char* usual_of(const std::string& path) {
+  return path == "picture" ? "native" : path == "corrupt" ? "0" : nullptr;
+}
+
 void sort_numbers(std::vector<std::string>& values) {
   double ignored = 0;
   const auto number = [&](const std::string& v) { return detail::from_text(v, ignored).empty(); };
@@ -154,7 +159,7 @@ std::vector<SweepAxis> axes_of(const std::vector<SweepGroup>& groups) {
   };
   for (const Named& n : columns)
     for (const auto& [path, value] : n.settings)
-      if (path == "picture" || path.find('.') != path.npos) add(paths, path);
+      if (usual_of(path) != nullptr || path.find('.') != path.npos) add(paths, path);
   add(paths, "budget");
   std::vector<SweepAxis> out;
   for (const std::string& path : paths) {
@@ -166,12 +171,12 @@ std::vector<SweepAxis> axes_of(const std::vector<SweepGroup>& groups) {
     for (const Named& n : columns) {
       const bool budget = path == "budget";
       const auto at = n.settings.find(path);
-      if (budget ? n.group->budget == "all" : at == n.settings.end() && path != "picture") continue;
+      if (budget ? n.group->budget == "all" : at == n.settings.end() && usual_of(path) == nullptr) continue;
       std::string column = n.pipeline;
       if (!budget && at != n.settings.end()) column = without_setting(column, path);
       column += n.leak + (budget || n.group->budget == "all" ? "" : "@" + n.group->budget) +
                 (n.group->depth == "all" ? "" : " depth=" + n.group->depth);
-      const std::string value = budget ? n.group->budget : at == n.settings.end() ? "native" : at->second;
+      const std::string value = budget ? n.group->budget : at == n.settings.end() ? usual_of(path) : at->second;
       entries.push_back({column, value, *n.group->all});
     }
     const auto several = [&](const std::string& column) {

@@ -123,7 +123,8 @@ Plan plan_of(const std::string& typed, const SweepChoice& choice, const std::vec
   c.kind = c.pipeline == "stock" ? ColumnKind::stock : ColumnKind::plain;
   if (c.spec.last().allocator == "oracle") c.kind = ColumnKind::oracle;
   if (c.kind != ColumnKind::stock) p.axes = take_settings(choice, entries, c.spec, use);
-  const bool whole = c.spec.last().allocator == "full", random = c.spec.last().allocator == "random";
+  const bool whole = c.spec.last().allocator == "full",
+             random = c.spec.last().allocator == "random" || c.spec.corrupt > 0;
   p.budgets = whole ? std::vector<Budget>{Budget{0, 1.0}} : own ? std::vector<Budget>{*own} : choice.budgets;
   if (whole) c.budget = "all";
   p.seeds = random ? choice.seeds : std::vector<std::uint64_t>{0};

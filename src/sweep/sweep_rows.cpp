@@ -28,6 +28,7 @@ std::vector<std::pair<std::string_view, double>> figures_of(const SweepRow& r) {
   for (const auto& [name, field] : measure::figure_fields)
     if (const auto& value = r.figures.*field) out.emplace_back(name, *value);
   if (r.distinctiveness) out.emplace_back("distinctiveness", *r.distinctiveness);
+  if (r.rank_correlation) out.emplace_back("rank_correlation", *r.rank_correlation);
   return out;
 }
 
@@ -103,6 +104,7 @@ SweepRow row_of(std::string_view line, const std::string& at) {
   for (const auto& [key, field] : measure::figure_fields)
     if (figures.has(key)) r.figures.*field = figures.number(key, -most, most);
   if (figures.has("distinctiveness")) r.distinctiveness = figures.number("distinctiveness", 0, 1);
+  if (figures.has("rank_correlation")) r.rank_correlation = figures.number("rank_correlation", -1.000001, 1.000001);
   require_that(problems.empty(), Code::bad_text, at, [&] { return problems.front(); });
   return r;
 }

@@ -1,7 +1,6 @@
 // Names, settings, and the same pipeline by name and by type.
 #include <doctest/doctest.h>
 
-#include <array>
 #include <set>
 
 #include "arrcoc/allocators/control/full.hpp"
@@ -309,60 +308,6 @@ TEST_CASE("evidence that a phase cannot have is refused by name, once, when a pi
                [&] { run_named("none/tower_keys:block=9/fixed/top_k/gather"); });
   expect_error(Code::missing_evidence, "[vision embeddings] a stage reads this evidence, but nobody asked for it",
                [&] { run_named("none/curious/fixed/top_k/gather"); });
-}
-
-TEST_CASE("names: one more setting, and one less") {
-  for (const auto& [name, path, value, longer] :
-       {std::array{"three_ways", "balancer.explore", "0.5", "three_ways:balancer.explore=0.5"},
-        std::array{"three_ways:query=blank@64", "balancer.explore", "0.5",
-                   "three_ways:balancer.explore=0.5:query=blank@64"},
-        std::array{"three_ways", "picture", "grey_square", "three_ways:picture=grey_square"},
-        std::array{"none/a+b=c:x=1/flat/top_k/gather:query=last:query=other", "scorers.b.y", "2",
-                   "none/a+b=c:x=1:y=2/flat/top_k/gather:query=last:query=other"},
-        std::array{"none/a/flat/grid/gather@+0.2%b/flat/top_k/layer", "2.injector.before", "3",
-                   "none/a/flat/grid/gather@+0.2%b/flat/top_k/layer:before=3"},
-        std::array{"none/a/flat/grid/gather:maps=first", "picture", "grey_square",
-                   "none/a/flat/grid/gather:picture=grey_square:maps=first"}}) {
-    CHECK(with_setting(name, path, value) == longer);
-    CHECK(without_setting(longer, path) == name);
-    CHECK(named_settings(longer).at(path) == value);
-    CHECK_FALSE(named_settings(name).contains(path));
-  }
-  expect_error(Code::bad_config, "a value that a name can hold (no / : % @ = ,), got 'a/b'",
-               [] { with_setting("three_ways", "scorers.learned.weights", "a/b"); });
-}
-
-TEST_CASE("names: aliases, settings, several decisions, budgets, the question that scores") {
-  const PipelineSpec s = parse_pipeline_name(
-      "texture13:clusters=3/near=contrast:radius=1+far=contrast:radius=4/fixed:first=0.5/top_k/gather@0.5%none/"
-      "participatory/flat/top_k/gather:query=last:query=blank@4");
-  REQUIRE(s.decisions.size() == 2);
-  CHECK(s.decisions[0].scorers == std::vector<ScorerSpec>{{"contrast", "near"}, {"contrast", "far"}});
-  CHECK(s.settings == Settings{{"texture.clusters", "3"},
-                               {"scorers.near.radius", "1"},
-                               {"scorers.far.radius", "4"},
-                               {"balancer.first", "0.5"}});
-  CHECK(s.decisions[0].keep == Budget{0, 0.5});
-  CHECK(s.budget == Budget{4, 0.25});
-  CHECK(s.query == "last");
-  CHECK(s.asking == Asking::blank);
-  PipelineSpec back = parse_pipeline_name(full_name(s, *s.budget));
-  CHECK(back == s);
-  const std::string whole =
-      "none/attention/flat/tiers:tiers=64+100/tier:query=attention:query.temperature=2:split=relevance:split.floor=0.5";
-  CHECK(full_name(parse_pipeline_name(whole)) == whole);
-  CHECK(parse_pipeline_name(whole).settings ==
-        Settings{{"allocator.tiers", "64+100"}, {"query.temperature", "2"}, {"split.floor", "0.5"}});
-  const PipelineSpec preset = preset_pipeline("three_ways:balancer.explore=0.5:query=other@64");
-  CHECK(preset.settings == Settings{{"balancer.explore", "0.5"}});
-  CHECK(preset.asking == Asking::other);
-  CHECK(preset.budget == Budget{64, 0.25});
-  expect_error(Code::bad_config, "is named twice; an alias tells them apart",
-               [] { parse_pipeline_name("none/contrast+contrast/fixed/top_k/gather"); });
-  expect_error(Code::bad_config, "expected :name=value", [] { parse_pipeline_name("none/none/flat:x/top_k/gather"); });
-  expect_error(Code::bad_budget, "after @", [] { parse_pipeline_name("none/none/flat/top_k/gather@1.5"); });
-  expect_error(Code::bad_config, "share one texture",
-               [] { parse_pipeline_name("none/none/flat/top_k/gather@4%texture13/none/flat/top_k/gather"); });
 }
 
 TEST_CASE("two decisions: the second chooses among those that the first left, and depth, maps and positions follow") {

@@ -14,19 +14,18 @@
 #include "arrcoc/sweep/run_folder.hpp"
 #include "data.hpp"
 #include "question.hpp"
+#include "sweep_choice.hpp"
 
 namespace arrcoc::tools {
 namespace {
 
 namespace fs = std::filesystem;
 
-struct SweepFlags : QuestionFlags {
+struct SweepFlags : QuestionFlags, ColumnFlags {
   DataFlags data;
   std::string out, shard, flavour = "vlmevalkit";
-  std::vector<std::string> pipelines, depths{"all"};
-  std::vector<std::string> budgets, keep_ratios, seeds{"0:2"};  // numbers and ranges
   Index limit = 0;
-  bool progress = false, model_free = false, kept = false, no_shared_prefix = false, query_controls = false;
+  bool progress = false, model_free = false, kept = false, no_shared_prefix = false;
 };
 
 std::string json_text(std::string_view text) { return io::string_line(text); }
@@ -42,33 +41,6 @@ std::string times_json(const std::vector<StageTime>& times) {
   for (const StageTime& t : times)
     out += (out.size() > 1 ? "," : "") + json_text(t.stage) + ":" + detail::to_text(t.milliseconds);
   return out + "}";
-}
-
-/// A flag's numbers: one, or a range.
-template <class T>
-std::vector<T> numbers(const std::string& typed, std::string_view type, const std::string& flag) {
-  std::vector<T> out;
-  for (const std::string& value : axis_values(typed, type, flag, Code::bad_usage)) {
-    const std::string wrong = detail::from_text(value, out.emplace_back());
-    require_that(wrong.empty(), Code::bad_usage, "sweep", [&] { return flag + ": " + wrong; });
-  }
-  return out;
-}
-
-std::vector<Budget> budgets_of(const SweepFlags& f) {
-  require_that(f.budgets.empty() || f.keep_ratios.empty(), Code::bad_usage, "budget",
-               "--budget and --keep-ratio exclude each other; NAME@BUDGET gives one pipeline its own");
-  std::vector<Budget> out;
-  for (const std::string& typed : f.budgets)
-    for (const Index b : numbers<Index>(typed, "int", "--budget")) {
-      require_that(b >= 1, Code::bad_budget, "budget",
-                   [&] { return "expected at least 1 token, got " + std::to_string(b); });
-      out.push_back({b, 0.25});
-    }
-  for (const std::string& typed : f.keep_ratios)
-    for (const double r : numbers<double>(typed, "float", "--keep-ratio")) out.push_back({0, r});
-  if (out.empty()) out.push_back({});
-  return out;
 }
 
 /// {"a":"x"}
@@ -190,19 +162,7 @@ int run_sweep(SweepFlags f, const Command& command) {
   require_that(f.run.max_new_tokens >= 1, Code::bad_config, "sweep",
                [&] { return "--max-new-tokens: expected at least 1, got " + std::to_string(f.run.max_new_tokens); });
   check_threads(f.threads, "sweep");
-  SweepChoice choice;
-  for (const std::string& name : f.pipelines) {
-    choice.pipelines.push_back(name);
-    if (!f.query_controls || name.starts_with("stock")) continue;
-    const auto at = std::min(name.rfind('@'), name.size());
-    for (const char* control : {":query=blank", ":query=other"})
-      choice.pipelines.push_back(name.substr(0, at) + control + name.substr(at));
-  }
-  choice.budgets = budgets_of(f);
-  choice.depths = f.depths;
-  choice.seeds.clear();
-  for (const std::string& typed : f.seeds)
-    for (const std::uint64_t seed : numbers<std::uint64_t>(typed, "int", "--seed")) choice.seeds.push_back(seed);
+  SweepChoice choice = choice_of(f);
   for (const auto& [path, text] : command.config)
     if (!path.starts_with("run.")) choice.fixed[path] = text;
   choice.settings = command.settings;
@@ -335,6 +295,14 @@ void add_sweep(CLI::App& app, Command& command) {
                              "DeepStack levels of kept tokens: all, none, each, or levels joined by +; comma-separated")
                 ->delimiter(','),
             verb->add_option("-s,--seed", f->seeds, "of random pipelines; comma-separated or a range (default 0:2)")
+                ->delimiter(','),
+            verb->add_option("--picture", f->pictures,
+                             "every pipeline on changed pictures: native, flip, brightness_x, shift_n, jpeg_n, "
+                             "scale_x, grey_square; comma-separated")
+                ->delimiter(','),
+            verb->add_option("--corrupt", f->corrupt,
+                             "every pipeline with that share of its tokens swapped for dropped ones; comma-separated "
+                             "or a range")
                 ->delimiter(','),
             verb->add_flag(
                 "--query-controls", f->query_controls,

@@ -48,7 +48,8 @@ class SweepRunner {
  private:
   struct Slot;
   struct Work;
-  using InkMaps = std::map<std::tuple<std::size_t, bool, Index, Index>, std::vector<double>>;  // picture, framed, grid
+  using InkMaps =
+      std::map<std::tuple<std::size_t, std::string, Index, Index>, std::vector<double>>;  // picture, framing, grid
   std::vector<Slot> slots(const PictureQuestions& questions) const;
   Work begin(const PictureQuestions& questions) const;
   PictureRows finish(Work&& work) const;
@@ -58,6 +59,7 @@ class SweepRunner {
   void explain(Work& work, std::size_t i, const std::string& reason) const;
   static std::string asked(const Slot& slot);  // as rows say it: pictures inside the text are marks
   SweepRow begun_row(const io::Sample& sample, const SweepColumn& column) const;
+  std::optional<double> correlation_of(const SweepRow& changed, const SweepRow& usual, Framing framing) const;
   SweepRow row_of(const Slot& slot, const AnswerResult& result, InkMaps& inks) const;
 
   Engine& engine_;

@@ -80,7 +80,9 @@ struct SweepRow {
   Costs costs;
   std::vector<PassResult> passes;  // several looks: each in turn
   measure::TokenFigures figures;
-  std::optional<double> distinctiveness;  // mean distance to the tokens kept for other questions about the picture
+  std::optional<double> rank_correlation;  // of a changed picture's maps with those of the picture as it is
+  std::vector<std::vector<float>> maps;    // of each picture: the relevance, where it is of the whole grid; not written
+  std::optional<double> distinctiveness;   // mean distance to the tokens kept for other questions about the picture
 };
 
 /// The column of a row, as in its key: SweepColumn::label().
