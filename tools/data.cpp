@@ -57,16 +57,16 @@ io::Dataset read_data(const DataFlags& f, bool quiet) {
     std::fprintf(stderr, "%s: %zu problems, %zu of %lld questions are asked\n", data.file.c_str(), data.problems.size(),
                  data.samples.size(), static_cast<long long>(data.items));
   }
-  for (io::Sample& s : data.samples) s.question = io::shaped_prompt(s, shape);
+  for (io::Sample& s : data.samples) io::shape_prompt(s, shape);
   if (!quiet)
     std::fprintf(stderr, "%s: %s, prompts %s, the first: %s\n", data.file.c_str(), data.format.c_str(),
-                 prompts_hash(data).c_str(), one_line(data.samples.front().question).c_str());
+                 prompts_hash(data).c_str(), one_line(io::marked_question(data.samples.front())).c_str());
   return data;
 }
 
 std::string prompts_hash(const io::Dataset& data) {
   std::vector<std::string> prompts;
-  for (const io::Sample& s : data.samples) prompts.push_back(s.question);
+  for (const io::Sample& s : data.samples) prompts.push_back(io::marked_question(s));
   return io::prompts_hash(prompts);
 }
 

@@ -11,6 +11,7 @@
 #include "arrcoc/engine/framed.hpp"
 #include "arrcoc/engine/unused.hpp"
 #include "arrcoc/io/atomic_file.hpp"
+#include "arrcoc/io/dataset.hpp"
 #include "arrcoc/io/heatmap.hpp"
 #include "arrcoc/io/image_file.hpp"
 #include "arrcoc/io/npy.hpp"
@@ -235,6 +236,10 @@ void read_shared(const QuestionFlags& f, AnswerRequest& r) {
   if (f.run.max_pixels > 0) r.max_pixels = f.run.max_pixels;
   check_threads(f.threads, "answer");
   r.system = f.system;
+  r.literal = f.run.literal;
+  r.rendered = f.run.rendered;
+  require_that(!r.rendered || (!r.literal && r.system.empty() && !f.interleave), Code::bad_usage, "prompt",
+               "--rendered and --literal, --system or --interleave exclude each other: all of it is in the prompt");
   r.long_context = f.run.long_context;
   GenerationChoice& g = r.generation;
   const RunConfig& c = f.run;
@@ -276,6 +281,13 @@ Question read_question(QuestionFlags& f, const Command& command) {
   if (f.force_ids) g.forced = read_ids(*f.force_ids);
 
   check_files(f);
+  if (f.interleave) {
+    r.places = io::take_picture_marks(r.prompt);
+    require_that(r.places.size() == f.images.size(), Code::bad_usage, "prompt", [&] {
+      return "--interleave: expected an <image> in the question for each of " + std::to_string(f.images.size()) +
+             " pictures, got " + std::to_string(r.places.size());
+    });
+  }
   for (const auto& name : f.images) r.pictures.push_back(read_picture(name, f));
   for (const auto& box : f.boxes) add_box(box, r.pictures);
   require_that(f.heatmap.empty() || !r.pictures.empty(), Code::bad_usage, "heatmap",
@@ -291,7 +303,7 @@ std::unique_ptr<Engine> open_engine(const QuestionFlags& f) {
   EngineOptions o;
   o.model = model_name(f.model);
   o.hub_cache = hub_cache();
-  o.chat_template = f.run.chat_template;
+  o.chat_template = f.run.rendered ? "builtin" : f.run.chat_template;
   o.threads = f.threads;
   o.dtype = f.run.dtype;
   o.device = f.run.device;
@@ -361,8 +373,8 @@ std::vector<std::string> write_heatmaps(const std::string& file, const std::vect
     std::vector<float> relevance = realized[i].balanced.relevance;
     if (relevance.empty()) relevance.assign(static_cast<std::size_t>(a.tokens.count()), 1.f);
     const ImageView native = pictures[i].image.view();
-    const Image square = framing == Framing::native ? Image() : on_grey_square(native);
-    const ImageView seen = framing == Framing::native ? native : square.view();
+    const Image changed = framing == Framing::native ? Image() : framed(native, framing);
+    const ImageView seen = framing == Framing::native ? native : changed.view();
     io::write_png(path, io::render_heatmap(seen, a.tokens, relevance, a.kept).view());
     names.push_back(path.string());
   }

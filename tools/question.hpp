@@ -33,6 +33,7 @@ struct RunConfig {
   Index min_pixels = 0, max_pixels = 0;  // 0: the model's
   Index max_decoded_pixels = 0;          // of a picture as it is stored; 0: the library's own limit
   std::string chat_template = "auto";
+  bool literal = false, rendered = false;  // of the prompt
 };
 
 struct QuestionFlags {
@@ -48,7 +49,7 @@ struct QuestionFlags {
   std::string route;  // sets what these do not
   CLI::Option *alpha_flag = nullptr, *exif_flag = nullptr, *resize_flag = nullptr;
   int threads = 0;
-  bool quiet = false, strict = false;
+  bool quiet = false, strict = false, interleave = false;
 };
 
 /// The flags of every verb that asks; `answer`, `allocate` and `bench` take all, `sweep` those of pictures, machine and
@@ -57,6 +58,8 @@ void add_question_flags(CLI::App& app, QuestionFlags& flags, Command& command);
 void add_picture_flags(CLI::App& app, QuestionFlags& flags);
 void add_machine_flags(CLI::App& app, QuestionFlags& flags);
 void add_generation_flags(CLI::App& app, QuestionFlags& flags);
+/// --literal and --rendered.
+void add_prompt_flags(CLI::App& app, QuestionFlags& flags);
 /// --config over the defaults of `run`; before the flags are read.
 void apply_run_config(QuestionFlags& flags, const Command& command);
 

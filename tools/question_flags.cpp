@@ -64,6 +64,17 @@ void add_generation_flags(CLI::App& app, QuestionFlags& f) {
         });
 }
 
+void add_prompt_flags(CLI::App& app, QuestionFlags& f) {
+  group("Question",
+        {
+            app.add_flag("--literal", f.run.literal,
+                         "what looks like a special token in the question and --system is text"),
+            app.add_flag("--rendered", f.run.rendered,
+                         "the question is the whole prompt, with <|vision_start|><|image_pad|><|vision_end|> for each "
+                         "picture; no chat template"),
+        });
+}
+
 void add_question_flags(CLI::App& app, QuestionFlags& f, Command& command) {
   apply_run_config(f, command);
   group("Question",
@@ -80,8 +91,10 @@ void add_question_flags(CLI::App& app, QuestionFlags& f, Command& command) {
                            "another question that scores, while -p is answered; may be empty"),
             app.add_option("--system", f.system, "a system prompt"),
             app.add_option("--chat-template", f.run.chat_template, "auto (refuses an unknown template) or builtin"),
+            app.add_flag("--interleave", f.interleave, "<image> in the question is where a picture stands"),
             app.add_flag("--strict", f.strict, "something that was given and is not used is an error"),
         });
+  add_prompt_flags(app, f);
   group("Budget",
         {
             app.add_option("--budget", f.budget, "tokens kept per picture"),

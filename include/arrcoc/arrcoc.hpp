@@ -80,6 +80,7 @@
 #include "arrcoc/pipeline/beginning.hpp"
 #include "arrcoc/pipeline/budgets.hpp"
 #include "arrcoc/pipeline/clip.hpp"
+#include "arrcoc/pipeline/corrupt.hpp"
 #include "arrcoc/pipeline/costs.hpp"
 #include "arrcoc/pipeline/decide.hpp"
 #include "arrcoc/pipeline/detectable.hpp"

@@ -1,5 +1,5 @@
 #pragma once
-// Costs and seeds as results and sweep rows write them.
+// Costs and seeds as results and sweep rows write them, and as rows are read.
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -13,22 +13,30 @@ inline nlohmann::ordered_json exact_json(std::uint64_t n) {
   return n <= std::uint64_t{1} << 53 ? nlohmann::ordered_json(n) : nlohmann::ordered_json(std::to_string(n));
 }
 
+/// f(name, field) for every cost that is a number, in the order in which they are written.
+template <class C, class F>
+void each_cost(C& c, F&& f) {
+  f("visual_tokens_before", c.visual_tokens_before);
+  f("visual_tokens_after", c.visual_tokens_after);
+  f("sequence_length_before", c.sequence_length_before);
+  f("sequence_length", c.sequence_length);
+  f("deepstack_additions", c.deepstack_additions);
+  f("vision_flops", c.vision_flops);
+  f("merger_flops", c.merger_flops);
+  f("prefill_flops", c.prefill_flops);
+  f("decode_flops_per_token", c.decode_flops_per_token);
+  f("kv_bytes", c.kv_bytes);
+  f("legacy_effective_tokens", c.legacy_effective_tokens);
+  f("evidence_flops", c.evidence_flops);
+  f("token_layers", c.token_layers);
+  f("decode_visual_tokens", c.decode_visual_tokens);
+  f("visual_tokens_encoded", c.visual_tokens_encoded);
+}
+
 inline nlohmann::ordered_json costs_json(const Costs& c) {
-  return {{"visual_tokens_before", c.visual_tokens_before},
-          {"visual_tokens_after", c.visual_tokens_after},
-          {"sequence_length_before", c.sequence_length_before},
-          {"sequence_length", c.sequence_length},
-          {"deepstack_additions", c.deepstack_additions},
-          {"vision_flops", c.vision_flops},
-          {"merger_flops", c.merger_flops},
-          {"prefill_flops", c.prefill_flops},
-          {"decode_flops_per_token", c.decode_flops_per_token},
-          {"kv_bytes", c.kv_bytes},
-          {"legacy_effective_tokens", c.legacy_effective_tokens},
-          {"evidence_flops", c.evidence_flops},
-          {"token_layers", c.token_layers},
-          {"decode_visual_tokens", c.decode_visual_tokens},
-          {"visual_tokens_encoded", c.visual_tokens_encoded}};
+  nlohmann::ordered_json out;
+  each_cost(c, [&](const char* name, const auto& value) { out[name] = value; });
+  return out;
 }
 
 }  // namespace arrcoc

@@ -88,10 +88,10 @@ class EngineOn final : public Engine {
     }
     const std::vector<Picture> pictures = prepare(r, out, trace);
     const std::vector<io::PromptSource> sources = prompt_sources(out);
-    const Prompt prompt = build_prompt(r, r.prompt, sources, trace);
+    const Prompt prompt = build_prompt(r, r.prompt, sources, trace, r.places);
     std::optional<Prompt> asking;
     if (const auto question = scoring_question(r.pipeline, r.scoring_question, r.stock))
-      asking = build_prompt(r, *question, sources, trace);
+      asking = build_prompt(r, scoring_text(r, r.prompt, *question), sources, trace);
     RunOptions run = options(r);
     if (r.dump) dump_prompt(r, prompt);
 
@@ -190,24 +190,37 @@ class EngineOn final : public Engine {
   Picture prepare_clip(const InputClip& in, const AnswerRequest& r, SeenSource& seen, qwen3vl::Size& size) const;
   std::vector<Picture> prepare(const AnswerRequest& r, AnswerResult& out, Trace& trace) const;
 
-  /// A question about the pictures and clips of `r`, with its system text and what stands among them.
+  /// The question that scores while `prompt` is answered; a rendered one that is left out leaves its frame.
+  std::string scoring_text(const AnswerRequest& r, const std::string& prompt, const std::string& question) const {
+    return r.rendered && question.empty() ? io::without_question(prompt, *folder_.tokenizer) : question;
+  }
+  /// A question about the pictures and clips of `r`, with its system text and what stands among them. `places`: of
+  /// pictures inside the question, in place of `r.parts`.
   Prompt build_prompt(const AnswerRequest& r, const std::string& question, const std::vector<io::PromptSource>& sources,
-                      Trace& trace) const {
+                      Trace& trace, const std::vector<Index>& places = {}) const {
     const StageTimer timer(&trace, "tokenize");
-    std::vector<io::Message> messages = io::question_about(0, question, r.system);
-    std::vector<io::ContentPart> content;
     const auto clips = static_cast<std::size_t>(
         std::count_if(sources.begin(), sources.end(), [](const io::PromptSource& s) { return !s.seconds.empty(); }));
-    for (const RequestPart& part : parts_of(r, sources.size() - clips, clips))
-      content.push_back({part.kind == RequestPart::Kind::picture ? io::ContentPart::Kind::image
-                         : part.kind == RequestPart::Kind::clip  ? io::ContentPart::Kind::video
-                                                                 : io::ContentPart::Kind::text,
-                         part.text});
-    content.push_back(std::move(messages.back().content.back()));
-    messages.back().content = std::move(content);
+    require_that(!r.rendered || (!r.literal && r.system.empty()), Code::bad_usage, "prompt",
+                 "a rendered prompt has its system text and its special tokens in it");
+    require_that((!r.rendered && places.empty()) || (clips == 0 && r.parts.empty()), Code::bad_usage, "prompt",
+                 "a prompt that says where its pictures stand has no clips and no further parts");
+    std::vector<io::Message> messages =
+        r.rendered ? io::rendered_prompt(question, *folder_.tokenizer)
+                   : io::question_about(places.empty() ? 0 : sources.size(), question, r.system, places);
+    if (!r.rendered && places.empty()) {
+      std::vector<io::ContentPart> content;
+      for (const RequestPart& part : parts_of(r, sources.size() - clips, clips))
+        content.push_back({part.kind == RequestPart::Kind::picture ? io::ContentPart::Kind::image
+                           : part.kind == RequestPart::Kind::clip  ? io::ContentPart::Kind::video
+                                                                   : io::ContentPart::Kind::text,
+                           part.text});
+      content.push_back(std::move(messages.back().content.back()));
+      messages.back().content = std::move(content);
+    }
     Prompt prompt =
         io::build_prompt_with_clips(messages, sources, *folder_.tokenizer, folder_.config, folder_.chat_template,
-                                    r.flat_clips ? io::ClipLayout::flat : io::ClipLayout::nested);
+                                    r.flat_clips ? io::ClipLayout::flat : io::ClipLayout::nested, !r.literal);
     check_context(static_cast<Index>(prompt.ids.size()), folder_.config.text, r.long_context, trace.events);
     return prompt;
   }

@@ -33,7 +33,10 @@ AnswerRequest EngineOn<B>::request_of(const AnswerRequest& shared, const Ask& a)
   r.max_pixels = shared.max_pixels;
   r.long_context = shared.long_context;
   r.cancelled = shared.cancelled;
+  r.literal = shared.literal;
+  r.rendered = shared.rendered;
   r.prompt = a.prompt;
+  r.places = a.places;
   r.scoring_question = a.scoring_question;
   r.stock = a.stock;
   r.pipeline = a.pipeline;
@@ -92,11 +95,11 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
     Prompt prompt;
     typename B::Tensor embeddings;
   };
-  std::map<std::string, Worded, std::less<>> prompts;
-  const auto worded = [&](const std::string& question, Trace& t) -> const Worded& {
-    const auto [at, fresh] = prompts.try_emplace(question);
+  std::map<std::pair<std::string, std::vector<Index>>, Worded> prompts;
+  const auto worded = [&](const std::string& question, const std::vector<Index>& places, Trace& t) -> const Worded& {
+    const auto [at, fresh] = prompts.try_emplace({question, places});
     if (fresh) {
-      at->second.prompt = build_prompt(m.shared, question, prompt_sources(seen), t);
+      at->second.prompt = build_prompt(m.shared, question, prompt_sources(seen), t, places);
       if (look) at->second.embeddings = model_.text().embed(b_, at->second.prompt.ids);
     }
     return at->second;
@@ -128,11 +131,11 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
   for (std::size_t i = 0; i < asked.size(); ++i) {
     Asked& q = asked[i];
     if (by_itself(*q.ask)) continue;
-    const Worded& words = worded(q.ask->prompt, q.trace);
+    const Worded& words = worded(q.ask->prompt, q.ask->places, q.trace);
     q.prompt = &words.prompt;
     if (!q.ask->stock)
       if (const auto question = scoring_question(q.made->spec, q.ask->scoring_question, false))
-        q.asking = &worded(*question, q.trace).prompt;
+        q.asking = &worded(scoring_text(m.shared, q.ask->prompt, *question), {}, q.trace).prompt;
     q.pictures = pictures;
     for (std::size_t p = 0; p < pictures.size(); ++p)
       q.pictures[p].boxes = p < q.ask->boxes.size() ? q.ask->boxes[p] : std::vector<Box>{};

@@ -45,8 +45,8 @@ AnswerResult EngineOn<B>::answer_passes(const AnswerRequest& r, const std::vecto
       in.pictures.back().boxes = boxes_of(p);
       sources.push_back({in.pictures.back().grid});
     }
-    in.prompt = build_prompt(r, r.prompt, sources, trace);
-    if (question) in.asking = build_prompt(r, *question, sources, trace);
+    in.prompt = build_prompt(r, r.prompt, sources, trace, r.places);
+    if (question) in.asking = build_prompt(r, scoring_text(r, r.prompt, *question), sources, trace);
     return in;
   };
   const auto is_cancelled = [&] { return out.cancelled || (r.cancelled && r.cancelled()); };

@@ -2,6 +2,8 @@
 #include "arrcoc/registry/grammar.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 namespace arrcoc {
 namespace {
@@ -48,10 +50,14 @@ bool one_of(const std::string& name, const std::string& value, std::string_view 
 bool take_global(PipelineSpec& spec, const std::string& name, const std::string& value) {
   if (name == "split") spec.split = value;
   else if (name == "passes") spec.passes = value;
-  else if (name.starts_with("passes.")) spec.settings[name] = value;
-  else if (name == "picture")
-    spec.framing = one_of(name, value, "native", "grey_square") ? Framing::grey_square : Framing::native;
-  else if (name == "maps") spec.maps_of_first = one_of(name, value, "own", "first");
+  else if (name.starts_with("passes.") || name.starts_with("query.") || name.starts_with("split."))
+    spec.settings[name] = value;
+  else if (name == "picture") spec.framing = parse_framing(value);
+  else if (name == "corrupt") {
+    const std::string wrong = detail::from_text(value, spec.corrupt);
+    require_that(wrong.empty() && spec.corrupt >= 0 && spec.corrupt <= 1, Code::bad_config, "pipeline",
+                 [&] { return "corrupt: expected a share in [0, 1], got '" + value.substr(0, 200) + "'"; });
+  } else if (name == "maps") spec.maps_of_first = one_of(name, value, "own", "first");
   else if (name != "query") return false;
   else if (value == "own" || value == "blank" || value == "other")
     spec.asking = value == "own" ? Asking::own : value == "blank" ? Asking::blank : Asking::other;
@@ -109,7 +115,7 @@ void read_decision(std::string_view text, std::size_t index, std::string_view wh
 /// The settings under a prefix as ":name=value"s, with `before` in front of each name; what would not read back is left
 /// out.
 std::string settings_text(const Settings& settings, const std::string& prefix, const std::string& before = "",
-                          const char* refused = "/+:%@= ,") {
+                          const char* refused = "/:%@= ,") {
   std::string out;
   const std::string start = prefix + ".";
   for (auto it = settings.lower_bound(start); it != settings.end() && it->first.starts_with(start); ++it) {
@@ -123,6 +129,47 @@ std::string settings_text(const Settings& settings, const std::string& prefix, c
 }
 
 }  // namespace
+
+namespace {
+
+struct FramingKind {
+  Framing::Kind kind;
+  std::string_view name;
+  double low, high;  // of the amount; equal: none
+  bool whole;
+};
+constexpr FramingKind framing_kinds[] = {
+    {Framing::Kind::native, "native", 0, 0, false},    {Framing::Kind::grey_square, "grey_square", 0, 0, false},
+    {Framing::Kind::flip, "flip", 0, 0, false},        {Framing::Kind::brightness, "brightness", 0, 4, false},
+    {Framing::Kind::shift, "shift", 1, 4096, true},    {Framing::Kind::jpeg, "jpeg", 1, 100, true},
+    {Framing::Kind::scale, "scale", 0.0625, 8, false},
+};
+
+}  // namespace
+
+std::string name_of(Framing framing) {
+  const FramingKind& k = framing_kinds[static_cast<std::size_t>(framing.kind)];
+  return std::string(k.name) + (k.low == k.high ? "" : "_" + detail::to_text(framing.amount));
+}
+
+Framing parse_framing(const std::string& text) {
+  for (const FramingKind& k : framing_kinds) {
+    Framing f{k.kind, 0};
+    if (k.low == k.high && text == k.name) return f;
+    const std::string start = std::string(k.name) + "_";
+    if (k.low == k.high || !text.starts_with(start)) continue;
+    const std::string wrong = detail::from_text(std::string_view(text).substr(start.size()), f.amount);
+    if (wrong.empty() && f.amount >= k.low && f.amount <= k.high && (!k.whole || f.amount == std::floor(f.amount)))
+      return f;
+  }
+  std::string known;
+  for (const FramingKind& k : framing_kinds)
+    known += (known.empty() ? "" : ", ") + std::string(k.name) +
+             (k.low == k.high ? ""
+                              : "_" + std::string(k.whole ? "n" : "x") + " from " + detail::to_text(k.low) + " to " +
+                                    detail::to_text(k.high));
+  fail(Code::bad_config, "pipeline", "picture: expected one of " + known + ", got '" + text.substr(0, 200) + "'");
+}
 
 std::string preset_names() {
   std::string all;
@@ -241,22 +288,76 @@ std::string full_name(const PipelineSpec& s) {
     std::string scorers;
     for (const ScorerSpec& one : d.scorers)
       scorers += (scorers.empty() ? "" : "+") + (one.alias == one.name ? one.name : one.alias + "=" + one.name) +
-                 settings_text(s.settings, before + "scorers." + one.alias);
+                 settings_text(s.settings, before + "scorers." + one.alias, "", "/+:%@= ,");
     out += (scorers.empty() ? "none" : scorers) + "/" + d.balancer + settings_text(s.settings, before + "balancer") +
            "/" + d.allocator + settings_text(s.settings, before + "allocator") + "/" + d.injector +
            settings_text(s.settings, before + "injector");
     if (i + 1 == s.decisions.size()) {
       if (s.query != "mean") out += ":query=" + s.query;
+      out += settings_text(s.settings, "query", "query.");
       if (s.asking != Asking::own) out += ":query=" + std::string(name_of(s.asking));
-      if (s.framing != Framing::native) out += ":picture=" + std::string(name_of(s.framing));
+      if (s.framing != Framing::native) out += ":picture=" + name_of(s.framing);
+      if (s.corrupt > 0) out += ":corrupt=" + detail::to_text(s.corrupt);
       if (s.maps_of_first) out += ":maps=first";
       if (s.split != "size") out += ":split=" + s.split;
-      if (s.passes != "once") out += ":passes=" + s.passes + settings_text(s.settings, "passes", "passes.", "/:%@= ,");
+      out += settings_text(s.settings, "split", "split.");
+      if (s.passes != "once") out += ":passes=" + s.passes + settings_text(s.settings, "passes", "passes.");
     } else {
       out += (d.keep ? "@" + budget_text(*d.keep) : "") + "%";
     }
   }
   return out;
+}
+
+namespace {
+
+/// A full name in which whose question scores stands last, so that a control is the name of its pipeline and more.
+std::string with_asking_last(PipelineSpec s) {
+  const Asking asking = std::exchange(s.asking, Asking::own);
+  return full_name(s) + (asking == Asking::own ? "" : ":query=" + std::string(name_of(asking)));
+}
+
+}  // namespace
+
+std::string with_setting(const std::string& name, const std::string& path, const std::string& value) {
+  const bool full = name.find('/') != name.npos;
+  const bool joined = full && path.find("scorers.") != path.npos && value.find('+') != value.npos;
+  require_that(!value.empty() && value.find_first_of("/:%@= ,") == value.npos && !joined, Code::bad_config, "pipeline",
+               [&] {
+                 return path + ": expected a value that a name can hold (" + (joined ? "without +" : "no / : % @ = ,") +
+                        "), got '" + value.substr(0, 200) + "'";
+               });
+  if (!full) return std::string(name).insert(std::min(name.find_first_of(":@"), name.size()), ":" + path + "=" + value);
+  PipelineSpec s = parse_pipeline_name(name);
+  if (!take_global(s, path, value)) s.settings[path] = value;
+  return with_asking_last(std::move(s));
+}
+
+Settings named_settings(const std::string& name) {
+  Settings out;
+  if (name.find('/') == name.npos) {
+    take_settings(name.substr(0, name.rfind('@')), name,
+                  [&](const std::string& path, const std::string& value) { out[path] = value; });
+    return out;
+  }
+  const PipelineSpec s = parse_pipeline_name(name);
+  out = s.settings;
+  if (s.framing != Framing::native) out["picture"] = name_of(s.framing);
+  if (s.corrupt > 0) out["corrupt"] = detail::to_text(s.corrupt);
+  return out;
+}
+
+std::string without_setting(const std::string& name, const std::string& path) {
+  if (name.find('/') == name.npos) {
+    const auto from = name.find(":" + path + "=");
+    if (from == name.npos) return name;
+    return name.substr(0, from) + name.substr(std::min(name.find_first_of(":@", from + 1), name.size()));
+  }
+  PipelineSpec s = parse_pipeline_name(name);
+  s.settings.erase(path);
+  if (path == "picture") s.framing = Framing::native;
+  if (path == "corrupt") s.corrupt = 0;
+  return with_asking_last(std::move(s));
 }
 
 std::string full_name(const PipelineSpec& s, const Budget& budget) { return full_name(s) + "@" + budget_text(budget); }

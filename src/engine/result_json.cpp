@@ -169,6 +169,7 @@ std::string result_json(const ModelSummary& m, const AnswerRequest& q, const Ans
   out["mode"] = q.stock ? "stock" : mode_of(r);
   out["question"] = {{"prompt", q.prompt}, {"system", q.system}};
   if (q.scoring_question) out["question"]["scoring"] = *q.scoring_question;
+  if (!q.places.empty()) out["question"]["places"] = q.places;
   if (q.generate) {
     out["answer"] = r.text;
     out["tokens"] = r.tokens;

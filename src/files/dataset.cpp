@@ -68,8 +68,9 @@ std::string metric_by_name(std::string name) {
   return {};
 }
 
-/// Takes <image> out of a text; where each stood.
-std::vector<Index> take_marks(std::string& text) {
+}  // namespace
+
+std::vector<Index> take_picture_marks(std::string& text) {
   std::vector<Index> out;
   constexpr std::string_view mark = "<image>";
   for (std::size_t at = text.find(mark); at != text.npos; at = text.find(mark, at)) {
@@ -82,8 +83,6 @@ std::vector<Index> take_marks(std::string& text) {
   }
   return out;
 }
-
-}  // namespace
 
 std::string text_of(const DataProblem& p) {
   return "line " + std::to_string(p.line) + (p.id.empty() ? "" : " ('" + printable(p.id, 100) + "')") + ": " + p.what;
@@ -127,16 +126,13 @@ void Reading::finish(Sample& s) {
   if (s.metric.starts_with("box"))
     for (const std::string& a : s.answers)
       if (!measure::first_box(a)) bad_item("answers: expected [x0, y0, x1, y1], got '" + printable(a, 60) + "'");
-  const std::vector<Index> places = take_marks(s.question);
+  const std::vector<Index> places = take_picture_marks(s.question);
   if (s.images.empty()) bad_item("images: expected at least one picture, got none");
   if (!places.empty() && places.size() != s.images.size())
     bad_item("<image>: expected one for each of " + std::to_string(s.images.size()) + " pictures, got " +
              std::to_string(places.size()));
   s.places = places.empty() ? std::vector<Index>(s.images.size(), 0) : places;
   s.boxes.resize(s.images.size());
-  if (std::any_of(s.places.begin(), s.places.end(), [](Index p) { return p != 0; }))
-    out_.problems.push_back(
-        {s.line, s.id, Code::bad_prompt, "a picture stands inside the text; it is shown before the text", true});
 }
 
 void Reading::refuse_unanswered() {

@@ -60,14 +60,28 @@ std::string shaped_prompt(const Sample& s, PromptShape shape) {
   return question + "\nAnswer the question using a single word or phrase.";
 }
 
-std::string sample_json(const Sample& s, const std::vector<std::string>& image_names) {
-  Ordered j{{"id", s.id}, {"images", image_names}};
+std::string marked_question(const Sample& s) {
   std::string question = s.question;
   bool inside = false;
   for (const Index place : s.places) inside = inside || place != 0;
   if (inside)
     for (std::size_t p = s.places.size(); p-- > 0;) question.insert(static_cast<std::size_t>(s.places[p]), "<image>");
-  j["question"] = question;
+  return question;
+}
+
+void shape_prompt(Sample& s, PromptShape shape) {
+  Sample empty = s;
+  empty.question = "\x01";  // in front of which a shape puts what it does
+  const std::size_t front = shaped_prompt(empty, shape).find('\x01');
+  std::string prompt = shaped_prompt(s, shape);
+  for (Index& place : s.places)
+    if (place > 0 && front != std::string::npos) place += static_cast<Index>(front);
+  s.question = std::move(prompt);
+}
+
+std::string sample_json(const Sample& s, const std::vector<std::string>& image_names) {
+  Ordered j{{"id", s.id}, {"images", image_names}};
+  j["question"] = marked_question(s);
   j["answers"] = s.answers;
   if (!s.options.empty()) j["options"] = s.options;
   for (const auto& [key, value] : {std::pair{"hint", &s.hint},

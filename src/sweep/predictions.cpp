@@ -88,16 +88,15 @@ std::string made_tsv(const std::vector<SweepRow>& rows, const std::map<std::stri
 
 std::vector<SweepRow> rows_of_column(std::vector<SweepRow> rows, const std::string& label) {
   std::vector<std::string> labels;
-  const auto label_of = [](const SweepRow& r) { return r.key.substr(std::min(r.key.size(), r.id.size() + 1)); };
   for (const SweepRow& r : rows)
-    if (std::find(labels.begin(), labels.end(), label_of(r)) == labels.end()) labels.push_back(label_of(r));
+    if (std::find(labels.begin(), labels.end(), column_label(r)) == labels.end()) labels.push_back(column_label(r));
   std::string known;
   for (const std::string& l : labels) known += (known.empty() ? "" : ", ") + l;
   const std::string wanted = label.empty() && labels.size() == 1 ? labels.front() : label;
   require_that(std::find(labels.begin(), labels.end(), wanted) != labels.end(), Code::bad_usage, "convert", [&] {
     return "--column: expected one of " + known + (label.empty() ? ", got none" : ", got '" + label + "'");
   });
-  std::erase_if(rows, [&](const SweepRow& r) { return label_of(r) != wanted; });
+  std::erase_if(rows, [&](const SweepRow& r) { return column_label(r) != wanted; });
   return rows;
 }
 

@@ -1,6 +1,7 @@
 #include "arrcoc/sweep/run.hpp"
 
 #include <chrono>
+#include <cmath>
 
 #include "arrcoc/engine/framed.hpp"
 #include "arrcoc/measure/metrics.hpp"
@@ -27,6 +28,10 @@ struct SweepRunner::Slot {
   std::uint64_t draw = 0;
 };
 
+std::string SweepRunner::asked(const Slot& slot) {
+  return slot.column->kind == ColumnKind::oracle_blank ? std::string() : io::marked_question(*slot.sample);
+}
+
 std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questions) const {
   const auto empty = [](const std::vector<std::vector<Box>>& boxes) {
     return std::all_of(boxes.begin(), boxes.end(), [](const auto& b) { return b.empty(); });
@@ -42,6 +47,8 @@ std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questi
       slot.column = &c;
       Ask& a = slot.ask;
       a.prompt = c.kind == ColumnKind::oracle_blank ? std::string() : s.question;
+      const bool inside = std::any_of(s.places.begin(), s.places.end(), [](Index p) { return p != 0; });
+      if (inside && c.kind != ColumnKind::oracle_blank) a.places = s.places;
       a.boxes = s.boxes;
       a.stock = c.kind == ColumnKind::stock;
       a.pipeline = c.spec;
@@ -51,6 +58,7 @@ std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questi
       a.generate = !model_free_ && s.metric != "none";
       const bool leak = c.kind == ColumnKind::oracle_blank || c.kind == ColumnKind::oracle_other;
       if (leak && empty(s.boxes)) continue;
+      if (c.kind == ColumnKind::oracle_blank && many_.shared.rendered) continue;  // its frame is the caller's
       if (c.kind == ColumnKind::oracle && empty(s.boxes))
         a.pipeline.decisions.back().allocator = "grid";  // no box to point at: the lattice that fills an oracle
       if (c.kind == ColumnKind::oracle_other) {          // the next question, in a ring, that looks elsewhere
@@ -164,15 +172,8 @@ void SweepRunner::answer_or_explain(Work& work, std::size_t from, std::size_t to
 
 void SweepRunner::explain(Work& work, std::size_t i, const std::string& reason) const {
   work.rows[i] = begun_row(*work.wanted[i].sample, *work.wanted[i].column);
-  work.rows[i].question = work.wanted[i].ask.prompt;
+  work.rows[i].question = asked(work.wanted[i]);
   work.rows[i].error = reason;
-}
-
-PictureRows SweepRunner::run(const PictureQuestions& questions) {
-  Work work = begin(questions);
-  open_pictures(questions);
-  answer(work, 0, work.wanted.size());
-  return finish(std::move(work));
 }
 
 PictureRows SweepRunner::run_or_explain(const PictureQuestions& questions) {
@@ -191,6 +192,41 @@ SweepRunner::Work SweepRunner::begin(const PictureQuestions& questions) const {
   work.times.resize(work.wanted.size());
   work.maps.resize(work.wanted.size());
   return work;
+}
+
+/// Of a changed picture's maps with those of the picture as it is, cell by cell where their middles meet; mean over the
+/// pictures.
+std::optional<double> SweepRunner::correlation_of(const SweepRow& changed, const SweepRow& usual,
+                                                  Framing framing) const {
+  double sum = 0;
+  Index n = 0;
+  for (std::size_t p = 0; p < changed.maps.size() && p < usual.maps.size(); ++p) {
+    if (changed.maps[p].empty() || usual.maps[p].empty()) continue;
+    const Image& image = many_.shared.pictures[p].image;
+    const auto [height, width] = framed_size(image.height, image.width, framing);
+    const Grid seen = changed.grids[p], native = usual.grids[p];
+    const auto middle = [](Index i, Index cells, Index side) {
+      return (static_cast<double>(i) + 0.5) * static_cast<double>(side) / static_cast<double>(cells);
+    };
+    const auto cell = [](double at, Index cells, Index side) {
+      return static_cast<Index>(std::floor(at * static_cast<double>(cells) / static_cast<double>(side)));
+    };
+    std::vector<double> a, b;
+    for (Index r = 0; r < seen.rows; ++r)
+      for (Index c = 0; c < seen.cols; ++c) {
+        const auto [y, x] =
+            unframed(middle(r, seen.rows, height), middle(c, seen.cols, width), image.height, image.width, framing);
+        const Index row = cell(y, native.rows, image.height), col = cell(x, native.cols, image.width);
+        if (row < 0 || col < 0 || row >= native.rows || col >= native.cols) continue;
+        a.push_back(changed.maps[p][static_cast<std::size_t>(seen.at(r, c))]);
+        b.push_back(usual.maps[p][static_cast<std::size_t>(native.at(row, col))]);
+      }
+    if (const auto correlation = measure::rank_correlation(a, b)) {
+      sum += *correlation;
+      ++n;
+    }
+  }
+  return n > 0 ? std::optional(sum / static_cast<double>(n)) : std::nullopt;
 }
 
 /// What rows say of each other.
@@ -215,6 +251,21 @@ PictureRows SweepRunner::finish(Work&& work) const {
           out.rows[j].depth == "all" && wanted[i].column->kind != ColumnKind::oracle_blank && out.rows[i].prediction &&
           out.rows[j].prediction)
         out.rows[i].loyal = measure::exact_match(*out.rows[i].prediction, {*out.rows[j].prediction}) ? 1 : 0;
+  // Whether a changed picture is looked at as the picture itself is.
+  for (std::size_t i = 0; i < out.rows.size(); ++i) {
+    const Framing framing = wanted[i].column->spec.framing;
+    const ColumnKind kind = wanted[i].column->kind;
+    const bool leak = kind == ColumnKind::oracle_blank || kind == ColumnKind::oracle_other;
+    if (leak || framing == Framing::native || !out.rows[i].error.empty()) continue;
+    const std::string pipeline = without_setting(out.rows[i].pipeline, "picture");
+    for (std::size_t j = 0; j < out.rows.size(); ++j) {
+      const SweepRow &a = out.rows[i], &b = out.rows[j];
+      if (wanted[j].sample == wanted[i].sample && b.pipeline == pipeline && b.budget == a.budget &&
+          b.depth == a.depth && b.seed == a.seed && b.error.empty())
+        out.rows[i].rank_correlation = correlation_of(a, b, framing);
+    }
+  }
+  for (SweepRow& row : out.rows) row.maps.clear();
   // How differently the questions of one column look at the picture.
   for (std::size_t i = 0; i < out.rows.size(); ++i) {
     double sum = 0;
@@ -258,10 +309,13 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result, InkMa
   SweepRow row = begun_row(s, c);
   row.name = result.pipeline;
   row.draw = slot.draw;
-  row.question = slot.ask.prompt;
+  row.question = asked(slot);
   if (slot.ask.generate) {
     row.prediction = result.text;
-    if (s.metric != "unscored") {
+    // An answer in coordinates is of the picture that was seen.
+    const bool moved = s.metric.starts_with("box") && (slot.ask.pipeline.framing.kind == Framing::Kind::flip ||
+                                                       slot.ask.pipeline.framing.kind == Framing::Kind::shift);
+    if (s.metric != "unscored" && !moved) {
       measure::Expected expected{s.answers, s.options, s.category};
       expected.width = static_cast<double>(many_.shared.pictures[0].image.width);
       expected.height = static_cast<double>(many_.shared.pictures[0].image.height);
@@ -280,21 +334,18 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result, InkMa
   for (std::size_t p = 0; p < result.pictures.size(); ++p) {
     const Realized& r = result.pictures[p];
     const ImageView native = many_.shared.pictures[p].image.view();
-    const bool framing =
-        !slot.ask.stock && slot.ask.pipeline.framing != Framing::native && native.height != native.width;
-    std::vector<Box> boxes = s.boxes[p], asked = slot.ask.boxes[p];
-    Index height = native.height, width = native.width;
-    if (framing) {  // figures are of what was cut into patches
-      boxes = on_grey_square(std::move(boxes), native.height, native.width);
-      asked = on_grey_square(std::move(asked), native.height, native.width);
-      height = width = std::max(height, width);
-    }
+    const Framing framing = slot.ask.stock ? Framing::native : slot.ask.pipeline.framing;
+    const std::vector<Box> boxes = framed(s.boxes[p], native.height, native.width, framing),
+                           asked = framed(slot.ask.boxes[p], native.height, native.width, framing);
+    const auto [height, width] = framed_size(native.height, native.width, framing);  // of what was cut into patches
     row.kept += static_cast<Index>(r.allocation.kept.size());
     row.clamped = row.clamped || r.allocation.clamped;
     row.grids.push_back(r.allocation.grid());
     row.kept_tokens.push_back(r.allocation.kept);
-    const auto [ink, fresh] = inks.try_emplace({p, framing, r.allocation.grid().rows, r.allocation.grid().cols});
-    if (fresh && framing) ink->second = measure::ink_map(on_grey_square(native).view(), r.allocation.grid());
+    const auto [ink, fresh] =
+        inks.try_emplace({p, name_of(framing), r.allocation.grid().rows, r.allocation.grid().cols});
+    if (fresh && framing != Framing::native)
+      ink->second = measure::ink_map(framed(native, framing).view(), r.allocation.grid());
     else if (fresh) ink->second = measure::ink_map(native, r.allocation.grid());
     std::vector<float> relevance = r.balanced.relevance;
     if (c.kind >= ColumnKind::oracle) {  // what it looked at
@@ -309,6 +360,8 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result, InkMa
         sums[k].first += *value;
         ++sums[k].second;
       }
+    const bool whole = static_cast<Index>(relevance.size()) == r.allocation.grid().count();
+    row.maps.push_back(whole ? std::move(relevance) : std::vector<float>{});
     allocations.push_back(r.allocation);
   }
   for (const auto& [k, sum] : sums)

@@ -40,11 +40,17 @@ void to_disk(const fs::path& what) {
   ::close(fd);
 }
 
-/// Nothing but what a process that died at once leaves.
+constexpr const char* names[] = {"run.json", "rows.jsonl", "timings.jsonl", "units.jsonl"};
+
+/// Nothing but what a process that died at once leaves: a part of the record, and files that nobody wrote to.
 bool nothing_in(const fs::path& folder) {
   std::error_code e;
-  for (const auto& entry : fs::directory_iterator(folder, e))
-    if (!entry.path().filename().string().starts_with("run.json.partial")) return false;
+  for (const auto& entry : fs::directory_iterator(folder, e)) {
+    const std::string name = entry.path().filename().string();
+    const bool empty = std::find(std::begin(names), std::end(names), name) != std::end(names) &&
+                       fs::is_regular_file(entry.symlink_status(e)) && entry.file_size(e) == 0;
+    if (!empty && !name.starts_with("run.json.partial")) return false;
+  }
   return !e;
 }
 
@@ -53,8 +59,6 @@ bool has_record(const fs::path& folder) {
   std::error_code e;
   return fs::exists(folder / "run.json", e) && (fs::file_size(folder / "run.json", e) > 0 || e);
 }
-
-constexpr const char* names[] = {"run.json", "rows.jsonl", "timings.jsonl", "units.jsonl"};
 
 }  // namespace
 
@@ -85,6 +89,7 @@ RunFolder::RunFolder(const fs::path& folder, const RunRecord& record)
     if (has_record(folder_)) {
       take_up();
     } else {
+      cut();  // rows that no record tells of
       io::write_file(folder_ / "run.json", record_json(record_));
       to_disk(folder_ / "run.json");
       to_disk(folder_);
@@ -149,15 +154,14 @@ void RunFolder::take_up() {
   units_.end = lines.bytes;
   rows_.end = done_.empty() ? 0 : done_.back().end;
   timings_.end = static_cast<std::int64_t>(fs::file_size(timings_.name, e));
-  if (!complete()) timings_.end = std::min(timings_.end, done_.empty() ? 0 : done_.back().timings);
-  for (File* f : {&rows_, &timings_, &units_})
-    if (!f->cut()) cannot_write(f->name);
+  const bool complete = static_cast<Index>(done_.size()) == record_.shard.units_of(record_.units);
+  if (!complete) timings_.end = std::min(timings_.end, done_.empty() ? 0 : done_.back().timings);
+  cut();
 }
 
-bool RunFolder::complete() const {
-  for (Index u = 0; u < record_.units; ++u)
-    if (record_.shard.has(u) && !has(u)) return false;
-  return true;
+void RunFolder::cut() {
+  for (File* f : {&rows_, &timings_, &units_})
+    if (!f->cut()) cannot_write(f->name);
 }
 
 void RunFolder::append(Index unit, Index rows, std::string_view row_lines, std::string_view timing_lines,

@@ -103,6 +103,8 @@ std::string data_digest(const io::Dataset& data) {
       d.value(list->size());
       for (const std::string& text : *list) d.text(text);
     }
+    if (std::any_of(s.places.begin(), s.places.end(), [](Index p) { return p != 0; }))
+      for (const Index place : s.places) d.value(place);
     for (const auto& boxes : s.boxes) {
       d.value(boxes.size());
       for (const Box& b : boxes) d.value(b.row0).value(b.col0).value(b.row1).value(b.col1);

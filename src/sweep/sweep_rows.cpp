@@ -21,11 +21,14 @@ std::string line_of(const Ordered& json) { return json.dump(-1, ' ', false, Orde
 
 }  // namespace
 
+std::string column_label(const SweepRow& r) { return r.key.substr(std::min(r.key.size(), r.id.size() + 1)); }
+
 std::vector<std::pair<std::string_view, double>> figures_of(const SweepRow& r) {
   std::vector<std::pair<std::string_view, double>> out;
   for (const auto& [name, field] : measure::figure_fields)
     if (const auto& value = r.figures.*field) out.emplace_back(name, *value);
   if (r.distinctiveness) out.emplace_back("distinctiveness", *r.distinctiveness);
+  if (r.rank_correlation) out.emplace_back("rank_correlation", *r.rank_correlation);
   return out;
 }
 
@@ -96,7 +99,13 @@ SweepRow row_of(std::string_view line, const std::string& at) {
   }
   r.images = o.texts("images");
   if (o.has("answers")) r.answers = o.texts("answers");
-  r.seed = static_cast<std::uint64_t>(o.integer("seed", 0, INT64_MAX, 0));
+  if (const Json& seed = o.at("seed"); seed.is_string()) {  // above 2^53
+    const std::string text = o.text("seed");
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), r.seed);
+    if (error != std::errc{} || end != text.data() + text.size()) o.problem("seed", "expected digits, got " + text);
+  } else {
+    r.seed = static_cast<std::uint64_t>(o.integer("seed", 0, INT64_MAX, 0));
+  }
   if (o.has("score")) r.score = o.number("score", 0, 1);
   if (o.has("prediction")) r.prediction = o.text("prediction");
   if (o.has("loyal")) r.loyal = o.number("loyal", 0, 1);
@@ -104,25 +113,14 @@ SweepRow row_of(std::string_view line, const std::string& at) {
   r.extracted = o.text("extracted");
   r.error = o.text("error");
   r.kept = o.integer("kept", 0, INT64_MAX, 0);
-  for (const auto& [key, to_field] : {std::pair{"visual_tokens_before", &r.costs.visual_tokens_before},
-                                      {"visual_tokens_after", &r.costs.visual_tokens_after},
-                                      {"visual_tokens_encoded", &r.costs.visual_tokens_encoded},
-                                      {"sequence_length_before", &r.costs.sequence_length_before},
-                                      {"sequence_length", &r.costs.sequence_length},
-                                      {"deepstack_additions", &r.costs.deepstack_additions},
-                                      {"legacy_effective_tokens", &r.costs.legacy_effective_tokens}})
-    *to_field = costs.integer(key, 0, INT64_MAX, 0);
-  for (const auto& [key, to_field] : {std::pair{"vision_flops", &r.costs.vision_flops},
-                                      {"merger_flops", &r.costs.merger_flops},
-                                      {"evidence_flops", &r.costs.evidence_flops},
-                                      {"prefill_flops", &r.costs.prefill_flops},
-                                      {"decode_flops_per_token", &r.costs.decode_flops_per_token},
-                                      {"kv_bytes", &r.costs.kv_bytes},
-                                      {"token_layers", &r.costs.token_layers}})
-    *to_field = costs.number(key, 0, most, 0);
+  each_cost(r.costs, [&](const char* name, auto& value) {
+    if constexpr (std::is_same_v<decltype(value), Index&>) value = costs.integer(name, 0, INT64_MAX, 0);
+    else value = costs.number(name, 0, most, 0);
+  });
   for (const auto& [key, field] : measure::figure_fields)
     if (figures.has(key)) r.figures.*field = figures.number(key, -most, most);
   if (figures.has("distinctiveness")) r.distinctiveness = figures.number("distinctiveness", 0, 1);
+  if (figures.has("rank_correlation")) r.rank_correlation = figures.number("rank_correlation", -1.000001, 1.000001);
   require_that(problems.empty(), Code::bad_text, at, [&] { return problems.front(); });
   return r;
 }

@@ -215,7 +215,7 @@ std::vector<ComparedGroup> compare_runs(const std::vector<SweepRow>& first, cons
     if (at == theirs.end() || !r.score || !at->second->score) continue;
     require_that(r.question == at->second->question, Code::bad_text, "compare",
                  [&] { return "'" + r.key + "' asks two questions: the runs are of different data"; });
-    const std::string label = r.key.substr(std::min(r.key.size(), r.id.size() + 1));
+    const std::string label = column_label(r);
     const auto [column, fresh] = columns.try_emplace(label);
     if (fresh) order.push_back(label);
     Pairs& p = column->second;

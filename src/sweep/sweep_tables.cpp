@@ -46,6 +46,35 @@ Ordered paired_json(const measure::Paired& p) {
           {"p", p.p_value}};
 }
 
+/// One table for each axis: a line for each column, a value beside the other.
+std::string axis_tables(const std::vector<SweepGroup>& groups) {
+  std::string out;
+  for (const SweepAxis& axis : axes_of(groups)) {
+    const std::string head = "right % by " + axis.path;
+    std::size_t wide = head.size();
+    for (const SweepAxis::Line& line : axis.lines) wide = std::max(wide, line.column.size());
+    const int w = -static_cast<int>(wide);
+    out += "\n" + cell(head, w);
+    const auto width = [](const std::string& value) {
+      return static_cast<int>(std::max<std::size_t>(20, value.size()));
+    };
+    for (const std::string& value : axis.values) out += "  " + cell(value, width(value));
+    out += "\n";
+    for (const SweepAxis::Line& line : axis.lines) {
+      out += cell(line.column, w);
+      for (std::size_t i = 0; i < axis.values.size(); ++i) {
+        const auto& s = line.shares[i];
+        out += "  " + cell(!s ? "-"
+                              : percent(s->accuracy()) + " (" + percent(s->interval.low) + ".." +
+                                    percent(s->interval.high) + ")",
+                           width(axis.values[i]));
+      }
+      out += "\n";
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string title_of(const SweepGroup& g) {
@@ -105,7 +134,7 @@ std::string summary_table(const std::vector<SweepGroup>& groups) {
   std::map<std::string, Index> scenarios;
   for (const SweepGroup& g : groups)
     for (const auto& [name, s] : g.scenarios) scenarios[name] = std::max(scenarios[name], s.n);
-  if (scenarios.size() < 2) return out;
+  if (scenarios.size() < 2) return out + axis_tables(groups);
   out += "\n" + cell("right % by scenario", w);
   for (const auto& [name, n] : scenarios) out += "  " + cell(name, 7);
   out += "\n" + cell("questions", w);
@@ -122,7 +151,7 @@ std::string summary_table(const std::vector<SweepGroup>& groups) {
     }
     out += "\n";
   }
-  return out;
+  return out + axis_tables(groups);
 }
 
 std::string summary_csv(const std::vector<SweepGroup>& groups) {
@@ -182,6 +211,14 @@ std::string summary_json(const std::vector<SweepGroup>& groups,
     list.push_back(std::move(j));
   }
   out["groups"] = std::move(list);
+  for (const SweepAxis& axis : axes_of(groups)) {
+    Ordered lines = Ordered::array();
+    for (const SweepAxis::Line& line : axis.lines) {
+      lines.push_back({{"column", line.column}, {"shares", Ordered::array()}});
+      for (const auto& s : line.shares) lines.back()["shares"].push_back(s ? share_json(*s) : Ordered(nullptr));
+    }
+    out["axes"].push_back({{"setting", axis.path}, {"values", axis.values}, {"columns", std::move(lines)}});
+  }
   return out.dump(2, ' ', false, Ordered::error_handler_t::replace) + "\n";
 }
 

@@ -25,6 +25,9 @@ struct RenderedChat {
 inline constexpr std::string_view image_pad = "<|image_pad|>", video_pad = "<|video_pad|>",
                                   vision_start = "<|vision_start|>", vision_end = "<|vision_end|>";
 
+/// Roles of messages that are rendered as they stand, without turns: rendered_prompt() makes them.
+inline constexpr std::string_view rendered_role = "rendered", rendered_question_role = "rendered question";
+
 /// `sources`: of each part that is no text, for the times of clips; a clip without stays one pad, as the template has
 /// it.
 RenderedChat render_with_places(const std::vector<Message>& messages, ChatTemplate chat, bool add_generation_prompt,

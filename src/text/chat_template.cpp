@@ -75,6 +75,10 @@ class Renderer {
   }
   void turn(const Message& message, bool is_question) {
     open(message.role);
+    content(message, is_question);
+    close();
+  }
+  void content(const Message& message, bool is_question) {
     for (const ContentPart& part : message.content) {
       if (part.kind == ContentPart::Kind::image) {
         out.sources.push_back(false);
@@ -86,7 +90,6 @@ class Renderer {
         out.question.push_back(range);
       }
     }
-    close();
   }
   void assistant(const Message& message, bool keeps_thought, bool is_last) {
     const std::string text = joined_text(message);
@@ -147,7 +150,8 @@ std::size_t last_query(const std::vector<Message>& messages) {
 
 RenderedChat render_with_places(const std::vector<Message>& messages, ChatTemplate chat, bool add_generation_prompt,
                                 std::span<const PromptSource> sources, ClipLayout layout) {
-  check_messages(messages);
+  const bool as_it_stands = !messages.empty() && messages[0].role.starts_with(rendered_role);
+  if (!as_it_stands) check_messages(messages);
   const bool thinking = chat == ChatTemplate::thinking;
   std::size_t question = messages.size();
   for (std::size_t i = 0; i < messages.size(); ++i)
@@ -155,6 +159,10 @@ RenderedChat render_with_places(const std::vector<Message>& messages, ChatTempla
 
   Renderer renderer(sources, layout);
   const std::size_t query = last_query(messages);
+  if (as_it_stands) {
+    for (const Message& message : messages) renderer.content(message, message.role == rendered_question_role);
+    return std::move(renderer.out);
+  }
   const bool later_system = thinking || chat == ChatTemplate::qwen2;
   if (chat == ChatTemplate::qwen2 && messages[0].role != "system")
     renderer.say("<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n");

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <functional>
 
 #include "arrcoc/sweep/run.hpp"
@@ -144,4 +145,32 @@ TEST_CASE("a picture that cannot be read is a row for each question and column")
   Bench b;
   std::filesystem::resize_file(b.file, 40);
   CHECK(Bench::told(b.rows()) == Told(4, "(E408)"));
+}
+
+TEST_CASE("a row gives back every cost that it was written with") {
+  SweepRow row;
+  row.key = "one full";
+  row.id = "one";
+  Costs& c = row.costs;
+  double next = 0;
+  for (Index* count :
+       {&c.visual_tokens_before, &c.visual_tokens_after, &c.visual_tokens_encoded, &c.sequence_length_before,
+        &c.sequence_length, &c.deepstack_additions, &c.legacy_effective_tokens})
+    *count = static_cast<Index>(next += 1);
+  for (double* number : {&c.vision_flops, &c.merger_flops, &c.evidence_flops, &c.prefill_flops,
+                         &c.decode_flops_per_token, &c.kv_bytes, &c.token_layers, &c.decode_visual_tokens})
+    *number = next += 1.5;
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("arrcoc_sweep_rows" + std::to_string(::getpid()));
+  std::filesystem::create_directory(folder);
+  const std::string line = row_json(row, false);
+  std::ofstream(folder / "rows.jsonl") << line;
+  const std::vector<SweepRow> back = read_rows(folder.string());
+  std::filesystem::remove_all(folder);
+  REQUIRE(back.size() == 1);
+  CHECK(column_label(back[0]) == "full");
+  CHECK(back[0].costs.decode_visual_tokens == c.decode_visual_tokens);
+  CHECK(back[0].costs.visual_tokens_encoded == 3);
+  CHECK(back[0].costs.legacy_effective_tokens == 7);
+  CHECK(row_json(back[0], false) == line);
 }

@@ -211,3 +211,14 @@ TEST_CASE("distance of two kept sets") {
   CHECK(distance(a, none) == 1);
   CHECK(distance(none, none) == 0);
 }
+
+TEST_CASE("rank correlation: ties have their mean rank, equal values none") {
+  using measure::rank_correlation;
+  CHECK(*rank_correlation({1, 2, 3, 4}, {10, 20, 30, 99}) == doctest::Approx(1));
+  CHECK(*rank_correlation({1, 2, 3, 4}, {4, 3, 2, -1}) == doctest::Approx(-1));
+  // Ranks 0.5 0.5 2 3 and 0 1 2 3: covariance 4.5, variances 4.5 and 5.
+  CHECK(*rank_correlation({1, 1, 2, 3}, {5, 6, 7, 8}) == doctest::Approx(4.5 / std::sqrt(4.5 * 5)));
+  CHECK_FALSE(rank_correlation({1, 1, 1}, {1, 2, 3}).has_value());
+  CHECK_FALSE(rank_correlation({1}, {2}).has_value());
+  CHECK_FALSE(rank_correlation({}, {}).has_value());
+}

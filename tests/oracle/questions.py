@@ -338,8 +338,9 @@ def prompts(top, demo):
     done = run("sweep", "-m", demo, "-n", 2, "-q", "-t", 1, "--data", top / "placed.jsonl", "--pipeline", "grid",
                "--budget", 3, "--out", top / "run_placed")
     check(
-        "inside the text" in done.stderr and
-        lines(top / "run_placed" / "rows.jsonl")[0]["question"] == "Is  larger than ?", "a mark is a place, not text")
+        "inside the text" not in done.stderr and
+        lines(top / "run_placed" / "rows.jsonl")[0]["question"] == "Is <image> larger than <image>?",
+        "a mark is a place, which rows tell")
     run("convert", "--data", top / "placed.jsonl", "--out", top / "made_placed", "-q")
     check(
         lines(top / "made_placed" / "questions.jsonl")[0]["question"] == "Is <image> larger than <image>?",

@@ -195,6 +195,47 @@ def check_share(got, scores, picture, what):
     near(got["high"], high, what + ": high", 1e-6)
 
 
+def check_axes(axes, columns, scores, picture, what):
+    """Shares by the value of a setting, from columns that are the same but for it."""
+    lines = collections.defaultdict(lambda: collections.defaultdict(dict))  # path -> column -> value -> the column of the rows
+    for pipeline, budget, depth in columns:
+        if not scores((pipeline, budget, depth)):
+            continue
+        tail = "" if depth == "all" else " depth=" + depth
+        if budget != "all":
+            lines["budget"][pipeline + tail][budget] = (pipeline, budget, depth)
+            tail = "@" + budget + tail
+        if "/" in pipeline:
+            stages = dict(zip(("texture", "scorers", "balancer", "allocator", "injector"), pipeline.split("/")))
+            settings = [(f"{stage}.{one.split('=')[0]}", one.split("=")[1], ":" + one) for stage, part in stages.items() if "%" not in pipeline for one in part.split(":")[1:]]
+        else:
+            settings = [(*one.split("="), ":" + one) for one in pipeline.split(":")[1:] if "." in one.split("=")[0]]
+        for path, value, text in settings:
+            lines[path][pipeline.replace(text, "") + tail][value] = (pipeline, budget, depth)
+    wanted = {path: {c: v for c, v in found.items() if len(v) > 1} for path, found in lines.items()}
+    wanted = {path: found for path, found in wanted.items() if found}
+    check({a["setting"] for a in axes} == set(wanted), f"{what}: axes {[a['setting'] for a in axes]}, expected {set(wanted)}")
+    for axis in axes:
+        found = wanted.get(axis["setting"], {})
+        name = f"{what}: by {axis['setting']}"
+        check({line["column"] for line in axis["columns"]} == set(found), f"{name}: columns {set(found)}")
+        check(sorted(axis["values"]) == sorted({v for line in found.values() for v in line}), f"{name}: values {axis['values']}")
+        check(all(a != b and (not is_number(a) or float(a) < float(b)) for a, b in zip(axis["values"], axis["values"][1:])), f"{name}: order {axis['values']}")
+        for line in axis["columns"]:
+            for value, got in zip(axis["values"], line["shares"], strict=True):
+                column = found.get(line["column"], {}).get(value)
+                check((got is None) == (column is None), f"{name} {line['column']} {value}: a share")
+                if got:
+                    check_share(got, scores(column), picture, f"{name} {line['column']} {value}")
+
+
+def is_number(text):
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
 def check_summary(folder):
     rows, summary = lines(folder / "rows.jsonl"), json.loads((folder / "summary.json").read_text())
     columns = collections.defaultdict(lambda: collections.defaultdict(list))  # column -> seed -> rows
@@ -248,6 +289,7 @@ def check_summary(folder):
             check(got["n"] == len(values), f"{name}: n of {key}")
             near(got["mean"], float(np.mean(values)), f"{name}: {key}")
         check(set(g["figures"]) == {k for r in mine for k in r["figures"]}, name + ": figures")
+    check_axes(summary.get("axes", []), columns, scores, picture, str(folder))
     with open(folder / "summary.csv", newline="") as f:
         table = list(csv.DictReader(f))
     check(len(table) == sum(1 + len(g["scenarios"]) for g in groups.values() if "all" in g), "summary.csv: lines")
@@ -256,6 +298,10 @@ def check_summary(folder):
         got = g["all"] if line["scenario"] == "all" else g["scenarios"][line["scenario"]]
         check(all(float(line[k]) == got[k] for k in ("n", "right", "accuracy", "low", "high")), f"summary.csv: {line}")
     return rows
+
+
+def picture_of(rows):
+    return {r["id"]: tuple(r["images"]) for r in rows}
 
 
 def check_rows(rows, data, folder, levels=3):
@@ -414,6 +460,27 @@ def main():
         check(all(totals[k] > 0 for k in ("full", "three_ways", "oracle", "downsample", "random")) and any(r["score"] == 0 for r in scored), f"some answers are right: {totals}")
         check({r["depth"] for r in scored} == {"all", "none", "0", "1", "2", "0+2"}, "depths")
         check(len({r["prediction"] for r in scored if r["pipeline"] == "full" and r["id"] == scored[0]["id"]}) > 1, "depth changes answers")
+
+        # any setting as an axis: each column answers as its name says
+        axis = top / "axis"
+        by_order = "none/none/flat/random/order"
+        told = run("sweep", "-m", demo, "--data", right, "-n", 6, "-q", "--kept", "-t", 1, "--pipeline", f"full,three_ways,three_ways:query=blank,{by_order},grid", "--balancer.explore=0:1:0.5", "--injector.by=raster,random",
+                   "--budget", "6:14:4", "--seed", "3:4", "--out", axis)
+        along = check_summary(axis)
+        names = {r["pipeline"] for r in along}
+        check(names == {"full", "grid"} | {f"three_ways:balancer.explore={v}{q}" for v in ("0", "0.5", "1") for q in ("", ":query=blank")} | {f"{by_order}:by={v}" for v in ("raster", "random")}, f"axis: columns {names}")
+        check({(r["budget"], r["seed"]) for r in along if r["pipeline"].startswith(by_order)} == {(str(b), s) for b in (6, 10, 14) for s in (3, 4)}, "axis: budgets and seeds by ranges")
+        check(check_answers(along, right, demo, 11) > 20, "axis: rows asked again")
+        check(len({tuple(r["kept_tokens"][0]) for r in along if r["id"] == along[0]["id"] and r["budget"] == "6" and r["pipeline"].startswith("three_ways") and ":query" not in r["pipeline"]}) > 1, "axis: values change what is kept")
+        check(sum("own_question_brings" in g for g in json.loads((axis / "summary.json").read_text())["groups"]) == 9, "axis: what the own question brings, for each value and budget")
+        for head in ("right % by balancer.explore", "right % by injector.by", "right % by budget"):
+            check(head in told, f"axis: a table {head}")
+        for a, b in (("three_ways:balancer.explore=0@6", "three_ways:balancer.explore=1@6"), (f"{by_order}:by=raster@6 seed=3", f"{by_order}:by=random@6 seed=4")):
+            one = json.loads(run("compare", axis, "--columns", f"{a},{b}", "--json"))["columns"]
+            sides = [{r["id"]: r["score"] for r in along if r["key"] == f"{r['id']} {x}" and r["score"] is not None} for x in (a, b)]
+            check_share(one[0]["second"], sides[1], picture_of(along), f"compare --columns {a},{b} second")
+            for key, value in zip(("n", "n_effective", "difference", "low", "high", "p"), paired(sides[1], sides[0], picture_of(along))):
+                near(one[0]["difference"][key], value, f"compare --columns {a},{b} {key}")
 
         # a subset: scenario, split, limit
         part = top / "part"

@@ -139,6 +139,8 @@ def main():
                 "no_rows": lambda f: (f / "rows.jsonl").unlink(),
                 "no_timings": lambda f: (f / "timings.jsonl").unlink(),
                 "empty_record": lambda f: [(f / "run.json").write_bytes(b""), (f / "units.jsonl").unlink()],
+                "first_files": lambda f: [(f / x).unlink() for x in ("run.json", "summary.csv", "report.html")] + [(f / x).write_bytes(b"") for x in ("rows.jsonl", "timings.jsonl", "units.jsonl")],
+                "older_rows": lambda f: [(f / "run.json").write_bytes(b""), (f / "rows.jsonl").write_bytes((f / "rows.jsonl").read_bytes() * 3)],
                 "partial_record": lambda f: [(f / x).unlink() for x in ("run.json", "rows.jsonl", "timings.jsonl", "units.jsonl", "summary.csv", "report.html")] + [(f / "run.json.partial7_0").write_bytes(b"{")],
                 "partial_summary": lambda f: (f / "summary.json.partial7_0").write_bytes(b"{")}.items():
             folder = cut_copy(name, 6)
@@ -146,6 +148,15 @@ def main():
             run(*common, "--out", folder, "-q")
             same(folder, whole, name)
             check(not [p.name for p in folder.iterdir() if "partial" in p.name], f"{name}: a partial file stays")
+            check(units(folder) == PICTURES, f"{name}: {units(folder)} lines of units")
+        for name, file in {"foreign_file": "notes.txt", "foreign_rows": "rows.jsonl", "foreign_link": "units.jsonl"}.items():  # somebody else's
+            (top / name).mkdir()
+            if name == "foreign_link":
+                (top / name / file).symlink_to(top / "nowhere")
+            else:
+                (top / name / file).write_text("" if name == "foreign_file" else "{}\n")
+            refused = run(*common, "--out", top / name, "-q", status=2)
+            check("something that exists" in refused.stderr and [p.name for p in (top / name).iterdir()] == [file], f"{name}: {refused.stderr}")
         edited = cut_copy("edited", 6)
         text = (edited / "rows.jsonl").read_bytes()
         (edited / "rows.jsonl").write_bytes(text.replace(b'"key":"', b'"kez":"', 1))
@@ -231,6 +242,33 @@ def main():
         check("SLURM_ARRAY_TASK_MIN" in run(*common, "--out", top / "never", "--shard", "slurm", status=2, env=env).stderr, "no array job")
         uneven = run(*common, "--out", top / "never", "--shard", "slurm", status=2, env=env | {"SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_TASK_MIN": "1", "SLURM_ARRAY_TASK_MAX": "7", "SLURM_ARRAY_TASK_COUNT": "3"})
         check("evenly spaced" in uneven.stderr, f"an uneven array: {uneven.stderr}")
+
+        # an axis: ended and gone on, in shards, and the command of the page
+        along = [*common[:common.index("--pipeline")], "--pipeline", "full,three_ways,three_ways:query=other,random,oracle", "--balancer.explore=0.2:0.8:0.3", "--texture.clusters=4,8", "--budget", "3:5", "--seed", "0:1"]
+        began = time.monotonic()
+        run(*along, "--out", top / "axis", "-q")
+        seconds = time.monotonic() - began
+        named = {f"three_ways:texture.clusters={c}:balancer.explore={e}{q}" for c in (4, 8) for e in (0.2, 0.5, 0.8) for q in ("", ":query=other")}
+        rows = [json.loads(line) for line in (top / "axis" / "rows.jsonl").read_text().splitlines()]
+        check({r["pipeline"] for r in rows} == named | {"full", "random", "oracle", "oracle_blank", "oracle_other"} and {r["budget"] for r in rows} == {"all", "3", "4", "5"}, f"an axis: columns {sorted({r['pipeline'] for r in rows})}")
+        middles = killed([PROGRAM, *map(str, along), "--out", str(top / "axis_ended"), "-q"], top / "axis_ended", rng, 0.2 * seconds, 6)
+        check(middles >= 2, f"an axis: {middles} ends in the middle")
+        table = run(*along, "--out", top / "axis_ended", "-q").stdout
+        check("right % by balancer.explore" in table and "right % by texture.clusters" in table and "right % by budget" in table, "an axis: its tables")
+        same(top / "axis_ended", top / "axis", "an axis that was ended")
+        for i in (1, 2, 3):
+            run(*along, "--out", top / f"axis{i}", "--shard", f"{i}/3", "-q")
+        check(run("merge", *[top / f"axis{i}" for i in (2, 3, 1)], "--out", top / "axis_merged").stdout == table, "an axis in shards: the table")
+        same(top / "axis_merged", top / "axis", "an axis in shards", PRODUCT + ("run.json", ))
+        for change in ("--balancer.explore=0.2:0.8:0.2", "--balancer.explore=0.2"):
+            other = run(*[change if str(x).startswith("--balancer.explore") else x for x in along], "--out", top / "axis", "-q", status=2)
+            check("run.columns" in other.stderr, f"another axis: {other.stderr}")
+        page = (pathlib.Path(__file__).resolve().parent.parent.parent / "docs" / "sweep.md").read_text(encoding="utf-8")
+        commands = [line.split()[1:] for line in page.splitlines() if re.match(r"arrcoc (sweep|compare) .*explore", line)]
+        check([c[0] for c in commands] == ["sweep", "compare"], f"the page's commands: {commands}")
+        os.symlink(data, top / "test")
+        for c in commands:
+            check("balancer.explore=0.1" in run(*[str(demo) if x == "MODEL" else x for x in c], cwd=top).stdout, f"the page's {' '.join(c)}")
 
         # progress: on a terminal, and where it was asked for
         ours, theirs = pty.openpty()

@@ -318,34 +318,6 @@ TEST_CASE("evidence that a phase cannot have is refused by name, once, when a pi
                [&] { run_named("none/curious/fixed/top_k/gather"); });
 }
 
-TEST_CASE("names: aliases, settings, several decisions, budgets, the question that scores") {
-  const PipelineSpec s = parse_pipeline_name(
-      "texture13:clusters=3/near=contrast:radius=1+far=contrast:radius=4/fixed:first=0.5/top_k/gather@0.5%none/"
-      "participatory/flat/top_k/gather:query=last:query=blank@4");
-  REQUIRE(s.decisions.size() == 2);
-  CHECK(s.decisions[0].scorers == std::vector<ScorerSpec>{{"contrast", "near"}, {"contrast", "far"}});
-  CHECK(s.settings == Settings{{"texture.clusters", "3"},
-                               {"scorers.near.radius", "1"},
-                               {"scorers.far.radius", "4"},
-                               {"balancer.first", "0.5"}});
-  CHECK(s.decisions[0].keep == Budget{0, 0.5});
-  CHECK(s.budget == Budget{4, 0.25});
-  CHECK(s.query == "last");
-  CHECK(s.asking == Asking::blank);
-  PipelineSpec back = parse_pipeline_name(full_name(s, *s.budget));
-  CHECK(back == s);
-  const PipelineSpec preset = preset_pipeline("three_ways:balancer.explore=0.5:query=other@64");
-  CHECK(preset.settings == Settings{{"balancer.explore", "0.5"}});
-  CHECK(preset.asking == Asking::other);
-  CHECK(preset.budget == Budget{64, 0.25});
-  expect_error(Code::bad_config, "is named twice; an alias tells them apart",
-               [] { parse_pipeline_name("none/contrast+contrast/fixed/top_k/gather"); });
-  expect_error(Code::bad_config, "expected :name=value", [] { parse_pipeline_name("none/none/flat:x/top_k/gather"); });
-  expect_error(Code::bad_budget, "after @", [] { parse_pipeline_name("none/none/flat/top_k/gather@1.5"); });
-  expect_error(Code::bad_config, "share one texture",
-               [] { parse_pipeline_name("none/none/flat/top_k/gather@4%texture13/none/flat/top_k/gather"); });
-}
-
 TEST_CASE("two decisions: the second chooses among those that the first left, and depth, maps and positions follow") {
   TinyModel<B> tiny;
   const TwoPictures t;

@@ -15,22 +15,19 @@
 #include "data.hpp"
 #include "question.hpp"
 #include "report.hpp"
+#include "sweep_choice.hpp"
 
 namespace arrcoc::tools {
 namespace {
 
 namespace fs = std::filesystem;
 
-struct SweepFlags : QuestionFlags {
+struct SweepFlags : QuestionFlags, ColumnFlags {
   DataFlags data;
   std::string out, shard, flavour = "vlmevalkit";
-  std::vector<std::string> pipelines, depths{"all"};
-  std::vector<Index> budgets;
-  std::vector<double> keep_ratios;
-  std::vector<std::uint64_t> seeds{0, 1, 2};
   Index limit = 0;
-  bool progress = false, model_free = false, kept = false, no_shared_prefix = false, query_controls = false,
-       keep_maps = false, no_report = false;
+  bool progress = false, model_free = false, kept = false, no_shared_prefix = false, keep_maps = false,
+       no_report = false;
 };
 
 std::string json_text(std::string_view text) { return io::string_line(text); }
@@ -46,20 +43,6 @@ std::string times_json(const std::vector<StageTime>& times) {
   for (const StageTime& t : times)
     out += (out.size() > 1 ? "," : "") + json_text(t.stage) + ":" + detail::to_text(t.milliseconds);
   return out + "}";
-}
-
-std::vector<Budget> budgets_of(const SweepFlags& f) {
-  require_that(f.budgets.empty() || f.keep_ratios.empty(), Code::bad_usage, "budget",
-               "--budget and --keep-ratio exclude each other; NAME@BUDGET gives one pipeline its own");
-  std::vector<Budget> out;
-  for (const Index b : f.budgets) {
-    require_that(b >= 1, Code::bad_budget, "budget",
-                 [&] { return "expected at least 1 token, got " + std::to_string(b); });
-    out.push_back({b, 0.25});
-  }
-  for (const double r : f.keep_ratios) out.push_back({0, r});
-  if (out.empty()) out.push_back({});
-  return out;
 }
 
 /// {"a":"x"}
@@ -181,25 +164,20 @@ int run_sweep(SweepFlags f, const Command& command) {
   require_that(f.run.max_new_tokens >= 1, Code::bad_config, "sweep",
                [&] { return "--max-new-tokens: expected at least 1, got " + std::to_string(f.run.max_new_tokens); });
   check_threads(f.threads, "sweep");
-  SweepChoice choice;
-  for (const std::string& name : f.pipelines) {
-    choice.pipelines.push_back(name);
-    if (!f.query_controls || name.starts_with("stock")) continue;
-    const auto at = std::min(name.rfind('@'), name.size());
-    for (const char* control : {":query=blank", ":query=other"})
-      choice.pipelines.push_back(name.substr(0, at) + control + name.substr(at));
-  }
-  choice.budgets = budgets_of(f);
-  choice.depths = f.depths;
-  choice.seeds = f.seeds;
+  SweepChoice choice = choice_of(f);
   for (const auto& [path, text] : command.config)
-    if (!path.starts_with("run.")) choice.settings[path] = text;
-  for (const auto& [path, text] : command.settings) choice.settings[path] = text;
+    if (!path.starts_with("run.")) choice.fixed[path] = text;
+  choice.settings = command.settings;
   const std::vector<fs::path> plugins(f.plugins.begin(), f.plugins.end());
   sweep_columns(choice, 32, list_strategies(plugins));  // what was typed is checked before the model is opened
   check_run_folder(f.out);
   const Shard shard = shard_of(f.shard);
   take_route(f);
+  if (f.run.rendered) {
+    require_that(f.data.shape == "auto" || f.data.shape == "none", Code::bad_usage, "shape",
+                 [&] { return "--shape " + f.data.shape + ": a rendered prompt has its shape"; });
+    f.data.shape = "none";
+  }
   f.strict = f.data.strict;
   const io::Dataset data = read_data(f.data, f.quiet);
   const std::vector<io::Sample>& samples = data.samples;
@@ -239,14 +217,13 @@ int run_sweep(SweepFlags f, const Command& command) {
   if (before > 0)
     for (const SweepRow& row : read_rows(f.out)) {
       so_far.add(row);
-      if (row.error.empty()) runner.has_answered(row.key.substr(row.id.size() + 1));
+      if (row.error.empty()) runner.has_answered(column_label(row));
     }
   if (before > 0 && !f.quiet)
     std::fprintf(stderr, "%s: %lld of %lld questions are done already\n", f.out.c_str(), static_cast<long long>(before),
                  static_cast<long long>(asked));
   Meter meter("sweep", "questions", asked, f.quiet || !(f.progress || is_terminal(STDERR_FILENO)), before);
   Index done = before;
-  const bool complete = folder.complete();
   for (std::size_t u = 0; u < groups.size(); ++u) {
     const auto unit = static_cast<Index>(u);
     if (!shard.has(unit) || folder.has(unit)) continue;
@@ -271,7 +248,7 @@ int run_sweep(SweepFlags f, const Command& command) {
     meter.show(done, so_far.text());
   }
   const double seconds = meter.seconds();
-  if (!complete)
+  if (before < asked)
     folder.add_timing("{\"seconds\":" + detail::to_text(seconds) + ",\"questions\":" + std::to_string(done - before) +
                       ",\"rows\":" + std::to_string(so_far.rows) + ",\"command\":" + json_text(command.line) + "}\n");
   const std::vector<SweepGroup> summary = folder.finish();
@@ -312,14 +289,24 @@ void add_sweep(CLI::App& app, Command& command) {
             verb->add_option("--pipeline", f->pipelines,
                              "presets, full names, stock; NAME@BUDGET has its own budget; comma-separated")
                 ->delimiter(','),
-            verb->add_option("--budget", f->budgets, "tokens kept per picture; comma-separated")->delimiter(','),
+            verb->add_option("--budget", f->budgets,
+                             "tokens kept per picture; comma-separated, or a range first:last:step")
+                ->delimiter(','),
             verb->add_option("--keep-ratio", f->keep_ratios,
-                             "shares of the tokens kept, in (0, 1]; comma-separated (default 0.25)")
+                             "shares of the tokens kept, in (0, 1]; comma-separated or a range (default 0.25)")
                 ->delimiter(','),
             verb->add_option("--depth", f->depths,
                              "DeepStack levels of kept tokens: all, none, each, or levels joined by +; comma-separated")
                 ->delimiter(','),
-            verb->add_option("-s,--seed", f->seeds, "of random pipelines; comma-separated (default 0,1,2)")
+            verb->add_option("-s,--seed", f->seeds, "of random pipelines; comma-separated or a range (default 0:2)")
+                ->delimiter(','),
+            verb->add_option("--picture", f->pictures,
+                             "every pipeline on changed pictures: native, flip, brightness_x, shift_n, jpeg_n, "
+                             "scale_x, grey_square; comma-separated")
+                ->delimiter(','),
+            verb->add_option("--corrupt", f->corrupt,
+                             "every pipeline with that share of its tokens swapped for dropped ones; comma-separated "
+                             "or a range")
                 ->delimiter(','),
             verb->add_flag(
                 "--query-controls", f->query_controls,
@@ -338,6 +325,7 @@ void add_sweep(CLI::App& app, Command& command) {
             verb->add_flag("--no-shared-prefix", f->no_shared_prefix,
                            "every prompt is run whole, also where its beginning was run before"),
         });
+  add_prompt_flags(*verb, *f);
   add_picture_flags(*verb, *f);
   add_machine_flags(*verb, *f);
   add_generation_flags(*verb, *f);

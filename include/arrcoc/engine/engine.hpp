@@ -70,6 +70,9 @@ struct AnswerRequest {
   qwen3vl::VideoRoute video_route = qwen3vl::VideoRoute::transformers;
   bool flat_clips = false;  // spans of clips as transformers 4.57 to 5.9 has them, else as 5.10 and later
   std::string prompt, system;
+  std::vector<Index> places;  // byte of `prompt` before which each picture stands; empty: all before its text
+  bool literal = false;       // what looks like a special token in `prompt` and `system` is text
+  bool rendered = false;      // `prompt` is everything that the model reads, with a placeholder for each picture
   std::optional<std::string> scoring_question;  // scores instead of `prompt`, which is answered; may be empty
   bool stock = false;                           // no pipeline at all: the model's own path
   PipelineSpec pipeline;
@@ -140,6 +143,7 @@ struct AnswerResult {
 /// One question about pictures that others ask about too, through one pipeline.
 struct Ask {
   std::string prompt;                           // may be empty
+  std::vector<Index> places;                    // of the pictures in it, as in AnswerRequest
   std::optional<std::string> scoring_question;  // scores instead of `prompt`
   std::vector<std::vector<Box>> boxes;          // answer boxes of each picture; shorter or empty: none
   bool stock = false;

@@ -1,6 +1,8 @@
 #pragma once
 // A picture as a pipeline has it cut into patches: as it is, or on a grey square.
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "arrcoc/engine/engine.hpp"
 
@@ -29,13 +31,17 @@ inline std::vector<Box> on_grey_square(std::vector<Box> boxes, Index height, Ind
   return boxes;
 }
 
-/// The picture and its answer boxes in the frame that a pipeline asks for.
-inline InputPicture framed(InputPicture in, Framing framing) {
-  const Index height = in.image.height, width = in.image.width;
-  if (framing == Framing::native || height == width) return in;
-  in.image = on_grey_square(in.image.view());
-  in.boxes = on_grey_square(std::move(in.boxes), height, width);
-  return in;
-}
+/// A picture [H, W, 3] as a pipeline has it. brightness: each value times the amount, cut off and at most 255, as
+/// Pillow's ImageEnhance; shift: so many px of grey above and to the left, [H + n, W + n, 3]; jpeg: through a 4:2:0
+/// JPEG of that quality; scale: each side times the amount, rounded, at least 1, as Pillow 13's bicubic resize.
+Image framed(ImageView picture, Framing framing);
+/// Boxes of a picture of these sides, moved along.
+std::vector<Box> framed(std::vector<Box> boxes, Index height, Index width, Framing framing);
+/// {height, width} of what becomes of a picture of these sides.
+std::pair<Index, Index> framed_size(Index height, Index width, Framing framing);
+/// Pixel (row, col) of the picture as it is that lies under one of what became of it.
+std::pair<double, double> unframed(double row, double col, Index height, Index width, Framing framing);
+/// The picture and its answer boxes.
+InputPicture framed(InputPicture in, Framing framing);
 
 }  // namespace arrcoc

@@ -24,14 +24,17 @@ struct Message {
   std::vector<ContentPart> content;
 };
 
-/// One question about some pictures, which stand before its text: the conversation that the program asks.
-inline std::vector<Message> question_about(std::size_t pictures, std::string question, std::string system = {}) {
-  std::vector<Message> out;
-  if (!system.empty()) out.push_back({"system", {{ContentPart::Kind::text, std::move(system)}}});
-  out.push_back({"user", std::vector<ContentPart>(pictures, ContentPart{ContentPart::Kind::image, {}})});
-  out.back().content.push_back({ContentPart::Kind::text, std::move(question)});
-  return out;
-}
+/// One question about some pictures, which stand before its text unless `places` says before which byte of it each
+/// does, ascending: the conversation that the program asks. Error{bad_prompt} for places outside the text.
+std::vector<Message> question_about(std::size_t pictures, const std::string& question, const std::string& system = {},
+                                    const std::vector<Index>& places = {});
+
+/// A prompt that somebody rendered, as messages that render to its bytes: one <|vision_start|><|image_pad|>
+/// <|vision_end|> for each picture. Its question is the text around the last picture up to other special tokens, less
+/// the line behind an <|im_start|>; without a picture the longest such stretch.
+std::vector<Message> rendered_prompt(std::string_view text, const Tokenizer& tokenizer);
+/// The same prompt without the question's words.
+std::string without_question(std::string_view rendered, const Tokenizer& tokenizer);
 
 /// What stands for a part of a conversation that is no text.
 struct PromptSource {

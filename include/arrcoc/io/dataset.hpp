@@ -37,6 +37,11 @@ struct Sample {
   Index line = 0;  // of the file, from 1; of a JSON list, the item
 };
 
+/// Takes the marks <image> out of a text, a line of one whole; the byte before which each stood.
+std::vector<Index> take_picture_marks(std::string& text);
+/// The question with a mark for each picture where one stands inside it; else as it is.
+std::string marked_question(const Sample& sample);
+
 /// What is wrong with one item. `kept`: it is asked nevertheless.
 struct DataProblem {
   Index line = 0;
@@ -95,6 +100,8 @@ std::string sample_json(const Sample& sample, const std::vector<std::string>& im
 enum class PromptShape : std::uint8_t { automatic, none, vlmevalkit, qwen3vl, lmms };
 inline constexpr std::string_view prompt_shape_names[] = {"auto", "none", "vlmevalkit", "qwen3vl", "lmms"};
 std::string shaped_prompt(const Sample& sample, PromptShape shape);
+/// The sample with its question in that shape, pictures inside it moved along.
+void shape_prompt(Sample& sample, PromptShape shape);
 /// FNV-1a over prompts, 16 hexadecimal digits: equal hashes were asked the same.
 std::string prompts_hash(const std::vector<std::string>& prompts);
 

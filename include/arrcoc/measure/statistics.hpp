@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -143,6 +144,32 @@ inline Paired paired_difference(std::span<const PictureScores> pictures) {
   out.p_value =
       error > 0 ? std::erfc(std::abs(out.difference) / error / std::sqrt(2.0)) : (out.difference == 0 ? 1.0 : 0.0);
   return out;
+}
+
+/// Spearman's rank correlation of two lists of one length, ties by their mean rank, in [-1, 1]; none where all values
+/// of one are equal or there are fewer than two. O(n log n).
+inline std::optional<double> rank_correlation(const std::vector<double>& a, const std::vector<double>& b) {
+  const auto ranks = [](const std::vector<double>& v) {
+    std::vector<std::size_t> order(v.size());
+    for (std::size_t i = 0; i < v.size(); ++i) order[i] = i;
+    std::sort(order.begin(), order.end(), [&](std::size_t x, std::size_t y) { return v[x] < v[y]; });
+    std::vector<double> out(v.size());
+    for (std::size_t i = 0, end = 0; i < v.size(); i = end) {
+      while (end < v.size() && v[order[end]] == v[order[i]]) ++end;
+      for (std::size_t k = i; k < end; ++k) out[order[k]] = 0.5 * static_cast<double>(i + end - 1);
+    }
+    return out;
+  };
+  const std::vector<double> x = ranks(a), y = ranks(b);
+  const double middle = 0.5 * (static_cast<double>(x.size()) - 1);
+  double xx = 0, yy = 0, xy = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    xx += (x[i] - middle) * (x[i] - middle);
+    yy += (y[i] - middle) * (y[i] - middle);
+    xy += (x[i] - middle) * (y[i] - middle);
+  }
+  if (!(xx > 0 && yy > 0)) return std::nullopt;
+  return xy / std::sqrt(xx * yy);
 }
 
 }  // namespace arrcoc::measure

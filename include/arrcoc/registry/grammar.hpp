@@ -11,7 +11,8 @@
 //   default:passes=escalate:passes.below=0.6@64
 //
 // Two faults of published harnesses, off unless asked for: picture=grey_square pads every picture to a grey square,
-// maps=first uses the scores of a prompt's first picture for all of them.
+// maps=first uses the scores of a prompt's first picture for all of them. What a method should bear: picture=flip,
+// brightness_0.8, shift_32, jpeg_30, scale_2; corrupt=0.1 swaps a tenth of the tokens kept for dropped ones.
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,9 +42,20 @@ constexpr std::string_view name_of(Asking a) {
   return names[static_cast<std::size_t>(a)];
 }
 
-/// What is cut into patches: the picture as it is, or a fault: on a grey square as long as its longer side.
-enum class Framing : std::uint8_t { native, grey_square };
-constexpr std::string_view name_of(Framing f) { return f == Framing::native ? "native" : "grey_square"; }
+/// What is cut into patches: the picture as it is; a fault: on a grey square as long as its longer side; or changed in
+/// a way that a method should not mind (engine/framed.hpp).
+struct Framing {
+  enum class Kind : std::uint8_t { native, grey_square, flip, brightness, shift, jpeg, scale };
+  Kind kind = Kind::native;
+  double amount = 0;  // of the last four: a factor, px, a quality, a factor
+  bool operator==(const Framing&) const = default;
+  static const Framing native, grey_square;
+};
+inline constexpr Framing Framing::native{}, Framing::grey_square{Framing::Kind::grey_square, 0};
+/// "native", "grey_square", "flip", "brightness_0.8", "shift_32", "jpeg_30", "scale_2".
+std::string name_of(Framing framing);
+/// Reads it back. Error{bad_config} naming what there is.
+Framing parse_framing(const std::string& text);
 
 /// A pipeline by name. Settings: path -> text; of a later decision with its number in front, "2.allocator.x".
 struct PipelineSpec {
@@ -51,6 +63,7 @@ struct PipelineSpec {
   Asking asking = Asking::own;
   Framing framing = Framing::native;
   bool maps_of_first = false;  // scores of the prompt's first picture are used for all: a fault
+  double corrupt = 0;          // share of the tokens kept last that is swapped for dropped ones, in [0, 1]
   std::vector<DecisionSpec> decisions;
   std::optional<Budget> budget;  // @ behind the name: the run's
   Settings settings;
@@ -93,6 +106,14 @@ std::string scorers_text(const std::vector<ScorerSpec>& scorers);
 std::string full_name(const PipelineSpec& spec);
 /// ...@128, or @0.25 for a ratio.
 std::string full_name(const PipelineSpec& spec, const Budget& budget);
+
+/// A name with one more setting by path ("allocator.x", "2.allocator.x", "picture"), written so that the name reads
+/// back: behind a preset's word, in a full name at its stage. Error{bad_config} for a value that a name cannot hold.
+std::string with_setting(const std::string& name, const std::string& path, const std::string& value);
+/// The same name without it, as with_setting had it before.
+std::string without_setting(const std::string& name, const std::string& path);
+/// path -> value of what a name sets.
+Settings named_settings(const std::string& name);
 
 /// In front of the settings of decision `index` (from 0): "" or "2.".
 inline std::string decision_prefix(std::size_t index) { return index == 0 ? "" : std::to_string(index + 1) + "."; }

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "arrcoc/pipeline/corrupt.hpp"
 #include "arrcoc/registry/host_stages.hpp"
 
 namespace arrcoc {
@@ -106,6 +107,8 @@ class Registry {
       out.pipeline.decisions.push_back(std::move(decision));
     }
     out.pipeline.maps_of_first = spec.maps_of_first;
+    AnyAllocator& last = out.pipeline.decisions.back().allocator;
+    if (spec.corrupt > 0) last = corrupted(last, spec.corrupt);
     out.pipeline.query = stage(queries, Kind::query, spec.query, "query");
     out.pipeline.split = stage(host.splits, Kind::split, spec.split, "split");
     out.pipeline.passes = stage(host.passes, Kind::passes, spec.passes, "passes");

@@ -36,10 +36,9 @@ class SweepRunner {
         many_{std::move(shared), {}, share_prefix},
         decode_(decode),
         model_free_(model_free) {}
-  PictureRows run(const PictureQuestions& questions);
-  /// run(); where that ends in an error, each question alone and each of its columns alone, and a row with the reason
-  /// for each that still fails. Errors of the machine and the model pass through, and those of a column's strategies
-  /// and settings as long as it has answered nothing.
+  /// All rows; where that ends in an error, each question alone and each of its columns alone, and a row with the
+  /// reason for each that still fails. Errors of the machine and the model pass through, and those of a column's
+  /// strategies and settings as long as it has answered nothing.
   PictureRows run_or_explain(const PictureQuestions& questions);
   /// Whose rules score; the default is measure::Flavour::vlmevalkit.
   void score_by(measure::Flavour flavour) { flavour_ = flavour; }
@@ -52,7 +51,8 @@ class SweepRunner {
  private:
   struct Slot;
   struct Work;
-  using InkMaps = std::map<std::tuple<std::size_t, bool, Index, Index>, std::vector<double>>;  // picture, framed, grid
+  using InkMaps =
+      std::map<std::tuple<std::size_t, std::string, Index, Index>, std::vector<double>>;  // picture, framing, grid
   std::vector<Slot> slots(const PictureQuestions& questions) const;
   Work begin(const PictureQuestions& questions) const;
   PictureRows finish(Work&& work) const;
@@ -60,7 +60,9 @@ class SweepRunner {
   void answer(Work& work, std::size_t from, std::size_t to);
   void answer_or_explain(Work& work, std::size_t from, std::size_t to);
   void explain(Work& work, std::size_t i, const std::string& reason) const;
+  static std::string asked(const Slot& slot);  // as rows say it: pictures inside the text are marks
   SweepRow begun_row(const io::Sample& sample, const SweepColumn& column) const;
+  std::optional<double> correlation_of(const SweepRow& changed, const SweepRow& usual, Framing framing) const;
   SweepRow row_of(const Slot& slot, const AnswerResult& result, InkMaps& inks) const;
 
   Engine& engine_;

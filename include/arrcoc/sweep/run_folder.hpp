@@ -25,6 +25,7 @@ namespace arrcoc {
 struct Shard {
   Index index = 1, count = 1;
   bool has(Index unit) const { return unit % count == index - 1; }
+  Index units_of(Index all) const { return (all - index + count) / count; }
   bool operator==(const Shard&) const = default;
 };
 /// "2/8". Error{bad_usage}.
@@ -65,7 +66,6 @@ class RunFolder {
 
   const std::vector<UnitDone>& done() const { return done_; }
   bool has(Index unit) const { return has_[static_cast<std::size_t>(unit)]; }
-  bool complete() const;
   /// The rows of a unit and its timings, whole lines. When they cannot all be written, none are. Error{bad_output}.
   /// `map_lines`, when there are any, have a file of their own before.
   void append(Index unit, Index rows, std::string_view row_lines, std::string_view timing_lines,
@@ -85,6 +85,7 @@ class RunFolder {
   };
   void open(File& file, const char* name);
   void take_up();
+  void cut();
   void sync();
   std::filesystem::path folder_;
   RunRecord record_;

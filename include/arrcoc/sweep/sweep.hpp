@@ -38,12 +38,22 @@ struct SweepChoice {
   std::vector<Budget> budgets;             // one column each
   std::vector<std::string> depths{"all"};  // "all", "none", "each" (one level alone, each in turn), "0+2"
   std::vector<std::uint64_t> seeds{0};     // random pipelines run with each, the others with the first
-  Settings settings;                       // stage.field -> value, for every pipeline whose stage has the field
+  Settings fixed;     // stage.field -> value, for every pipeline whose stage has the field and whose name sets none
+  Settings settings;  // likewise, over `fixed`; several values ("0.3,0.5", "0.1:0.9:0.2") are an axis: a column each
 };
 
-/// `levels`: DeepStack levels of the model; `entries`: its strategies, for the settings. Error{bad_usage} for a column
-/// named twice, Error{unknown_strategy}, Error{bad_budget}, Error{bad_config} for a depth, Error{unknown_setting} for a
-/// setting that no pipeline has.
+inline constexpr std::size_t most_columns = 4096;
+
+/// The values that a text stands for: parts between commas, each a value or, of numbers, a range first:last[:step] with
+/// both ends, whose step is 1 unless given. `type` as in ConfigField; a list type ("int[]") is one value. Error{wrong}
+/// naming `what`; Error{bad_usage} for more than most_columns values.
+std::vector<std::string> axis_values(std::string_view text, std::string_view type, const std::string& what,
+                                     Code wrong = Code::bad_config);
+
+/// `levels`: DeepStack levels of the model; `entries`: its strategies, for the settings. The name of a column of an
+/// axis has the value: "default:balancer.explore=0.3". Error{bad_usage} for a column named twice and for more than
+/// most_columns, Error{unknown_strategy}, Error{bad_budget}, Error{bad_config} for a depth or a value,
+/// Error{unknown_setting} for a setting that no pipeline has.
 std::vector<SweepColumn> sweep_columns(const SweepChoice& choice, Index levels, const std::vector<Entry>& entries);
 
 // --- what comes out ---
@@ -70,8 +80,13 @@ struct SweepRow {
   Costs costs;
   std::vector<PassResult> passes;  // several looks: each in turn
   measure::TokenFigures figures;
-  std::optional<double> distinctiveness;  // mean distance to the tokens kept for other questions about the picture
+  std::optional<double> rank_correlation;  // of a changed picture's maps with those of the picture as it is
+  std::vector<std::vector<float>> maps;    // of each picture: the relevance, where it is of the whole grid; not written
+  std::optional<double> distinctiveness;   // mean distance to the tokens kept for other questions about the picture
 };
+
+/// The column of a row, as in its key: SweepColumn::label().
+std::string column_label(const SweepRow& row);
 
 /// Name and value of every figure that is there, in the order of the table in docs/sweep.md.
 std::vector<std::pair<std::string_view, double>> figures_of(const SweepRow& row);
@@ -119,7 +134,21 @@ std::vector<SweepGroup> summarise(const std::vector<SweepRow>& rows);
 
 /// "random@0.25 (mean of seeds)", "default@64 depth=none".
 std::string title_of(const SweepGroup& group);
-/// Text for people: one line a group.
+
+/// What differs between columns in one setting of their names, in the budget or in the picture.
+struct SweepAxis {
+  struct Line {
+    std::string column;                        // without the setting
+    std::vector<std::optional<Share>> shares;  // of each value; a mean over seeds where there are several
+  };
+  std::string path;  // "allocator.lambda", "budget", "picture"
+  std::vector<std::string> values;
+  std::vector<Line> lines;
+};
+/// Axes on which a column has two values or more that were scored.
+std::vector<SweepAxis> axes_of(const std::vector<SweepGroup>& groups);
+
+/// Text for people: one line a group, then by scenario, then by axis.
 std::string summary_table(const std::vector<SweepGroup>& groups);
 std::string summary_csv(const std::vector<SweepGroup>& groups);
 /// `head`: more members of the object, as ("name", JSON text).
