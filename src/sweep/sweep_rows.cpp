@@ -1,6 +1,7 @@
 // Rows of a sweep as JSON lines, and back.
 #include <unistd.h>
 
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -99,7 +100,7 @@ SweepRow row_of(std::string_view line, const std::string& at) {
   }
   r.images = o.texts("images");
   if (o.has("answers")) r.answers = o.texts("answers");
-  if (const Json& seed = o.at("seed"); seed.is_string()) {  // above 2^53
+  if (const auto& seed = o.at("seed"); seed.is_string()) {  // above 2^53
     const std::string text = o.text("seed");
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), r.seed);
     if (error != std::errc{} || end != text.data() + text.size()) o.problem("seed", "expected digits, got " + text);
