@@ -184,6 +184,7 @@ TEST_CASE("every preset and every strategy can be made") {
     PipelineSpec spec = preset_pipeline(e.kind == Kind::injector ? "random" : "three_ways");
     if (e.kind == Kind::injector) spec.decisions[0].injector = e.name;
     if (e.needs.phase == Phase::layer) spec.decisions[0].injector = "layer";
+    if (e.kind == Kind::texture) spec.texture = e.name;
     if (e.kind == Kind::scorer) spec.decisions[0].scorers = {{e.name, e.name}};
     if (e.kind == Kind::balancer) spec.decisions[0].balancer = e.name;
     if (e.kind == Kind::allocator) spec.decisions[0].allocator = e.name;
@@ -199,7 +200,7 @@ TEST_CASE("every preset and every strategy can be made") {
   HostStages methods;
   register_methods(methods);
   CHECK(methods.entries().size() >= 17);
-  CHECK(names.size() == 76 + methods.entries().size());
+  CHECK(names.size() == 85 + methods.entries().size());
 }
 
 TEST_CASE("unknown names list what is near") {
