@@ -45,6 +45,7 @@
 #include "arrcoc/scorers/pixels/information.hpp"
 #include "arrcoc/scorers/pixels/perspectival.hpp"
 #include "arrcoc/scorers/pixels/softmax_channel_entropy.hpp"
+#include "arrcoc/scorers/pixels/text_likeness.hpp"
 #include "arrcoc/scorers/previous/inhibition.hpp"
 #include "arrcoc/scorers/previous/previous_attention.hpp"
 #include "arrcoc/scorers/previous/previous_relevance.hpp"
@@ -74,6 +75,10 @@ void register_scorers(HostStages& r) {
                                   {},
                                   "whether the block of pixels says anything that an earlier one did not",
                                   "O(H W)"});
+  r.add_scorer<TextLikenessScorer>({"ours; Serra 1982 (top-hat); Fletcher, Kasturi 1988",
+                                    {},
+                                    "how much the cell looks like print of either polarity",
+                                    "O(H W scales log radius)"});
   r.add_scorer<SobelScorer>({"control", {}, "mean edge strength of the cell", "O(N)"});
   r.add_scorer<SoftmaxChannelEntropyScorer>({"ARR-COC notes, first sketch",
                                              {},
@@ -219,6 +224,10 @@ void register_presets(HostStages& r) {
        "the question's own attention in layers 1 to 3 of a first look, the K most relevant tokens"},
       {"three_ways", "texture13/information+perspectival+participatory/tension/top_k/gather",
        "three ways of knowing, adaptive tensions, the K most relevant tokens; needs no language model"},
+      {"document", "none/text_likeness/fixed/top_k/gather",
+       "what looks like print, lines whole; needs no language model and never sees the question"},
+      {"photo", "none/layer_attention:heads=max:layers=3/fixed/coverage_quota/again:before=4",
+       "the question's own attention as in `two_looks`, with a share for every block of the picture"},
       {"coarse_answer", "none/previous_attention/fixed/top_k/gather:passes=coarse_answer",
        "where the answer about a small picture looked, the K most looked at tokens of the native one"},
       {"full", "none/none/flat/full/gather", "nothing is pruned"},
