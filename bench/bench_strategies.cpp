@@ -44,6 +44,7 @@
 #include "arrcoc/scorers/pixels/information.hpp"
 #include "arrcoc/scorers/pixels/perspectival.hpp"
 #include "arrcoc/scorers/pixels/softmax_channel_entropy.hpp"
+#include "arrcoc/scorers/pixels/text_likeness.hpp"
 #include "arrcoc/texture/named.hpp"
 #include "arrcoc/texture/repo13.hpp"
 #include "arrcoc/texture/seed13.hpp"
@@ -224,6 +225,7 @@ int main(int argc, char** argv) {
   add_scorer<SoftmaxChannelEntropyScorer>();
   add_scorer<EntropyScorer>();
   add_scorer<DuplicatesScorer>();
+  add_scorer<TextLikenessScorer>();
   add_scorer<SobelScorer>();
   add_scorer<FeatureNormScorer>();
   add_scorer<NoveltyScorer>();

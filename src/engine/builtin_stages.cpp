@@ -50,6 +50,7 @@
 #include "arrcoc/scorers/pixels/information.hpp"
 #include "arrcoc/scorers/pixels/perspectival.hpp"
 #include "arrcoc/scorers/pixels/softmax_channel_entropy.hpp"
+#include "arrcoc/scorers/pixels/text_likeness.hpp"
 #include "arrcoc/scorers/previous/inhibition.hpp"
 #include "arrcoc/scorers/previous/previous_attention.hpp"
 #include "arrcoc/scorers/previous/previous_relevance.hpp"
@@ -110,6 +111,10 @@ void register_scorers(HostStages& r) {
                                   {"2A.8"},
                                   "whether the block of pixels says anything that an earlier one did not",
                                   "O(H W)"});
+  r.add_scorer<TextLikenessScorer>({"ours; Serra 1982 (top-hat); Fletcher, Kasturi 1988",
+                                    {},
+                                    "how much the cell looks like print of either polarity",
+                                    "O(H W scales log radius)"});
   r.add_scorer<SobelScorer>({"control", {"T3", "2B"}, "mean edge strength of the cell", "O(N)"});
   r.add_scorer<SoftmaxChannelEntropyScorer>({"ARR-COC notes, first sketch",
                                              {"K1"},
@@ -278,6 +283,13 @@ void register_presets(HostStages& r) {
        "the question's own attention in layers 1 to 3 of a first look, the K most relevant tokens"},
       {"three_ways", "texture13/information+perspectival+participatory/tension/top_k/gather",
        "three ways of knowing, adaptive tensions, the K most relevant tokens; needs no language model"},
+      {"document", "none/text_likeness/fixed/top_k/gather",
+       "what looks like print, lines whole; needs no language model and never sees the question"},
+      {"document_asked",
+       "none/text_likeness+layer_attention:heads=max:layers=3/product_of_experts/top_k/again:before=4",
+       "what looks like print and what the question's attention in layers 1 to 3 of a first look pays to"},
+      {"photo", "none/layer_attention:heads=max:layers=3/fixed/coverage_quota/again:before=4",
+       "the question's own attention as in `two_looks`, with a share for every block of the picture"},
       {"coarse_answer", "none/previous_attention/fixed/top_k/gather:passes=coarse_answer",
        "where the answer about a small picture looked, the K most looked at tokens of the native one"},
       {"v0.1", "texture13/information+perspectival+participatory/fixed/top_k/gather@200",

@@ -34,6 +34,7 @@
 #include "arrcoc/scorers/pixels/information.hpp"
 #include "arrcoc/scorers/pixels/perspectival.hpp"
 #include "arrcoc/scorers/pixels/softmax_channel_entropy.hpp"
+#include "arrcoc/scorers/pixels/text_likeness.hpp"
 #include "laws/allocator_laws.hpp"
 #include "laws/balancer_laws.hpp"
 #include "laws/mutants.hpp"
@@ -75,6 +76,8 @@ TEST_CASE("scorers keep their laws for other settings") {
     CHECK(laws::broken_scorer_laws(EntropyScorer{{.of = "gradient", .bins = 7, .scales = scales}}) == Broken{});
   for (const Index tolerance : {0, 40})
     CHECK(laws::broken_scorer_laws(DuplicatesScorer{{.rule = "predicted", .tolerance = tolerance}}) == Broken{});
+  for (const Index scales : {2, 3})
+    CHECK(laws::broken_scorer_laws(TextLikenessScorer{{.radius = 2, .scales = scales}}) == Broken{});
   for (const char* from : {"mean", "around"})
     CHECK(laws::broken_scorer_laws(NoveltyScorer{{.from = from}}) == Broken{});
   CHECK(laws::broken_scorer_laws(FrameChangeScorer{{.of = "vision", .first = 0}}) == Broken{});

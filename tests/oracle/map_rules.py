@@ -107,6 +107,60 @@ def duplicates(picture, rows, cols, rule, tolerance):
     return np.array(out)
 
 
+def largest_around(a, r):
+    q = np.pad(a, r, mode="edge")
+    return np.max([q[i:i + a.shape[0], j:j + a.shape[1]] for i in range(2 * r + 1) for j in range(2 * r + 1)], axis=0)
+
+
+def without_long(ink, longest):
+    """8-connected parts by flood fill; long ones that fill little of their box, or are thin, go."""
+    out, seen = ink.copy(), np.zeros(ink.shape, bool)
+    for start in zip(*np.nonzero(ink)):
+        if seen[start]:
+            continue
+        part, stack = [], [start]
+        seen[start] = True
+        while stack:
+            y, x = stack.pop()
+            part.append((y, x))
+            for i in range(max(0, y - 1), min(ink.shape[0], y + 2)):
+                for j in range(max(0, x - 1), min(ink.shape[1], x + 2)):
+                    if ink[i, j] and not seen[i, j]:
+                        seen[i, j] = True
+                        stack.append((i, j))
+        h, w = (max(p[k] for p in part) - min(p[k] for p in part) + 1 for k in (0, 1))
+        if max(h, w) > longest and (len(part) / (h * w) < 0.15 - 1e-9 or max(h, w) > 20 * min(h, w)):
+            for p in part:
+                out[p] = False
+    return out
+
+
+def text_likeness(picture, rows, cols, radius, scales, line):
+    p = picture.astype(int)
+    q = np.pad((77 * p[..., 0] + 150 * p[..., 1] + 29 * p[..., 2] + 128) >> 8, 1, mode="edge")
+    tent = np.outer([1, 2, 1], [1, 2, 1])
+    luma = (sum(tent[i, j] * q[i:i + p.shape[0], j:j + p.shape[1]] for i in range(3) for j in range(3)) + 8) >> 4
+    best = np.zeros((rows, cols))
+    for scale in range(int(scales)):
+        r = int(radius) * 2 ** scale
+        closing, opening = -largest_around(-largest_around(luma, r), r), largest_around(-largest_around(-luma, r), r)
+        for hat in (closing - luma, luma - opening):
+            quiet = np.sort([b.mean() for row_ in cut(hat, rows, cols) for b in row_])[(rows * cols - 1) // 4]
+            ink = without_long((2 * hat > largest_around(hat, 16)) & (hat >= max(10, 3 * quiet)), 3 * p.shape[0] // rows)
+            rim = np.pad(ink, 1)
+            before = lambda dy, dx: rim[1 + dy:1 + dy + ink.shape[0], 1 + dx:1 + dx + ink.shape[1]]
+            runs = [ink & ~before(*d) for d in ((0, -1), (-1, 0), (-1, -1), (-1, 1))]
+            for i in range(rows):
+                for j in range(cols):
+                    block, levels = cut(ink, rows, cols)[i][j], cut(hat, rows, cols)[i][j]
+                    if block.any():
+                        s = 1024 * min(cut(m, rows, cols)[i][j].mean() for m in runs)
+                        c = levels[block].mean()
+                        best[i, j] = max(best[i, j], s / (s + 16) * (c / (c + 60)) ** 3)
+    beside = np.pad(best, ((0, 0), (1, 1)))
+    return (best + float(line) * (beside[:, :-2] + beside[:, 2:]) / 2).ravel()
+
+
 # --- balancers ----------------------------------------------------------------------------------------------------------------------------
 
 
@@ -173,6 +227,22 @@ def scorers():
         for rule, settings in [(entropy, ["intensity", "16", "1"]), (entropy, ["intensity", "32", "3"]), (entropy, ["gradient", "16", "2"]), (duplicates, ["seen", "0"]),
                                (duplicates, ["predicted", "0"]), (duplicates, ["predicted", "4"])]:
             lines += [f"pixels {rule.__name__} {picture.shape[0]} {picture.shape[1]} {rows} {cols} {' '.join(settings)}", "same" if settings != ["intensity", "16", "1"] else picture.astype(np.uint8).tobytes().hex(), row(rule(picture, rows, cols, *settings))]
+    own = np.random.default_rng(12)
+    page = np.full((97, 130, 3), 231) + own.integers(-6, 7, (97, 130, 1))
+    page[:48, 70:] -= 190  # a dark panel: a long edge between them is no print
+    for y, x, light in [(12, 8, False), (60, 70, False), (14, 84, True)]:  # letters of 9 by 5 px, strokes of 2
+        for k in range(5):
+            letter = np.kron(own.integers(0, 2, (4, 3)), np.ones((3, 2), int))[..., None]
+            at = page[y:y + 12, x + 8 * k:x + 8 * k + 6]
+            at += letter * (170 if light else -170)
+    page[80:82, 10:120] = 30  # a rule
+    for part in (np.s_[50:52, 2:128], np.s_[92:94, 2:128], np.s_[50:94, 2:4], np.s_[50:94, 126:128]):  # a frame
+        page[part] = 30
+    page[np.arange(54, 90), 10 + np.arange(36)] = page[np.arange(54, 90), 11 + np.arange(36)] = 60  # a long stroke aslant
+    page = page.clip(0, 255)
+    for settings in (["4", "1", "0.5"], ["2", "2", "0"], ["3", "1", "2"]):
+        lines += [f"pixels text_likeness {page.shape[0]} {page.shape[1]} 3 4 {' '.join(settings)}", "same" if settings[0] != "4" else page.astype(np.uint8).tobytes().hex(),
+                  row(text_likeness(page, 3, 4, *settings))]
     return "\n".join(lines) + "\n"
 
 

@@ -17,6 +17,7 @@
 #include "arrcoc/scorers/pixels/duplicates.hpp"
 #include "arrcoc/scorers/pixels/entropy.hpp"
 #include "arrcoc/scorers/pixels/softmax_channel_entropy.hpp"
+#include "arrcoc/scorers/pixels/text_likeness.hpp"
 #include "scorers/scenes.hpp"
 
 using namespace arrcoc;
@@ -72,7 +73,9 @@ TEST_CASE("scorers equal the NumPy transcription, on features and on pixels") {
       e.tokens = {rows, cols};
       e.rgb = image.view();
       map = name == "entropy" ? EntropyScorer{{a, std::stoi(b), std::stoi(c)}}.score(e)
-                              : DuplicatesScorer{{a, std::stoi(b)}}.score(e);
+            : name == "duplicates"
+                ? DuplicatesScorer{{a, std::stoi(b)}}.score(e)
+                : TextLikenessScorer{{.radius = std::stoi(a), .scales = std::stoi(b), .line = std::stof(c)}}.score(e);
     }
     names.insert(name);
     expected = numbers(in, rows * cols);
@@ -83,7 +86,7 @@ TEST_CASE("scorers equal the NumPy transcription, on features and on pixels") {
     for (std::size_t i = 0; i < map.size(); ++i)
       CHECK(static_cast<double>(map[i]) == doctest::Approx(expected[i]).epsilon(2e-6));
   }
-  CHECK(names.size() == 5);
+  CHECK(names.size() == 6);
 }
 
 TEST_CASE("controls on 2x3 tokens, worked by hand") {
@@ -102,6 +105,33 @@ TEST_CASE("controls on 2x3 tokens, worked by hand") {
   e.textures = &t;
   const Map edges = SobelScorer{}.score(e), by_hand{.3f, 0, .5f, .25f, 2, 0};
   for (std::size_t i = 0; i < 6; ++i) CHECK(edges[i] == doctest::Approx(by_hand[i]));
+}
+
+TEST_CASE("print of either polarity is found, paper edges, rules and grain are not") {
+  // Cells: text on white, text on black, the edge of a paper, a rule across the picture, grain, blank.
+  const scenes::Scene s({6, 6}, [](Index y, Index x) -> scenes::Colour {
+    const Index cell = y / 32;
+    std::uint64_t state = static_cast<std::uint64_t>(y * 1000 + x);
+    const int noise = static_cast<int>(split_mix64(state) % 41), at = static_cast<int>(y % 32);
+    const bool ink = scenes::inked(y, x) && (x / 32 == 2 || x / 32 == 3);
+    const int rows[] = {
+        ink ? 20 : 235, ink ? 235 : 20, x % 192 < 100 ? 30 : 235, at == 15 || at == 16 ? 40 : 235, 100 + noise, 235};
+    return {rows[cell], rows[cell], rows[cell]};
+  });
+  const Map map = TextLikenessScorer{{.line = 0}}.score(s.evidence);
+  for (const std::size_t text : {2u, 3u, 8u, 9u}) {
+    CAPTURE(text);
+    for (std::size_t other = 12; other < 36; ++other) {
+      CAPTURE(other);
+      CHECK(map[text] > 4 * map[other]);
+    }
+  }
+  CHECK(map[8] == doctest::Approx(map[2]).epsilon(.1));  // polarity
+  const Map whole = TextLikenessScorer{{.line = 1}}.score(s.evidence);
+  CHECK(whole[1] == doctest::Approx(map[1] + (map[0] + map[2]) / 2));  // the end of a line
+  CHECK(whole[2] == doctest::Approx(map[2] + (map[1] + map[3]) / 2));
+  CHECK_THROWS_WITH_AS((void)TextLikenessScorer{{.radius = 0}}.score(s.evidence),
+                       doctest::Contains("radius: expected 1..32, got 0"), Error);
 }
 
 TEST_CASE("tower attention asks for one block and gives what was answered") {

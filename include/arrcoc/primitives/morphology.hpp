@@ -1,0 +1,106 @@
+#pragma once
+// Flat grey morphology on planes of bytes, in integers.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "arrcoc/core/image.hpp"
+
+namespace arrcoc::morphology {
+
+/// One byte a pixel, [H, W]; 0 outside.
+struct Plane {
+  Index height = 0, width = 0;
+  std::vector<std::uint8_t> px;
+  std::uint8_t at(Index y, Index x) const {
+    return y < 0 || x < 0 || y >= height || x >= width ? std::uint8_t{0} : px[std::size_t(y * width + x)];
+  }
+};
+/// Luma, smoothed by [1 2 1] / 4 both ways, the rim repeated. O(H W).
+inline Plane smooth_luma(ImageView v) {
+  Plane luma{v.height, v.width, std::vector<std::uint8_t>(std::size_t(v.height * v.width))}, out = luma;
+  for (std::size_t i = 0; i < luma.px.size(); ++i)
+    luma.px[i] = static_cast<std::uint8_t>(luma_of(v.rgb[3 * i], v.rgb[3 * i + 1], v.rgb[3 * i + 2]));
+  for (Index y = 0; y < v.height; ++y) {
+    const std::uint8_t* rows[3] = {&luma.px[std::size_t(std::max<Index>(y - 1, 0) * v.width)],
+                                   &luma.px[std::size_t(y * v.width)],
+                                   &luma.px[std::size_t(std::min(y + 1, v.height - 1) * v.width)]};
+    for (Index x = 0; x < v.width; ++x) {
+      const auto down = [&](Index at) { return rows[0][at] + 2 * rows[1][at] + rows[2][at]; };
+      const int sum = down(std::max<Index>(x - 1, 0)) + 2 * down(x) + down(std::min(x + 1, v.width - 1));
+      out.px[std::size_t(y * v.width + x)] = static_cast<std::uint8_t>((sum + 8) >> 4);
+    }
+  }
+  return out;
+}
+/// The largest of 2 r + 1 elements around each of n, an element being `wide` neighbouring bytes.
+inline void dilate_line(std::uint8_t* data, Index n, Index wide, Index r, std::vector<std::uint8_t>& work) {
+  const Index window = 2 * r + 1, all = (n + 2 * r) * wide;
+  work.assign(std::size_t(all), 0);
+  std::copy(data, data + n * wide, work.begin() + r * wide);
+  Index length = 1;
+  for (; 2 * length <= window; length *= 2)
+    for (Index k = 0, step = length * wide; k + step < all; ++k)
+      work[std::size_t(k)] = std::max(work[std::size_t(k)], work[std::size_t(k + step)]);
+  for (Index k = 0, step = (window - length) * wide; k < n * wide; ++k)
+    data[k] = std::max(work[std::size_t(k)], work[std::size_t(k + step)]);
+}
+/// Each pixel the largest of the square of 2 r + 1 px around it. O(H W log r).
+inline Plane dilated(Plane p, Index r) {
+  std::vector<std::uint8_t> work;
+  for (Index y = 0; y < p.height; ++y) dilate_line(&p.px[std::size_t(y * p.width)], p.width, 1, r, work);
+  dilate_line(p.px.data(), p.height, p.width, r, work);
+  return p;
+}
+/// Closing minus picture: what is dark and nowhere wider than 2 r px (Serra 1982). The same of 255 - v is the top-hat.
+inline Plane black_hat(const Plane& dark, Index r) {
+  Plane out = dilated(dark, r);
+  for (auto& v : out.px) v = static_cast<std::uint8_t>(255 - v);
+  out = dilated(std::move(out), r);
+  for (std::size_t i = 0; i < out.px.size(); ++i) out.px[i] = static_cast<std::uint8_t>(255 - out.px[i] - dark.px[i]);
+  return out;
+}
+/// Takes 8-connected parts out of the ink (0 or 1) that are longer than `longest` px and fill less than 3/20 of their
+/// box, or are more than 20 times as long as wide: rules, frames, curves. O(H W + runs).
+inline void erase_long(Plane& ink, Index longest) {
+  struct Run {
+    Index row, begin, end, top, bottom, left, right, area;
+    std::size_t root;
+  };
+  std::vector<Run> runs;
+  const auto root = [&](std::size_t i) {
+    while (runs[i].root != i) i = runs[i].root = runs[runs[i].root].root;
+    return i;
+  };
+  for (std::size_t above = 0, above_end = 0, y = 0; y < std::size_t(ink.height); ++y) {
+    const std::size_t first = runs.size();
+    for (Index x = 0, row = Index(y); x < ink.width; ++x) {
+      if (!ink.at(row, x)) continue;
+      const Index begin = x;
+      while (ink.at(row, x)) ++x;
+      runs.push_back({row, begin, x, row, row + 1, begin, x, x - begin, runs.size()});
+    }
+    for (std::size_t b = first; above < above_end && b < runs.size();) {
+      if (runs[above].begin <= runs[b].end && runs[b].begin <= runs[above].end) {
+        const std::size_t i = root(above), j = root(b);
+        if (i != j) {
+          Run &to = runs[std::min(i, j)], &from = runs[std::max(i, j)];
+          from.root = std::min(i, j);
+          to.top = std::min(to.top, from.top), to.bottom = std::max(to.bottom, from.bottom);
+          to.left = std::min(to.left, from.left), to.right = std::max(to.right, from.right), to.area += from.area;
+        }
+      }
+      runs[above].end < runs[b].end ? ++above : ++b;
+    }
+    above = first, above_end = runs.size();
+  }
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const Run& whole = runs[root(i)];
+    const Index h = whole.bottom - whole.top, w = whole.right - whole.left, l = std::max(h, w);
+    if (l > longest && (20 * whole.area < 3 * h * w || l > 20 * std::min(h, w)))
+      std::fill_n(&ink.px[std::size_t(runs[i].row * ink.width + runs[i].begin)], runs[i].end - runs[i].begin, 0);
+  }
+}
+}  // namespace arrcoc::morphology
