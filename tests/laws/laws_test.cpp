@@ -26,6 +26,7 @@
 #include "arrcoc/balancers/rank_fusion.hpp"
 #include "arrcoc/balancers/tension.hpp"
 #include "arrcoc/scorers/control/given.hpp"
+#include "arrcoc/scorers/features/frame_change.hpp"
 #include "arrcoc/scorers/features/novelty.hpp"
 #include "arrcoc/scorers/features/patch_max.hpp"
 #include "arrcoc/scorers/pixels/contrast.hpp"
