@@ -203,8 +203,10 @@ class EngineOn final : public Engine {
         std::count_if(sources.begin(), sources.end(), [](const io::PromptSource& s) { return !s.seconds.empty(); }));
     require_that(!r.rendered || (!r.literal && r.system.empty()), Code::bad_usage, "prompt",
                  "a rendered prompt has its system text and its special tokens in it");
-    require_that((!r.rendered && places.empty()) || (clips == 0 && r.parts.empty()), Code::bad_usage, "prompt",
-                 "a prompt that says where its pictures stand has no clips and no further parts");
+    const bool text_among = std::any_of(r.parts.begin(), r.parts.end(),
+                                        [](const RequestPart& p) { return p.kind == RequestPart::Kind::text; });
+    require_that((!r.rendered && places.empty()) || (clips == 0 && !text_among), Code::bad_usage, "prompt",
+                 "a prompt that says where its pictures stand has no clips, and no text but its own");
     std::vector<io::Message> messages =
         r.rendered ? io::rendered_prompt(question, *folder_.tokenizer)
                    : io::question_about(places.empty() ? 0 : sources.size(), question, r.system, places);

@@ -289,11 +289,17 @@ TEST_CASE("tensors that nobody reads are named; LoRA factors and scales without 
   write_safetensors(file, renamed);
   CHECK(unused().empty());
   renamed.clear();
-  for (const auto& [name, tensor] : whole) renamed["module." + name] = tensor;
+  for (const auto& [name, tensor] : whole) renamed["spare." + name] = tensor;
   write_safetensors(file, renamed);
   CHECK(has(refused(), "expected [288, 128], got none"));
-  CHECK(has(refused(),
-            "not read: " + std::to_string(whole.size()) + " tensors of the checkpoint: module.lm_head.weight"));
+  CHECK(
+      has(refused(), "not read: " + std::to_string(whole.size()) + " tensors of the checkpoint: spare.lm_head.weight"));
+  for (const std::string wrapper : {"module.", "_orig_mod."}) {
+    renamed.clear();
+    for (const auto& [name, tensor] : whole) renamed[wrapper + name] = tensor;
+    write_safetensors(file, renamed);
+    CHECK(has(refused(), "names of tensors begin with " + wrapper));
+  }
   with({});
   std::ofstream(m.dir / "adapter_config.json") << "{}";
   CHECK(has(refused(), "LoRA factors that were not merged (adapter_config.json)"));

@@ -114,7 +114,7 @@ TEST_CASE("faults of harnesses are off, and in the name where they are on") {
   CHECK(made.pipeline.decisions[0].injector.facts.levels == 0);
   CHECK(make("three_ways").pipeline.decisions[0].injector.facts.levels == all_levels);
   CHECK(made.pipeline.injectors != make("three_ways").pipeline.injectors);
-  expect_error(Code::bad_config, "picture: expected native or grey_square, got 'square'",
+  expect_error(Code::bad_config, "picture: expected one of native, grey_square, flip, brightness_x from 0 to 4",
                [&] { make("three_ways:picture=square"); });
   expect_error(Code::bad_config, "maps: expected own or first, got 'last'", [&] { make("three_ways:maps=last"); });
   expect_error(Code::bad_config, "deepstack: expected kept or dropped, got 'lost'",
