@@ -26,6 +26,7 @@ if not data.is_dir():
     sys.exit(77)
 pictures = sorted(p for p in data.iterdir() if p.suffix in (".jpg", ".png"))
 WITHOUT = {"oracle", "full",  # they need boxes, or keep all
+           "frame_change",  # of clips: a picture is one frame, and as flat as uniform
            "given",  # it is what its file says
            "previous_relevance", "inhibition"}  # alone they repeat an earlier look that was as flat
 FILES = {"scorer": "scorer.safetensors", "allocator": "depth.safetensors"}
