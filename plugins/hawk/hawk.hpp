@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "arrcoc/core/config.hpp"
+#include "arrcoc/core/split.hpp"
 #include "arrcoc/primitives/feature_rows.hpp"
 #include "arrcoc/registry/host_stages.hpp"
 
@@ -23,12 +24,10 @@ struct HawkConfig {
   /// NaN for what is no number.
   std::vector<double> values() const {
     std::vector<double> out;
-    for (std::size_t from = 0; from <= head_weights.size();) {
-      const std::size_t to = std::min(head_weights.find('_', from), head_weights.size());
+    for (const std::string& one : split(head_weights, '_')) {
       double value = 0;
-      const bool read = detail::from_text(std::string_view(head_weights).substr(from, to - from), value).empty();
+      const bool read = detail::from_text(one, value).empty();
       out.push_back(read ? value : std::nan(""));
-      from = to + 1;
     }
     return out;
   }

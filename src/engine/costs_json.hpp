@@ -1,17 +1,10 @@
 #pragma once
-// Costs and seeds as results and sweep rows write them, and as rows are read.
-#include <cstdint>
+// Costs as results and sweep rows write them, and as rows are read.
 #include <nlohmann/json.hpp>
-#include <string>
 
 #include "arrcoc/pipeline/costs.hpp"
 
 namespace arrcoc {
-
-/// A number, or its digits as text above 2^53, which readers of doubles would round.
-inline nlohmann::ordered_json exact_json(std::uint64_t n) {
-  return n <= std::uint64_t{1} << 53 ? nlohmann::ordered_json(n) : nlohmann::ordered_json(std::to_string(n));
-}
 
 /// f(name, field) for every cost that is a number, in the order in which they are written.
 template <class C, class F>

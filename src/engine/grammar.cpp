@@ -5,20 +5,12 @@
 #include <cmath>
 #include <utility>
 
+#include "arrcoc/core/split.hpp"
+
 namespace arrcoc {
 namespace {
 
 constexpr std::string_view five = "texture/scorers/balancer/allocator/injector";
-
-std::vector<std::string> split(std::string_view s, char by) {
-  std::vector<std::string> out;
-  for (std::size_t from = 0; from <= s.size();) {
-    const std::size_t to = std::min(s.find(by, from), s.size());
-    out.emplace_back(s.substr(from, to - from));
-    from = to + 1;
-  }
-  return out;
-}
 
 [[noreturn]] void refuse(std::string_view name, const std::string& sentence) {
   fail(Code::bad_config, "pipeline", "'" + std::string(name.substr(0, 200)) + "': " + sentence);

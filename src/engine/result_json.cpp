@@ -5,6 +5,7 @@
 #include "arrcoc/build_info.hpp"
 #include "arrcoc/io/config_json.hpp"
 #include "costs_json.hpp"
+#include "files/json_util.hpp"
 #include "passes_json.hpp"
 
 namespace arrcoc {
@@ -164,7 +165,7 @@ std::string result_json(const ModelSummary& m, const AnswerRequest& q, const Ans
                   {"weight_bytes", m.weight_bytes},
                   {"untrained", m.untrained}};
   out["backend"] = {{"name", m.backend}, {"dtype", m.dtype}, {"threads", m.threads}};
-  out["seed"] = exact_json(q.seed);
+  out["seed"] = io::exact(q.seed);
   out["pipeline"] = r.pipeline;
   out["mode"] = q.stock ? "stock" : mode_of(r);
   out["question"] = {{"prompt", q.prompt}, {"system", q.system}};
@@ -226,7 +227,7 @@ std::string evidence_json(const EvidenceRequest& q, const EvidenceResult& r, con
   Json out;
   out["arrcoc"] = build_info.version;
   out["build"] = build_json();
-  out["seed"] = exact_json(q.seed);
+  out["seed"] = io::exact(q.seed);
   out["pipeline"] = r.pipeline;
   out["mode"] = "select";
   Json p = allocation_json(r.realized, static_cast<Index>(q.deepstack.size()));

@@ -7,12 +7,6 @@ namespace {
 
 using Ordered = nlohmann::ordered_json;
 
-bool exact_in_double(const Ordered& v) {
-  constexpr std::int64_t most = std::int64_t{1} << 53;
-  return v.is_number_unsigned() ? v.get<std::uint64_t>() <= std::uint64_t{most}
-                                : v.get<std::int64_t>() >= -most && v.get<std::int64_t>() <= most;
-}
-
 Ordered value_of(const ConfigField& field) {
   if (field.type == "string") return field.value;
   // The text of a number or a boolean is its JSON: to_chars writes "1e+20" and "0.1" as JSON does.
@@ -20,8 +14,7 @@ Ordered value_of(const ConfigField& field) {
   const bool good = field.type == "bool" ? v.is_boolean() : v.is_number();
   require_that(good, Code::bad_config, field.path,
                [&] { return "expected a " + field.type + ", got '" + field.value + "'"; });
-  if (v.is_number_integer() && !exact_in_double(v)) return field.value;  // readers of doubles would round it
-  return v;
+  return exact(v);
 }
 
 void collect(const Json& object, const std::string& path, std::string_view where, Settings& out) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "arrcoc/core/check_finite.hpp"
+#include "arrcoc/core/split.hpp"
 #include "arrcoc/io/npy.hpp"
 #include "arrcoc/registry/learned.hpp"
 
@@ -28,7 +29,7 @@ Plane<float> read_map(const std::filesystem::path& file) {
 TextureMaps read_maps(std::string_view text) {
   TextureMaps out;
   const std::vector<std::string> known = texture::channel_names();
-  for (const std::string& pair : texture::split_names(text)) {
+  for (const std::string& pair : split(text, '+')) {
     const auto equals = pair.find('=');
     require_that(equals != std::string::npos && equals > 0, Code::bad_config, "texture.maps",
                  [&] { return "expected CHANNEL=FILE.npy, joined by +, got '" + pair + "'"; });

@@ -3,20 +3,11 @@
 #include <cmath>
 #include <cstdio>
 
+#include "arrcoc/core/split.hpp"
 #include "arrcoc/sweep/sweep.hpp"
 
 namespace arrcoc {
 namespace {
-
-std::vector<std::string_view> split(std::string_view s, char by) {
-  std::vector<std::string_view> out;
-  for (std::size_t from = 0; from <= s.size();) {
-    const std::size_t to = std::min(s.find(by, from), s.size());
-    out.push_back(s.substr(from, to - from));
-    from = to + 1;
-  }
-  return out;
-}
 
 /// One typed value, as it is written in names; numbers in their shortest form.
 std::string value_of(std::string_view text, std::string_view type, const std::string& what, Code wrong) {
@@ -51,7 +42,7 @@ int decimals(std::string_view text) {
 
 void add_range(std::string_view text, std::string_view type, const std::string& what, Code wrong,
                std::vector<std::string>& out) {
-  const std::vector<std::string_view> parts = split(text, ':');
+  const std::vector<std::string> parts = split(text, ':');
   const bool whole = type == "int";
   require_that(parts.size() == 3 || (parts.size() == 2 && whole), wrong, "sweep", [&] {
     return what + ": expected a range first:last:step" + (whole ? ", or first:last," : "") + " got '" +
@@ -88,7 +79,7 @@ std::vector<std::string> axis_values(std::string_view text, std::string_view typ
                                      Code wrong) {
   std::vector<std::string> out;
   if (type.ends_with("[]")) return {std::string(text)};
-  for (const std::string_view part : split(text, ',')) {
+  for (const std::string& part : split(text, ',')) {
     if ((type == "int" || type == "float") && part.find(':') != part.npos) add_range(part, type, what, wrong, out);
     else out.push_back(value_of(part, type, what, wrong));
   }

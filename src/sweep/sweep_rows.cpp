@@ -53,8 +53,8 @@ std::string row_json(const SweepRow& r, bool with_kept) {
             {"name", r.name},
             {"budget", r.budget},
             {"depth", r.depth},
-            {"seed", exact_json(r.seed)},
-            {"draw", exact_json(r.draw)},
+            {"seed", io::exact(r.seed)},
+            {"draw", io::exact(r.draw)},
             {"question", r.question},
             {"answers", r.answers}};
   j["prediction"] = r.prediction ? Ordered(*r.prediction) : Ordered(nullptr);

@@ -1,20 +1,19 @@
 // What a question asks for by its words, and that the tensions it sets move the balance that way.
-#include "arrcoc/primitives/question_kind.hpp"
+#include "arrcoc/balancers/question_kind.hpp"
 
 #include <doctest/doctest.h>
 
 #include <numeric>
 
-#include "arrcoc/balancers/tension.hpp"
 #include "laws/material.hpp"
 
 using namespace arrcoc;
 
 namespace {
-TensionSettings settings(const char* question) { return read_question(question).tensions; }
+TensionConfig settings(const char* question) { return read_question(question).tensions; }
 /// Share of relevance in its greatest eighth: how focused it is. Depth has a curve of its own and stays as it is.
 double concentration(const char* question) {
-  const TensionSettings s = settings(question);
+  const TensionConfig s = settings(question);
   Evidence e;
   e.tokens = Grid{16, 16};
   const auto maps = laws::scores(3 * 256, 5, false);

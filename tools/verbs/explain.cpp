@@ -1,8 +1,8 @@
 #include <memory>
 
+#include "arrcoc/balancers/question_kind.hpp"
 #include "arrcoc/engine/engine.hpp"
 #include "arrcoc/io/atomic_file.hpp"
-#include "arrcoc/primitives/question_kind.hpp"
 #include "seed_claims.hpp"
 #include "verbs.hpp"
 

@@ -1,9 +1,7 @@
 #include "seed_claims.hpp"
 
 #include <bit>
-#include <cmath>
 #include <cstdio>
-#include <functional>
 
 #include "arrcoc/allocators/depth/hierarchical.hpp"
 #include "arrcoc/allocators/select/adaptive_k.hpp"

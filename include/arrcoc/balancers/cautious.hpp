@@ -69,11 +69,7 @@ struct CautiousBalancer {
       const auto centre = [](float at) { return static_cast<Index>(std::floor(at + 0.5f)); };
       const Window w = window_around(g, centre(p.centre_row()), centre(p.centre_col()), config.radius);
       double sum = 0, n = 0;
-      for (Index row = w.row0; row < w.row1; ++row)
-        for (Index col = w.col0; col < w.col1; ++col) {
-          const Index other = cells[static_cast<std::size_t>(p.frame * g.count() + g.at(row, col))];
-          if (other >= 0) sum += r[static_cast<std::size_t>(other)], n += 1;
-        }
+      for_each_living(cells, g, p.frame, w, [&](Index other) { sum += r[static_cast<std::size_t>(other)], n += 1; });
       const double own = r[static_cast<std::size_t>(t)];
       out.push_back(static_cast<float>(n > 0 ? std::max(own, sum / n) : own));
     }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "arrcoc/core/config.hpp"
+#include "arrcoc/core/split.hpp"
 #include "arrcoc/pipeline/pass_rules.hpp"
 
 namespace arrcoc {
@@ -18,14 +19,12 @@ struct CascadePassesConfig {
   }
   /// "64+256" -> limits; what is wrong with it.
   std::string read(std::vector<Index>& limits) const {
-    for (std::size_t from = 0; from <= tokens.size();) {
-      const std::size_t to = std::min(tokens.find('+', from), tokens.size());
+    for (const std::string& one : split(tokens, '+')) {
       Index n = 0;
-      const bool number = detail::from_text(std::string_view(tokens).substr(from, to - from), n).empty() && n > 0;
+      const bool number = detail::from_text(one, n).empty() && n > 0;
       if (!number || (!limits.empty() && n <= limits.back()))
         return "tokens: expected ascending numbers above 0 joined by +, got '" + tokens.substr(0, 80) + "'";
       limits.push_back(n);
-      from = to + 1;
     }
     return "";
   }

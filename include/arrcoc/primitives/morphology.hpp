@@ -7,30 +7,28 @@
 #include <vector>
 
 #include "arrcoc/core/image.hpp"
+#include "arrcoc/primitives/area_map.hpp"
 
 namespace arrcoc::morphology {
 
-/// One byte a pixel, [H, W]; 0 outside.
-struct Plane {
-  Index height = 0, width = 0;
-  std::vector<std::uint8_t> px;
-  std::uint8_t at(Index y, Index x) const {
-    return y < 0 || x < 0 || y >= height || x >= width ? std::uint8_t{0} : px[std::size_t(y * width + x)];
-  }
-};
+using Bytes = Plane<std::uint8_t>;  // one byte a pixel
+
+/// 0 outside.
+inline std::uint8_t at(const Bytes& p, Index y, Index x) {
+  return y < 0 || x < 0 || y >= p.height || x >= p.width ? std::uint8_t{0} : p.row(y)[x];
+}
 /// Luma, smoothed by [1 2 1] / 4 both ways, the rim repeated. O(H W).
-inline Plane smooth_luma(ImageView v) {
-  Plane luma{v.height, v.width, std::vector<std::uint8_t>(std::size_t(v.height * v.width))}, out = luma;
-  for (std::size_t i = 0; i < luma.px.size(); ++i)
-    luma.px[i] = static_cast<std::uint8_t>(luma_of(v.rgb[3 * i], v.rgb[3 * i + 1], v.rgb[3 * i + 2]));
+inline Bytes smooth_luma(ImageView v) {
+  Bytes luma(v.height, v.width), out = luma;
+  for (std::size_t i = 0; i < luma.values.size(); ++i)
+    luma.values[i] = static_cast<std::uint8_t>(luma_of(v.rgb[3 * i], v.rgb[3 * i + 1], v.rgb[3 * i + 2]));
   for (Index y = 0; y < v.height; ++y) {
-    const std::uint8_t* rows[3] = {&luma.px[std::size_t(std::max<Index>(y - 1, 0) * v.width)],
-                                   &luma.px[std::size_t(y * v.width)],
-                                   &luma.px[std::size_t(std::min(y + 1, v.height - 1) * v.width)]};
+    const std::uint8_t* rows[3] = {luma.row(std::max<Index>(y - 1, 0)), luma.row(y),
+                                   luma.row(std::min(y + 1, v.height - 1))};
     for (Index x = 0; x < v.width; ++x) {
       const auto down = [&](Index at) { return rows[0][at] + 2 * rows[1][at] + rows[2][at]; };
       const int sum = down(std::max<Index>(x - 1, 0)) + 2 * down(x) + down(std::min(x + 1, v.width - 1));
-      out.px[std::size_t(y * v.width + x)] = static_cast<std::uint8_t>((sum + 8) >> 4);
+      out.row(y)[x] = static_cast<std::uint8_t>((sum + 8) >> 4);
     }
   }
   return out;
@@ -48,23 +46,24 @@ inline void dilate_line(std::uint8_t* data, Index n, Index wide, Index r, std::v
     data[k] = std::max(work[std::size_t(k)], work[std::size_t(k + step)]);
 }
 /// Each pixel the largest of the square of 2 r + 1 px around it. O(H W log r).
-inline Plane dilated(Plane p, Index r) {
+inline Bytes dilated(Bytes p, Index r) {
   std::vector<std::uint8_t> work;
-  for (Index y = 0; y < p.height; ++y) dilate_line(&p.px[std::size_t(y * p.width)], p.width, 1, r, work);
-  dilate_line(p.px.data(), p.height, p.width, r, work);
+  for (Index y = 0; y < p.height; ++y) dilate_line(p.row(y), p.width, 1, r, work);
+  dilate_line(p.values.data(), p.height, p.width, r, work);
   return p;
 }
 /// Closing minus picture: what is dark and nowhere wider than 2 r px (Serra 1982). The same of 255 - v is the top-hat.
-inline Plane black_hat(const Plane& dark, Index r) {
-  Plane out = dilated(dark, r);
-  for (auto& v : out.px) v = static_cast<std::uint8_t>(255 - v);
+inline Bytes black_hat(const Bytes& dark, Index r) {
+  Bytes out = dilated(dark, r);
+  for (auto& v : out.values) v = static_cast<std::uint8_t>(255 - v);
   out = dilated(std::move(out), r);
-  for (std::size_t i = 0; i < out.px.size(); ++i) out.px[i] = static_cast<std::uint8_t>(255 - out.px[i] - dark.px[i]);
+  for (std::size_t i = 0; i < out.values.size(); ++i)
+    out.values[i] = static_cast<std::uint8_t>(255 - out.values[i] - dark.values[i]);
   return out;
 }
 /// Takes 8-connected parts out of the ink (0 or 1) that are longer than `longest` px and fill less than 3/20 of their
 /// box, or are more than 20 times as long as wide: rules, frames, curves. O(H W + runs).
-inline void erase_long(Plane& ink, Index longest) {
+inline void erase_long(Bytes& ink, Index longest) {
   struct Run {
     Index row, begin, end, top, bottom, left, right, area;
     std::size_t root;
@@ -77,9 +76,9 @@ inline void erase_long(Plane& ink, Index longest) {
   for (std::size_t above = 0, above_end = 0, y = 0; y < std::size_t(ink.height); ++y) {
     const std::size_t first = runs.size();
     for (Index x = 0, row = Index(y); x < ink.width; ++x) {
-      if (!ink.at(row, x)) continue;
+      if (!at(ink, row, x)) continue;
       const Index begin = x;
-      while (ink.at(row, x)) ++x;
+      while (at(ink, row, x)) ++x;
       runs.push_back({row, begin, x, row, row + 1, begin, x, x - begin, runs.size()});
     }
     for (std::size_t b = first; above < above_end && b < runs.size();) {
@@ -100,7 +99,7 @@ inline void erase_long(Plane& ink, Index longest) {
     const Run& whole = runs[root(i)];
     const Index h = whole.bottom - whole.top, w = whole.right - whole.left, l = std::max(h, w);
     if (l > longest && (20 * whole.area < 3 * h * w || l > 20 * std::min(h, w)))
-      std::fill_n(&ink.px[std::size_t(runs[i].row * ink.width + runs[i].begin)], runs[i].end - runs[i].begin, 0);
+      std::fill_n(ink.row(runs[i].row) + runs[i].begin, runs[i].end - runs[i].begin, 0);
   }
 }
 }  // namespace arrcoc::morphology

@@ -1,6 +1,8 @@
 #pragma once
 // Tokens beside a token on a raster.
 #include <algorithm>
+#include <cstddef>
+#include <span>
 
 #include "arrcoc/core/types.hpp"
 
@@ -15,6 +17,14 @@ struct Window {
 constexpr Window window_around(Grid grid, Index row, Index col, Index radius) {
   return {std::max<Index>(0, row - radius), std::min(grid.rows, row + radius + 1), std::max<Index>(0, col - radius),
           std::min(grid.cols, col + radius + 1)};
+}
+
+/// f(token) for each cell of a window of this frame that a living token covers, row by row; `cells`: of covering().
+template <class F>
+void for_each_living(std::span<const Index> cells, Grid grid, Index frame, const Window& w, F&& f) {
+  for (Index r = w.row0; r < w.row1; ++r)
+    for (Index c = w.col0; c < w.col1; ++c)
+      if (const Index t = cells[static_cast<std::size_t>(frame * grid.count() + grid.at(r, c))]; t >= 0) f(t);
 }
 
 /// f(token) for the up to four tokens that share an edge with this one: above, below, left, right.

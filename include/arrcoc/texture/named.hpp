@@ -2,8 +2,8 @@
 // Textures of channels chosen by name.
 #include <map>
 #include <memory>
+#include <utility>
 
-#include "arrcoc/core/host_tensor.hpp"
 #include "arrcoc/core/stages.hpp"
 #include "arrcoc/texture/channels/catalogue.hpp"
 
@@ -70,18 +70,16 @@ struct NamedTexture {
         }
       for (const texture::ChannelFamily& f : texture::families) {
         std::vector<std::vector<float>> columns(f.names.size());
-        std::vector<std::size_t> to;
+        std::vector<std::pair<std::size_t, std::size_t>> to;  // channel, column of the family
         for (std::size_t c = 0; c < wanted.size(); ++c) {
           const auto at = std::find(f.names.begin(), f.names.end(), wanted[c].base);
           if (done[c] || wanted[c].wide != wide || at == f.names.end()) continue;
-          columns[static_cast<std::size_t>(at - f.names.begin())].resize(n);
-          to.push_back(c);
+          to.emplace_back(c, static_cast<std::size_t>(at - f.names.begin()));
+          columns[to.back().second].resize(n);
         }
         if (to.empty()) continue;
         f.fill(picture, boxes, columns);
-        for (const std::size_t c : to)
-          put(c, columns[static_cast<std::size_t>(std::find(f.names.begin(), f.names.end(), wanted[c].base) -
-                                                  f.names.begin())]);
+        for (const auto& [channel, column] : to) put(channel, columns[column]);
       }
     }
     for (std::size_t c = 0; c < wanted.size(); ++c)
@@ -98,11 +96,6 @@ struct NamedTexture {
     const Grid g = tokens.grid;
     for (Index t = 0; t < tokens.count(); ++t) {
       Place p = tokens.at(t);
-      if (wide == 1 && p.unit()) {
-        out.push_back({texture::cell_range(static_cast<Index>(p.row), g.rows, image.height),
-                       texture::cell_range(static_cast<Index>(p.col), g.cols, image.width), p});
-        continue;
-      }
       const auto grow = [&](float& from, float& size, Index n) {
         const float more = size * static_cast<float>(wide - 1) / 2, to = from + size + more;
         from = std::max(0.f, from - more);

@@ -1,6 +1,7 @@
 #pragma once
 #include <cmath>
 
+#include "arrcoc/texture/exact_math.hpp"
 #include "arrcoc/texture/sketch.hpp"
 
 namespace arrcoc {

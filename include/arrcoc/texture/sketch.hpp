@@ -1,11 +1,9 @@
 #pragma once
 // What the two thirteen-channel textures of the older sketches share, number by number.
 #include <array>
-#include <cmath>
 
 #include "arrcoc/core/stages.hpp"
 #include "arrcoc/texture/channels/picture.hpp"
-#include "arrcoc/texture/exact_math.hpp"
 
 namespace arrcoc {
 

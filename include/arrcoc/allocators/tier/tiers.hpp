@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "arrcoc/core/config.hpp"
+#include "arrcoc/core/split.hpp"
 #include "arrcoc/core/stages.hpp"
 #include "arrcoc/primitives/funding.hpp"
 #include "arrcoc/primitives/normalise.hpp"
@@ -52,12 +53,10 @@ struct TiersConfig {
   /// "64+100" -> 64, 100; empty where a part is no number.
   static std::vector<double> numbers(std::string_view list) {
     std::vector<double> out;
-    for (std::size_t from = 0; from <= list.size();) {
-      const std::size_t to = std::min(list.find('+', from), list.size());
+    for (const std::string& one : split(list, '+')) {
       double x = 0;
-      if (!detail::from_text(list.substr(from, to - from), x).empty()) return {};
+      if (!detail::from_text(one, x).empty()) return {};
       out.push_back(x);
-      from = to + 1;
     }
     return out;
   }

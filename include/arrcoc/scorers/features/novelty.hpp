@@ -67,13 +67,11 @@ struct NoveltyScorer {
       const Window w =
           window_around(g, static_cast<Index>(p.centre_row()), static_cast<Index>(p.centre_col()), config.radius);
       double sum = 0, count = 0;
-      for (Index r = w.row0; r < w.row1; ++r)
-        for (Index c = w.col0; c < w.col1; ++c) {
-          const Index other = cells[static_cast<std::size_t>(p.frame * g.count() + g.at(r, c))];
-          if (other < 0 || other == static_cast<Index>(i)) continue;
-          sum += dot_of(x.row(i), x.row(static_cast<std::size_t>(other)));
-          count += 1;
-        }
+      for_each_living(cells, g, p.frame, w, [&](Index other) {
+        if (other == static_cast<Index>(i)) return;
+        sum += dot_of(x.row(i), x.row(static_cast<std::size_t>(other)));
+        count += 1;
+      });
       if (count > 0) out[i] = static_cast<float>(1 - sum / count);
     }
     return out;

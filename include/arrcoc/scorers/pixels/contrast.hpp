@@ -41,17 +41,14 @@ struct ContrastScorer {
       for (Index i = 0; i < e.count(); ++i) {
         const Place p = e.tokens.at(i);
         const auto r = static_cast<Index>(p.centre_row()), c = static_cast<Index>(p.centre_col());
-        const Index first = p.frame * g.count();
         double sum = 0;
         Index count = 0;
         const Window w = window_around(g, r, c, config.radius);
-        for (Index a = w.row0; a < w.row1; ++a)
-          for (Index b = w.col0; b < w.col1; ++b) {
-            const Index other = cells[static_cast<std::size_t>(first + g.at(a, b))];
-            if (other < 0 || other == i) continue;
-            sum += t.at(other, ch);
-            ++count;
-          }
+        for_each_living(cells, g, p.frame, w, [&](Index other) {
+          if (other == i) return;
+          sum += t.at(other, ch);
+          ++count;
+        });
         const double difference = count ? t.at(i, ch) - sum / static_cast<double>(count) : 0.0;
         squares[static_cast<std::size_t>(i)] += difference * difference;
       }

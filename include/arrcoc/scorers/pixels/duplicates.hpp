@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "arrcoc/core/stages.hpp"
@@ -63,10 +62,8 @@ struct DuplicatesScorer {
   };
 
   static std::vector<float> unseen(const ImageView& image, const std::vector<Block>& blocks) {
-    std::vector<std::pair<PixelRange, PixelRange>> ranges;
-    for (const Block& b : blocks) ranges.emplace_back(b.rows, b.cols);
     std::vector<float> out;
-    for (const bool first : first_of_their_pixels(image, ranges)) out.push_back(first ? 1.f : 0.f);
+    for (const bool first : first_of_their_pixels(image, blocks)) out.push_back(first ? 1.f : 0.f);
     return out;
   }
 

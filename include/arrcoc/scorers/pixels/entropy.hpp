@@ -54,13 +54,10 @@ struct EntropyScorer {
       for (Index s = 1; s < config.scales; ++s) {
         wide.assign(bins, 0);
         const Window w = window_around(g, static_cast<Index>(p.centre_row()), static_cast<Index>(p.centre_col()), s);
-        for (Index r = w.row0; r < w.row1; ++r)
-          for (Index c = w.col0; c < w.col1; ++c) {
-            const Index other = cells[static_cast<std::size_t>(p.frame * g.count() + g.at(r, c))];
-            if (other < 0) continue;
-            const auto from = row_of(counts, other);
-            for (std::size_t b = 0; b < bins; ++b) wide[b] += from[b];
-          }
+        for_each_living(cells, g, p.frame, w, [&](Index other) {
+          const auto from = row_of(counts, other);
+          for (std::size_t b = 0; b < bins; ++b) wide[b] += from[b];
+        });
         sum += entropy(wide);
       }
       out.push_back(static_cast<float>(sum / static_cast<double>(config.scales)));

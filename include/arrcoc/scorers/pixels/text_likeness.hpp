@@ -59,10 +59,10 @@ struct TextLikenessScorer {
     const ImageView& image = *e.rgb;
     require_that(!image.empty(), Code::missing_evidence, name, "expected a picture, got none");
     std::vector<double> print(static_cast<std::size_t>(e.count()));
-    morphology::Plane dark = morphology::smooth_luma(image);
+    morphology::Bytes dark = morphology::smooth_luma(image);
     for (int polarity = 0; polarity < 2; ++polarity) {
       for (Index s = 0; s < config.scales; ++s) add_print(dark, e.tokens, config.radius << s, print);
-      for (auto& v : dark.px) v = static_cast<std::uint8_t>(255 - v);
+      for (auto& v : dark.values) v = static_cast<std::uint8_t>(255 - v);
     }
     const std::vector<Index> cells = covering(e.tokens);
     const Grid g = e.tokens.grid;
@@ -81,10 +81,10 @@ struct TextLikenessScorer {
   }
 
  private:
-  void add_print(const morphology::Plane& dark, const TokenSet& tokens, Index radius,
+  void add_print(const morphology::Bytes& dark, const TokenSet& tokens, Index radius,
                  std::vector<double>& print) const {
     const Grid g = tokens.grid;
-    const morphology::Plane hat = morphology::black_hat(dark, radius);
+    const morphology::Bytes hat = morphology::black_hat(dark, radius);
     const auto for_each_pixel = [&](Index t, auto&& f) {
       const Place p = tokens.at(t);
       const PixelRange rows = place_range(p.row, p.rows, g.rows, hat.height),
@@ -96,22 +96,23 @@ struct TextLikenessScorer {
     std::vector<double> means;
     for (Index t = 0; t < tokens.count(); ++t) {
       std::int64_t sum = 0;
-      const double n = for_each_pixel(t, [&](Index y, Index x) { sum += hat.at(y, x); });
+      const double n = for_each_pixel(t, [&](Index y, Index x) { sum += hat.row(y)[x]; });
       means.push_back(static_cast<double>(sum) / n);
     }
     std::sort(means.begin(), means.end());
     const double least = std::max<double>(config.floor, double(config.grain) * means[(means.size() - 1) / 4]);
-    morphology::Plane ink = morphology::dilated(hat, 16);
-    for (std::size_t i = 0; i < ink.px.size(); ++i) ink.px[i] = 2 * hat.px[i] > ink.px[i] && hat.px[i] >= least;
+    morphology::Bytes ink = morphology::dilated(hat, 16);
+    for (std::size_t i = 0; i < ink.values.size(); ++i)
+      ink.values[i] = 2 * hat.values[i] > ink.values[i] && hat.values[i] >= least;
     morphology::erase_long(ink, 3 * hat.height / g.rows);
     for (Index t = 0; t < tokens.count(); ++t) {
       std::array<std::int64_t, 4> starts{};
       std::int64_t count = 0, sum = 0;
       const double n = for_each_pixel(t, [&](Index y, Index x) {
-        if (!ink.at(y, x)) return;
-        ++count, sum += hat.at(y, x);
-        starts[0] += !ink.at(y, x - 1), starts[1] += !ink.at(y - 1, x);
-        starts[2] += !ink.at(y - 1, x - 1), starts[3] += !ink.at(y - 1, x + 1);
+        if (!ink.row(y)[x]) return;
+        ++count, sum += hat.row(y)[x];
+        starts[0] += !morphology::at(ink, y, x - 1), starts[1] += !morphology::at(ink, y - 1, x);
+        starts[2] += !morphology::at(ink, y - 1, x - 1), starts[3] += !morphology::at(ink, y - 1, x + 1);
       });
       if (count == 0) continue;
       const double s = static_cast<double>(*std::min_element(starts.begin(), starts.end())) / n * 1024,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "arrcoc/core/config.hpp"
+#include "arrcoc/core/split.hpp"
 #include "arrcoc/texture/channels/colour.hpp"
 #include "arrcoc/texture/channels/duplicate_block.hpp"
 #include "arrcoc/texture/channels/edge_distance.hpp"
@@ -70,18 +71,7 @@ struct Channel {
   std::string name;  // as written, "luma.3"
   std::string base;  // "luma"
   Index wide = 1;    // 1, 3, 5, 7 or 9
-  bool slot() const { return std::find(std::begin(slots), std::end(slots), base) != std::end(slots); }
 };
-
-inline std::vector<std::string> split_names(std::string_view text) {
-  std::vector<std::string> out;
-  for (std::size_t from = 0; from <= text.size();) {
-    const std::size_t to = std::min(text.find('+', from), text.size());
-    out.emplace_back(text.substr(from, to - from));
-    from = to + 1;
-  }
-  return out;
-}
 
 inline std::vector<std::string> channel_names() {
   std::vector<std::string> out;
@@ -94,10 +84,10 @@ inline std::vector<std::string> channel_names() {
 inline std::vector<Channel> parse_channels(std::string_view text, std::string& wrong) {
   std::vector<Channel> out;
   const std::vector<std::string> known = channel_names();
-  for (const std::string& word : split_names(text)) {
+  for (const std::string& word : arrcoc::split(text, '+')) {
     const auto set =
         std::find_if(std::begin(sets), std::end(sets), [&](const ChannelSet& s) { return s.name == word; });
-    for (const std::string& one : set == std::end(sets) ? std::vector{word} : split_names(set->channels)) {
+    for (const std::string& one : set == std::end(sets) ? std::vector{word} : arrcoc::split(set->channels, '+')) {
       Channel c{one, one.substr(0, one.find('.')), 1};
       const std::string tail = one.substr(c.base.size());
       const bool sized = tail == ".3" || tail == ".5" || tail == ".7" || tail == ".9";

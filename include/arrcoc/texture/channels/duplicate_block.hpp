@@ -11,9 +11,7 @@ struct DuplicateBlockFamily {
   static constexpr std::array<std::string_view, 1> names{"duplicate_block"};
 
   static void fill(Picture& p, const Boxes& boxes, std::span<std::vector<float>> out) {
-    std::vector<std::pair<PixelRange, PixelRange>> blocks;
-    for (const PixelBox& b : boxes) blocks.emplace_back(b.rows, b.cols);
-    const std::vector<bool> first = first_of_their_pixels(p.image, blocks);
+    const std::vector<bool> first = first_of_their_pixels(p.image, boxes);
     for (std::size_t i = 0; i < boxes.size(); ++i) out[0][i] = first[i] ? 0.f : 1.f;
   }
 };

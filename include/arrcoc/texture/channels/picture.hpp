@@ -11,6 +11,7 @@
 #include "arrcoc/core/image.hpp"
 #include "arrcoc/core/places.hpp"
 #include "arrcoc/primitives/area_map.hpp"
+#include "arrcoc/primitives/morphology.hpp"
 #include "arrcoc/texture/cell_sums.hpp"
 
 namespace arrcoc::texture {
@@ -106,13 +107,27 @@ class Picture {
   }
 
   struct Hats {
-    Plane<std::uint8_t> black, top;
+    Plane<std::uint8_t> black, top;  // closing - luma and luma - opening, with a flat 9 x 9 square
   };
-  std::optional<Hats> hats;  // made by channels/hats.hpp
+  const Hats& hats() {
+    if (!hats_) {
+      Plane<std::uint8_t> dark(image.height, image.width), light = dark;
+      for (Index y = 0; y < image.height; ++y) {
+        const std::int16_t* l = luma_row(y);
+        for (Index x = 0; x < image.width; ++x) {
+          dark.row(y)[x] = static_cast<std::uint8_t>(l[x]);
+          light.row(y)[x] = static_cast<std::uint8_t>(255 - l[x]);
+        }
+      }
+      hats_.emplace(Hats{morphology::black_hat(dark, 4), morphology::black_hat(light, 4)});
+    }
+    return *hats_;
+  }
 
  private:
   std::optional<Plane<std::int16_t>> luma_;
   std::optional<Gradients> gradients_;
+  std::optional<Hats> hats_;
 };
 
 /// A family of channels: `fill` writes column k, [N], of every name k whose column has room for it; the others are not

@@ -2,7 +2,7 @@
 #include <array>
 #include <cmath>
 
-#include "arrcoc/texture/channels/hats.hpp"
+#include "arrcoc/texture/channels/picture.hpp"
 
 namespace arrcoc::texture {
 
@@ -17,7 +17,7 @@ struct StrokesFamily {
   static constexpr int ink = 24;
 
   static void fill(Picture& p, const Boxes& boxes, std::span<std::vector<float>> out) {
-    const auto& hats = HatsFamily::of(p);
+    const auto& hats = p.hats();
     Plane<std::uint8_t> mask(p.image.height, p.image.width);
     for (std::size_t i = 0; i < mask.values.size(); ++i)
       mask.values[i] = std::max(hats.black.values[i], hats.top.values[i]) >= ink ? 1 : 0;

@@ -7,6 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "arrcoc/balancers/tension.hpp"
+#include "arrcoc/core/split.hpp"
+
 namespace arrcoc {
 
 /// specific: one thing that is named; detail: small print, numbers, formulas; count: every instance; unusual: what
@@ -17,24 +20,19 @@ constexpr std::string_view name_of(QuestionKind k) {
   return names[static_cast<std::size_t>(k)];
 }
 
-/// Settings of balancer `tension`: 0 is the first pole, 1 the second.
-struct TensionSettings {
-  float particularize = 0.5f, explore = 0.25f, diversify = 0.5f, deep = 0.5f;
-};
-
 struct QuestionReading {
   QuestionKind kind = QuestionKind::vague;
-  float confidence = 0;  // share of the kind's cue words among all cue words found; 0: none
-  bool mixed = false;    // another kind has as many cues
-  TensionSettings tensions;
-  std::string why;  // one sentence: which words, and what they did to the tensions
+  float confidence = 0;    // share of the kind's cue words among all cue words found; 0: none
+  bool mixed = false;      // another kind has as many cues
+  TensionConfig tensions;  // of balancer `tension`
+  std::string why;         // one sentence: which words, and what they did to the tensions
 };
 
 namespace detail {
 struct Cues {
   QuestionKind kind;
   std::string_view words;  // of one or more words, parted by |
-  TensionSettings tensions;
+  TensionConfig tensions;
   std::string_view did;
 };
 // Poles after ARR-COC dialogue 37 (compress, exploit, focus): formula .15 .60 .85, describe .80 .35 .25, anomalies
@@ -44,23 +42,23 @@ inline constexpr Cues cues[] = {
     {QuestionKind::detail,
      "formula|equation|total|amount|price|cost|number|date|digit|signature|phone|address|dosage|small print|spell|"
      "exact|exactly|page|percent|serial|code|time",
-     {0.85f, 0.40f, 0.15f, 0.8f},
+     {.particularize = 0.85f, .explore = 0.40f, .diversify = 0.15f, .deep = 0.8f},
      "particularizes, focuses and goes deep: one small place has the answer"},
     {QuestionKind::unusual,
      "unusual|odd|strange|different|anomaly|anomalies|wrong|missing|stands out|error|defect|unexpected",
-     {0.50f, 0.85f, 0.60f, 0.5f},
+     {.particularize = 0.50f, .explore = 0.85f, .diversify = 0.60f, .deep = 0.5f},
      "explores: what is sought is not what the question names"},
     {QuestionKind::count,
      "how many|count|list|all|every|each|compare|both",
-     {0.60f, 0.80f, 0.70f, 0.4f},
+     {.particularize = 0.60f, .explore = 0.80f, .diversify = 0.70f, .deep = 0.4f},
      "diversifies: every instance needs a token"},
     {QuestionKind::describe,
      "describe|summarise|summarize|summary|overview|caption|scene|tell me about|what is this|what kind",
-     {0.20f, 0.65f, 0.75f, 0.3f},
+     {.particularize = 0.20f, .explore = 0.65f, .diversify = 0.75f, .deep = 0.3f},
      "compresses and diversifies: the whole matters, nothing of it much"},
     {QuestionKind::specific,
      "find|where|which|who|read|say|says|written|colour|color|is there|red|left|right",
-     {0.70f, 0.25f, 0.15f, 0.5f},
+     {.particularize = 0.70f, .explore = 0.25f, .diversify = 0.15f, .deep = 0.5f},
      "particularizes, exploits and focuses: one thing is named"},
 };
 }  // namespace detail
@@ -82,13 +80,9 @@ inline QuestionReading read_question(std::string_view question) {
   for (const detail::Cues& c : detail::cues) {
     int found = 0;
     std::string words;
-    for (std::size_t from = 0; from <= c.words.size();) {
-      const std::size_t to = std::min(c.words.find('|', from), c.words.size());
-      const std::string word(c.words.substr(from, to - from));
+    for (const std::string& word : split(c.words, '|'))
       if (text.find(" " + word + " ") != std::string::npos || text.find(" " + word + "s ") != std::string::npos)
         ++found, words += (words.empty() ? "'" : ", '") + word + "'";
-      from = to + 1;
-    }
     all += found;
     if (found > most) best = &c, best_words = words, most = found, out.mixed = false;
     else if (found == most && found > 0) out.mixed = true;
@@ -100,10 +94,13 @@ inline QuestionReading read_question(std::string_view question) {
   }
   out.kind = best->kind;
   out.confidence = static_cast<float>(most) / static_cast<float>(all);
-  const TensionSettings usual, &far = best->tensions;
+  TensionConfig& set = out.tensions;
+  const TensionConfig &usual = TensionConfig{}, &far = best->tensions;
   const auto between = [&](float a, float b) { return a + out.confidence * (b - a); };
-  out.tensions = {between(usual.particularize, far.particularize), between(usual.explore, far.explore),
-                  between(usual.diversify, far.diversify), between(usual.deep, far.deep)};
+  set.particularize = between(usual.particularize, far.particularize);
+  set.explore = between(usual.explore, far.explore);
+  set.diversify = between(usual.diversify, far.diversify);
+  set.deep = between(usual.deep, far.deep);
   out.why = best_words + ": " + std::string(name_of(best->kind)) + "; it " + std::string(best->did) +
             (out.mixed ? " (another kind has as many words)" : "");
   return out;
