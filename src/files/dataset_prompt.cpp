@@ -1,5 +1,6 @@
 // A sample as our JSONL line, and as the prompt that a toolkit would make of it.
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "arrcoc/io/dataset.hpp"
 #include "arrcoc/measure/unicode.hpp"
@@ -62,17 +63,15 @@ std::string shaped_prompt(const Sample& s, PromptShape shape) {
 
 std::string marked_question(const Sample& s) {
   std::string question = s.question;
-  bool inside = false;
-  for (const Index place : s.places) inside = inside || place != 0;
-  if (inside)
+  if (s.pictures_inside())
     for (std::size_t p = s.places.size(); p-- > 0;) question.insert(static_cast<std::size_t>(s.places[p]), "<image>");
   return question;
 }
 
 void shape_prompt(Sample& s, PromptShape shape) {
-  Sample empty = s;
-  empty.question = "\x01";  // in front of which a shape puts what it does
-  const std::size_t front = shaped_prompt(empty, shape).find('\x01');
+  std::string question = std::exchange(s.question, "\x01");  // in front of which a shape puts what it does
+  const std::size_t front = shaped_prompt(s, shape).find('\x01');
+  s.question = std::move(question);
   std::string prompt = shaped_prompt(s, shape);
   for (Index& place : s.places)
     if (place > 0 && front != std::string::npos) place += static_cast<Index>(front);

@@ -30,8 +30,6 @@ struct Question {
   Index unit = -1;
 };
 
-std::string label_of(const SweepRow& r) { return r.key.substr(std::min(r.key.size(), r.id.size() + 1)); }
-
 std::vector<Question> questions_of(const fs::path& run, const std::vector<SweepRow>& rows) {
   std::vector<Index> units;  // of each row
   std::error_code e;
@@ -56,7 +54,7 @@ bool disagree(const std::vector<SweepRow>& rows, const Question& q) {
   bool right = false, wrong = false;
   for (std::size_t i = q.first; i < q.last; ++i) {
     const SweepRow& r = rows[i];
-    if (!r.score || r.pipeline.ends_with("_blank") || r.pipeline.ends_with("_other")) continue;
+    if (!r.score || leaks(r.pipeline)) continue;
     (*r.score >= 0.5 ? right : wrong) = true;
   }
   return right && wrong;
@@ -271,7 +269,7 @@ std::string list_line(const std::vector<SweepRow>& rows, const Question& q,
     Ordered cell{r.score ? Ordered(*r.score) : Ordered(nullptr),
                  r.prediction ? Ordered(*r.prediction) : Ordered(nullptr), r.kept};
     if (!r.error.empty()) cell.push_back(r.error);
-    cells[columns.at(label_of(r))] = std::move(cell);
+    cells[columns.at(column_label(r))] = std::move(cell);
   }
   return script_json(
       {own->id, scenarios.at(own->scenario), own->question, own->answers, own->metric, drawn ? 1 : 0, cells});
@@ -292,8 +290,9 @@ ReportFacts write_report(const fs::path& run, const io::Dataset* data, const Rep
   require_that(choice.questions >= 0 && choice.most_bytes >= 0 && choice.picture_side >= 16, Code::bad_usage, "report",
                "expected counts of at least 0, and pictures of at least 16 px");
   const std::vector<SweepRow> rows = read_rows(run.string());
-  const ReportTables tables = report_tables(run, rows);
   ReportFacts facts;
+  facts.tables = report_tables(run, rows);
+  const ReportTables& tables = facts.tables;
   const auto put = [&](std::string_view part) {
     out(part);
     facts.bytes += static_cast<std::int64_t>(part.size());
@@ -309,7 +308,7 @@ ReportFacts write_report(const fs::path& run, const io::Dataset* data, const Rep
   const std::vector<Question> questions = questions_of(run, rows);
   facts.questions = static_cast<Index>(questions.size());
   std::vector<std::string> column_names, scenario_names;
-  const auto columns = numbered(rows, column_names, label_of);
+  const auto columns = numbered(rows, column_names, column_label);
   const auto scenarios = numbered(rows, scenario_names, [](const SweepRow& r) { return r.scenario; });
   Pictures pictures(choice.picture_side, decode_of(tables.head));
   Details details(run, data, columns, pictures);

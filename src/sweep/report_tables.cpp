@@ -95,9 +95,6 @@ void read_times(const fs::path& run, const std::vector<SweepRow>& rows, ReportTa
   for (std::size_t c = 0; c < times.size(); ++c) put_times(times[c], out.columns[c]);
 }
 
-/// Controls of the oracle: no way of choosing tokens.
-bool leaks(const std::string& pipeline) { return pipeline.ends_with("_blank") || pipeline.ends_with("_other"); }
-
 int look_of(const std::string& pipeline, std::set<int>& taken, int& next) {
   const std::string word = pipeline.substr(0, pipeline.find(':'));
   int look = word == "random" ? PlotSeries::random : word == "oracle" ? PlotSeries::oracle : 0;
@@ -163,12 +160,10 @@ std::vector<Plot> plots_of(const ReportTables& tables) {
   return out;
 }
 
-}  // namespace
-
-RunData data_of_run(const fs::path& run) {
+RunData data_in(const std::vector<std::pair<std::string, std::string>>& head, const fs::path& run) {
   RunData out;
   std::vector<std::string> problems;
-  for (const auto& [name, json] : read_record(run).head) {
+  for (const auto& [name, json] : head) {
     if (name != "data") continue;
     const io::Json data = io::parse_json(json, Code::bad_text, "run.json");
     const io::JsonObject o(data, "data", problems);
@@ -178,10 +173,16 @@ RunData data_of_run(const fs::path& run) {
   return out;
 }
 
+}  // namespace
+
+bool leaks(const std::string& pipeline) { return pipeline.ends_with("_blank") || pipeline.ends_with("_other"); }
+
+RunData data_of_run(const fs::path& run) { return data_in(read_record(run).head, run); }
+
 ReportTables report_tables(const fs::path& run, const std::vector<SweepRow>& rows) {
   ReportTables out;
   out.head = read_record(run).head;
-  fs::path data = fs::path(data_of_run(run).path).lexically_normal();
+  fs::path data = fs::path(data_in(out.head, run).path).lexically_normal();
   if (!data.has_filename()) data = data.parent_path();
   out.title = data.filename().string();
   for (SweepGroup& g : summarise(rows)) {

@@ -47,8 +47,7 @@ std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questi
       slot.column = &c;
       Ask& a = slot.ask;
       a.prompt = c.kind == ColumnKind::oracle_blank ? std::string() : s.question;
-      const bool inside = std::any_of(s.places.begin(), s.places.end(), [](Index p) { return p != 0; });
-      if (inside && c.kind != ColumnKind::oracle_blank) a.places = s.places;
+      if (s.pictures_inside() && c.kind != ColumnKind::oracle_blank) a.places = s.places;
       a.boxes = s.boxes;
       a.stock = c.kind == ColumnKind::stock;
       a.pipeline = c.spec;

@@ -103,7 +103,7 @@ std::string data_digest(const io::Dataset& data) {
       d.value(list->size());
       for (const std::string& text : *list) d.text(text);
     }
-    if (std::any_of(s.places.begin(), s.places.end(), [](Index p) { return p != 0; }))
+    if (s.pictures_inside())
       for (const Index place : s.places) d.value(place);
     for (const auto& boxes : s.boxes) {
       d.value(boxes.size());

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <map>
 
 #include "arrcoc/core/split.hpp"
 #include "arrcoc/sweep/sweep.hpp"
@@ -170,14 +171,13 @@ std::vector<SweepAxis> axes_of(const std::vector<SweepGroup>& groups) {
       const std::string value = budget ? n.group->budget : at == n.settings.end() ? usual_of(path) : at->second;
       entries.push_back({column, value, *n.group->all});
     }
-    const auto several = [&](const std::string& column) {
-      return std::count_if(entries.begin(), entries.end(), [&](const Cell& e) { return e.column == column; }) > 1;
-    };
+    std::map<std::string, Index> values_of;  // column -> how many
+    for (const Cell& e : entries) ++values_of[e.column];
     SweepAxis axis;
     axis.path = path;
     std::vector<std::string> lines;
     for (const Cell& e : entries)
-      if (several(e.column)) add(axis.values, e.value), add(lines, e.column);
+      if (values_of.at(e.column) > 1) add(axis.values, e.value), add(lines, e.column);
     sort_numbers(axis.values);
     for (const std::string& column : lines) {
       axis.lines.push_back({column, std::vector<std::optional<Share>>(axis.values.size())});

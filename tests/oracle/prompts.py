@@ -6,13 +6,12 @@ usage: prompts.py ARRCOC        exit 0 when all agrees, 1 on any mismatch, 77 wh
 """
 import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 
 import checks
 from checks import check
-from questions import png
+from questions import png, run
 
 try:
     import numpy as np
@@ -21,14 +20,7 @@ except ImportError as e:
     print(f"prompts: skipped, {e.name} is not installed")
     sys.exit(77)
 
-PROGRAM = str(pathlib.Path(sys.argv[1]).resolve())
 PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
-
-
-def run(*args, status=0):
-    done = subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=True, timeout=600)
-    check(done.returncode == status, f"{' '.join(map(str, args))[-300:]}: exit {done.returncode}: {done.stderr[-300:]}")
-    return done
 
 
 def main():

@@ -61,7 +61,7 @@ int run_report(ReportFlags f) {
     f.out = (fs::path(f.run) / "report.html").string();
     if (f.files.empty()) f.files = (fs::path(f.run) / "report").string();
   }
-  const std::vector<SweepRow> rows = read_rows(f.run);
+  read_rows(f.run);  // what is wrong with the run is said first
   RunFiles files;
   files.reads("the data", f.data);
   files.writes("--out", f.out);
@@ -72,10 +72,9 @@ int run_report(ReportFlags f) {
     std::error_code e;
     fs::create_directories(f.files, e);
     require_that(!e, Code::bad_output, "report", [&] { return "cannot make " + f.files + ": " + e.message(); });
-    const ReportTables tables = report_tables(f.run, rows);
-    for (const auto& [name, bytes] : report_files(tables)) io::write_file(fs::path(f.files) / name, bytes);
+    for (const auto& [name, bytes] : report_files(facts.tables)) io::write_file(fs::path(f.files) / name, bytes);
 #ifdef ARRCOC_HAVE_SCENES
-    write_events(fs::path(f.files) / "tensorboard", tables.plots);
+    write_events(fs::path(f.files) / "tensorboard", facts.tables.plots);
 #endif
   }
   if (!f.quiet)

@@ -1,6 +1,7 @@
 #pragma once
 // Questions with known answers out of the files that people have: ours, plain JSONL, VLMEvalKit's TSV, lmms-eval's
 // exports and sample logs, LLaVA's question files, VQA v2's pairs. docs/sweep.md names every key.
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -35,6 +36,11 @@ struct Sample {
   std::string metric = "exact";  // measure/metrics.hpp; unscored: asked, not scored; none: not even asked
   Index difficulty = 0;
   Index line = 0;  // of the file, from 1; of a JSON list, the item
+
+  /// Whether a picture stands behind the first byte of the question.
+  bool pictures_inside() const {
+    return std::any_of(places.begin(), places.end(), [](Index p) { return p != 0; });
+  }
 };
 
 /// Takes the marks <image> out of a text, a line of one whole; the byte before which each stood.

@@ -40,13 +40,13 @@ struct Found {
 
 namespace detail {
 
-/// Runs a method, and looks at everything it gives. The first sentence of each fault is kept.
 /// One sentence a fault.
 inline void note_once(std::vector<Found>& found, std::string fault, std::string sentence) {
   const auto same = [&](const Found& f) { return f.fault == fault; };
   if (std::none_of(found.begin(), found.end(), same)) found.push_back({std::move(fault), std::move(sentence)});
 }
 
+/// Runs a method, and looks at everything it gives. The first sentence of each fault is kept.
 class Probe {
  public:
   explicit Probe(const Method& m) : method_(m) {}

@@ -76,6 +76,7 @@ struct ReportFacts {
   Index questions = 0, drawn = 0, pictures = 0;  // of the run; with kept tokens in the page; different ones
   Index missing = 0;                             // pictures that were not found
   std::int64_t bytes = 0;                        // of the page
+  ReportTables tables;                           // what it was made of
 };
 /// Writes the page part by part; of pictures and maps one question is in memory. `data`: where pictures and boxes are
 /// looked up by the rows' ids; null: there are none. Error 401, 402, 409.
