@@ -4,7 +4,9 @@
 #include <set>
 
 #include "arrcoc/allocators/control/full.hpp"
+#include "arrcoc/allocators/merge/pool.hpp"
 #include "arrcoc/balancers/flat.hpp"
+#include "arrcoc/injectors/merge.hpp"
 #include "arrcoc/texture/texture13.hpp"
 #include "injectors/material.hpp"
 
@@ -105,4 +107,19 @@ TEST_CASE("journeys whose pictures stand in other orders do not share a beginnin
   CHECK(beginning("z") != beginning("hilbert"));
   CHECK(beginning("raster") != beginning("hilbert"));
   CHECK(beginning("random") != beginning("random", 1));
+}
+
+TEST_CASE("pipelines by type whose rows weigh differently do not share a beginning") {
+  InjectorCase c;
+  const auto options = TinyModel<EigenBackend>::options();
+  const auto beginning = [&](bool log_size) {
+    Pipeline<EigenBackend, Texture13, Decision<ScorerSet<>, FlatBalancer, PoolAllocator, MergeInjector>> p;
+    p.decision().injector.config.log_size = log_size;
+    const auto any = p.erase();
+    Journey<EigenBackend> j(c.tiny.backend, c.tiny.model, &any, c.t.pictures, c.t.prompt, options);
+    j.begin_decisions(nullptr);
+    return j.beginning();
+  };
+  CHECK(beginning(true) == beginning(true));
+  CHECK(beginning(true) != beginning(false));
 }

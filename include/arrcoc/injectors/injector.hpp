@@ -8,7 +8,7 @@
 // bit for bit through the same path; dropped equals masked from where it was dropped; text rows and positions never
 // move; pruning one picture leaves the others' rows bit-equal. One that puts another grid in place of the picture's
 // declares `changes_grid = true`: its positions, and those of the text behind, are that grid's.
-// One of phase vision whose rows depend on more than settings, kept, depth, entry and merge (ranks) also has
+// One of phase vision whose rows depend on more than kept, depth, entry and merge (ranks, a setting) also has
 // i.arranged(span<const Allocation>) -> std::vector<Index>, equal for equal rows.
 #include <concepts>
 #include <span>

@@ -36,6 +36,7 @@ struct MergeInjector {
       for (const qwen3vl::SequenceRow& row : in.rows) in.key_bias.push_back(log_size(row, allocations));
     return in;
   }
+  std::vector<Index> arranged(std::span<const Allocation>) const { return {config.log_size ? 1 : 0}; }
 
  private:
   static float log_size(const qwen3vl::SequenceRow& row, std::span<const Allocation> allocations) {

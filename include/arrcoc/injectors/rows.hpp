@@ -80,6 +80,18 @@ inline std::vector<Token> joining(const std::vector<Token>& waiting, Index layer
   return out;
 }
 
+/// The tokens of each span, in the order in which its source's rows stand: those of a clip may be mixed (`order`).
+inline std::vector<std::vector<Token>> by_span(const std::vector<std::vector<Token>>& pictures, const Prompt& prompt) {
+  std::vector<std::vector<Token>> out(prompt.spans.size());
+  for (const auto& tokens : pictures)
+    for (const Token& t : tokens) {
+      const auto behind = std::upper_bound(prompt.spans.begin(), prompt.spans.end(), t.column,
+                                           [](Index column, const VisionSpan& span) { return column < span.begin; });
+      out[static_cast<std::size_t>(behind - prompt.spans.begin() - 1)].push_back(t);
+    }
+  return out;
+}
+
 /// The sequence: text and kept rows at the surviving columns of the full position table, the other pad columns gone.
 /// features(t, tokens) -> [tokens.size(), H]: what stands for these tokens, from features t [N, H] of all pictures (the
 /// merged embeddings, and each level). Tokens with an entry layer wait, ascending columns within a picture.
@@ -99,10 +111,11 @@ qwen3vl::Injected<B> sequence(B& b, const std::vector<std::vector<Token>>& pictu
     }
   };
   const auto row_of = [](const Token& t) { return qwen3vl::SequenceRow{t.column, t.picture, t.token}; };
-  for (const VisionSpan& span : prompt.spans) {
+  const std::vector<std::vector<Token>> standing = by_span(pictures, prompt);
+  for (std::size_t s = 0; s < prompt.spans.size(); ++s) {
+    const VisionSpan& span = prompt.spans[s];
     text_until(span.begin);
-    for (const Token& t : pictures[static_cast<std::size_t>(span.image)]) {
-      if (t.column < span.begin || t.column >= span.end()) continue;  // of another frame
+    for (const Token& t : standing[s]) {
       if (t.entry > 0) {
         later.push_back(t);
         continue;
