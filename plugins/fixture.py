@@ -74,7 +74,9 @@ def best(values, k):
 
 
 def apportion(total, weights, capacity):
-    """Largest remainder: shares rounded down and clipped, then one at a time to whoever is owed most."""
+    """Largest remainder: shares rounded down and clipped, then one at a time to whoever is owed most. No weights:
+    equal ones."""
+    weights = weights if weights.any() else np.ones(len(weights))
     exact = total * weights / weights.sum()
     share = np.minimum(np.floor(exact), capacity)
     order = np.argsort(share - exact, kind="stable")
@@ -83,6 +85,12 @@ def apportion(total, weights, capacity):
             if share.sum() < total and share[g] < capacity[g]:
                 share[g] += 1
     return share.astype(int)
+
+
+def frame_quotas(total, weights, size, floor):
+    """Quotas of equal frames: the floor each where the total holds it (else total / frames), the rest by weight."""
+    floor = min(floor, total // len(weights))
+    return floor + apportion(total - floor * len(weights), weights, np.full(len(weights), size - floor))
 
 
 def min_max(x):
@@ -118,9 +126,9 @@ def pick(budget, kept, merge=None, scores=None, settings=None):
 
 
 def case(name, grid, picks, *, requests=(), **features):
-    """features: vision [N, D], question [Q, D], query [D], pixels [H, W, 3]; decision (from 0) and alive (tokens of the
-    grid) where they are not the first and all."""
+    """features: vision [N, D], question [Q, D], query [D], pixels [H, W, 3]; decision (from 0), alive (tokens of the
+    grid) and frames (of a clip) where they are not the first, all and one."""
     out = {"name": name, "grid": list(grid)}
     for k, v in features.items():
-        out[k] = v if k in ("decision", "alive") else array(v)
+        out[k] = v if k in ("decision", "alive", "frames") else array(v)
     return out | {"requests": list(requests), "picks": list(picks)}

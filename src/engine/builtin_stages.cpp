@@ -6,6 +6,7 @@
 #include "arrcoc/allocators/control/oracle.hpp"
 #include "arrcoc/allocators/control/random.hpp"
 #include "arrcoc/allocators/control/uniform.hpp"
+#include "arrcoc/allocators/control/uniform_frames.hpp"
 #include "arrcoc/allocators/depth/entry_by_relevance.hpp"
 #include "arrcoc/allocators/depth/hierarchical.hpp"
 #include "arrcoc/allocators/depth/learned_depth.hpp"
@@ -18,6 +19,7 @@
 #include "arrcoc/allocators/select/dpp_greedy.hpp"
 #include "arrcoc/allocators/select/facility_location.hpp"
 #include "arrcoc/allocators/select/farthest_point.hpp"
+#include "arrcoc/allocators/select/frame_quota.hpp"
 #include "arrcoc/allocators/select/nms.hpp"
 #include "arrcoc/allocators/select/threshold.hpp"
 #include "arrcoc/allocators/select/top_k.hpp"
@@ -215,6 +217,8 @@ void register_allocators(HostStages& r) {
       {"CDPruner, arXiv 2506.10967", {}, "relevant and unlike each other: largest determinant", "O(K N D + K^2 N)"});
   r.add_allocator<FacilityLocationAllocator>(
       {"EADP, arXiv 2607.02484", {}, "every relevant token has something like it among the kept", "O(N^2 D + K N^2)"});
+  r.add_allocator<FrameQuotaAllocator>(
+      {"ours", {}, "a quota for each frame of a clip, by its relevance or evenly, with a floor", "O(N log N)"});
   r.add_allocator<HierarchicalAllocator>(
       {"ARR-COC notes, tokens x depth",
        {"H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8", "H12", "H13", "H15", "H20", "H21", "H22", "K13"},
@@ -228,6 +232,8 @@ void register_allocators(HostStages& r) {
       LoadHead{});
   r.add_allocator<RandomAllocator>({"control", {}, "K tokens at random", "O(N)"});
   r.add_allocator<UniformAllocator>({"control", {}, "K tokens evenly spaced in raster order", "O(K)"});
+  r.add_allocator<UniformFramesAllocator>(
+      {"control", {}, "whole frames of a clip, evenly spaced; of a picture a lattice", "O(T^2 + N)"});
   r.add_allocator<Grid2dAllocator>({"control", {}, "a 2-D lattice of K tokens", "O(K)"});
   r.add_allocator<CentreAllocator>({"control", {}, "the K tokens nearest the middle", "O(N + K log K)"});
   r.add_allocator<OracleAllocator>({"control", {}, "the tokens that cover the answer boxes, then the lattice", "O(N)"});
@@ -317,6 +323,7 @@ void register_presets(HostStages& r) {
       {"random_in_layers", "none/none/flat/random/layer", "K tokens drawn at random before layer 2"},
       {"uniform", "none/none/flat/uniform/gather", "every n-th token in raster order"},
       {"grid", "none/none/flat/grid/gather", "a 2-D lattice of K tokens"},
+      {"uniform_frames", "none/none/flat/uniform_frames/gather", "whole frames of a clip, evenly spaced"},
       {"centre", "none/none/flat/centre/gather", "the K tokens nearest the middle"},
       {"downsample", "none/none/flat/one_region/downsample", "the whole picture in one lower resolution"},
       {"oracle", "none/none/flat/oracle/gather", "the tokens that cover the answer boxes; needs boxes"},

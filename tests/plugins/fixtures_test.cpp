@@ -55,7 +55,7 @@ Answered answered(const Json& from) {
 /// What a case looks at. `image` outlives the evidence.
 Evidence evidence_of(const Json& c, Image& image) {
   Evidence e;
-  e.tokens = TokenSet(c.at("grid")[0].get<Index>(), c.at("grid")[1].get<Index>());
+  e.tokens = TokenSet(Grid{c.at("grid")[0].get<Index>(), c.at("grid")[1].get<Index>()}, c.value("frames", Index{1}));
   if (c.contains("alive")) e.tokens = subset(e.tokens, c.at("alive").get<std::vector<Index>>());
   if (c.contains("vision")) {
     const HostTensor vision = tensor(c.at("vision"));

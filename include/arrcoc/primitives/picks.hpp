@@ -72,14 +72,36 @@ inline std::vector<selection::Choice> by_rank(const std::vector<bool>& kept, std
   return out;
 }
 
-/// The first tokens of each part (ranked), as many as its share of k by weight and largest remainder within what it
-/// holds; reasons by_rank.
+/// What each part keeps of k tokens whatever its weight: `least`, lowered to k / parts that hold anything, and to what
+/// it holds.
+inline std::vector<Index> floors(const std::vector<std::vector<Index>>& parts, Index k, Index least) {
+  const auto filled = std::count_if(parts.begin(), parts.end(), [](const auto& part) { return !part.empty(); });
+  least = std::min<Index>(least, k / std::max<Index>(1, filled));
+  std::vector<Index> out;
+  for (const auto& part : parts) out.push_back(std::min<Index>(least, std::ssize(part)));
+  return out;
+}
+
+/// How many of k tokens each part gets: its floor first, then of the rest by weight (>= 0; of an empty part: none) and
+/// largest remainder within what it holds. Together exactly k, which must not exceed what all hold.
+inline std::vector<Index> quotas(const std::vector<std::vector<Index>>& parts, std::vector<double> weights, Index k,
+                                 Index least = 0) {
+  std::vector<Index> out = floors(parts, k, least), room;
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    room.push_back(std::ssize(parts[p]) - out[p]);
+    k -= out[p];
+    if (parts[p].empty()) weights[p] = 0;
+  }
+  const std::vector<Index> more = apportion(k, weights, room, 0);
+  for (std::size_t p = 0; p < out.size(); ++p) out[p] += more[p];
+  return out;
+}
+
+/// The first tokens of each part (ranked), as many as its quota; reasons by_rank.
 inline std::vector<selection::Choice> by_quota(const std::vector<std::vector<Index>>& parts,
                                                const std::vector<double>& weights, Index k,
-                                               std::span<const float> relevance) {
-  std::vector<Index> most;
-  for (const auto& part : parts) most.push_back(std::ssize(part));
-  const std::vector<Index> quota = apportion(k, weights, most, 0);
+                                               std::span<const float> relevance, Index least = 0) {
+  const std::vector<Index> quota = quotas(parts, weights, k, least);
   std::vector<bool> kept(relevance.size());
   for (std::size_t p = 0; p < parts.size(); ++p)
     for (const Index t : std::span(parts[p]).first(static_cast<std::size_t>(quota[p])))

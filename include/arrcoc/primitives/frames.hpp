@@ -1,0 +1,85 @@
+#pragma once
+// The frames of a clip: whose tokens they are, what their mean is, who stands where in another one.
+#include <cmath>
+#include <span>
+#include <vector>
+
+#include "arrcoc/primitives/feature_rows.hpp"
+#include "arrcoc/primitives/selection.hpp"
+
+namespace arrcoc::frames {
+
+/// The living tokens of each frame, ascending: [frames]; a frame may have none.
+inline std::vector<std::vector<Index>> of(const TokenSet& tokens) {
+  std::vector<std::vector<Index>> out(static_cast<std::size_t>(tokens.frames));
+  for (Index t = 0; t < tokens.count(); ++t) out[static_cast<std::size_t>(tokens.at(t).frame)].push_back(t);
+  return out;
+}
+
+/// The same, each frame's tokens by relevance, equal ones by the smaller index.
+inline std::vector<std::vector<Index>> ranked(const TokenSet& tokens, std::span<const float> relevance) {
+  std::vector<std::vector<Index>> out(static_cast<std::size_t>(tokens.frames));
+  for (const Index t : selection::best(relevance, tokens.count()))
+    out[static_cast<std::size_t>(tokens.at(t).frame)].push_back(t);
+  return out;
+}
+
+/// k of one frame's tokens on an even lattice, 1 <= k <= their count.
+inline std::vector<Index> lattice(const TokenSet& tokens, const std::vector<Index>& frame, Index k) {
+  TokenSet alone(tokens.grid);
+  for (const Index t : frame) {
+    alone.places.push_back(tokens.at(t));
+    alone.places.back().frame = 0;
+  }
+  std::vector<Index> out = selection::lattice(alone, k);
+  for (Index& i : out) i = frame[static_cast<std::size_t>(i)];
+  return out;
+}
+
+/// The mean row of these tokens; zeros where there are none.
+inline std::vector<double> mean(const FeatureRows& x, const std::vector<Index>& tokens) {
+  std::vector<double> out(x.width);
+  for (const Index t : tokens)
+    for (std::size_t d = 0; d < x.width; ++d) out[d] += x.row(static_cast<std::size_t>(t))[d];
+  for (double& v : out) v /= tokens.empty() ? 1 : static_cast<double>(tokens.size());
+  return out;
+}
+
+/// The same at length 1; zeros stay.
+inline std::vector<double> unit_mean(const FeatureRows& x, const std::vector<Index>& tokens) {
+  std::vector<double> out = mean(x, tokens);
+  const double norm = std::sqrt(dot_of(out, out));
+  for (double& v : out) v /= norm > 0 ? norm : 1;
+  return out;
+}
+
+/// 0 beside a row of zeros.
+inline double cosine(std::span<const double> a, std::span<const double> b) {
+  const double aa = dot_of(a, a), bb = dot_of(b, b);
+  return aa > 0 && bb > 0 ? dot_of(a, b) / (std::sqrt(aa) * std::sqrt(bb)) : 0;
+}
+
+inline double distance(std::span<const double> a, std::span<const double> b) {
+  double squares = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) squares += (a[i] - b[i]) * (a[i] - b[i]);
+  return std::sqrt(squares);
+}
+
+/// Who stands where a token stands, in another frame. `tokens` must outlive it.
+class SamePlace {
+ public:
+  explicit SamePlace(const TokenSet& tokens) : tokens_(tokens), cells_(covering(tokens)) {}
+  /// The token of `frame` that covers the cell in the middle of this token's place; -1: none, or no such frame.
+  Index in(Index frame, Index token) const {
+    if (frame < 0 || frame >= tokens_.frames) return -1;
+    const Place p = tokens_.at(token);
+    const Index cell = tokens_.grid.at(static_cast<Index>(p.row + p.rows / 2), static_cast<Index>(p.col + p.cols / 2));
+    return cells_[static_cast<std::size_t>(frame * tokens_.grid.count() + cell)];
+  }
+
+ private:
+  const TokenSet& tokens_;
+  std::vector<Index> cells_;
+};
+
+}  // namespace arrcoc::frames
