@@ -100,6 +100,34 @@ TEST_CASE("clips: a budget is of the whole clip; the JSON has frame, time and pl
   CHECK(!json.at("pictures").at(0).at("kept").at(0).contains("frame"));
 }
 
+TEST_CASE("clips: published methods and controls spend the budget exactly; with all of it they are the stock model") {
+  int pulled = 0;
+  const auto stock = dumped(request("stock", &pulled));
+  for (const char* pipeline : {"uniform_frames", "vcast", "semvid", "dycoke", "vidcom2",
+                               "none/frame_change/fixed/frame_quota:by=even:floor=2/gather"}) {
+    CAPTURE(pipeline);
+    for (const Index budget : {1, 7, 16, 29}) {
+      const AnswerResult out = demo_engine().answer(request(pipeline, &pulled, budget));
+      CHECK(out.pictures[1].allocation.tokens.frames == 2);
+      CHECK(out.pictures[1].allocation.count() == budget);
+    }
+    const auto all = dumped(request(pipeline, &pulled, 1000));
+    CHECK(same_bits(stock.at("logits").floats(), all.at("logits").floats()));
+  }
+  // One of two frames whole, and what is left of the budget of the other.
+  const auto in_first = [&](const char* pipeline, Index budget) {
+    const AnswerResult out = demo_engine().answer(request(pipeline, &pulled, budget));
+    const auto& kept = out.pictures[1].allocation.kept;
+    return std::count_if(kept.begin(), kept.end(), [](Index t) { return t < 15; });
+  };
+  CHECK(in_first("uniform_frames", 15) == 0);
+  CHECK(in_first("uniform_frames", 16) == 15);
+  CHECK(in_first("dycoke", 15) == 15);
+  CHECK(in_first("dycoke", 20) == 15);
+  CHECK(in_first("vcast", 8) == 4);
+  CHECK(in_first("none/frame_change/fixed/frame_quota:by=even/gather", 9) == 5);
+}
+
 TEST_CASE("clips: parts stand in the order given, text among them, in both layouts") {
   int pulled = 0;
   AnswerRequest r = request("stock", &pulled);
