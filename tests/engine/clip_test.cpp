@@ -1,6 +1,7 @@
 // Questions about clips: order of parts, stock against keep-all, what is refused, and what the JSON says of time.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "arrcoc/engine/result_json.hpp"
@@ -39,7 +40,7 @@ AnswerRequest request(std::string_view pipeline, int* pulled, Index budget = 0) 
   r.clips.push_back(clip({0, 0.5, 1}, 160, 96, pulled));
   r.prompt = "When?";
   r.stock = pipeline == "stock";
-  if (!r.stock) r.pipeline = parse_pipeline_name(pipeline);
+  if (!r.stock) r.pipeline = preset_pipeline(pipeline);
   r.budget.tokens = budget;
   r.min_pixels = 1024;
   r.generation.max_new_tokens = 4;
