@@ -10,6 +10,7 @@ get_rope_index, the model. Frames are resized by torch's uint8 bicubic, what tor
   exact    ids in both layouts, positions, pixel rows
   2e-5     features, levels and logits, of the largest value; of pruned clips against transformers' language model on
            the surviving columns of its own sequence, and against the full sequence with the others hidden
+  kept     what EVS, vcast, vidcom2, dycoke and semvid keep: their transcriptions on transformers' features
   bits     everything kept, by the stock path and by `full`, `random` and `grid`
 The text behind a portrait clip stands where get_rope_index puts it, and so does that behind a pair that lost every
 token. Exit status: 0 agreement, 1 a mismatch, 77 a Python package is missing.
@@ -26,6 +27,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from against import Against  # noqa: E402  (exits 77 itself)
 from hf_reference import Image, Reference, np, render_jinja_template, torch  # noqa: E402
 from make_checkpoints import make  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "plugins"))
+from fixture import method  # noqa: E402
 try:
     from transformers.models.qwen3_vl.processing_qwen3_vl import Qwen3VLProcessor
     from transformers.models.qwen3_vl.video_processing_qwen3_vl import smart_resize
@@ -166,6 +169,13 @@ def evs(tokens, levels, grid, count):
     return sorted(torch.sort(turned, descending=True, stable=True).indices[:count].tolist())
 
 
+def published(tokens, words, grid, count):
+    """method -> the tokens that its transcription (plugins/METHOD) keeps of transformers' features."""
+    x, e, frames, merged = tokens.double().numpy(), words.double().numpy(), grid[0], (grid[1] // 2, grid[2] // 2)
+    return {"vcast": method("vcast").select(x, frames, count), "vidcom2": method("vidcom2").select(x, frames, count),
+            "dycoke": method("dycoke").select(x, merged, frames, count), "semvid": method("semvid").select(x, frames, e, count)}
+
+
 def compare(against, label, ref, sources, ask, flat):
     inputs = ref.asked(sources, flat)
     ids, visual = inputs["input_ids"][0].numpy(), (inputs["mm_token_type_ids"][0] > 0).numpy()
@@ -222,6 +232,12 @@ def compare(against, label, ref, sources, ask, flat):
             out, _ = ask(sources, *layout, "--pipeline", "none/frame_change/fixed:scale=none/top_k/gather", "--budget", count, "-n", 1)
             got = [k["token"] for k in out["pictures"][0]["kept"]]
             against.note(got == evs(tokens, levels, sources[0].grid, count), f"{label}: EVS keeps {evs(tokens, levels, sources[0].grid, count)}, got {got}")
+        with torch.no_grad():
+            words = ref.model.get_input_embeddings()(torch.tensor(ref.tokenizer.encode(TEXT, add_special_tokens=False).ids))
+        for count in (sources[0].grid[0], each + 1, 2 * each - 1):
+            for name, kept in published(tokens, words, sources[0].grid, count).items():
+                got = [k["token"] for k in ask(sources, *layout, "--pipeline", name, "--budget", count, "-n", 1)[0]["pictures"][0]["kept"]]
+                against.note(got == sorted(kept), f"{label}: {name} keeps {sorted(kept)}, got {got}")
 
 
 def main():
