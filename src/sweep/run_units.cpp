@@ -111,10 +111,10 @@ std::vector<SweepGroup> merge_runs(const std::vector<fs::path>& runs, const fs::
     Span place{r, 0, 0, {}};
     for (const UnitDone& u : read_units(runs[r], own).done) {
       place.unit = u;
-      const auto [at, fresh] = places.emplace(u.unit, place);
-      require_that(fresh || at->second.unit.digest == u.digest, Code::bad_usage, "merge", [&] {
-        return "unit " + std::to_string(u.unit) + " was done by " + runs[at->second.run].string() + " and by " +
-               runs[r].string() + ", and the rows differ";
+      const auto placed = places.emplace(u.unit, place);
+      require_that(placed.second || placed.first->second.unit.digest == u.digest, Code::bad_usage, "merge", [&] {
+        return "unit " + std::to_string(u.unit) + " was done by " + runs[placed.first->second.run].string() +
+               " and by " + runs[r].string() + ", and the rows differ";
       });
       place.from = u.end;
       place.timings = u.timings;
