@@ -29,6 +29,13 @@ std::string take_settings(std::string_view text, std::string_view whole, F&& pai
   return parts[0];
 }
 
+/// The name of a stage.
+const std::string& named(const std::string& name, std::string_view what, std::string_view whole) {
+  require_that(!name.empty(), Code::unknown_strategy, "pipeline",
+               [&] { return "'" + std::string(whole.substr(0, 200)) + "': no " + std::string(what) + " named ''"; });
+  return name;
+}
+
 /// Whether a value is the second of the two that it may be.
 bool one_of(const std::string& name, const std::string& value, std::string_view usual, std::string_view other) {
   require_that(value == usual || value == other, Code::bad_config, "pipeline", [&] {
@@ -93,14 +100,15 @@ void read_decision(std::string_view text, std::size_t index, std::string_view wh
       spec.settings[prefix + "." + name] = value;
     });
   };
-  if (index == 0) spec.texture = stage(parts[0], "texture");
+  if (index == 0) spec.texture = named(stage(parts[0], "texture"), "texture", whole);
   DecisionSpec d;
   d.scorers = parse_scorers(parts[first], spec.settings, before + "scorers");
-  d.balancer = stage(parts[first + 1], before + "balancer");
-  d.allocator = stage(parts[first + 2], before + "allocator");
+  d.balancer = named(stage(parts[first + 1], before + "balancer"), "balancer", whole);
+  d.allocator = named(stage(parts[first + 2], before + "allocator"), "allocator", whole);
   d.injector = take_settings(parts[first + 3], whole, [&](const std::string& name, const std::string& value) {
     if (!take_global(spec, name, value)) spec.settings[before + "injector." + name] = value;
   });
+  (void)named(d.injector, "injector", whole);
   spec.decisions.push_back(std::move(d));
 }
 
@@ -218,6 +226,8 @@ std::vector<ScorerSpec> parse_scorers(std::string_view text, Settings& settings,
     } else {
       s.alias = s.name;
     }
+    if (named(s.name, "scorer", text) == "none" || named(s.alias, "scorer", text) == "none")
+      refuse(text, "none stands alone: expected the names of scorers, got '" + one + "'");
     for (const ScorerSpec& known : out)
       if (known.alias == s.alias)
         refuse(text, "scorer '" + s.alias + "' is named twice; an alias tells them apart: other=" + s.name);

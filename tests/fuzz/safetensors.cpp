@@ -18,8 +18,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
       stored += entry.end - entry.begin;
     }
     fuzz::must(stored == size - 8 - header, "tensors that do not tile the file");
-    for (const auto& [name, entry] : opened.entries())
-      fuzz::refuse_or_take([&] { (void)to_floats(opened.tensor(name)); });
+    for (const auto& one : opened.entries()) fuzz::refuse_or_take([&] { (void)to_floats(opened.tensor(one.first)); });
   });
   return 0;
 }

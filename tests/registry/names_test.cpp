@@ -61,6 +61,13 @@ TEST_CASE("names: aliases, settings, several decisions, budgets, the question th
   expect_error(Code::bad_config, "is named twice; an alias tells them apart",
                [] { parse_pipeline_name("none/contrast+contrast/fixed/top_k/gather"); });
   expect_error(Code::bad_config, "expected :name=value", [] { parse_pipeline_name("none/none/flat:x/top_k/gather"); });
+  for (const char* name : {"/none/flat/top_k/gather", "none/none//top_k/gather", "none/none/flat//gather",
+                           "none/none/flat/top_k/", "none//flat/top_k/gather", "none/a+/flat/top_k/gather",
+                           "none/=a/flat/top_k/gather", "none/none/flat/top_k/gather%none//flat/top_k/gather"})
+    expect_error(Code::unknown_strategy, "named ''", [&] { parse_pipeline_name(name); });
+  for (const char* name : {"none/none+contrast/fixed/top_k/gather", "none/none:x=1/fixed/top_k/gather",
+                           "none/none=contrast/fixed/top_k/gather"})
+    expect_error(Code::bad_config, "none stands alone", [&] { parse_pipeline_name(name); });
   expect_error(Code::bad_budget, "after @", [] { parse_pipeline_name("none/none/flat/top_k/gather@1.5"); });
   expect_error(Code::bad_config, "share one texture",
                [] { parse_pipeline_name("none/none/flat/top_k/gather@4%texture13/none/flat/top_k/gather"); });

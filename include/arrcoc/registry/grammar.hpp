@@ -92,7 +92,7 @@ std::string budget_text(const Budget& budget);
 std::uint32_t parse_depth(std::string_view text, Index levels);
 
 /// A full name with five parts in its first decision (four or five in later ones). Error{bad_config} for anything
-/// malformed, Error{bad_budget}.
+/// malformed, Error{unknown_strategy} for an empty name, Error{bad_budget}.
 PipelineSpec parse_pipeline_name(std::string_view text);
 /// A preset with its settings, or a full name. Error{unknown_strategy} naming the presets.
 PipelineSpec preset_pipeline(std::string_view name);
