@@ -7,6 +7,11 @@ using namespace arrcoc;
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const fuzz::Folder folder;
+  static const auto picture = [] {
+    io::write_png(folder.path / "a.png", Image(40, 60).view());
+    return 0;
+  }();
+  (void)picture;
   if (size == 0) return 0;
   const auto text = fuzz::text_of(data, size);
   const char* const name = text[0] == 't' ? "questions.tsv" : text[0] == 'j' ? "questions.json" : "questions.jsonl";

@@ -25,12 +25,17 @@ inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 
+/// How often refuse_or_take came to its end, and the last refusal: seeds that are all refused show nothing.
+inline std::size_t taken = 0;
+inline std::string refusal;
+
 /// Runs f to its end or to an Error.
 template <class F>
 void refuse_or_take(F&& f) {
   try {
     f();
-  } catch (const Error&) {}
+    ++taken;
+  } catch (const Error& e) { refusal = e.what(); }
 }
 
 /// What must hold of whatever is taken.

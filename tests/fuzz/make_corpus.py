@@ -81,14 +81,14 @@ seed("npy", "version2", npy(np.zeros((1,), "f4"), (2, 0)))
 tokenizer = read("tokenizer.json")
 text = "<|im_start|>user\nIt's 123 日 é   x\r\n\r\n<|image_pad|>"
 seed("tokenizer", "small", compact(tokenizer), text)
-tiny = {"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2, "Ġ": 3, "c": 4}, "merges": ["a b"]},
-        "added_tokens": [{"id": 9, "content": "<x>", "lstrip": True, "rstrip": True, "single_word": True, "special": True, "normalized": False}],
+vocabulary = {chr(c): i for i, c in enumerate([*range(33, 127), *range(0xa1, 0xad), *range(0xae, 0x100), *range(0x100, 0x144)])}
+vocabulary["ab"] = 300
+tiny = {"model": {"type": "BPE", "vocab": vocabulary, "merges": ["a b"]},
+        "added_tokens": [{"id": 301, "content": "<x>", "lstrip": True, "rstrip": True, "single_word": True, "special": True, "normalized": False}],
         "normalizer": {"type": "NFC"}, "pre_tokenizer": tokenizer["pre_tokenizer"], "decoder": {"type": "ByteLevel"}}
 seed("tokenizer", "tiny", compact(tiny), " <x> ab c<x>a")
 tiny["model"]["merges"] = [["a", "b"]]
 seed("tokenizer", "pairs", compact(tiny), "abab")
-vocabulary = {chr(c): i for i, c in enumerate([*range(33, 127), *range(0xa1, 0xad), *range(0xae, 0x100), *range(0x100, 0x144)])}
-vocabulary["ab"] = 300
 added = {str(k): {"content": f"<|t{k}|>", "special": k % 2 == 0, "lstrip": False, "rstrip": k == 301, "single_word": False, "normalized": False} for k in (301, 302)}
 seed("vocabulary", "bytes", compact(vocabulary), "#version: 0.2\na b\n", "", compact({"added_tokens_decoder": added, "tokenizer_class": "Qwen2Tokenizer"}), "ab<|t301|> c")
 seed("vocabulary", "added", compact(vocabulary), "a b\n", compact({"<|t301|>": 301}), "{}", "x<|t301|>y")
@@ -104,7 +104,7 @@ config["text_config"] |= {"rope_scaling": {"rope_type": "yarn", "factor": 4.0, "
                           "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 64, "norm_topk_prob": True, "decoder_sparse_step": 1, "mlp_only_layers": []}
 generation = {"do_sample": True, "temperature": 0.7, "top_p": 0.8, "top_k": 20, "repetition_penalty": 1.1, "no_repeat_ngram_size": 3,
               "bad_words_ids": [[1, 2]], "suppress_tokens": [3], "begin_suppress_tokens": [4], "min_p": 0.1, "eos_token_id": [256, 258]}
-seed("model_config", "experts", compact(config), compact(generation), '{"min_pixels":65536.0,"max_pixels":4194304,"resample":3,"patch_size":16,"merge_size":2}')
+seed("model_config", "experts", compact(config), compact(generation), '{"image_mean":[0.5,0.5,0.5],"image_std":[0.5,0.5,0.5],"temporal_patch_size":2,"min_pixels":65536.0,"max_pixels":4194304,"resample":3,"patch_size":16,"merge_size":2}')
 seed("chat_template", "small", (small / "chat_template.jinja").read_text(), "", "", "What <image> is this?")
 seed("chat_template", "json", "", compact({"chat_template": (small / "chat_template.jinja").read_text()}), "", text)
 seed("chat_template", "named", "", "", compact({"chat_template": [{"name": "default", "template": "{{ messages }}"}]}),
@@ -120,15 +120,15 @@ seed("dataset", "lmms", "j" + compact([{"doc_id": 0, "doc": {"question": "Q", "a
 seed("dataset", "vqa2", "j" + compact({"questions": [{"question_id": 1, "image_id": 2, "question": "Q?"}], "annotations": []}))
 seed("dataset", "vlmevalkit", "tindex\timage\tquestion\tA\tB\tanswer\thint\tcategory\n1\t" + png + "\tQ?\ta\tb\tA\t\"h \"\"q\"\"\"\tc\n2\t1\tQ?\tc\td\tB\t\t\n")
 row = {"key": "x|random@0.25", "id": "x", "scenario": "form", "split": "test", "kind": "plain", "metric": "exact", "difficulty": 1, "images": ["a.png"],
-       "pipeline": "random", "name": "none/none/flat/random/gather@0.25", "budget": "0.25", "depth": "all", "seed": 0, "draw": 0, "question": "Q",
+       "pipeline": "random", "name": "none/none/flat/random/gather@0.25", "budget": "0.25", "depth": "all", "seed": 0, "draw": 0, "question": "Q", "kept_hash": "0123456789abcdef",
        "answers": ["A"], "prediction": "A", "score": 1, "extracted": "", "kept": 2, "costs": {}}
 seed("rows", "two", compact(row) + "\n" + compact(row | {"key": "y|random@0.25", "id": "y", "score": 0, "prediction": "B", "seed": 1}) + "\n")
 seed("rows", "yesno", compact(row | {"metric": "yesno", "extracted": "yes"}) + "\n")
 
 # --- what users type
-seed("settings", "nested", compact({"allocator": {"budget": 3, "x": True}, "texture": "none"}),
-     "default\n@64\n@0.25\n^each\n--allocator.lambda=0.1:0.9:0.2,1\n")
-seed("settings", "result", compact({"config": {"scorers": {"sobel": {"radius": "1"}}}}), "random@8\nstock\n^0+2\n")
+seed("settings", "nested", compact({"balancer": {"explore": 0.5}}),
+     "three_ways\n@64\n@0.25\n^each\n--balancer.explore=0.1:0.9:0.2,1\n")
+seed("settings", "result", compact({"config": {"scorers": {"sobel": {"radius": "1"}}}}), "random@8\nthree_ways:scorers.sobel=1\nstock\n@4\n^0+2\n")
 seed("settings", "deep", '{"a":' * 300)
 for i, name in enumerate(("texture13/near=contrast:radius=1+information/fixed:first=0.5/top_k/gather@0.5%none/participatory/flat/top_k/gather@64",
                           "default:allocator.x=1:query=blank@64", "default:passes=escalate:passes.below=0.6@64",
@@ -141,7 +141,8 @@ for name in ("scorer", "larger"):
 seed("plugin", "right", bytes(64))
 seed("plugin", "values", bytes(range(256)))
 for i in range(4):
-    seed("plugin", f"noise{i}", np.random.default_rng(i).choice(np.array([0, 0, 0, 1, 2, 9, 255], np.uint8), 400).tobytes())
+    noise = np.random.default_rng(i).choice(np.array([0, 2, 3, 200, 1], np.uint8), 300, p=[0.4, 0.2, 0.2, 0.15, 0.05])
+    seed("plugin", f"noise{i}", bytes(500 + i) + noise.tobytes())  # good tables, and then anything
 seed("answer", "stock", "", "What?", picture("PNG", (20, 20)))
 seed("answer", "default", "default@3", "How much was the tea?", picture("JPEG", (33, 40)))
 seed("answer", "text", "", "Hello <|im_end|>", "")

@@ -20,6 +20,7 @@ int main(int count, char** words) {
   int findings = files.empty() ? 1 : 0;
   for (const fs::path& file : files) {
     const std::string bytes = arrcoc::io::read_file(file);
+    arrcoc::fuzz::refusal.clear();
     const auto begin = std::chrono::steady_clock::now();
     try {
       LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
@@ -28,10 +29,16 @@ int main(int count, char** words) {
       std::cout << file.string() << ": " << e.what() << "\n";
     }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    if (!arrcoc::fuzz::refusal.empty())
+      std::cout << file.filename().string() << " is refused: " << arrcoc::fuzz::refusal.substr(0, 200) << "\n";
     if (took.count() > 10) {
       ++findings;
       std::cout << file.string() << ": took " << took.count() << " s\n";
     }
+  }
+  if (arrcoc::fuzz::taken == 0) {
+    ++findings;
+    std::cout << "nothing is taken\n";
   }
   std::cout << "replay: " << files.size() << " inputs, " << findings << " findings\n";
   return findings == 0 ? 0 : 1;
