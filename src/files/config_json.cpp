@@ -8,7 +8,8 @@ namespace {
 using Ordered = nlohmann::ordered_json;
 
 Ordered value_of(const ConfigField& field) {
-  if (field.type == "string") return field.value;
+  const std::string& t = field.type;
+  if (t != "bool" && t != "int" && t != "float" && t != "double") return field.value;  // texts and lists
   // The text of a number or a boolean is its JSON: to_chars writes "1e+20" and "0.1" as JSON does.
   const Ordered v = Ordered::parse(field.value, nullptr, false);
   const bool good = field.type == "bool" ? v.is_boolean() : v.is_number();

@@ -35,6 +35,11 @@ TEST_CASE("settings are nested by path, in the order given") {
   CHECK(settings_to_json({}, -1) == "{}");
 }
 
+TEST_CASE("texts and lists, as plug-ins name their types, are written as they stand") {
+  CHECK(settings_to_json({{"a.word", "text", "15"}, {"a.list", "int[]", "1,2"}, {"a.one", "float[]", "0.5"}}, -1) ==
+        R"({"a":{"word":"15","list":"1,2","one":"0.5"}})");
+}
+
 TEST_CASE("a result file is a valid config: what was written comes back to the same bits") {
   Five from{false, -9007199254740993, 3.4028235e38f, 1.0 / 3.0, ""};
   const std::string result = "{\"answer\":[1,2,null],\"config\":" + settings_to_json(flatten(from, "a.b")) + "}";
