@@ -57,7 +57,7 @@ THIRD_PARTY = [
     (r"boost/pfr", {"include/arrcoc/core/fields.hpp"}),
     (r"boost/version\.hpp", {"include/arrcoc/core/fields.hpp"}),
     (r"(doctest|benchmark)/", set()),
-    (r"(sys/|netinet/|arpa/)|(unistd|fcntl|dlfcn|poll|spawn|pthread|sched|termios)\.h$", {"src", "tools", "backends/eigen"}),
+    (r"(sys/|netinet/|arpa/)|(netdb|unistd|fcntl|dlfcn|poll|spawn|pthread|sched|termios)\.h$", {"src", "tools", "backends/eigen"}),
     (r"malloc\.h$", {"tools/main.cpp"}),
     (r"(immintrin|x86intrin|arm_neon)\.h$", {"backends/eigen", "texture", "qwen3vl"}),
 ]

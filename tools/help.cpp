@@ -33,6 +33,7 @@ constexpr Example examples[] = {
      true},
     {"compare", "arrcoc compare RUN OTHER", "arrcoc compare RUN --columns random@64,default@64"},
     {"merge", "arrcoc merge shard1 shard2 shard3 --out RUN", "arrcoc merge shards/* --out RUN"},
+    {"store", "arrcoc store", "arrcoc store --port 29444"},
     {"convert", "arrcoc convert --data DocVQA_VAL.tsv --out questions",
      "arrcoc convert RUN --column default@64 --to vlmevalkit --out predictions.tsv"},
     {"bench", "arrcoc bench -i page.jpg -p 'Which year?' --keep-ratio 0.25",

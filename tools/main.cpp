@@ -88,6 +88,7 @@ int run(int argc, char** argv) {
   add_sweep(app, command);
   add_compare(app, command);
   add_merge(app, command);
+  add_store(app, command);
   add_report(app, command);
   add_convert(app, command);
   add_bench(app, command);

@@ -28,6 +28,7 @@ void add_scenes(CLI::App& app, Command& command);
 void add_sweep(CLI::App& app, Command& command);
 void add_compare(CLI::App& app, Command& command);
 void add_merge(CLI::App& app, Command& command);
+void add_store(CLI::App& app, Command& command);
 void add_report(CLI::App& app, Command& command);
 void add_convert(CLI::App& app, Command& command);
 void add_bench(CLI::App& app, Command& command);

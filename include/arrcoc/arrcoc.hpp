@@ -51,6 +51,7 @@
 #include "arrcoc/core/prompt.hpp"
 #include "arrcoc/core/random.hpp"
 #include "arrcoc/core/request.hpp"
+#include "arrcoc/core/shared_table.hpp"
 #include "arrcoc/core/similarity.hpp"
 #include "arrcoc/core/split.hpp"
 #include "arrcoc/core/stages.hpp"

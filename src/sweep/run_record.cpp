@@ -7,6 +7,7 @@
 
 #include "arrcoc/core/digest.hpp"
 #include "arrcoc/io/atomic_file.hpp"
+#include "arrcoc/sweep/lease_board.hpp"
 #include "arrcoc/sweep/run_folder.hpp"
 #include "files/json_util.hpp"
 #include "sweep/run_record.hpp"
@@ -24,6 +25,13 @@ void leaves(const io::Json& json, const std::string& path, std::map<std::string,
     return;
   }
   for (const auto& [key, value] : json.items()) leaves(value, path.empty() ? key : path + "." + key, out);
+}
+
+std::map<std::string, std::string> leaves_of(const RunRecord& record) {
+  std::map<std::string, std::string> out;
+  for (const auto& [name, text] : record.head) leaves(io::Json::parse(text), name, out);
+  out["units"] = std::to_string(record.units);
+  return out;
 }
 
 /// What may change between two processes of one run.
@@ -69,13 +77,7 @@ RunRecord read_record(const fs::path& run) {
 }
 
 std::vector<std::string> differences(const RunRecord& before, const RunRecord& now) {
-  std::map<std::string, std::string> first, second;
-  const auto all = [](const RunRecord& r, std::map<std::string, std::string>& out) {
-    for (const auto& [name, text] : r.head) leaves(io::Json::parse(text), name, out);
-    out["units"] = std::to_string(r.units);
-  };
-  all(before, first);
-  all(now, second);
+  const std::map<std::string, std::string> first = leaves_of(before), second = leaves_of(now);
   std::vector<std::string> out;
   // A text is shown without the digest that tells long ones apart.
   const auto shown = [](const std::string& leaf) {
@@ -90,6 +92,13 @@ std::vector<std::string> differences(const RunRecord& before, const RunRecord& n
   for (const auto& [path, value] : second)
     if (!first.contains(path) && !may_differ(path)) out.push_back(path + " was not given and is " + shown(value));
   return out;
+}
+
+std::string settings_digest(const RunRecord& record) {
+  Digest d;
+  for (const auto& [path, value] : leaves_of(record))
+    if (!may_differ(path)) d.text(path).text(value);
+  return d.hex();
 }
 
 std::string data_digest(const io::Dataset& data) {

@@ -16,6 +16,7 @@
 #include "question.hpp"
 #include "report.hpp"
 #include "sweep_choice.hpp"
+#include "workers.hpp"
 
 namespace arrcoc::tools {
 namespace {
@@ -24,6 +25,7 @@ namespace fs = std::filesystem;
 
 struct SweepFlags : QuestionFlags, ColumnFlags {
   DataFlags data;
+  StoreFlags store;
   std::string out, shard, flavour = "vlmevalkit";
   Index limit = 0;
   bool progress = false, model_free = false, kept = false, no_shared_prefix = false, keep_maps = false,
@@ -170,6 +172,12 @@ int run_sweep(SweepFlags f, const Command& command) {
   choice.settings = command.settings;
   const std::vector<fs::path> plugins(f.plugins.begin(), f.plugins.end());
   sweep_columns(choice, 32, list_strategies(plugins));  // what was typed is checked before the model is opened
+  require_that(f.store.address.empty() || f.shard.empty(), Code::bad_usage, "sweep",
+               "--store and --shard exclude each other: a store hands the pictures out");
+  check_store(f.store);
+  const bool team_work = !f.store.address.empty();
+  const fs::path whole = f.out;  // of all workers
+  if (team_work) f.out = worker_folder(whole).string();
   check_run_folder(f.out);
   const Shard shard = shard_of(f.shard);
   take_route(f);
@@ -207,6 +215,12 @@ int run_sweep(SweepFlags f, const Command& command) {
                          shard};
   const Writing writing;  // a signal waits for the end of an append, and a folder without a unit goes
   RunFolder folder(f.out, record);
+  std::optional<Team> team;
+  if (team_work) {
+    std::vector<bool> has;
+    for (Index u = 0; u < record.units; ++u) has.push_back(folder.has(u));
+    team.emplace(f.store, whole, record, has);
+  }
   Index asked = 0, before = 0;  // questions of this shard; those done by earlier processes
   for (std::size_t u = 0; u < groups.size(); ++u)
     if (const auto n = static_cast<Index>(groups[u].size()); shard.has(static_cast<Index>(u))) {
@@ -224,9 +238,15 @@ int run_sweep(SweepFlags f, const Command& command) {
                  static_cast<long long>(asked));
   Meter meter("sweep", "questions", asked, f.quiet || !(f.progress || is_terminal(STDERR_FILENO)), before);
   Index done = before;
-  for (std::size_t u = 0; u < groups.size(); ++u) {
-    const auto unit = static_cast<Index>(u);
-    if (!shard.has(unit) || folder.has(unit)) continue;
+  Index last = -1;
+  const auto next = [&]() -> std::optional<Index> {
+    if (team) return team->next();
+    do ++last;
+    while (last < record.units && (!shard.has(last) || folder.has(last)));
+    return last < record.units ? std::optional(last) : std::nullopt;
+  };
+  while (const std::optional<Index> unit = next()) {
+    const auto u = static_cast<std::size_t>(*unit);
     const PictureRows part = runner.run_or_explain(groups[u]);
     if (part.cancelled || interrupt_asked()) {
       meter.seconds();
@@ -234,6 +254,10 @@ int run_sweep(SweepFlags f, const Command& command) {
         std::fprintf(stderr, "%s: %lld of %lld questions are done; the same command goes on\n", f.out.c_str(),
                      static_cast<long long>(done), static_cast<long long>(asked));
       return interrupted_status();
+    }
+    if (team && !team->still_ours()) {  // somebody else does it
+      team->done();
+      continue;
     }
     std::string rows, times = "{\"images\":" + listed(groups[u].front()->image_names, json_text) +
                               ",\"milliseconds\":" + times_json(part.shared) +
@@ -243,14 +267,25 @@ int run_sweep(SweepFlags f, const Command& command) {
       times += "{\"key\":" + json_text(part.rows[i].key) + ",\"milliseconds\":" + times_json(part.times[i]) + "}\n";
       so_far.add(part.rows[i]);
     }
-    folder.append(unit, static_cast<Index>(part.rows.size()), rows, times, part.maps);
+    folder.append(*unit, static_cast<Index>(part.rows.size()), rows, times, part.maps);
+    if (team) team->done();
     done += static_cast<Index>(groups[u].size());
     meter.show(done, so_far.text());
   }
   const double seconds = meter.seconds();
-  if (before < asked)
+  if (team && interrupt_asked()) return interrupted_status();
+  if (team ? done > before : before < asked)
     folder.add_timing("{\"seconds\":" + detail::to_text(seconds) + ",\"questions\":" + std::to_string(done - before) +
                       ",\"rows\":" + std::to_string(so_far.rows) + ",\"command\":" + json_text(command.line) + "}\n");
+  if (team) {
+    if (!f.quiet)
+      std::fprintf(stderr,
+                   "%s: %lld questions, %lld rows in %.1f s; when all workers have ended, arrcoc merge %s/rank* "
+                   "--out RUN\n",
+                   f.out.c_str(), static_cast<long long>(done), static_cast<long long>(so_far.rows), seconds,
+                   whole.c_str());
+    return 0;
+  }
   const std::vector<SweepGroup> summary = folder.finish();
   const std::string table = summary_table(summary);
   require_that(std::fwrite(table.data(), 1, table.size(), stdout) == table.size() && std::fflush(stdout) == 0,
@@ -337,6 +372,11 @@ void add_sweep(CLI::App& app, Command& command) {
             verb->add_option("--shard", f->shard,
                              "i/n: every n-th picture from the i-th, into a folder of its own (`merge` "
                              "makes one run of all); slurm: the task of an array job"),
+            verb->add_option("--store", f->store.address,
+                             "host:port of `arrcoc store`, under torchrun: pictures are handed out, each worker writes "
+                             "OUT/rankN (`merge` makes one run of all)"),
+            verb->add_option("--lease", f->store.lease,
+                             "seconds after which a worker that hangs loses its picture to another (default 60)"),
             verb->add_flag("--progress", f->progress, "a line of progress where stderr is no terminal too"),
             verb->add_flag("--kept", f->kept, "rows list the tokens kept"),
             verb->add_flag("--keep-maps", f->keep_maps,
