@@ -1,5 +1,8 @@
 #include "arrcoc/torch_store.hpp"
 
+#include <c10/util/Logging.h>
+
+#include <algorithm>
 #include <chrono>
 #include <mutex>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -23,6 +26,7 @@ class TorchStore : public SharedTable {
  public:
   TorchStore(const std::string& host, std::uint16_t port, std::string prefix, double seconds)
       : where_(host + ":" + std::to_string(port)), prefix_(std::move(prefix)) {
+    FLAGS_caffe2_log_level = std::max(FLAGS_caffe2_log_level, 2);  // c10d prints a C++ stack beside each exception
     asked([&] { store_ = c10::make_intrusive<c10d::TCPStore>(host, options(port, false, seconds)); });
   }
   std::string exchange(const std::string& key, const std::string& from, const std::string& to) override {

@@ -85,7 +85,7 @@ def merged(top, name, whole, out, process):
         check(one.exists() and one.read_bytes() == other.read_bytes(), f"{name}: {file} differs")
     done = [units(p) for p in parts]
     check(sorted(set(sum(done, []))) == list(range(PICTURES)), f"{name}: units {done}")
-    return done, told
+    return done
 
 
 def main():
@@ -114,7 +114,7 @@ def main():
 
         with Store() as store:
             # undisturbed
-            done, _ = merged(top, "calm", whole, top / "calm", torchrun(sweep, top / "calm", store.address, 0))
+            done = merged(top, "calm", whole, top / "calm", torchrun(sweep, top / "calm", store.address, 0))
             check(sum(map(len, done)) == PICTURES, f"calm: a unit was done twice: {done}")
             check(sum(bool(d) for d in done) >= 2, f"calm: one worker did all: {done}")
 
@@ -128,10 +128,9 @@ def main():
             before = count()
             os.kill(victims[0][0], signal.SIGKILL)
             until(lambda: any(rank_of(x)[1] == 1 for x in workers_of(p.pid)) or p.poll() is not None, 120, "killed: a second group")
-            done, told = merged(top, "killed", whole, out, p)
+            done = merged(top, "killed", whole, out, p)
             check(before < PICTURES, f"killed: {before} units before, too late")
             check(sum(map(len, done)) == PICTURES, f"killed: a unit of the dead group was done twice: {done}")
-            check("Restarting" in told or "restart" in told.lower(), f"killed: the agent says nothing of a restart: {told[-300:]}")
 
             # one hangs: its unit goes to another, and is there once
             out = top / "hung"
