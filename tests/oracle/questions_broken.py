@@ -7,6 +7,7 @@ temporary folder. exit 0 when all agrees, 1 on any mismatch. Needs the standard 
 """
 import base64
 import json
+import os
 import pathlib
 import random
 import resource
@@ -224,6 +225,29 @@ def large(top, demo, gigabytes):
     print(f"a TSV of {size:.2f} GiB, {n} rows: at most {peak:.0f} MiB of any process started")
 
 
+def growth(top, demo):
+    """Every row of 8 and of 64 MB is read and one picture of them asked: the peak does not follow the file."""
+    noise, peaks = base64.b64encode(png(64, 96, 3)).decode(), []
+    for megabytes in (8, 64):
+        path = top / f"{megabytes}.tsv"
+        body = noise + "A" * (500_000 - len(noise) % 4)
+        with open(path, "w") as f:
+            f.write("index\timage\tquestion\tanswer\n")
+            for n in range(2 * megabytes):
+                f.write(f"{n}\t{body[:-8]}{n:08d}\tWhat is it?\tA\n")
+        out = top / f"grown{megabytes}"
+        p = subprocess.Popen([PROGRAM, "sweep", "-m", str(demo), "-n", "1", "-q", "-t", "1", "--no-report", "--data", str(path), "--shard", f"1/{2 * megabytes}",
+                              "--pipeline", "grid", "--budget", "3", "--out", str(out)], stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(p.pid, 0)
+        p.returncode = os.waitstatus_to_exitcode(status)
+        path.unlink()
+        told = json.loads((out / "run.json").read_text())["data"]["questions"] if p.returncode == 0 else 0
+        check(told == 2 * megabytes, f"{megabytes} MB: exit {p.returncode}, {told} questions")
+        peaks.append(used.ru_maxrss / 1024)
+    check(peaks[1] - peaks[0] < 16, f"peaks {peaks} MiB for 8 and 64 MB")
+    print(f"peaks {peaks[0]:.0f} and {peaks[1]:.0f} MiB for TSVs of 8 and 64 MB")
+
+
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
@@ -233,6 +257,7 @@ def main():
         run("demo-model", "--out", demo, "--seed", 3)
         faults = broken(top, demo)
         damaged(top, five(top))
+        growth(top, demo)
         if len(sys.argv) > 2:
             large(top, demo, float(sys.argv[2]))
     print(f"questions_broken: {faults} broken items; {checks.made} checks, {len(checks.problems)} problems")
