@@ -11,18 +11,25 @@ void add_sampling_flags(CLI::App& verb, ClipFlags& f, const std::string& rate, b
   if (route)
     verb.add_option("--route", f.route, "whose rules choose frames and size: hf (transformers) or qwen-vl-utils")
         ->capture_default_str();
-  verb.add_option(rate, f.sampling.fps, "frames wanted a second")->capture_default_str();
+  f.of_rate = {verb.add_option(rate, f.sampling.fps, "frames wanted a second")->capture_default_str()};
   verb.add_option("--frames", f.sampling.frames, "this many frames instead, whatever the time between them");
-  verb.add_option("--min-frames", f.sampling.min_frames)->capture_default_str();
-  verb.add_option("--max-frames", f.sampling.max_frames)->capture_default_str();
+  f.of_rate.push_back(verb.add_option("--min-frames", f.sampling.min_frames)->capture_default_str());
+  f.of_rate.push_back(verb.add_option("--max-frames", f.sampling.max_frames)->capture_default_str());
   const std::string clip = "of a clip, all frames together (hf)", frame = "tokens of a frame (qwen-vl-utils)";
-  verb.add_option("--video-min-pixels", f.limits.min_pixels, "pixels " + clip)->capture_default_str();
-  verb.add_option("--video-max-pixels", f.limits.max_pixels, "pixels " + clip)->capture_default_str();
-  verb.add_option("--frame-cap", f.limits.frame_cap, "tokens of a frame at most (hf's cap_pixels_per_frame); 0: none");
-  verb.add_option("--frame-min-tokens", f.limits.min_frame_tokens, frame)->capture_default_str();
-  verb.add_option("--frame-max-tokens", f.limits.max_frame_tokens, frame)->capture_default_str();
-  verb.add_option("--context-share", f.limits.context_share, "share of the context for one clip (qwen-vl-utils)")
-      ->capture_default_str();
+  f.of_hf = {verb.add_option("--video-min-pixels", f.limits.min_pixels, "pixels " + clip)->capture_default_str(),
+             verb.add_option("--video-max-pixels", f.limits.max_pixels, "pixels " + clip)->capture_default_str(),
+             verb.add_option("--frame-cap", f.limits.frame_cap,
+                             "tokens of a frame at most (hf's cap_pixels_per_frame); 0: none")};
+  f.of_qwen = {
+      verb.add_option("--frame-min-tokens", f.limits.min_frame_tokens, frame)->capture_default_str(),
+      verb.add_option("--frame-max-tokens", f.limits.max_frame_tokens, frame)->capture_default_str(),
+      verb.add_option("--context-share", f.limits.context_share, "share of the context for one clip (qwen-vl-utils)")
+          ->capture_default_str()};
+}
+
+void add_context_flag(CLI::App& verb, ClipFlags& f) {
+  f.of_qwen.push_back(
+      verb.add_option("--context", f.limits.context, "tokens of the model (qwen-vl-utils)")->capture_default_str());
 }
 
 void add_file_flags(CLI::App& verb, ClipFlags& f) {
@@ -39,11 +46,27 @@ qwen3vl::VideoRoute video_route(const ClipFlags& f) {
   return qwen3vl::VideoRoute::transformers;
 }
 
+void refuse_idle(const std::vector<const CLI::Option*>& flags, const std::string& why) {
+  for (const CLI::Option* o : flags)
+    require_that(o->count() == 0, Code::bad_usage, "clip",
+                 [&] { return o->get_name() + " says nothing here: " + why; });
+}
+
+void check_clip_flags(const ClipFlags& f) {
+  const bool qwen = video_route(f) == qwen3vl::VideoRoute::qwen_vl_utils;
+  require_that(f.limits.frame_cap >= 0 && f.limits.frame_cap < 100'000'000, Code::bad_config, "clip",
+               [&] { return "--frame-cap: expected 0 to 99999999 tokens, got " + std::to_string(f.limits.frame_cap); });
+  if (f.sampling.frames > 0) refuse_idle(f.of_rate, "--frames says how many");
+  refuse_idle(qwen ? f.of_hf : f.of_qwen,
+              qwen ? "--route qwen-vl-utils has limits of its own" : "it is of --route qwen-vl-utils");
+}
+
 std::unique_ptr<FrameSource> open_source(const ClipFlags& f) {
   io::ClipOptions o;
   o.frames_per_second = f.clock;
   o.seconds = f.times;
   o.max_pixels = f.max_decoded_pixels;
+  o.alpha = f.alpha;
   require_that(o.max_pixels > 0, Code::bad_config, "clip", "--max-decoded-pixels: expected 1 or more");
   const auto choose = [route = video_route(f), s = f.sampling](Index total, double rate) {
     return qwen3vl::sample_frames(total, rate, s, route);

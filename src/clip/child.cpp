@@ -19,7 +19,7 @@
 namespace arrcoc::io {
 namespace {
 
-constexpr std::size_t most_said = 4096;
+constexpr std::size_t most_said = 1 << 16;
 constexpr int pipe_bytes = 1 << 20;
 
 struct Pipe {
@@ -123,10 +123,12 @@ std::size_t Child::read(void* to, std::size_t size) {
 int Child::wait() {
   while (errors_ >= 0)
     if (!listen()) ::close(std::exchange(errors_, -1));
+  if (process_ <= 0) return status_;  // waitpid(-1) would take any other child's end
   int status = 0;
   while (::waitpid(process_, &status, 0) < 0 && errno == EINTR) {}
   process_ = -1;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return status_;
 }
 
 std::string first_line(const std::string& said) {

@@ -18,7 +18,8 @@ class Child {
   ~Child();
   /// Up to `size` bytes of its output; fewer only at the end.
   std::size_t read(void* to, std::size_t size);
-  /// Waits for its end, when all output has been read: 0, or its exit status or signal.
+  /// Waits for its end, when all output has been read: 0, or its exit status or 128 + signal. The same when asked
+  /// again.
   int wait();
   /// The beginning of what it said on stderr.
   const std::string& said() const { return said_; }
@@ -27,6 +28,7 @@ class Child {
   bool listen();
   std::string where_, said_;
   pid_t process_ = -1;
+  int status_ = 0;
   int output_ = -1, errors_ = -1;
 };
 

@@ -33,7 +33,11 @@ std::optional<Index> whole(std::string_view text) {
   return v;
 }
 
+/// Formats of ffmpeg that show what stands in other files.
+constexpr std::string_view lists[] = {"concat", "hls", "dash", "imf", "sdp", "image2", "webm_dash_manifest", "vobsub"};
+
 struct Probed {
+  std::string format;                                   // ffprobe's name of the container
   bool stream = false, clocked = true, stamped = true;  // stamped: every frame has a presentation time
   Index height = 0, width = 0, numerator = 1, denominator = 1;
   std::optional<Index> promised;  // frames, by the header
@@ -73,7 +77,8 @@ std::string file_argument(const std::string& file) { return "file:" + file; }
 
 Probed probe(const std::string& file, const ClipOptions& o) {
   Child ffprobe({o.ffprobe, "-v", "error", "-protocol_whitelist", "file", "-select_streams", "V:0", "-show_entries",
-                 "packet=pts,dts,duration,flags:stream=width,height,time_base,nb_frames:stream_side_data=rotation",
+                 "packet=pts,dts,duration,flags:stream=width,height,time_base,nb_frames:stream_side_data=rotation:"
+                 "format=format_name",
                  "-of", "compact", "-i", file_argument(file)},
                 file);
   Probed p;
@@ -88,6 +93,7 @@ Probed probe(const std::string& file, const ClipOptions& o) {
       const std::string_view line = std::string_view(text).substr(at, end - at);
       if (line.starts_with("packet|")) read_packet(line, p);
       else if (line.starts_with("stream|")) read_stream(line, p);
+      else if (line.starts_with("format|")) p.format = value_of(line, "format_name");
     }
     require_that(p.shown.size() <= most_frames, Code::bad_video, file,
                  [] { return "expected at most " + std::to_string(most_frames) + " frames"; });
@@ -98,6 +104,8 @@ Probed probe(const std::string& file, const ClipOptions& o) {
   const int status = ffprobe.wait();
   require_that(status == 0, Code::bad_video, file,
                [&] { return "expected a video, and ffprobe says: " + first_line(ffprobe.said()); });
+  require_that(std::find(std::begin(lists), std::end(lists), p.format) == std::end(lists), Code::bad_video, file,
+               [&] { return "expected a video, got a list of other files (" + p.format + "): name the file itself"; });
   require_that(p.stream, Code::bad_video, file, "expected a video, got a file without pictures that move");
   require_that(!p.shown.empty(), Code::bad_video, file, "expected frames, got none");
   require_that(!p.jumps, Code::bad_video, file, [&] {

@@ -3,8 +3,12 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 
+#include "../../src/clip/child.hpp"
 #include "arrcoc/core/error.hpp"
 #include "io/temporary_folder.hpp"
 
@@ -95,4 +99,17 @@ TEST_CASE("clocks that cannot be") {
   CHECK_HOLDS(refused(folder.path, with(2, {})), "expected 2x3 px as the first one, got 3x2 (E412)");
   std::filesystem::create_directory(folder.path / "4.png");
   CHECK_HOLDS(refused(folder.path, with(2, {})), "expected pictures alone, got something else (E402)");
+}
+
+TEST_CASE("a child's end is told again, and no other child's is taken") {
+  io::Child three({"sh", "-c", "exit 3"}, "test");
+  char some[8];
+  CHECK(three.read(some, sizeof some) == 0);
+  CHECK(three.wait() == 3);
+  const pid_t other = ::fork();
+  if (other == 0) ::_exit(7);
+  CHECK(three.wait() == 3);
+  int status = 0;
+  REQUIRE(::waitpid(other, &status, 0) == other);
+  CHECK(WEXITSTATUS(status) == 7);
 }

@@ -690,6 +690,21 @@ def _(s):
     return ["clip", str(s.picture), str(s.picture)]
 
 
+@case("a flag of clips without one", 105, 2, "--sample-fps", "of clips, and the question has none")
+def _(s):
+    return s.answer("--sample-fps", "-5")
+
+
+@case("a flag of pictures beside a clip alone", 105, 2, "--image-max-tokens", "of pictures, and the question has none")
+def _(s):
+    return s.answer("--video", "film.mp4", "--image-max-tokens", "9", image=False)
+
+
+@case("places of pictures beside a clip", 105, 2, "--interleave", "expected no --video")
+def _(s):
+    return s.answer("--video", "film.mp4", "--interleave")
+
+
 @case("not enough memory", 303, 1)
 def _(s):
     return s.answer("-i", s.file("picture", png(19000, 19000, rows=b"\0" * (2376 * 19000), depth=1, colour=0)), "--max-decoded-pixels", "400000000", image=False)

@@ -276,6 +276,7 @@ for name, size, offset in (("first", "96x64", 0), ("again", "96x64", 0), ("other
 (here / "back.ts").write_bytes((here / "first.ts").read_bytes() + (here / "again.ts").read_bytes())
 (here / "change.ts").write_bytes((here / "first.ts").read_bytes() + (here / "other.ts").read_bytes())
 (here / "text.mp4").write_text("no video at all, " * 99)
+(here / "list.mp4").write_text("ffconcat version 1.0\nfile first.ts\n")
 os.mkfifo(here / "pipe")
 bad = [
     ("sound alone", 412, 1, ["without pictures that move"], [sound]),
@@ -312,6 +313,11 @@ bad = [
     ("an unknown route", 101, 2, ["vllm"], [cfr, "--route", "vllm"]),
     ("a download", 401, 1, ["nothing is downloaded"], ["https://example.com/a.mp4"]),
     ("a list that downloads", 412, 1, ["ffprobe says"], ["list.m3u8"]),
+    ("a list of files", 412, 1, ["a list of other files (concat)"], ["list.mp4"]),
+    ("a cap beyond all frames", 101, 2, ["--frame-cap: expected 0 to 99999999"], [cfr, "--frame-cap", "9007199254740993"]),
+    ("a count and a rate", 105, 2, ["--sample-fps", "--frames says how many"], [cfr, "--frames", "4", "--sample-fps", "1"]),
+    ("a limit of the other route", 105, 2, ["--context", "it is of --route qwen-vl-utils"], [cfr, "--context", "5"]),
+    ("a limit of hf for qwen-vl-utils", 105, 2, ["--video-max-pixels"], [cfr, "--route", "qwen-vl-utils", "--video-max-pixels", "99999"]),
     ("a sheet over its clip", 106, 2, ["--sheet"], [folder / "f0.png", folder / "f1.png", "--fps", "1", "--sheet", folder / "f0.png"]),
 ]
 (here / "empty").mkdir()

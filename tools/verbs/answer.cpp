@@ -16,6 +16,7 @@ struct AnswerFlags : QuestionFlags {
   std::vector<std::string> videos;
   std::vector<RequestPart> parts;  // pictures and clips as they were typed
   std::string clip_layout = "nested";
+  std::vector<const CLI::Option*> of_clips, of_pictures;  // flags that say nothing without one
 };
 
 /// The clips of a question, opened when it is asked.
@@ -24,15 +25,25 @@ void add_clips(const AnswerFlags& f, AnswerRequest& r) {
                [&] { return "--clip-layout: expected nested or flat, got '" + f.clip_layout + "'"; });
   require_that(f.videos.empty() || f.heatmap.empty(), Code::bad_usage, "heatmap",
                "is drawn on a picture: expected no --video");
+  r.parts = f.parts;
+  if (f.videos.empty()) return refuse_idle(f.of_clips, "it is of clips, and the question has none");
+  if (f.images.empty()) refuse_idle(f.of_pictures, "it is of pictures, and the question has none");
+  require_that(!f.interleave, Code::bad_usage, "answer",
+               "--interleave puts pictures where the prompt says, which knows no clips: expected no --video");
   ClipFlags flags = f.clip;
   if (!f.route.empty()) flags.route = f.route;
   if (f.run.max_decoded_pixels > 0) flags.max_decoded_pixels = f.run.max_decoded_pixels;
+  check_clip_flags(flags);
   r.video_route = video_route(flags);
   r.video_limits = flags.limits;
   r.flat_clips = f.clip_layout == "flat";
-  r.parts = f.parts;
+  flags.alpha = decode_options(f).alpha;
   for (const std::string& name : f.videos) {
     flags.files = {name};
+    // A clock is of frames without one: beside other clips, of the folders among them.
+    const bool clocked = f.videos.size() > 1 && !std::filesystem::is_directory(io::picture_path(name));
+    flags.clock = clocked ? 0 : f.clip.clock;
+    flags.times = clocked ? std::vector<double>{} : f.clip.times;
     r.clips.push_back({[flags] { return open_source(flags); }, io::picture_label(name)});
   }
 }
@@ -228,12 +239,16 @@ void add_answer(CLI::App& app, Command& command) {
   verb->add_option("--times", f->clip.times, "frames that have no clock: the seconds of each, with commas")
       ->delimiter(',');
   add_sampling_flags(*verb, f->clip, "--sample-fps", false);
+  add_context_flag(*verb, f->clip);
   verb->add_option("--clip-layout", f->clip_layout,
                    "nested: a clip's own vision marks stay around its pairs (transformers 5.10 and later); flat: they "
                    "do not (4.57 to 5.9)")
       ->capture_default_str();
   for (CLI::Option* o : verb->get_options())
-    if (std::find(known.begin(), known.end(), o) == known.end()) o->group("Clips");
+    if (std::find(known.begin(), known.end(), o) == known.end()) f->of_clips.push_back(o->group("Clips"));
+  for (const char* name :
+       {"--image-min-tokens", "--image-max-tokens", "--min-pixels", "--max-pixels", "--exif", "--box"})
+    f->of_pictures.push_back(verb->get_option(name));
   verb->add_flag("--compare", f->compare, "run the stock model beside it")->group("Output");
   verb->add_flag("--legacy", f->legacy, "tell tokens x levels too, as older notes count (not a cost)")->group("Output");
   verb->add_flag("--no-stream", f->no_stream, "print the answer when it is complete")->group("Output");

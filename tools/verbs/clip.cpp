@@ -74,6 +74,7 @@ int run(const Flags& f) {
   RunFiles files;
   for (const std::string& name : f.clip.files) files.reads("file", name);
   if (!f.sheet.empty()) files.writes_png("--sheet", f.sheet);
+  check_clip_flags(f.clip);
   const auto source = open_source(f.clip);
   const ClipInfo& c = source->info();
   const auto shape =
@@ -90,7 +91,7 @@ void add_clip(CLI::App& app, Command& command) {
   auto f = std::make_shared<Flags>();
   add_file_flags(*verb, f->clip);
   add_sampling_flags(*verb, f->clip, "--sample-fps");
-  verb->add_option("--context", f->clip.limits.context, "tokens of the model (qwen-vl-utils)")->capture_default_str();
+  add_context_flag(*verb, f->clip);
   verb->add_flag("--json", f->json, "JSON instead of three lines");
   verb->add_flag("--check", f->check, "decode every sampled frame");
   verb->add_option("--sheet", f->sheet, "PNG of the sampled frames side by side");
