@@ -702,7 +702,7 @@ def _(s):
 
 @case("places of pictures beside a clip", 105, 2, "--interleave", "expected no --video")
 def _(s):
-    return s.answer("--video", "film.mp4", "--interleave")
+    return s.answer("--video", "film.mp4", "--interleave", "-p", "<image> What is the total?", "--json", "out/answer.json", prompt=False)
 
 
 @case("not enough memory", 303, 1)
