@@ -16,6 +16,7 @@ struct Token {
   Index picture = 0, place = 0;  // place: of its allocation's kept tokens
   Index token = 0, first = 0;    // of its picture; the row of its picture's token 0 among the features of all pictures
   Index column = 0;              // of the full prompt
+  std::size_t span = 0;          // of the prompt's
   std::uint32_t depth = 0;       // DeepStack levels it receives
   Index entry = 0;               // the layer it joins before
   const std::vector<Index>* encoded = nullptr;  // tokens of its picture that have a feature; null: all
@@ -42,7 +43,7 @@ inline std::vector<std::vector<Token>> of_pictures(std::span<const Allocation> a
                "expected one allocation for each picture");
   std::vector<std::vector<Token>> out(allocations.size());
   Index first = 0;
-  const VisionSpan* span = prompt.spans.data();  // of the source's frame 0
+  std::size_t spans = 0;  // of the sources before
   for (std::size_t s = 0; s < sources.size(); ++s) {
     const Allocation& a = allocations[s];
     const Index all = sources[s].count(), frame = sources[s].grid.count();
@@ -53,12 +54,13 @@ inline std::vector<std::vector<Token>> of_pictures(std::span<const Allocation> a
                  "an allocation's tokens differ from its picture's");
     check_allocation(a, where);
     refuse_unhonoured(a, honours, where);
+    const auto span_of = [&](Index token) { return spans + static_cast<std::size_t>(token / frame); };
     for (std::size_t i = 0; i < a.kept.size(); ++i)
       out[s].push_back({static_cast<Index>(s), static_cast<Index>(i), a.kept[i], first,
-                        span[a.kept[i] / frame].begin + a.kept[i] % frame, a.depth[i], a.entry.empty() ? 0 : a.entry[i],
-                        some});
+                        prompt.spans[span_of(a.kept[i])].begin + a.kept[i] % frame, span_of(a.kept[i]), a.depth[i],
+                        a.entry.empty() ? 0 : a.entry[i], some});
     first += some ? static_cast<Index>(some->size()) : all;
-    span += sources[s].frames;
+    spans += static_cast<std::size_t>(sources[s].frames);
     if (trace)
       trace->events.push_back("inject." + std::string(name) + ": picture " + std::to_string(s) + ", " +
                               std::to_string(a.kept.size()) + " of " + std::to_string(all) + " tokens");
@@ -77,18 +79,6 @@ inline std::vector<Token> joining(const std::vector<Token>& waiting, Index layer
   std::vector<Token> out;
   for (const Token& t : waiting)
     if (t.entry == layer) out.push_back(t);
-  return out;
-}
-
-/// The tokens of each span, in the order in which its source's rows stand: those of a clip may be mixed (`order`).
-inline std::vector<std::vector<Token>> by_span(const std::vector<std::vector<Token>>& pictures, const Prompt& prompt) {
-  std::vector<std::vector<Token>> out(prompt.spans.size());
-  for (const auto& tokens : pictures)
-    for (const Token& t : tokens) {
-      const auto behind = std::upper_bound(prompt.spans.begin(), prompt.spans.end(), t.column,
-                                           [](Index column, const VisionSpan& span) { return column < span.begin; });
-      out[static_cast<std::size_t>(behind - prompt.spans.begin() - 1)].push_back(t);
-    }
   return out;
 }
 
@@ -111,7 +101,9 @@ qwen3vl::Injected<B> sequence(B& b, const std::vector<std::vector<Token>>& pictu
     }
   };
   const auto row_of = [](const Token& t) { return qwen3vl::SequenceRow{t.column, t.picture, t.token}; };
-  const std::vector<std::vector<Token>> standing = by_span(pictures, prompt);
+  std::vector<std::vector<Token>> standing(prompt.spans.size());  // `order` mixes those of a clip's frames
+  for (const auto& tokens : pictures)
+    for (const Token& t : tokens) standing[t.span].push_back(t);
   for (std::size_t s = 0; s < prompt.spans.size(); ++s) {
     const VisionSpan& span = prompt.spans[s];
     text_until(span.begin);
