@@ -75,8 +75,6 @@ std::unique_ptr<SharedTable> join(const StoreFlags& f, const std::string& prefix
 #endif
 }
 
-}  // namespace
-
 Worker worker_of_environment() {
   Worker w;
   w.rank = number_of("RANK", 0, 0);
@@ -87,15 +85,17 @@ Worker worker_of_environment() {
   return w;
 }
 
-void check_store(const StoreFlags& f) {
+}  // namespace
+
+std::optional<Worker> check_store(const StoreFlags& f) {
   if (f.address.empty()) {
     require_that(std::getenv("TORCHELASTIC_RUN_ID") == nullptr, Code::bad_usage, "store",
                  "torchrun started this, and its workers would all do the same: expected --store host:port, of a "
                  "store that `arrcoc store` holds");
-    return;
+    return {};
   }
   const auto [host, port] = host_and_port(f.address);
-  worker_of_environment();
+  const Worker worker = worker_of_environment();
   require_that(std::isfinite(f.lease) && f.lease >= 0.1 && f.lease <= 86400, Code::bad_usage, "store",
                [&] { return "--lease: expected 0.1 to 86400 seconds, got " + detail::to_text(f.lease); });
 #ifndef ARRCOC_HAVE_TORCH
@@ -106,21 +106,23 @@ void check_store(const StoreFlags& f) {
     require_that(seconds_now() < until, Code::file_unreadable, "store", [&] {
       return f.address + ": expected a store that answers, as `arrcoc store` starts one, got none in 10 s";
     });
+  return worker;
 }
 
-fs::path worker_folder(const fs::path& out) {
+fs::path worker_folder(const fs::path& out, Index rank) {
   std::error_code e;
   fs::create_directory(out, e);
   require_that(fs::is_directory(out, e) && !fs::exists(out / "run.json", e), Code::bad_output, "output", [&] {
     return out.string() + ": expected a new name, or a folder of workers' folders (rank0, rank1, ...)";
   });
-  return out / ("rank" + std::to_string(worker_of_environment().rank));
+  return out / ("rank" + std::to_string(rank));
 }
 
-Team::Team(const StoreFlags& f, const fs::path& run, const RunRecord& record, const std::vector<bool>& has)
+Team::Team(const StoreFlags& f, Worker worker, const fs::path& run, const RunRecord& record,
+           const std::vector<bool>& has)
     : lease_(f.lease),
       table_(join(f, settings_digest(record) + fs::absolute(run).lexically_normal().string() + "/")),
-      board_(std::make_unique<LeaseBoard>(*table_, record.units, worker_of_environment(), f.lease, seconds_now)) {
+      board_(std::make_unique<LeaseBoard>(*table_, record.units, std::move(worker), f.lease, seconds_now)) {
   board_->settle(has);
   heart_ = std::make_unique<Heartbeat>(*board_, f.lease / 6);
 }

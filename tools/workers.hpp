@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "arrcoc/sweep/lease_board.hpp"
+#include "arrcoc/sweep/run_folder.hpp"
 
 namespace arrcoc::tools {
 
@@ -15,19 +16,17 @@ struct StoreFlags {
   double lease = 60;    // seconds
 };
 
-/// RANK, WORLD_SIZE and TORCHELASTIC_RESTART_COUNT, as torchrun sets them; without them the only worker.
-/// Error{bad_usage}.
-Worker worker_of_environment();
-/// Refuses a torchrun without --store, whose workers would all do everything; a store that does not answer within ten
-/// seconds; flags out of range.
-void check_store(const StoreFlags& flags);
+/// Which worker this is, by RANK, WORLD_SIZE and TORCHELASTIC_RESTART_COUNT as torchrun sets them; without them the
+/// only one; none without --store. Refuses a torchrun without --store, whose workers would all do everything; a store
+/// that does not answer within ten seconds; flags and variables out of range.
+std::optional<Worker> check_store(const StoreFlags& flags);
 /// OUT/rankN; OUT is made. Error{bad_output}.
-std::filesystem::path worker_folder(const std::filesystem::path& out);
+std::filesystem::path worker_folder(const std::filesystem::path& out, Index rank);
 
 class Team {
  public:
   /// `run`: where the run goes, so that a store may serve others too.
-  Team(const StoreFlags& flags, const std::filesystem::path& run, const RunRecord& record,
+  Team(const StoreFlags& flags, Worker worker, const std::filesystem::path& run, const RunRecord& record,
        const std::vector<bool>& has);
   /// The next unit of this worker, after waiting where others hold all that are left; none: all are done, or a signal
   /// came.

@@ -2,33 +2,15 @@
 #include "arrcoc/sweep/lease_board.hpp"
 
 #include <charconv>
-#include <map>
 #include <utility>
 
 namespace arrcoc {
 namespace {
 
-class MemoryTable : public SharedTable {
- public:
-  std::string exchange(const std::string& key, const std::string& from, const std::string& to) override {
-    const std::lock_guard lock(mutex_);
-    const auto at = texts_.find(key);
-    if (at == texts_.end()) return from.empty() ? texts_[key] = to : from;
-    if (at->second == from) at->second = to;
-    return at->second;
-  }
-
- private:
-  std::mutex mutex_;
-  std::map<std::string, std::string> texts_;
-};
-
 std::string key_of(Index unit) { return "unit" + std::to_string(unit); }
 bool is_done(const std::string& text) { return text.starts_with("done "); }
 
 }  // namespace
-
-std::unique_ptr<SharedTable> make_memory_table() { return std::make_unique<MemoryTable>(); }
 
 LeaseBoard::LeaseBoard(SharedTable& table, Index units, Worker worker, double patience, Clock clock)
     : table_(table),

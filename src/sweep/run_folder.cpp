@@ -110,10 +110,7 @@ RunFolder::~RunFolder() {
     for (const char* name : names) fs::remove(folder_ / name, ignored);
   if (done_.empty()) fs::remove_all(folder_ / "maps", ignored);
   if (done_.empty() && made_) fs::remove(folder_, ignored);
-  for (File* f : {&rows_, &timings_, &units_}) {
-    ::fdatasync(f->descriptor);  // a worker's folder has no finish
-    ::close(f->descriptor);
-  }
+  for (File* f : {&rows_, &timings_, &units_}) ::close(f->descriptor);
 }
 
 void RunFolder::open(File& file, const char* name) {

@@ -7,7 +7,6 @@
 
 #include "arrcoc/core/digest.hpp"
 #include "arrcoc/io/atomic_file.hpp"
-#include "arrcoc/sweep/lease_board.hpp"
 #include "arrcoc/sweep/run_folder.hpp"
 #include "files/json_util.hpp"
 #include "sweep/run_record.hpp"

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
+#include <mutex>
 #include <set>
 #include <utility>
 
@@ -12,11 +14,26 @@ using namespace arrcoc;
 
 namespace {
 
+class MemoryTable : public SharedTable {
+ public:
+  std::string exchange(const std::string& key, const std::string& from, const std::string& to) override {
+    const std::lock_guard lock(mutex_);
+    const auto at = texts_.find(key);
+    if (at == texts_.end()) return from.empty() ? texts_[key] = to : from;
+    if (at->second == from) at->second = to;
+    return at->second;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::string> texts_;
+};
+
 struct Desk {
-  std::unique_ptr<SharedTable> table = make_memory_table();
+  MemoryTable table;
   double now = 0;
   LeaseBoard board(Index rank, Index restart = 0, Index units = 4) {
-    return {*table, units, {rank, 2, restart, "n" + std::to_string(rank)}, 10, [this] { return now; }};
+    return {table, units, {rank, 2, restart, "n" + std::to_string(rank)}, 10, [this] { return now; }};
   }
 };
 

@@ -174,10 +174,9 @@ int run_sweep(SweepFlags f, const Command& command) {
   sweep_columns(choice, 32, list_strategies(plugins));  // what was typed is checked before the model is opened
   require_that(f.store.address.empty() || f.shard.empty(), Code::bad_usage, "sweep",
                "--store and --shard exclude each other: a store hands the pictures out");
-  check_store(f.store);
-  const bool team_work = !f.store.address.empty();
+  const std::optional<Worker> worker = check_store(f.store);
   const fs::path whole = f.out;  // of all workers
-  if (team_work) f.out = worker_folder(whole).string();
+  if (worker) f.out = worker_folder(whole, worker->rank).string();
   check_run_folder(f.out);
   const Shard shard = shard_of(f.shard);
   take_route(f);
@@ -216,10 +215,10 @@ int run_sweep(SweepFlags f, const Command& command) {
   const Writing writing;  // a signal waits for the end of an append, and a folder without a unit goes
   RunFolder folder(f.out, record);
   std::optional<Team> team;
-  if (team_work) {
+  if (worker) {
     std::vector<bool> has;
     for (Index u = 0; u < record.units; ++u) has.push_back(folder.has(u));
-    team.emplace(f.store, whole, record, has);
+    team.emplace(f.store, *worker, whole, record, has);
   }
   Index asked = 0, before = 0;  // questions of this shard; those done by earlier processes
   for (std::size_t u = 0; u < groups.size(); ++u)
@@ -274,10 +273,11 @@ int run_sweep(SweepFlags f, const Command& command) {
   }
   const double seconds = meter.seconds();
   if (team && interrupt_asked()) return interrupted_status();
-  if (team ? done > before : before < asked)
+  if (done > before)
     folder.add_timing("{\"seconds\":" + detail::to_text(seconds) + ",\"questions\":" + std::to_string(done - before) +
                       ",\"rows\":" + std::to_string(so_far.rows) + ",\"command\":" + json_text(command.line) + "}\n");
   if (team) {
+    folder.sync();
     if (!f.quiet)
       std::fprintf(stderr,
                    "%s: %lld questions, %lld rows in %.1f s; when all workers have ended, arrcoc merge %s/rank* "

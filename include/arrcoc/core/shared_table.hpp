@@ -1,6 +1,5 @@
 #pragma once
 // A table of texts that several processes share: what units of work are handed out through.
-#include <memory>
 #include <string>
 
 namespace arrcoc {
@@ -13,8 +12,5 @@ class SharedTable {
   /// Error{file_unreadable} when the table is gone.
   virtual std::string exchange(const std::string& key, const std::string& from, const std::string& to) = 0;
 };
-
-/// Of this process alone.
-std::unique_ptr<SharedTable> make_memory_table();
 
 }  // namespace arrcoc

@@ -15,12 +15,8 @@
 
 #include "arrcoc/core/shared_table.hpp"
 #include "arrcoc/core/types.hpp"
-#include "arrcoc/sweep/run_folder.hpp"
 
 namespace arrcoc {
-
-/// Over the settings that decide a run's rows: what `differences` compares.
-std::string settings_digest(const RunRecord& record);
 
 /// Which process this is. `restart` counts the restarts of the whole group: leases of an earlier one are dead at once.
 struct Worker {

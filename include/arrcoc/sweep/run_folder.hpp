@@ -42,6 +42,8 @@ RunRecord read_record(const std::filesystem::path& run);
 /// A sentence for each setting that decides rows and is not the same; shards are not compared. What may differ: the
 /// model's and the data's place, the time of the model's files, the number of threads.
 std::vector<std::string> differences(const RunRecord& before, const RunRecord& now);
+/// Over what `differences` compares.
+std::string settings_digest(const RunRecord& record);
 
 /// One line of units.jsonl. A unit's rows and timings end where it says, and begin where the line before says.
 struct UnitDone {
@@ -72,7 +74,9 @@ class RunFolder {
               std::string_view map_lines = {});
   /// A line about the whole run, behind all timings.
   void add_timing(std::string_view line);
-  /// Writes what the run means. Error{bad_output}.
+  /// What was added is on the disk. Error{bad_output}.
+  void sync();
+  /// Syncs, and writes what the run means. Error{bad_output}.
   std::vector<SweepGroup> finish();
 
  private:
@@ -86,7 +90,6 @@ class RunFolder {
   void open(File& file, const char* name);
   void take_up();
   void cut();
-  void sync();
   std::filesystem::path folder_;
   RunRecord record_;
   File rows_, timings_, units_;
