@@ -79,8 +79,8 @@ struct DycokeAllocator {
       const Index other = place.in(at % 2 == 1 ? frame - 1 : frame - at, t);
       out[static_cast<std::size_t>(t)] =
           other < 0 ? 2
-                    : static_cast<float>(1 - frames::cosine(x.row(static_cast<std::size_t>(t)),
-                                                            x.row(static_cast<std::size_t>(other))));
+                    : static_cast<float>(
+                          1 - cosine_of(x.row(static_cast<std::size_t>(t)), x.row(static_cast<std::size_t>(other))));
     }
     return out;
   }

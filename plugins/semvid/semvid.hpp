@@ -87,7 +87,7 @@ struct SemvidAllocator {
       }
       const double like = words.count > 1 ? (first + second) / 2 : first;
       const std::size_t now = std::max<std::size_t>(1, i);
-      const double moved = filled.size() > 1 ? frames::distance(means[filled[now]], means[filled[now - 1]]) : 0;
+      const double moved = filled.size() > 1 ? distance_of(means[filled[now]], means[filled[now - 1]]) : 0;
       out[filled[i]] = config.alpha * std::max(0.0, like) + (1 - config.alpha) * moved;
     }
     return out;
@@ -102,7 +102,7 @@ struct SemvidAllocator {
       for (const Index step : {-1, 1}) {
         const Index other = place.in(tokens.at(t).frame + step, t);
         if (other < 0) continue;
-        sum += frames::distance(x.row(static_cast<std::size_t>(t)), x.row(static_cast<std::size_t>(other)));
+        sum += distance_of(x.row(static_cast<std::size_t>(t)), x.row(static_cast<std::size_t>(other)));
         ++count;
       }
       out.push_back(count > 0 ? sum / count : 0);

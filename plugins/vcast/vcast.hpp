@@ -38,7 +38,7 @@ struct VcastScorer {
       const std::vector<float> scaled = balance::min_max(norms);
       for (std::size_t i = 0; i < frame.size(); ++i) {
         const auto t = static_cast<std::size_t>(frame[i]);
-        out[t] = static_cast<float>(1 - frames::cosine(x.row(t), mean) + static_cast<double>(scaled[i]));
+        out[t] = static_cast<float>(1 - cosine_of(x.row(t), mean) + static_cast<double>(scaled[i]));
       }
     }
     return out;
@@ -96,7 +96,7 @@ struct VcastFramesAllocator {
           in[d] = means[i][d] - means[i - 1][d];
           on[d] = means[i + 1][d] - means[i][d];
         }
-        curvature = 1 - frames::cosine(in, on);
+        curvature = 1 - cosine_of(in, on);
       }
       out[of[i]] = std::exp((curvature - 2) / config.temperature);
     }

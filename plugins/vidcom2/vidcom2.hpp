@@ -38,7 +38,7 @@ inline FeatureRows vidcom2_channels(const Evidence& e, std::string_view where) {
 
 /// Sum over a = 1/8, 1/4, 1/2, 1, 2 of exp(-d^2 / 2a), d the distance between the two; in (0, 5].
 inline double vidcom2_likeness(std::span<const double> x, std::span<const double> centre) {
-  const double d = frames::distance(x, centre);
+  const double d = distance_of(x, centre);
   double sum = 0;
   for (double a = 0.125; a <= 2; a *= 2) sum += std::exp(-d * d / (2 * a));
   return sum;

@@ -15,6 +15,18 @@ inline double dot_of(std::span<const double> a, std::span<const double> b) {
   return sum;
 }
 
+/// 0 beside a row of zeros.
+inline double cosine_of(std::span<const double> a, std::span<const double> b) {
+  const double aa = dot_of(a, a), bb = dot_of(b, b);
+  return aa > 0 && bb > 0 ? dot_of(a, b) / (std::sqrt(aa) * std::sqrt(bb)) : 0;
+}
+
+inline double distance_of(std::span<const double> a, std::span<const double> b) {
+  double squares = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) squares += (a[i] - b[i]) * (a[i] - b[i]);
+  return std::sqrt(squares);
+}
+
 /// Features [N, D] widened to double.
 struct FeatureRows {
   std::size_t count = 0, width = 0;

@@ -53,18 +53,6 @@ inline std::vector<double> unit_mean(const FeatureRows& x, const std::vector<Ind
   return out;
 }
 
-/// 0 beside a row of zeros.
-inline double cosine(std::span<const double> a, std::span<const double> b) {
-  const double aa = dot_of(a, a), bb = dot_of(b, b);
-  return aa > 0 && bb > 0 ? dot_of(a, b) / (std::sqrt(aa) * std::sqrt(bb)) : 0;
-}
-
-inline double distance(std::span<const double> a, std::span<const double> b) {
-  double squares = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) squares += (a[i] - b[i]) * (a[i] - b[i]);
-  return std::sqrt(squares);
-}
-
 /// Who stands where a token stands, in another frame. `tokens` must outlive it.
 class SamePlace {
  public:
