@@ -54,8 +54,6 @@ void refuse_idle(const std::vector<const CLI::Option*>& flags, const std::string
 
 void check_clip_flags(const ClipFlags& f) {
   const bool qwen = video_route(f) == qwen3vl::VideoRoute::qwen_vl_utils;
-  require_that(f.limits.frame_cap >= 0 && f.limits.frame_cap < 100'000'000, Code::bad_config, "clip",
-               [&] { return "--frame-cap: expected 0 to 99999999 tokens, got " + std::to_string(f.limits.frame_cap); });
   if (f.sampling.frames > 0) refuse_idle(f.of_rate, "--frames says how many");
   refuse_idle(qwen ? f.of_hf : f.of_qwen,
               qwen ? "--route qwen-vl-utils has limits of its own" : "it is of --route qwen-vl-utils");

@@ -22,7 +22,9 @@ struct VideoLimits {
   double context_share = .9;                             // of it, for one clip
 
   void validate() const {
-    require_that(min_pixels > 0 && min_pixels <= max_pixels && frame_cap >= 0, Code::bad_config, "video_limits", [&] {
+    require_that(frame_cap >= 0 && frame_cap < 100'000'000, Code::bad_config, "video_limits",
+                 [&] { return "--frame-cap: expected 0 to 99999999 tokens, got " + std::to_string(frame_cap); });
+    require_that(min_pixels > 0 && min_pixels <= max_pixels, Code::bad_config, "video_limits", [&] {
       return "pixels of a clip: expected 0 < least <= most, got " + std::to_string(min_pixels) + " and " +
              std::to_string(max_pixels);
     });
