@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <span>
@@ -15,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../io/temporary_folder.hpp"
 #include "arrcoc/core/error.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
@@ -69,19 +69,7 @@ class MemoryFile {
 };
 
 /// A folder for inputs whose names matter; it goes with the process.
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "arrcoc_fuzz_XXXXXX").string();
-    must(::mkdtemp(name.data()) != nullptr, "no temporary folder");
-    path = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
+struct Folder : test::TemporaryFolder {
   /// Nothing is written for an empty text, and what stood there goes.
   std::filesystem::path put(const char* name, std::string_view bytes) const {
     const auto file = path / name;
@@ -89,7 +77,6 @@ class Folder {
     else std::ofstream(file, std::ios::binary) << bytes;
     return file;
   }
-  std::filesystem::path path;
 };
 
 }  // namespace arrcoc::fuzz

@@ -28,6 +28,7 @@
 #include "arrcoc/io/model_folder.hpp"
 #include "arrcoc/io/safetensors.hpp"
 #include "arrcoc/io/tokenizer.hpp"
+#include "io/temporary_folder.hpp"
 
 extern "C" void __sanitizer_set_death_callback(void (*)(void)) __attribute__((weak));
 
@@ -342,10 +343,8 @@ int main(int count, char** words) {
   const std::uint64_t seed = std::strtoull(words[1], nullptr, 10), total = std::strtoull(words[2], nullptr, 10);
   const double seconds = count > 3 ? std::strtod(words[3], nullptr) : 1e9;
   if (__sanitizer_set_death_callback) __sanitizer_set_death_callback(say_current);
-  std::string name = (fs::temp_directory_path() / "arrcoc_mutations_XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) return 2;
-  const fs::path folder = name;
-  const auto all = targets(folder);
+  const test::TemporaryFolder folder;
+  const auto all = targets(folder.path);
   const auto clock = [] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
   };
@@ -391,8 +390,6 @@ int main(int count, char** words) {
     summary += std::string(summary.empty() ? "" : ", ") + target.name + " " + std::to_string(refused) + " refused " +
                std::to_string(accepted) + " accepted";
   }
-  std::error_code ignored;
-  fs::remove_all(folder, ignored);
   std::cout << "mutations: seed " << seed << ", " << done << " inputs (" << summary << "), " << findings
             << " findings\n";
   return findings == 0 ? 0 : 1;

@@ -2,14 +2,15 @@
 // its rows.
 #include <doctest/doctest.h>
 
-#include "arrcoc/registry/builtin.hpp"
 #include "laws/allocator_laws.hpp"
 #include "laws/provenance_laws.hpp"
 #include "laws/scorer_laws.hpp"
 #include "laws/spend_laws.hpp"
+#include "registry/host_stages.hpp"
 
 using namespace arrcoc;
 using laws::Broken;
+using tests::host_stages, tests::made;
 
 namespace {
 
@@ -35,24 +36,6 @@ struct ClipScorer {
   }
 };
 
-template <class Stage>
-Stage made(const std::vector<StageRow<Stage>>& rows, Kind kind, std::string_view name, const Settings& settings = {}) {
-  std::vector<ConfigField> fields;
-  std::vector<ConfigProblem> problems;
-  Stage s = detail::find_row<Stage>({&rows}, kind, std::string(name)).make(settings, "x", fields, problems);
-  CHECK(problems.empty());
-  return s;
-}
-
-const HostStages& stages() {
-  static const HostStages all = [] {
-    HostStages s;
-    register_host(s);
-    return s;
-  }();
-  return all;
-}
-
 }  // namespace
 
 TEST_CASE("allocators of clips keep every law on clips") {
@@ -71,7 +54,7 @@ TEST_CASE("allocators of clips keep every law on clips") {
   };
   for (const auto& [name, settings] : all) {
     CAPTURE(name);
-    const ClipAllocator a{made(stages().allocators, Kind::allocator, name, settings)};
+    const ClipAllocator a{made(host_stages().allocators, name, settings)};
     CHECK(laws::broken_allocator_laws(a) == Broken{});
     CHECK(laws::broken_spend_laws(a) == Broken{});
     CHECK(laws::broken_provenance_laws(a, false) == Broken{});
@@ -81,7 +64,7 @@ TEST_CASE("allocators of clips keep every law on clips") {
 TEST_CASE("scorers of clips keep every law on clips") {
   for (const char* name : {"frame_change", "vcast", "vidcom2"}) {
     CAPTURE(name);
-    CHECK(laws::broken_scorer_laws(ClipScorer{made(stages().scorers, Kind::scorer, name)}) == Broken{});
+    CHECK(laws::broken_scorer_laws(ClipScorer{made(host_stages().scorers, name)}) == Broken{});
   }
 }
 
@@ -103,7 +86,7 @@ TEST_CASE("what looks at frames works where tokens are missing, whole frames amo
     e.question = laws::features(3, 6, 5);
     for (const char* name : {"frame_change", "vcast", "vidcom2"}) {
       CAPTURE(name);
-      const auto map = made(stages().scorers, Kind::scorer, name)->score(e);
+      const auto map = made(host_stages().scorers, name)->score(e);
       CHECK(static_cast<Index>(map.size()) == n);
       CHECK(laws::finite(map));
     }
@@ -113,8 +96,7 @@ TEST_CASE("what looks at frames works where tokens are missing, whole frames amo
         CAPTURE(name);
         CAPTURE(k);
         Rng rng(1);
-        const Allocation a =
-            made(stages().allocators, Kind::allocator, name)->allocate(relevance, e, Budget{k, 1}, rng);
+        const Allocation a = made(host_stages().allocators, name)->allocate(relevance, e, Budget{k, 1}, rng);
         CHECK_NOTHROW(check_allocation(a, name));
         CHECK(a.count() == k);
         CHECK(a.tokens == some);

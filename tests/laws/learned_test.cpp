@@ -4,41 +4,24 @@
 
 #include <set>
 
-#include "arrcoc/registry/builtin.hpp"
 #include "arrcoc/registry/learned.hpp"
 #include "laws/allocator_laws.hpp"
 #include "laws/balancer_laws.hpp"
 #include "laws/scorer_laws.hpp"
+#include "registry/host_stages.hpp"
 
 using namespace arrcoc;
 using laws::Broken;
+using tests::host_stages;
 
 namespace {
 
 std::string weights(const char* file) { return std::string(ARRCOC_TESTS_DIR) + "/../models/small/" + file; }
 
-const HostStages& stages() {
-  static const HostStages all = [] {
-    HostStages s;
-    register_host(s);
-    return s;
-  }();
-  return all;
-}
-
-/// The stage `name` of `rows` with its weights read from a file; an empty name: one that has not been trained.
+/// The stage `name` of `rows` with its weights read from a file.
 template <class Stage>
 Stage made(const std::vector<StageRow<Stage>>& rows, std::string_view name, const std::string& file) {
-  for (const auto& row : rows) {
-    if (row.entry.name != name) continue;
-    std::vector<ConfigField> fields;
-    std::vector<ConfigProblem> problems;
-    Stage s = row.make(file.empty() ? Settings{} : Settings{{"x.weights", file}}, "x", fields, problems);
-    CHECK(problems.empty());
-    return s;
-  }
-  FAIL("not registered: " << name);
-  return {};
+  return tests::made(rows, name, {{"x.weights", file}});
 }
 
 /// Evidence with vision embeddings of the width that a head was trained for: a fixed mix of the textures, so that they
@@ -96,17 +79,17 @@ TEST_CASE("every stage that is trained is tested here") {
       for (const ConfigField& f : row.entry.settings)
         if (f.path == "weights") found.insert(std::string(name_of(row.entry.kind)) + " " + row.entry.name);
   };
-  look(stages().textures);
-  look(stages().scorers);
-  look(stages().balancers);
-  look(stages().allocators);
+  look(host_stages().textures);
+  look(host_stages().scorers);
+  look(host_stages().balancers);
+  look(host_stages().allocators);
   CHECK(found == std::set<std::string>{"scorer learned", "balancer learned", "allocator learned_depth"});
 }
 
 TEST_CASE("the learned scorer keeps its laws with its recipe's weights") {
   const std::string file = weights("scorer.safetensors");
   const Index width = read_learned_head(file)->token.shape[1];
-  const LearnedScorerFace face{made(stages().scorers, "learned", file), width};
+  const LearnedScorerFace face{made(host_stages().scorers, "learned", file), width};
   CHECK(laws::broken_scorer_laws(face) == Broken{});
   CHECK(laws::broken_scorer_laws(NeighbourlyFace{{face.any, width}}) == Broken{"order"});
   const laws::Case here(laws::shapes()[0], 5);
@@ -116,14 +99,14 @@ TEST_CASE("the learned scorer keeps its laws with its recipe's weights") {
 
 TEST_CASE("the learned balancer keeps its laws with its recipe's weights") {
   const std::string file = weights("balancer.safetensors");
-  const LearnedBalancerFace face{made(stages().balancers, "learned", file)};
+  const LearnedBalancerFace face{made(host_stages().balancers, "learned", file)};
   CHECK(laws::broken_balancer_laws(face, {read_balancer_head(file)->maps()}) == Broken{});
 }
 
 TEST_CASE("the learned depth rule keeps its laws with its recipe's weights") {
   const std::string file = weights("depth.safetensors");
   const Index width = read_depth_head(file)->head.token.shape[1];
-  const AnyAllocator any = made(stages().allocators, "learned_depth", file);
+  const AnyAllocator any = made(host_stages().allocators, "learned_depth", file);
   CHECK(any.facts.spend == Spend::exact);
   CHECK(laws::broken_allocator_laws(LearnedDepthFace{any, width}) == Broken{});
   Evidence e;
@@ -142,9 +125,9 @@ TEST_CASE("living tokens anywhere: trained stages see as many as there are") {
   e.tokens = TokenSet(whole.evidence.tokens.grid, some);
   const auto n = static_cast<std::size_t>(e.count());
   const std::string scorer = weights("scorer.safetensors"), depth = weights("depth.safetensors");
-  const LearnedScorerFace s{made(stages().scorers, "learned", scorer), read_learned_head(scorer)->token.shape[1]};
+  const LearnedScorerFace s{made(host_stages().scorers, "learned", scorer), read_learned_head(scorer)->token.shape[1]};
   CHECK(s.score(e).size() == n);
-  const LearnedDepthFace d{made(stages().allocators, "learned_depth", depth),
+  const LearnedDepthFace d{made(host_stages().allocators, "learned_depth", depth),
                            read_depth_head(depth)->head.token.shape[1]};
   Rng rng(1);
   const Allocation a = d.allocate(laws::scores(e.count(), 4, false), e, Budget{9, 1}, rng);

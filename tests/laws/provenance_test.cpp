@@ -5,9 +5,9 @@
 #include "arrcoc/allocators/control/oracle.hpp"
 #include "arrcoc/allocators/control/random.hpp"
 #include "arrcoc/primitives/mmr.hpp"
-#include "arrcoc/registry/builtin.hpp"
 #include "laws/allocator_laws.hpp"
 #include "laws/provenance_laws.hpp"
+#include "registry/host_stages.hpp"
 
 using namespace arrcoc;
 using laws::Broken;
@@ -74,10 +74,8 @@ struct MmrAllocator : Base {
 }  // namespace
 
 TEST_CASE("every registered allocator names the cause") {
-  HostStages stages;
-  register_host(stages);
   std::set<Cause> seen;
-  for (const auto& row : stages.allocators) {
+  for (const auto& row : tests::host_stages().allocators) {
     std::vector<ConfigField> fields;
     std::vector<ConfigProblem> problems;
     const Face face{row.make({}, "x", fields, problems)};

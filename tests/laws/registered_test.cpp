@@ -5,14 +5,15 @@
 #include <map>
 
 #include "arrcoc/core/similarity.hpp"
-#include "arrcoc/registry/builtin.hpp"
 #include "laws/allocator_laws.hpp"
 #include "laws/balancer_laws.hpp"
 #include "laws/scorer_laws.hpp"
 #include "laws/texture_laws.hpp"
+#include "registry/host_stages.hpp"
 
 using namespace arrcoc;
 using laws::Broken;
+using tests::host_stages, tests::made;
 
 namespace {
 
@@ -48,15 +49,6 @@ struct AllocatorFace {
 const std::map<std::string, Broken> on_purpose{
     {"flat", {"count"}}, {"seed13", {"copies", "box", "native"}}, {"repo13", {"copies", "box", "native"}}};
 
-template <class Stage>
-Stage made(const StageRow<Stage>& row) {
-  std::vector<ConfigField> fields;
-  std::vector<ConfigProblem> problems;
-  Stage s = row.make({}, "x", fields, problems);
-  CHECK(problems.empty());
-  CHECK(s.facts.name == row.entry.name);
-  return s;
-}
 /// What cannot work without a file.
 bool trained(const Entry& e) {
   return std::any_of(e.settings.begin(), e.settings.end(),
@@ -67,34 +59,25 @@ Broken expected(const std::string& name) {
   return at == on_purpose.end() ? Broken{} : at->second;
 }
 
-const HostStages& stages() {
-  static const HostStages all = [] {
-    HostStages s;
-    register_host(s);
-    return s;
-  }();
-  return all;
-}
-
 }  // namespace
 
 TEST_CASE("every registered texture, scorer and balancer keeps its laws") {
-  for (const auto& row : stages().textures) {
+  for (const auto& row : host_stages().textures) {
     CAPTURE(row.entry.name);
     CHECK(laws::broken_texture_laws(TextureFace{made(row)}) == expected(row.entry.name));
   }
-  for (const auto& row : stages().scorers) {
+  for (const auto& row : host_stages().scorers) {
     CAPTURE(row.entry.name);
     if (!trained(row.entry)) CHECK(laws::broken_scorer_laws(ScorerFace{made(row)}) == expected(row.entry.name));
   }
-  for (const auto& row : stages().balancers) {
+  for (const auto& row : host_stages().balancers) {
     CAPTURE(row.entry.name);
     if (!trained(row.entry)) CHECK(laws::broken_balancer_laws(BalancerFace{made(row)}) == expected(row.entry.name));
   }
 }
 
 TEST_CASE("every registered allocator keeps its laws, and what it spends is what it declares") {
-  for (const auto& row : stages().allocators) {
+  for (const auto& row : host_stages().allocators) {
     if (trained(row.entry)) continue;
     CAPTURE(row.entry.name);
     const AnyAllocator a = made(row);
@@ -119,7 +102,7 @@ TEST_CASE("every registered stage works on any living tokens: a raster named pla
     places.push_back(raster.at(t));
     if (t % 3 != 1) some.push_back(raster.at(t));
   }
-  for (const auto& row : stages().textures) {
+  for (const auto& row : host_stages().textures) {
     CAPTURE(row.entry.name);
     const AnyTexture texture = made(row);
     const Textures all = texture->generate(whole.image.view(), raster);
@@ -138,9 +121,9 @@ TEST_CASE("every registered stage works on any living tokens: a raster named pla
   for (const bool part : {false, true}) {
     laws::Case here(laws::shapes()[0], 5);
     here.evidence.tokens = TokenSet(raster.grid, part ? some : places);
-    here.textures = made(stages().textures[0])->generate(here.image.view(), here.evidence.tokens);
+    here.textures = made(host_stages().textures[0])->generate(here.image.view(), here.evidence.tokens);
     here.see_features();
-    for (const auto& row : stages().scorers) {
+    for (const auto& row : host_stages().scorers) {
       if (trained(row.entry)) continue;
       CAPTURE(row.entry.name);
       const ScorerFace s{made(row)};
@@ -152,7 +135,7 @@ TEST_CASE("every registered stage works on any living tokens: a raster named pla
         host_tensor(laws::scores(here.evidence.count() * 6, 31, false), {here.evidence.count(), 6}));
     const auto maps = laws::scores(3 * here.evidence.count(), 3, false),
                relevance = laws::scores(here.evidence.count(), 4, false);
-    for (const auto& row : stages().balancers) {
+    for (const auto& row : host_stages().balancers) {
       if (trained(row.entry)) continue;
       CAPTURE(row.entry.name);
       const auto b = made(row);
@@ -160,7 +143,7 @@ TEST_CASE("every registered stage works on any living tokens: a raster named pla
       CHECK(static_cast<Index>(out.size()) == here.evidence.count());
       if (!part) CHECK(out == b->balance(maps, whole.evidence).relevance);
     }
-    for (const auto& row : stages().allocators) {
+    for (const auto& row : host_stages().allocators) {
       if (trained(row.entry)) continue;
       CAPTURE(row.entry.name);
       const AllocatorFace<Spend::exact> a{made(row)};

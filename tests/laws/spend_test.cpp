@@ -6,9 +6,9 @@
 #include "arrcoc/allocators/select/threshold.hpp"
 #include "arrcoc/allocators/select/top_k.hpp"
 #include "arrcoc/allocators/tier/tiers.hpp"
-#include "arrcoc/registry/builtin.hpp"
 #include "laws/allocator_laws.hpp"
 #include "laws/spend_laws.hpp"
+#include "registry/host_stages.hpp"
 
 using namespace arrcoc;
 using laws::Broken;
@@ -181,10 +181,8 @@ struct ShortAllocator : Base {  // says exact, and keeps one less from four on
 }  // namespace
 
 TEST_CASE("every registered allocator spends what it declares, and no less") {
-  HostStages stages;
-  register_host(stages);
   int found = 0;
-  for (const auto& row : stages.allocators) {
+  for (const auto& row : tests::host_stages().allocators) {
     std::vector<ConfigField> fields;
     std::vector<ConfigProblem> problems;
     const Face face{row.make({}, "x", fields, problems)};

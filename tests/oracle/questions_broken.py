@@ -197,17 +197,18 @@ def damaged(top, file):
 
 
 # --- a large file -----------------------------------------------------------------------------------------------------
-def large(top, demo, gigabytes):
-    path, target = top / "large.tsv", int(gigabytes * (1 << 30))
+def write_tsv(path, rows, each):
+    """Questions with a picture of `each` characters, a multiple of 4."""
     noise = base64.b64encode(png(64, 96, 3)).decode()
-    body = noise + "A" * (2_000_000 - len(noise) - len(noise) % 4)  # bytes behind a PNG's end are nobody's
-    body = body[:len(body) // 4 * 4]
+    body = noise + "A" * (each - len(noise) - 8)  # bytes behind a PNG's end are nobody's
     with open(path, "w") as f:
         f.write("index\timage\tquestion\tanswer\n")
-        n = 0
-        while f.tell() < target:
-            f.write(f"{n}\t{body[:-8]}{n:08d}\tWhat is it?\tA\n")
-            n += 1
+        f.writelines(f"{n}\t{body}{n:08d}\tWhat is it?\tA\n" for n in range(rows))
+
+
+def large(top, demo, gigabytes):
+    path, n = top / "large.tsv", -(-int(gigabytes * (1 << 30)) // 2_000_000)
+    write_tsv(path, n, 2_000_000)
     done = subprocess.Popen([
         PROGRAM, "sweep", "-m",
         str(demo), "-n", "1", "-q", "-t", "1", "--data",
@@ -227,14 +228,10 @@ def large(top, demo, gigabytes):
 
 def growth(top, demo):
     """Every row of 8 and of 64 MB is read and one picture of them asked: the peak does not follow the file."""
-    noise, peaks = base64.b64encode(png(64, 96, 3)).decode(), []
+    peaks = []
     for megabytes in (8, 64):
         path = top / f"{megabytes}.tsv"
-        body = noise + "A" * (500_000 - len(noise) % 4)
-        with open(path, "w") as f:
-            f.write("index\timage\tquestion\tanswer\n")
-            for n in range(2 * megabytes):
-                f.write(f"{n}\t{body[:-8]}{n:08d}\tWhat is it?\tA\n")
+        write_tsv(path, 2 * megabytes, 500_000)
         out = top / f"grown{megabytes}"
         p = subprocess.Popen([PROGRAM, "sweep", "-m", str(demo), "-n", "1", "-q", "-t", "1", "--no-report", "--data", str(path), "--shard", f"1/{2 * megabytes}",
                               "--pipeline", "grid", "--budget", "3", "--out", str(out)], stdout=subprocess.DEVNULL)

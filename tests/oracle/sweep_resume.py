@@ -45,12 +45,12 @@ def units(folder):
     return file.read_text().count("\n") if file.exists() else 0
 
 
-def make_data(top):
+def make_data(top, pictures=PICTURES):
     """Pictures with one to three questions each; one that only decoding finds broken."""
     data = top / "data"
     data.mkdir()
     out = []
-    for p in range(PICTURES):
+    for p in range(pictures):
         bytes_ = png(64 + 32 * (p % 3), 96, p)
         (data / f"{p}.png").write_bytes(bytes_[:len(bytes_) // 2] if p == 6 else bytes_)
         for q in range(1 + p % 3):

@@ -16,24 +16,26 @@ import tempfile
 import time
 
 import checks
+import sweep_resume
 from checks import check
-from questions import png
+from sweep_resume import PROGRAM, make_data, same
 
-PROGRAM = str(pathlib.Path(sys.argv[1]).resolve())
 PICTURES, WORKERS = 24, 3
-PRODUCT = ("rows.jsonl", "summary.json", "summary.csv", "run.json")
+PRODUCT = (*sweep_resume.PRODUCT, "run.json")
 CLEAN = {k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE") and not k.startswith("TORCHELASTIC")}
 
 
-def run(*args, status=0, env=CLEAN):
-    done = subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=True, timeout=300, env=env)
-    check(done.returncode == status, f"{' '.join(map(str, args))[-200:]}: exit {done.returncode}: {done.stderr[-300:]}")
-    return done
+def run(*args, env=CLEAN, **options):
+    return sweep_resume.run(*args, env=env, **options)
 
 
 def units(folder):
     file = folder / "units.jsonl"
     return [json.loads(line)["unit"] for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def count(out):
+    return sum(len(units(out / f"rank{r}")) for r in range(WORKERS))
 
 
 def until(true, seconds, what):
@@ -80,9 +82,7 @@ def merged(top, name, whole, out, process):
     check(process.returncode == 0, f"{name}: torchrun's status {process.returncode}: {told[-600:]}")
     parts = sorted(out.glob("rank*"))
     run("merge", *parts, "--out", top / f"{name}_merged", "-q")
-    for file in PRODUCT:
-        one, other = top / f"{name}_merged" / file, whole / file
-        check(one.exists() and one.read_bytes() == other.read_bytes(), f"{name}: {file} differs")
+    same(top / f"{name}_merged", whole, name, PRODUCT)
     done = [units(p) for p in parts]
     check(sorted(set(sum(done, []))) == list(range(PICTURES)), f"{name}: units {done}")
     return done
@@ -100,14 +100,7 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         top = pathlib.Path(temporary)
         run("demo-model", "--out", top / "demo", "--seed", 3)
-        data = top / "data"
-        data.mkdir()
-        with open(data / "questions.jsonl", "w", encoding="utf-8") as f:
-            for p in range(PICTURES):
-                bytes_ = png(64 + 32 * (p % 3), 96, p)
-                (data / f"{p}.png").write_bytes(bytes_[:len(bytes_) // 2] if p == 6 else bytes_)
-                for q in range(1 + p % 2):
-                    f.write(json.dumps({"id": f"{p}-{q}", "images": [f"{p}.png"], "question": f"What is {q}?", "answers": ["a"], "boxes": [[0, 0, 32, 32]]}) + "\n")
+        data, _ = make_data(top, PICTURES)
         sweep = ["sweep", "-m", top / "demo", "--data", data, "-n", 4, "-t", 1, "--pipeline", "full,three_ways,random,oracle", "--keep-ratio", "0.25,0.5", "--seed", "0:5"]
         whole = top / "whole"
         run(*sweep, "--out", whole)
@@ -121,11 +114,10 @@ def main():
             # one is killed in the middle, the group restarts
             out = top / "killed"
             p = torchrun(sweep, out, store.address, 3)
-            count = lambda: sum(len(units(out / f"rank{r}")) for r in range(WORKERS))
-            until(lambda: count() >= 3 or p.poll() is not None, 120, "killed: units")
+            until(lambda: count(out) >= 3 or p.poll() is not None, 120, "killed: units")
             victims = [(pid, rank_of(pid)) for pid in workers_of(p.pid)]
             check(sorted(r for _, (r, _) in victims) == list(range(WORKERS)), f"killed: workers {victims}")
-            before = count()
+            before = count(out)
             os.kill(victims[0][0], signal.SIGKILL)
             until(lambda: any(rank_of(x)[1] == 1 for x in workers_of(p.pid)) or p.poll() is not None, 120, "killed: a second group")
             done = merged(top, "killed", whole, out, p)
@@ -135,8 +127,7 @@ def main():
             # one hangs: its unit goes to another, and is there once
             out = top / "hung"
             p = torchrun(sweep, out, store.address, 0, lease=2)
-            count = lambda: sum(len(units(out / f"rank{r}")) for r in range(WORKERS))
-            until(lambda: count() >= 2 or p.poll() is not None, 120, "hung: units")
+            until(lambda: count(out) >= 2 or p.poll() is not None, 120, "hung: units")
             victim = next((x for x in workers_of(p.pid)), 0)
             rank = rank_of(victim)[0] if victim else -1
             if victim:
@@ -152,8 +143,7 @@ def main():
             # an agent that is ended whole, and begun anew with the same store
             out = top / "ended"
             p = torchrun(sweep, out, store.address, 0, lease=2)
-            count = lambda: sum(len(units(out / f"rank{r}")) for r in range(WORKERS))
-            until(lambda: count() >= 3 or p.poll() is not None, 120, "ended: units")
+            until(lambda: count(out) >= 3 or p.poll() is not None, 120, "ended: units")
             p.terminate()
             p.communicate(timeout=120)
             check(p.returncode != 0, "ended: too late")

@@ -7,24 +7,16 @@
 #include <nlohmann/json.hpp>
 
 #include "arrcoc/core/similarity.hpp"
-#include "arrcoc/registry/builtin.hpp"
+#include "registry/host_stages.hpp"
 
 using namespace arrcoc;
+using tests::host_stages, tests::made;
 using Json = nlohmann::json;
 namespace fs = std::filesystem;
 
 namespace {
 
 const fs::path folder = fs::path(ARRCOC_TESTS_DIR).parent_path() / "plugins";
-
-const HostStages& stages() {
-  static const HostStages all = [] {
-    HostStages s;
-    register_host(s);
-    return s;
-  }();
-  return all;
-}
 
 HostTensor tensor(const Json& from) {
   return host_tensor(from.at("values").get<std::vector<float>>(), from.at("shape").get<std::vector<Index>>());
@@ -76,16 +68,6 @@ Evidence evidence_of(const Json& c, Image& image) {
   return e;
 }
 
-template <class Stage>
-Stage made(const std::vector<StageRow<Stage>>& rows, Kind kind, const std::string& name, const std::string& prefix,
-           const Settings& settings) {
-  std::vector<ConfigField> fields;
-  std::vector<ConfigProblem> problems;
-  Stage s = detail::find_row<Stage>({&rows}, kind, name).make(settings, prefix, fields, problems);
-  CHECK(problems.empty());
-  return s;
-}
-
 bool near(double got, double expected) { return std::abs(got - expected) <= 1e-6 * std::max(1.0, std::abs(expected)); }
 
 void check_pick(const std::string& method, const Json& c, const Json& pick) {
@@ -98,8 +80,8 @@ void check_pick(const std::string& method, const Json& c, const Json& pick) {
   const Evidence e = evidence_of(c, image);
   std::vector<float> maps;
   for (std::size_t i = 0; i < d.scorers.size(); ++i) {
-    const auto scorer = made(stages().scorers, Kind::scorer, d.scorers[i].name,
-                             before + "scorers." + d.scorers[i].alias, spec.settings);
+    const auto scorer =
+        made(host_stages().scorers, d.scorers[i].name, spec.settings, before + "scorers." + d.scorers[i].alias);
     const std::vector<float> map = scorer->score(e);
     maps.insert(maps.end(), map.begin(), map.end());
     if (!pick.contains("scores")) continue;
@@ -112,8 +94,8 @@ void check_pick(const std::string& method, const Json& c, const Json& pick) {
       CHECK(near(static_cast<double>(map[t]), expected[t]));
     }
   }
-  const auto balancer = made(stages().balancers, Kind::balancer, d.balancer, before + "balancer", spec.settings);
-  const auto allocator = made(stages().allocators, Kind::allocator, d.allocator, before + "allocator", spec.settings);
+  const auto balancer = made(host_stages().balancers, d.balancer, spec.settings, before + "balancer");
+  const auto allocator = made(host_stages().allocators, d.allocator, spec.settings, before + "allocator");
   const Balanced balanced = balancer->balance(maps, e);
   Budget budget{pick.at("budget").get<Index>(), 1};
   Rng rng(1);

@@ -3,9 +3,9 @@
 
 #include <map>
 
-#include "arrcoc/registry/builtin.hpp"
 #include "engine/demo_engine.hpp"
 #include "pipeline/material.hpp"
+#include "registry/host_stages.hpp"
 
 using namespace arrcoc;
 using namespace arrcoc::tests;
@@ -33,15 +33,14 @@ std::map<std::string, HostTensor> dumped(const Preset& method, Index budget, Ans
 TEST_CASE("every published method runs on a model; the whole budget is the stock model bit for bit") {
   AnswerResult result;
   const auto full = dumped({"full", {}, {}}, 80, result);
-  HostStages stages;
-  register_host(stages);
   int exact = 0;
   for (const Preset& p : presets()) {
     if (p.source.empty()) continue;
     const std::string method(p.name);
     CAPTURE(method);
     const std::string allocator = preset_pipeline(p.name).last().allocator;
-    const Spend spend = *detail::find_row<AnyAllocator>({&stages.allocators}, Kind::allocator, allocator).entry.spend;
+    const Spend spend =
+        *detail::find_row<AnyAllocator>({&tests::host_stages().allocators}, Kind::allocator, allocator).entry.spend;
     const auto few = dumped(p, 20, result);
     CHECK(few.at("kept").count() <= 20);
     if (spend != Spend::exact) continue;
