@@ -59,7 +59,7 @@ class EngineOn final : public Engine {
   AnswerResult answer(const AnswerRequest& r) override {
     require_that(!r.prompt.empty(), Code::bad_prompt, "answer", "the question is empty");
     if (r.stock || r.pipeline.framing == Framing::native) return answer_framed(r);
-    refuse_clips(r, "picture=grey_square");
+    refuse_clips(r, "picture=" + name_of(r.pipeline.framing));
     AnswerRequest other = r;
     for (InputPicture& in : other.pictures) in = framed(std::move(in), r.pipeline.framing);
     return answer_framed(other);

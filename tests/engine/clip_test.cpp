@@ -154,8 +154,13 @@ TEST_CASE("clips: what is of pictures alone refuses them") {
   CHECK(code_of(r) == Code::missing_evidence);
   r.pipeline = parse_pipeline_name("none/none/flat/full/gather:passes=fixations");
   CHECK(code_of(r) == Code::bad_usage);
-  r.pipeline = parse_pipeline_name("none/none/flat/full/gather:picture=grey_square");
-  CHECK(code_of(r) == Code::bad_usage);
+  for (const char* change : {"grey_square", "flip", "brightness_0.8", "shift_32", "jpeg_30", "scale_2"}) {
+    const std::string picture = std::string("picture=") + change;
+    r.pipeline = parse_pipeline_name("none/none/flat/full/gather:" + picture);
+    CHECK(code_of(r) == Code::bad_usage);
+    CHECK_THROWS_WITH_AS(demo_engine().answer(r), doctest::Contains((picture + " is of pictures alone").c_str()),
+                         Error);
+  }
   r.pipeline = parse_pipeline_name("none/none/flat/one_region/downsample");
   CHECK(code_of(r) == Code::bad_stage_output);
   r = request("stock", &pulled);
