@@ -236,6 +236,9 @@ void read_shared(const QuestionFlags& f, AnswerRequest& r) {
   if (f.run.max_pixels > 0) r.max_pixels = f.run.max_pixels;
   check_threads(f.threads, "answer");
   r.system = f.system;
+  r.clip_layout =
+      chosen<ClipLayout>("clip-layout", f.run.clip_layout,
+                         {{"nested", ClipLayout::nested}, {"flat", ClipLayout::flat}, {"block", ClipLayout::block}});
   r.literal = f.run.literal;
   r.rendered = f.run.rendered;
   require_that(!r.rendered || (!r.literal && r.system.empty() && !f.interleave), Code::bad_usage, "prompt",

@@ -34,6 +34,7 @@ struct RunConfig {
   Index max_decoded_pixels = 0;          // of a picture as it is stored; 0: the library's own limit
   std::string chat_template = "auto";
   bool literal = false, rendered = false;  // of the prompt
+  std::string clip_layout = "nested";      // of clips in it
 };
 
 struct QuestionFlags {

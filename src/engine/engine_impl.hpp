@@ -220,9 +220,8 @@ class EngineOn final : public Engine {
       content.push_back(std::move(messages.back().content.back()));
       messages.back().content = std::move(content);
     }
-    Prompt prompt =
-        io::build_prompt_with_clips(messages, sources, *folder_.tokenizer, folder_.config, folder_.chat_template,
-                                    r.flat_clips ? io::ClipLayout::flat : io::ClipLayout::nested, !r.literal);
+    Prompt prompt = io::build_prompt_with_clips(messages, sources, *folder_.tokenizer, folder_.config,
+                                                folder_.chat_template, r.clip_layout, !r.literal);
     check_context(static_cast<Index>(prompt.ids.size()), folder_.config.text, r.long_context, trace.events);
     return prompt;
   }

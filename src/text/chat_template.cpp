@@ -120,12 +120,12 @@ class Renderer {
     const std::size_t source = out.sources.size() - 1;
     const std::span<const double> seconds =
         source < sources_.size() ? std::span<const double>(sources_[source].seconds) : std::span<const double>{};
-    const bool around = layout_ == ClipLayout::nested && !seconds.empty();
+    const bool block = layout_ == ClipLayout::block, around = layout_ != ClipLayout::flat && !seconds.empty();
     if (seconds.empty()) marked_pad(0, true);
     if (around) say(vision_start);
     for (std::size_t frame = 0; frame < seconds.size(); ++frame) {
-      say(clip_time_text(seconds[frame]));
-      marked_pad(static_cast<Index>(frame), true);
+      if (!block) say(clip_time_text(seconds[frame]));
+      block ? pad(static_cast<Index>(frame), true) : marked_pad(static_cast<Index>(frame), true);
     }
     if (around) say(vision_end);
   }

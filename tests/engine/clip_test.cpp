@@ -142,8 +142,10 @@ TEST_CASE("clips: parts stand in the order given, text among them, in both layou
   CHECK(out.sources[0].is_clip());
   CHECK(!out.sources[1].is_clip());
   CHECK(out.grids == std::vector<Grid>{{5, 3}, {2, 3}});
-  r.flat_clips = true;
+  r.clip_layout = ClipLayout::flat;
   CHECK(dumped(r).at("input_ids").count() == mixed.at("input_ids").count() - 2);
+  r.clip_layout = ClipLayout::block;
+  CHECK(dumped(r).at("input_ids").count() < mixed.at("input_ids").count() - 10);
   r.parts = {{Kind::clip}, {Kind::text, "before"}};
   CHECK(code_of(r) == Code::bad_prompt);
 }

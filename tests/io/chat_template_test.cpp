@@ -239,7 +239,7 @@ TEST_CASE("clips: a time and a span for each temporal patch, in both layouts, be
   };
   for (const bool nested : {true, false}) {
     const Prompt p = io::build_prompt_with_clips(messages, sources, t, {}, ChatTemplate::instruct,
-                                                 nested ? io::ClipLayout::nested : io::ClipLayout::flat);
+                                                 nested ? ClipLayout::nested : ClipLayout::flat);
     CHECK(p.ids == t.encode(expanded(nested)));
     REQUIRE(p.spans.size() == 5);
     const std::vector<std::pair<Index, Index>> from = {{0, 0}, {0, 1}, {0, 2}, {1, 0}, {2, 0}};
@@ -300,19 +300,24 @@ TEST_CASE("Qwen's vocabulary: whole prompts") {
   CHECK(two.spans == std::vector<VisionSpan>{{4, {2, 3}, 0}, {12, {3, 1}, 1}});
   CHECK(two.question == std::vector<Index>{16});
   // A clip of two frames at 2 a second, as transformers 5.23 and 4.57.6 have it.
-  const auto clip = [&](std::vector<ContentPart> parts, io::ClipLayout layout) {
+  const auto clip = [&](std::vector<ContentPart> parts, ClipLayout layout) {
     return io::build_prompt_with_clips({user(std::move(parts))}, {{{2, 2}, {0.25}}}, *qwen, config,
                                        ChatTemplate::instruct, layout);
   };
   const ContentPart video{ContentPart::Kind::video, {}};
-  const Prompt flat = clip({video, text("Hi")}, io::ClipLayout::flat);
+  const Prompt flat = clip({video, text("Hi")}, ClipLayout::flat);
   CHECK(flat.ids == Ids{151644, 872,    198,    27,     15,    13,     17,  6486,   29,    151652, 151656,
                         151656, 151656, 151656, 151653, 13048, 151645, 198, 151644, 77091, 198});
   CHECK(flat.spans == std::vector<VisionSpan>{{10, {2, 2}, 0, 0}});
-  const Prompt nested = clip({video, text("Hi")}, io::ClipLayout::nested);
+  const Prompt nested = clip({video, text("Hi")}, ClipLayout::nested);
   CHECK(nested.ids == Ids{151644, 872,    198,    151652, 27,     15,    13,     17,  6486,   29,    151652, 151656,
                           151656, 151656, 151656, 151653, 151653, 13048, 151645, 198, 151644, 77091, 198});
+  const Prompt block = io::build_prompt_with_clips({user({video, text("Hi")})}, {{{2, 1}, {0.25, 1.25}}}, *qwen, config,
+                                                   ChatTemplate::instruct, ClipLayout::block);
+  CHECK(block.ids ==
+        Ids{151644, 872, 198, 151652, 151656, 151656, 151656, 151656, 151653, 13048, 151645, 198, 151644, 77091, 198});
+  CHECK(block.spans == std::vector<VisionSpan>{{4, {2, 1}, 0, 0}, {6, {2, 1}, 0, 1}});
   // The whole text is tokenised at once: the first "<" joins what stands before it.
-  const Prompt joined = clip({text("Look: "), video}, io::ClipLayout::flat);
+  const Prompt joined = clip({text("Look: "), video}, ClipLayout::flat);
   CHECK(std::vector(joined.ids.begin() + 3, joined.ids.begin() + 7) == Ids{10380, 25, 366, 15});
 }

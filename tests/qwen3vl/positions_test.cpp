@@ -72,6 +72,21 @@ TEST_CASE("a portrait clip: text goes on behind each pair's longer side, tokens 
   CHECK_THROWS_AS(build_positions(prompt, std::vector<TokenSet>{{{3, 1}, std::vector<Place>{{0, 0}}, 2}}), Error);
 }
 
+TEST_CASE("a clip in one block: t grows by one a pair, text goes on behind the largest position, as in Qwen2-VL") {
+  // 2 text, four pairs of 1 x 2 without text between, 2 text, a picture of 2 x 1, 1 text; get_rope_index of 4.57
+  const Prompt prompt =
+      spans(15, {{2, {1, 2}, 0, 0}, {4, {1, 2}, 0, 1}, {6, {1, 2}, 0, 2}, {8, {1, 2}, 0, 3}, {12, {2, 1}, 1}});
+  const Positions p = build_positions(prompt);
+  CHECK(p.t == std::vector<float>{0, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 7, 8, 8, 10});
+  CHECK(p.h == std::vector<float>{0, 1, 2, 2, 2, 2, 2, 2, 2, 2, 6, 7, 8, 9, 10});
+  CHECK(p.w == std::vector<float>{0, 1, 2, 3, 2, 3, 2, 3, 2, 3, 6, 7, 8, 8, 10});
+  CHECK(p.next == 11);
+  // Two pairs of 3 x 1, a clip of one pair at once behind them.
+  const Positions q = build_positions(spans(10, {{0, {3, 1}, 0, 0}, {3, {3, 1}, 0, 1}, {6, {3, 1}, 1, 0}}));
+  CHECK(q.t == std::vector<float>{0, 0, 0, 1, 1, 1, 3, 3, 3, 6});
+  CHECK(q.h == std::vector<float>{0, 1, 2, 0, 1, 2, 3, 4, 5, 6});
+}
+
 TEST_CASE("spans that overlap or leave the prompt are refused") {
   CHECK_THROWS_AS(build_positions(spans(8, {{4, {2, 3}, 0}})), Error);
   CHECK_THROWS_AS(build_positions(spans(20, {{4, {2, 3}, 0}, {8, {1, 2}, 1}})), Error);

@@ -15,14 +15,11 @@ struct AnswerFlags : QuestionFlags {
   ClipFlags clip;
   std::vector<std::string> videos;
   std::vector<RequestPart> parts;  // pictures and clips as they were typed
-  std::string clip_layout = "nested";
   std::vector<const CLI::Option*> of_clips, of_pictures;  // flags that say nothing without one
 };
 
 /// The clips of a question, opened when it is asked.
 void add_clips(const AnswerFlags& f, AnswerRequest& r) {
-  require_that(f.clip_layout == "nested" || f.clip_layout == "flat", Code::bad_config, "answer",
-               [&] { return "--clip-layout: expected nested or flat, got '" + f.clip_layout + "'"; });
   require_that(f.videos.empty() || f.heatmap.empty(), Code::bad_usage, "heatmap",
                "is drawn on a picture: expected no --video");
   r.parts = f.parts;
@@ -36,7 +33,6 @@ void add_clips(const AnswerFlags& f, AnswerRequest& r) {
   check_clip_flags(flags);
   r.video_route = video_route(flags);
   r.video_limits = flags.limits;
-  r.flat_clips = f.clip_layout == "flat";
   flags.alpha = decode_options(f).alpha;
   for (const std::string& name : f.videos) {
     flags.files = {name};
@@ -240,9 +236,9 @@ void add_answer(CLI::App& app, Command& command) {
       ->delimiter(',');
   add_sampling_flags(*verb, f->clip, "--sample-fps", false);
   add_context_flag(*verb, f->clip);
-  verb->add_option("--clip-layout", f->clip_layout,
+  verb->add_option("--clip-layout", f->run.clip_layout,
                    "nested: a clip's own vision marks stay around its pairs (transformers 5.10 and later); flat: they "
-                   "do not (4.57 to 5.9)")
+                   "do not (4.57 to 5.9); block: Qwen2-VL's, no times in the text and a position in time for each pair")
       ->capture_default_str();
   for (CLI::Option* o : verb->get_options())
     if (std::find(known.begin(), known.end(), o) == known.end()) f->of_clips.push_back(o->group("Clips"));

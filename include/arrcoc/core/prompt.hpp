@@ -17,6 +17,14 @@ struct VisionSpan {
   Index end() const { return begin + grid.count(); }
 };
 
+/// What becomes of a clip's <|vision_start|><|video_pad|><|vision_end|>. In the first two each temporal patch is its
+/// time as text, `<0.3 seconds>`, and a pair of vision marks around its pads. Source: transformers' Qwen3VLProcessor.
+enum class ClipLayout : std::uint8_t {
+  nested,  // the patches stand in place of the pad, inside the clip's own pair of marks: 5.10 and later
+  flat,    // they stand in place of all three: 4.57 to 5.9
+  block,   // Qwen2-VL's, for experiments: one pair of marks around all pads, no times; t grows by one a patch
+};
+
 struct Prompt {
   std::vector<TokenId> ids;       // [L]
   std::vector<VisionSpan> spans;  // in prompt order, disjoint; those of a clip one after the other

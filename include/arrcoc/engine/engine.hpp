@@ -11,6 +11,7 @@
 #include "arrcoc/core/clip.hpp"
 #include "arrcoc/core/config.hpp"
 #include "arrcoc/core/image.hpp"
+#include "arrcoc/core/prompt.hpp"
 #include "arrcoc/core/trace.hpp"
 #include "arrcoc/pipeline/journey.hpp"
 #include "arrcoc/qwen3vl/resize.hpp"
@@ -63,12 +64,12 @@ struct GenerationChoice {
 };
 
 struct AnswerRequest {
-  std::vector<InputPicture> pictures;  // in prompt order, before the question's text
-  std::vector<InputClip> clips{};      // likewise; of `answer` alone
-  std::vector<RequestPart> parts{};    // their order, and text among them; empty: pictures, then clips
+  std::vector<InputPicture> pictures;                  // in prompt order, before the question's text
+  std::vector<InputClip> clips{};                      // likewise; of `answer` alone
+  std::vector<RequestPart> parts{};                    // their order, and text among them; empty: pictures, then clips
   qwen3vl::VideoLimits video_limits{};
   qwen3vl::VideoRoute video_route = qwen3vl::VideoRoute::transformers;
-  bool flat_clips = false;  // spans of clips as transformers 4.57 to 5.9 has them, else as 5.10 and later
+  ClipLayout clip_layout = ClipLayout::nested;
   std::string prompt, system;
   std::vector<Index> places;  // byte of `prompt` before which each picture stands; empty: all before its text
   bool literal = false;       // what looks like a special token in `prompt` and `system` is text

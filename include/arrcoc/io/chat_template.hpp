@@ -42,13 +42,6 @@ struct PromptSource {
   std::vector<double> seconds{};  // of a clip: the time of each temporal patch; of a picture none
 };
 
-/// What becomes of a clip's <|vision_start|><|video_pad|><|vision_end|>. In both, each temporal patch is its time as
-/// text, `<0.3 seconds>`, and a pair of vision marks around its pads. Source: transformers' Qwen3VLProcessor.
-enum class ClipLayout : std::uint8_t {
-  nested,  // the patches stand in place of the pad, inside the clip's own pair of marks: 5.10 and later
-  flat,    // they stand in place of all three: 4.57 to 5.9
-};
-
 /// Finds the folder's template (processor_config.json, chat_template.json, chat_template.jinja, tokenizer_config.json)
 /// and tells which known one it is. "auto": an unknown one throws Error{bad_template}, no template at all means
 /// Instruct; "builtin": ours, Thinking if the folder's template opens a <think> block. Any other choice:
@@ -71,8 +64,8 @@ Prompt build_prompt(const std::vector<Message>& messages, const std::vector<Grid
                     const ModelConfig& config, ChatTemplate chat, bool allow_special = true);
 
 /// The same of pictures and clips, `sources` in the order of their parts: a clip's temporal patches become its time and
-/// as many pads as the grid has tokens, a span each. The text is tokenised as a whole, times among it.
-/// Error{bad_prompt} also for a clip without times, or a picture with some.
+/// as many pads as the grid has tokens, a span each (in a block the pads alone). The text is tokenised as a whole,
+/// times among it. Error{bad_prompt} also for a clip without times, or a picture with some.
 Prompt build_prompt_with_clips(const std::vector<Message>& messages, const std::vector<PromptSource>& sources,
                                const Tokenizer& tokenizer, const ModelConfig& config, ChatTemplate chat,
                                ClipLayout layout = ClipLayout::nested, bool allow_special = true);

@@ -31,13 +31,15 @@ struct Positions {
 };
 
 /// Text runs count up on all axes; an image span stays at one t and spreads over h and w; what follows starts after the
-/// longer side. A clip has one such span for each temporal patch, and no time but that of the text between them.
+/// longer side. A clip has one such span for each temporal patch, and no time but that of the text between them. Where
+/// no text stands between (ClipLayout::block), the patches share h and w and their t grows by one; what follows starts
+/// after the largest, as in Qwen2-VL's get_rope_index until transformers 4.57 (5.x forgets t there).
 /// `tokens`: what stands for each picture or clip, or an empty list: its raster. Other tokens take the first columns of
 /// their span, at the centres of their places; those of another grid are a picture of that grid. Error{bad_prompt} for
 /// spans that overlap, Error{shape_mismatch} for more tokens than a span has columns, or a clip's that are no raster.
 inline Positions build_positions(const Prompt& prompt, std::span<const TokenSet> tokens = {}) {
   Positions p;
-  Index next = 0, column = 0;
+  Index next = 0, column = 0, start = 0;  // start: of the span, or of the block it goes on
   const auto text_until = [&](Index end) {
     for (; column < end; ++column, ++next)
       p.push(static_cast<float>(next), static_cast<float>(next), static_cast<float>(next));
@@ -46,7 +48,9 @@ inline Positions build_positions(const Prompt& prompt, std::span<const TokenSet>
   for (const VisionSpan& s : prompt.spans) {
     require_that(s.begin >= column && s.begin + s.grid.count() <= length && s.grid.count() > 0, Code::bad_prompt,
                  "positions", "vision spans must be disjoint, in order and inside the prompt");
+    const Index later = s.frame > 0 && s.begin == column ? s.frame : 0;
     text_until(s.begin);
+    if (later == 0) start = next;
     const TokenSet raster(s.grid);
     const TokenSet* given = tokens.empty() ? nullptr : &tokens[static_cast<std::size_t>(s.image)];
     require_that(given == nullptr || given->frames == 1 || (given->raster() && given->grid == s.grid),
@@ -56,13 +60,13 @@ inline Positions build_positions(const Prompt& prompt, std::span<const TokenSet>
       return "tokens of a picture: expected at most its " + std::to_string(s.grid.count()) + ", got " +
              std::to_string(own.count());
     });
-    const auto base = static_cast<float>(next);
+    const auto base = static_cast<float>(start), t = static_cast<float>(start + later);
     for (Index i = 0; i < s.grid.count(); ++i) {  // columns behind the last token hold nobody
       const Place at = i < own.count() ? own.at(i) : Place{};
-      p.push(base, base + at.centre_row(), base + at.centre_col());
+      p.push(t, base + at.centre_row(), base + at.centre_col());
     }
     column += s.grid.count();
-    next += std::max(own.grid.rows, own.grid.cols);
+    next = std::max(next, start + std::max({own.grid.rows, own.grid.cols, later + 1}));
   }
   text_until(length);
   p.next = next;
