@@ -8,18 +8,21 @@
 namespace arrcoc::tools {
 
 void add_sampling_flags(CLI::App& verb, ClipFlags& f, const std::string& rate, bool route) {
+  const auto known = [route](CLI::Option* o) { return route ? o->capture_default_str() : o; };
+  const std::string of_model = route ? "" : "; default: the model's";
   if (route)
     verb.add_option("--route", f.route, "whose rules choose frames and size: hf (transformers) or qwen-vl-utils")
         ->capture_default_str();
-  f.of_rate = {verb.add_option(rate, f.sampling.fps, "frames wanted a second")->capture_default_str()};
+  f.of_rate = {known(verb.add_option(rate, f.sampling.fps, "frames wanted a second" + of_model))};
   verb.add_option("--frames", f.sampling.frames, "this many frames instead, whatever the time between them");
-  f.of_rate.push_back(verb.add_option("--min-frames", f.sampling.min_frames)->capture_default_str());
-  f.of_rate.push_back(verb.add_option("--max-frames", f.sampling.max_frames)->capture_default_str());
-  const std::string clip = "of a clip, all frames together (hf)", frame = "tokens of a frame (qwen-vl-utils)";
-  f.of_hf = {verb.add_option("--video-min-pixels", f.limits.min_pixels, "pixels " + clip)->capture_default_str(),
-             verb.add_option("--video-max-pixels", f.limits.max_pixels, "pixels " + clip)->capture_default_str(),
+  f.of_rate.push_back(known(verb.add_option("--min-frames", f.sampling.min_frames, "at least" + of_model)));
+  f.of_rate.push_back(known(verb.add_option("--max-frames", f.sampling.max_frames, "at most" + of_model)));
+  const std::string clip = "of a clip, all frames together (hf)" + of_model,
+                    frame = "tokens of a frame (qwen-vl-utils)";
+  f.of_hf = {known(verb.add_option("--video-min-pixels", f.limits.min_pixels, "pixels " + clip)),
+             known(verb.add_option("--video-max-pixels", f.limits.max_pixels, "pixels " + clip)),
              verb.add_option("--frame-cap", f.limits.frame_cap,
-                             "tokens of a frame at most (hf's cap_pixels_per_frame); 0: none")};
+                             "tokens of a frame at most (hf's cap_pixels_per_frame); 0: none" + of_model)};
   f.of_qwen = {
       verb.add_option("--frame-min-tokens", f.limits.min_frame_tokens, frame)->capture_default_str(),
       verb.add_option("--frame-max-tokens", f.limits.max_frame_tokens, frame)->capture_default_str(),
@@ -30,6 +33,19 @@ void add_sampling_flags(CLI::App& verb, ClipFlags& f, const std::string& rate, b
 void add_context_flag(CLI::App& verb, ClipFlags& f) {
   f.of_qwen.push_back(
       verb.add_option("--context", f.limits.context, "tokens of the model (qwen-vl-utils)")->capture_default_str());
+}
+
+void take_processor(ClipFlags& f, const VideoPreprocessConfig& c) {
+  if (video_route(f) != qwen3vl::VideoRoute::transformers) return;
+  const auto take = [](const CLI::Option* flag, auto& value, auto own) {
+    if (flag->count() == 0) value = own;
+  };
+  take(f.of_rate[0], f.sampling.fps, c.fps);
+  take(f.of_rate[1], f.sampling.min_frames, c.min_frames);
+  take(f.of_rate[2], f.sampling.max_frames, c.max_frames);
+  take(f.of_hf[0], f.limits.min_pixels, c.min_pixels);
+  take(f.of_hf[1], f.limits.max_pixels, c.max_pixels);
+  take(f.of_hf[2], f.limits.frame_cap, c.frame_cap);
 }
 
 void add_file_flags(CLI::App& verb, ClipFlags& f) {

@@ -23,8 +23,11 @@ struct ClipFlags {
   std::vector<const CLI::Option*> of_hf, of_qwen, of_rate;  // of one route; of frames by rate, unread beside --frames
 };
 
-/// Which frames and what size; `rate` names the flag of frames wanted a second. `route`: --route too.
+/// Which frames and what size; `rate` names the flag of frames wanted a second. `route`: --route too, and the released
+/// checkpoints' values where nothing is given; else those of the model (take_processor).
 void add_sampling_flags(CLI::App& verb, ClipFlags& flags, const std::string& rate, bool route = true);
+/// What no flag says, as a checkpoint's video processor has it; of the route hf.
+void take_processor(ClipFlags& flags, const VideoPreprocessConfig& processor);
 /// FILE..., --fps, --times, --max-decoded-pixels.
 void add_file_flags(CLI::App& verb, ClipFlags& flags);
 /// --context, of the route qwen-vl-utils.

@@ -46,16 +46,21 @@ Picture EngineOn<B>::prepare_clip(const InputClip& in, const AnswerRequest& r, S
   const VisionConfig& v = folder_.config.vision;
   require_that(folder_.config.has_vision, Code::bad_prompt, "answer",
                "this checkpoint has no vision tower, but the question has a clip");
+  const std::optional<VideoPreprocessConfig>& how = folder_.config.video;
+  require_that(how.has_value(), Code::bad_model_config, folder_.path.string(),
+               "no video processor of Qwen3-VL for the question's clip: expected video_preprocessor_config.json, or a "
+               "video_processor in processor_config.json");
   std::unique_ptr<FrameSource> frames = in.open();
   const ClipInfo& clip = frames->info();
   check_clip(clip);
-  size = qwen3vl::video_shape(static_cast<Index>(clip.seconds.size()), clip.height, clip.width, r.video_limits,
-                              r.video_route, v.patch_size * v.spatial_merge_size, v.temporal_patch_size)
+  size = qwen3vl::video_shape(static_cast<Index>(clip.seconds.size()), clip.height, clip.width,
+                              r.video_limits.value_or(qwen3vl::limits_of(*how)), r.video_route,
+                              v.patch_size * v.spatial_merge_size, v.temporal_patch_size)
              .frame;
   seen = {
       in.name,     clip.height, clip.width, clip.seconds, qwen3vl::patch_seconds(clip.seconds, v.temporal_patch_size),
       clip.indices};
-  return clip_of(std::move(frames), v, folder_.config.preprocess, size, r.resize);
+  return clip_of(std::move(frames), v, *how, size, r.resize);
 }
 
 template <class B>

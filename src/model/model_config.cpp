@@ -1,4 +1,4 @@
-// config.json and the processor files, as transformers 4.57 and 5.x write them.
+// config.json as transformers 4.57 and 5.x write it, and its companions.
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -12,8 +12,8 @@ namespace {
 
 // Nothing published comes within a factor of 8 of these; they keep every product of two sizes far from overflow.
 constexpr Index max_width = 1 << 17, max_layers = 4096, max_heads = 4096, max_head_dim = 4096,
-                max_positions = Index{1} << 31, max_inner = 1 << 22, max_experts = 4096, max_patch = 256,
-                max_merge = 16, max_table = 1 << 22, max_taps = 32;
+                max_positions = Index{1} << 31, max_inner = 1 << 22, max_experts = 4096, max_merge = 16,
+                max_table = 1 << 22, max_taps = 32;
 constexpr double huge = 1e12;
 
 /// Every size that must divide another one.
@@ -165,73 +165,6 @@ void read_vision(const JsonObject& vision, Index text_width, VisionConfig& c) {
                    "expected at most 32 blocks, got " + std::to_string(c.deepstack_taps.size()));
 }
 
-std::vector<double> three_numbers(const JsonObject& o, const char* key, bool positive) {
-  const Json& v = o.at(key);
-  bool good = v.is_array() && v.size() == 3;
-  std::vector<double> out;
-  for (std::size_t i = 0; good && i < 3; ++i) {
-    good = v[i].is_number() && std::isfinite(v[i].get<double>()) && std::abs(v[i].get<double>()) <= 1e6 &&
-           (!positive || v[i].get<double>() > 0);
-    if (good) out.push_back(v[i].get<double>());
-  }
-  if (good) return out;
-  o.problem(key, "expected three " + std::string(positive ? "positive numbers" : "numbers") + ", got " +
-                     (v.is_null() ? "none" : shown(v)));
-  return {0.5, 0.5, 0.5};
-}
-
-void read_preprocess(const std::filesystem::path& folder, const VisionConfig& vision, PreprocessConfig& c,
-                     std::vector<std::string>& problems) {
-  // 5.x: one file with an "image_processor" object, read first; 4.57: a file of its own.
-  std::string name = "processor_config.json";
-  auto file = read_object(folder / name, problems);
-  if (file && file->contains("image_processor")) {
-    Json inner = (*file)["image_processor"];
-    file = std::move(inner);
-    name += ": image_processor";
-  } else {
-    name = "preprocessor_config.json";
-    file = read_object(folder / name, problems);
-  }
-  if (!file)
-    return problems.push_back(
-        "expected processor_config.json with an image_processor, or preprocessor_config.json, got neither");
-  const JsonObject o(*file, name, problems);
-  constexpr Index max_pixels = Index{1} << 32;
-  const JsonObject size = o.child("size");
-  // A number that another program wrote as 65536.0 is as good. Without a size the limits are transformers' own.
-  const auto pixels = [&](const JsonObject& from, const char* key, Index otherwise) {
-    if (from.has(key) && from.at(key).is_number_float() && from.at(key) == std::floor(from.at(key).get<double>()))
-      return static_cast<Index>(from.number(key, 1.0, static_cast<double>(max_pixels)));
-    return o.has("size") || from.has(key) ? from.integer(key, 1, max_pixels) : otherwise;
-  };
-  // The old names win where both are given, as in transformers.
-  c.min_pixels = o.has("min_pixels") ? pixels(o, "min_pixels", 0) : pixels(size, "shortest_edge", 56 * 56);
-  c.max_pixels = o.has("max_pixels") ? pixels(o, "max_pixels", 0) : pixels(size, "longest_edge", 28 * 28 * 1280);
-  if (c.min_pixels > c.max_pixels)
-    o.problem("size", "expected shortest_edge <= longest_edge (pixel counts), got " + std::to_string(c.min_pixels) +
-                          " and " + std::to_string(c.max_pixels));
-  c.mean = three_numbers(o, "image_mean", false);
-  c.std_dev = three_numbers(o, "image_std", true);
-  for (const char* step : {"do_resize", "do_rescale", "do_normalize", "do_convert_rgb"})
-    if (!o.boolean(step, true)) o.problem(step, "expected true, got false");
-  if (std::abs(o.number("rescale_factor", 0.0, 1.0, 1.0 / 255.0) - 1.0 / 255.0) > 1e-9)
-    o.problem("rescale_factor", "expected 1/255, got " + shown(o.at("rescale_factor")));
-  static constexpr const char* kernels[] = {"nearest", "Lanczos", "bilinear", "bicubic", "box", "Hamming"};
-  const auto kernel = static_cast<std::size_t>(o.number("resample", 0.0, 5.0, 3.0));
-  if (o.has("resample") && o.at("resample") != 3)
-    o.problem("resample", "expected 3 (bicubic), got " + shown(o.at("resample")) + " (" + kernels[kernel] + ")");
-  const auto agrees = [&](const char* key, Index expected, const char* in_config) {
-    const Index got = o.integer(key, 1, max_patch);
-    if (o.has(key) && got != expected)
-      o.problem(key, "expected " + std::to_string(expected) + " as vision_config." + in_config + " says, got " +
-                         std::to_string(got));
-  };
-  agrees("patch_size", vision.patch_size, "patch_size");
-  agrees("temporal_patch_size", vision.temporal_patch_size, "temporal_patch_size");
-  agrees("merge_size", vision.spatial_merge_size, "spatial_merge_size");
-}
-
 }  // namespace
 
 std::optional<Json> read_object(const std::filesystem::path& file, std::vector<std::string>& problems) {
@@ -288,7 +221,7 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
                                                     {"vision_start_token_id", &c.vision_start},
                                                     {"vision_end_token_id", &c.vision_end}};
     for (const auto& [key, id] : ids) *id = static_cast<TokenId>(top.integer(key, 0, vocab - 1));
-    read_preprocess(folder, c.vision, c.preprocess, problems);
+    read_processors(folder, c, problems);
   }
   read_generation(folder, text, top, vocab, c.generation, c.unused, problems);
 

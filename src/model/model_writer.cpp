@@ -90,15 +90,20 @@ Ordered generation_json(const ModelFiles& m) {
 }
 
 Ordered preprocessor_json(const ModelConfig& c, bool video) {
-  Ordered j = {{"size",
-                {{"shortest_edge", video ? 4096 : c.preprocess.min_pixels},
-                 {"longest_edge", video ? 4 * c.preprocess.max_pixels : c.preprocess.max_pixels}}},
+  PreprocessConfig how = c.preprocess;
+  if (video) how.min_pixels = 4096, how.max_pixels *= 4;
+  if (video && c.video) how = *c.video;
+  Ordered j = {{"size", {{"shortest_edge", how.min_pixels}, {"longest_edge", how.max_pixels}}},
                {"patch_size", c.vision.patch_size},
                {"temporal_patch_size", c.vision.temporal_patch_size},
                {"merge_size", c.vision.spatial_merge_size},
-               {"image_mean", c.preprocess.mean},
-               {"image_std", c.preprocess.std_dev},
+               {"image_mean", how.mean},
+               {"image_std", how.std_dev},
                {"processor_class", "Qwen3VLProcessor"}};
+  if (video && c.video)
+    j.update({{"fps", c.video->fps}, {"min_frames", c.video->min_frames}, {"max_frames", c.video->max_frames}});
+  if (video && c.video && c.video->frame_cap > 0)
+    j.update({{"cap_pixels_per_frame", true}, {"max_video_tokens", c.video->frame_cap}});
   if (video) j["video_processor_type"] = "Qwen3VLVideoProcessor";
   else j["image_processor_type"] = "Qwen2VLImageProcessorFast";
   return j;

@@ -14,12 +14,12 @@ struct AnswerFlags : QuestionFlags {
   bool compare = false, no_stream = false, legacy = false;
   ClipFlags clip;
   std::vector<std::string> videos;
-  std::vector<RequestPart> parts;  // pictures and clips as they were typed
+  std::vector<RequestPart> parts;                         // pictures and clips as they were typed
   std::vector<const CLI::Option*> of_clips, of_pictures;  // flags that say nothing without one
 };
 
-/// The clips of a question, opened when it is asked.
-void add_clips(const AnswerFlags& f, AnswerRequest& r) {
+/// What is wrong with the flags of clips is said before the model is loaded.
+void check_clips(AnswerFlags& f, AnswerRequest& r) {
   require_that(f.videos.empty() || f.heatmap.empty(), Code::bad_usage, "heatmap",
                "is drawn on a picture: expected no --video");
   r.parts = f.parts;
@@ -27,10 +27,16 @@ void add_clips(const AnswerFlags& f, AnswerRequest& r) {
   if (f.images.empty()) refuse_idle(f.of_pictures, "it is of pictures, and the question has none");
   require_that(!f.interleave, Code::bad_usage, "answer",
                "--interleave puts pictures where the prompt says, which knows no clips: expected no --video");
+  if (!f.route.empty()) f.clip.route = f.route;
+  check_clip_flags(f.clip);
+}
+
+/// The clips of a question, opened when it is asked.
+void add_clips(const AnswerFlags& f, const ModelConfig& model, AnswerRequest& r) {
+  if (f.videos.empty()) return;
   ClipFlags flags = f.clip;
-  if (!f.route.empty()) flags.route = f.route;
   if (f.run.max_decoded_pixels > 0) flags.max_decoded_pixels = f.run.max_decoded_pixels;
-  check_clip_flags(flags);
+  if (model.video) take_processor(flags, *model.video);
   r.video_route = video_route(flags);
   r.video_limits = flags.limits;
   flags.alpha = decode_options(f).alpha;
@@ -151,7 +157,7 @@ constexpr Index warm_up_below = Index{64} << 20;
 int run_answer(AnswerFlags& f, const Command& command) {
   Question q = read_question(f, command);
   AnswerRequest& r = q.request;
-  add_clips(f, r);
+  check_clips(f, r);
   Progress progress(f.quiet);
   progress.stage("loading the model");
   const auto start = std::chrono::steady_clock::now();
@@ -159,6 +165,7 @@ int run_answer(AnswerFlags& f, const Command& command) {
   ResultNotes notes;
   notes.load_milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   settle(f, engine->model(), r);
+  add_clips(f, engine->model().config, r);
 
   const bool json_out = f.json && (f.json->empty() || *f.json == "-");
   const bool stream = !json_out && !f.no_stream;

@@ -50,6 +50,14 @@ struct PreprocessConfig {
   std::vector<double> mean{0.5, 0.5, 0.5}, std_dev{0.5, 0.5, 0.5};
 };
 
+/// The video processor's: the pixel counts are of all frames of a clip together. Defaults: those of transformers'
+/// class.
+struct VideoPreprocessConfig : PreprocessConfig {
+  Index frame_cap = 0;  // tokens of a frame at most (cap_pixels_per_frame); 0: no such limit
+  double fps = 2;       // frames wanted a second
+  Index min_frames = 4, max_frames = 768;
+};
+
 /// generation_config.json; facts section 13 for what a missing key means.
 struct GenerationDefaults {
   bool sample = false;
@@ -67,6 +75,7 @@ struct ModelConfig {
   bool has_vision = false;
   TokenId image_token = -1, video_token = -1, vision_start = -1, vision_end = -1;
   PreprocessConfig preprocess;
+  std::optional<VideoPreprocessConfig> video{};  // none: the folder has no video processor of Qwen3-VL
   GenerationDefaults generation;
   std::string stored_dtype;         // as config.json says: "bfloat16", "float32", ...
   std::vector<Index> fp8_block{};   // rows and columns that share a scale in FP8 weights; empty: there are none

@@ -67,7 +67,7 @@ struct AnswerRequest {
   std::vector<InputPicture> pictures;                  // in prompt order, before the question's text
   std::vector<InputClip> clips{};                      // likewise; of `answer` alone
   std::vector<RequestPart> parts{};                    // their order, and text among them; empty: pictures, then clips
-  qwen3vl::VideoLimits video_limits{};
+  std::optional<qwen3vl::VideoLimits> video_limits{};  // default: the model's (qwen3vl::limits_of)
   qwen3vl::VideoRoute video_route = qwen3vl::VideoRoute::transformers;
   ClipLayout clip_layout = ClipLayout::nested;
   std::string prompt, system;

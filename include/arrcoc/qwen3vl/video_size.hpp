@@ -6,6 +6,7 @@
 #include <string>
 
 #include "arrcoc/core/error.hpp"
+#include "arrcoc/core/model_config.hpp"
 #include "arrcoc/core/types.hpp"
 #include "arrcoc/qwen3vl/smart_resize.hpp"
 #include "arrcoc/qwen3vl/video_sampling.hpp"
@@ -36,6 +37,15 @@ struct VideoLimits {
                  });
   }
 };
+
+/// Those of a checkpoint's video processor; qwen-vl-utils' as they are.
+inline VideoLimits limits_of(const VideoPreprocessConfig& c) {
+  VideoLimits l;
+  l.min_pixels = c.min_pixels;
+  l.max_pixels = c.max_pixels;
+  l.frame_cap = c.frame_cap;
+  return l;
+}
 
 /// What the vision tower is given of a clip.
 struct VideoShape {
