@@ -109,26 +109,35 @@ inline std::vector<qwen3vl::Pixels> whole_pixels(const std::vector<Picture>& pic
 }
 
 /// The tower over pictures, and over clips a temporal patch at a time, which never sees another one: memory holds the
-/// pixels of one and the features of all. The same rows as all at once, within the rounding of a product of fewer rows.
+/// pixels of one and the features of all, once (an odd last list of them twice). The same rows as all at once, within
+/// the rounding of a product of fewer rows.
 template <class B>
 qwen3vl::VisionOut<B> encode_by_pairs(B& b, const qwen3vl::Model<B>& model, const std::vector<Picture>& pictures,
                                       Trace* trace) {
+  Index rows = 0;
+  for (const Picture& p : pictures) rows += p.grid.count() * p.pixels.patches.frames;
+  // A cache is what takes rows where they stay: one for two lists, those of the tokens and of each level.
   qwen3vl::VisionOut<B> out;
-  std::vector<typename B::Tensor> tokens;
-  std::vector<std::vector<typename B::Tensor>> levels;
+  std::vector<typename B::Cache> joined;
   const auto take = [&](const std::vector<qwen3vl::Pixels>& pixels) {
-    qwen3vl::VisionOut<B> one = model.encode_images(b, pixels, trace);
-    tokens.push_back(std::move(one.tokens));
-    levels.resize(one.deepstack.size());
-    for (std::size_t l = 0; l < levels.size(); ++l) levels[l].push_back(std::move(one.deepstack[l]));
+    const qwen3vl::VisionOut<B> one = model.encode_images(b, pixels, trace);
+    std::vector<typename B::Tensor> lists{one.tokens};
+    lists.insert(lists.end(), one.deepstack.begin(), one.deepstack.end());
+    for (std::size_t l = 0; l < lists.size(); l += 2) {
+      if (joined.size() == l / 2) joined.push_back(b.make_cache(rows, b.cols(lists[l])));
+      b.cache_append(joined[l / 2], lists[l], lists[std::min(l + 1, lists.size() - 1)]);
+    }
     out.count += one.count;
+    out.deepstack.resize(one.deepstack.size());
   };
   for (const Picture& p : pictures) {
     if (!p.pairs) take({p.pixels});
     for (Index f = 0; p.pairs && f < p.pixels.patches.frames; ++f) take({pulled(*p.pairs, trace)});
   }
-  out.tokens = b.concat_rows(tokens);
-  for (const auto& level : levels) out.deepstack.push_back(b.concat_rows(level));
+  for (std::size_t l = 0; l <= out.deepstack.size(); ++l) {
+    const typename B::Cache& two = joined[l / 2];
+    (l == 0 ? out.tokens : out.deepstack[l - 1]) = l % 2 == 0 ? b.cache_keys(two) : b.cache_values(two);
+  }
   return out;
 }
 
