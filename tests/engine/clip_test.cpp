@@ -129,6 +129,26 @@ TEST_CASE("clips: published methods and controls spend the budget exactly; with 
   CHECK(in_first("none/frame_change/fixed/frame_quota:by=even/gather", 9) == 5);
 }
 
+TEST_CASE("clips: DyCoke as a whole is two decisions, the second taken anew for each token among what the first left") {
+  int pulled = 0;
+  AnswerRequest r = request("stock", &pulled);
+  r.stock = false;
+  r.pipeline = parse_pipeline_name(
+      "none/none/flat/dycoke/gather@20%layer_attention:layer=2:rows=last/fixed/top_k/reversible:before=3");
+  r.budget.tokens = 5;
+  const AnswerResult out = demo_engine().answer(r);
+  REQUIRE(out.reselected.size() == 3);
+  bool changes = false;
+  for (const Reselected& turn : out.reselected) {
+    const std::vector<Index>& kept = turn.kept.at(1);
+    CHECK(kept.size() == 5);
+    CHECK(std::includes(out.decisions[0].pictures[1].allocation.kept.begin(),
+                        out.decisions[0].pictures[1].allocation.kept.end(), kept.begin(), kept.end()));
+    changes = changes || kept != out.reselected[0].kept.at(1);
+  }
+  CHECK(changes);  // what one token did not look at comes back
+}
+
 TEST_CASE("clips: parts stand in the order given, text among them, in both layouts") {
   int pulled = 0;
   AnswerRequest r = request("stock", &pulled);
