@@ -1,7 +1,9 @@
 // generation_config.json, the limits in preprocessor_config.json, the video processor's file.
 #include <doctest/doctest.h>
 
+#include "arrcoc/io/model_check.hpp"
 #include "arrcoc/io/model_folder.hpp"
+#include "arrcoc/io/model_writer.hpp"
 #include "demo_folder.hpp"
 
 using namespace arrcoc;
@@ -141,4 +143,26 @@ TEST_CASE("the video processor: what is wrong or cannot be followed is named, in
   m.put(clips, Json::array());
   CHECK(test::has(test::message_of(Code::bad_model_config, [&] { read_model_config(m.dir); }),
                   "video_preprocessor_config.json: expected an object, got []"));
+}
+
+TEST_CASE("the video processor of a model that is written is the one that it was read with") {
+  const Model m;
+  m.put(clips,
+        Json::parse(R"({"size":{"shortest_edge":2048,"longest_edge":9000},"fps":0.5,"min_frames":2,"max_frames":9,
+    "cap_pixels_per_frame":true,"max_video_tokens":16,"image_mean":[0.1,0.2,0.3]})"));
+  const ModelFolder read = open_model(m.dir.string(), {}, "auto");
+  ModelFiles files;
+  files.config = read.config;
+  const Json tokenizer = m.json("tokenizer.json");
+  for (const Json& t : tokenizer.at("added_tokens"))
+    files.added_tokens.push_back({t.at("content"), t.at("id"), t.at("special")});
+  for (const ExpectedTensor& t : expected_weights(read.config))
+    if (const auto tensor = read.weights(t.name)) files.tensors[t.name] = *tensor;
+  write_model_folder(m.path / "again", files);
+  const VideoPreprocessConfig again = read_model_config(m.path / "again").video.value();
+  CHECK(std::pair(again.min_pixels, again.max_pixels) == std::pair<Index, Index>{2048, 9000});
+  CHECK(again.mean == std::vector<double>{.1, .2, .3});
+  CHECK(again.fps == 0.5);
+  CHECK(std::pair(again.min_frames, again.max_frames) == std::pair<Index, Index>{2, 9});
+  CHECK(again.frame_cap == 16);
 }
