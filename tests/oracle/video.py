@@ -267,7 +267,7 @@ def compare(against, label, ref, sources, ask, layout):
     equal("positions", dump["position_ids"], ref.positions(inputs))
     for s, seen in zip(sources, out["pictures"]):
         against.note(not isinstance(s, Clip) or seen["frame_indices"] == s.indices, f"{label}: frames {seen.get('frame_indices')}")
-    if block and all(t <= max(h, w) // 2 for t, h, w in ref.block):  # beyond that 5.x forgets t behind the block
+    if block and all(t <= max(h, w) // 2 for t, h, w in ref.block):  # beyond that 5.23 forgets t behind the block
         me = types.SimpleNamespace(config=ref.config)
         me.get_vision_position_ids = types.MethodType(Qwen2VLModel.get_vision_position_ids, me)
         table, _ = Qwen2VLModel.get_rope_index(me, inputs["input_ids"], inputs["mm_token_type_ids"], inputs.get("image_grid_thw"), inputs.get("video_grid_thw"))

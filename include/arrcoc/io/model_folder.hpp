@@ -30,8 +30,8 @@ std::filesystem::path find_model_folder(const std::string& name_or_path, const s
 ModelFolder open_model(const std::string& name_or_path, const std::filesystem::path& hub_cache = {},
                        const std::string& template_choice = "auto");
 
-/// config.json + generation_config.json + preprocessor_config.json | processor_config.json, both the 4.57 and the 5.x
-/// spelling.
+/// config.json + generation_config.json + [video_]preprocessor_config.json | processor_config.json, both the 4.57 and
+/// the 5.x spelling.
 ModelConfig read_model_config(const std::filesystem::path& folder);
 
 /// Writes a small Qwen3-VL in Hugging Face layout with seeded random weights and a byte-level tokenizer (256 bytes +

@@ -33,7 +33,7 @@ struct Positions {
 /// Text runs count up on all axes; an image span stays at one t and spreads over h and w; what follows starts after the
 /// longer side. A clip has one such span for each temporal patch, and no time but that of the text between them. Where
 /// no text stands between (ClipLayout::block), the patches share h and w and their t grows by one; what follows starts
-/// after the largest, as in Qwen2-VL's get_rope_index until transformers 4.57 (5.x forgets t there).
+/// after the largest, as in Qwen2-VL's get_rope_index until transformers 4.57 (5.23 forgets t there).
 /// `tokens`: what stands for each picture or clip, or an empty list: its raster. Other tokens take the first columns of
 /// their span, at the centres of their places; those of another grid are a picture of that grid. Error{bad_prompt} for
 /// spans that overlap, Error{shape_mismatch} for more tokens than a span has columns, or a clip's that are no raster.
