@@ -1,18 +1,36 @@
 #include "clip_flags.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
 #include "arrcoc/io/clip_file.hpp"
 
 namespace arrcoc::tools {
+namespace {
+
+/// What "clip" holds in a config.
+struct ClipConfig {
+  std::string route, layout;
+  double fps = 0;     // of frames without a clock
+  std::string times;  // or their seconds, with commas
+};
+
+ClipConfig written(const ClipFlags& f) {
+  ClipConfig c{video_route(f) == qwen3vl::VideoRoute::qwen_vl_utils ? "qwen-vl-utils" : "hf", f.layout, f.clock, {}};
+  for (const double t : f.times) c.times += (c.times.empty() ? "" : ",") + decimal(t);
+  return c;
+}
+
+}  // namespace
 
 void add_sampling_flags(CLI::App& verb, ClipFlags& f, const std::string& rate, bool route) {
   if (route)
     verb.add_option("--route", f.route, "whose rules choose frames and size: hf (transformers) or qwen-vl-utils")
         ->capture_default_str();
   f.of_rate = {verb.add_option(rate, f.sampling.fps, "frames wanted a second")->capture_default_str()};
-  verb.add_option("--frames", f.sampling.frames, "this many frames instead, whatever the time between them");
+  f.count_flag =
+      verb.add_option("--frames", f.sampling.frames, "this many frames instead, whatever the time between them");
   f.of_rate.push_back(verb.add_option("--min-frames", f.sampling.min_frames)->capture_default_str());
   f.of_rate.push_back(verb.add_option("--max-frames", f.sampling.max_frames)->capture_default_str());
   const std::string clip = "of a clip, all frames together (hf)", frame = "tokens of a frame (qwen-vl-utils)";
@@ -32,11 +50,54 @@ void add_context_flag(CLI::App& verb, ClipFlags& f) {
       verb.add_option("--context", f.limits.context, "tokens of the model (qwen-vl-utils)")->capture_default_str());
 }
 
+void add_clock_flags(CLI::App& verb, ClipFlags& f) {
+  f.fps_flag = verb.add_option("--fps", f.clock, "frames that have no clock: so many a second");
+  f.times_flag = verb.add_option("--times", f.times, "frames that have no clock: the seconds of each, with commas")
+                     ->delimiter(',');
+}
+
 void add_file_flags(CLI::App& verb, ClipFlags& f) {
   verb.add_option("file", f.files, "a video, an animation or a folder of frames; or frames, in order")->required();
-  verb.add_option("--fps", f.clock, "frames that have no clock: so many a second");
-  verb.add_option("--times", f.times, "frames that have no clock: the seconds of each, with commas")->delimiter(',');
+  add_clock_flags(verb, f);
   verb.add_option("--max-decoded-pixels", f.max_decoded_pixels, "pixels of a frame at most")->capture_default_str();
+}
+
+std::vector<ConfigField> clip_settings(const ClipFlags& f) {
+  std::vector<ConfigField> all = flatten(written(f), "clip");
+  for (const auto& more : {flatten(f.sampling, "clip_sampling"), flatten(f.limits, "clip_limits")})
+    all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+void apply_clip_settings(ClipFlags& f, const Settings& config) {
+  std::vector<ConfigProblem> problems;
+  ClipConfig c = written(f);
+  apply(c, "clip", config, problems);
+  apply(f.sampling, "clip_sampling", config, problems);
+  apply(f.limits, "clip_limits", config, problems);
+  f.times.clear();
+  for (std::size_t from = 0; !c.times.empty() && from <= c.times.size();) {
+    const std::size_t to = std::min(c.times.find(',', from), c.times.size());
+    const std::string_view text = std::string_view(c.times).substr(from, to - from);
+    if (std::string wrong = detail::from_text(text, f.times.emplace_back()); !wrong.empty())
+      problems.push_back({"clip.times", std::move(wrong)});
+    from = to + 1;
+  }
+  throw_problems(problems, "config");
+  f.route = c.route;
+  f.layout = c.layout;
+  f.clock = c.fps;
+}
+
+bool is_clip_setting(std::string_view path) {
+  return path.starts_with("clip.") || path.starts_with("clip_sampling.") || path.starts_with("clip_limits.");
+}
+
+void settle_clip_flags(ClipFlags& f) {
+  const auto given = [](const CLI::Option* o) { return o != nullptr && o->count() > 0; };
+  if (!given(f.count_flag) && std::any_of(f.of_rate.begin(), f.of_rate.end(), given)) f.sampling.frames = 0;
+  if (given(f.fps_flag) && !given(f.times_flag)) f.times.clear();
+  if (given(f.times_flag) && !given(f.fps_flag)) f.clock = 0;
 }
 
 qwen3vl::VideoRoute video_route(const ClipFlags& f) {

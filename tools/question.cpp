@@ -87,7 +87,7 @@ PipelineSpec choose_pipeline(QuestionFlags& f, const Command& command) {
   list(filed, before);
   list(spec, now);
   for (const auto& [path, text] : command.config) {
-    if (path.starts_with("run.")) continue;
+    if (path.starts_with("run.") || is_clip_setting(path)) continue;
     const bool gone = std::any_of(before.begin(), before.end(), [&, &p = path](const auto& stage) {
       const auto at = now.find(stage.first);
       return p.starts_with(stage.first + ".") && (at == now.end() || at->second != stage.second);
@@ -176,6 +176,7 @@ void check_files(const QuestionFlags& f) {
   RunFiles files;
   for (const auto& name : f.images)
     if (!io::is_data_url(name)) files.reads("--image", io::picture_path(name));
+  for (const auto& name : f.videos) files.reads("--video", io::picture_path(name));
   for (const auto& file : {f.prompt_file, f.config_file, f.force_ids})
     if (file) files.reads("the input", *file);
   for (const auto& file : f.plugins) files.reads("--plugin", file);
@@ -292,7 +293,9 @@ Question read_question(QuestionFlags& f, const Command& command) {
   for (const auto& box : f.boxes) add_box(box, r.pictures);
   require_that(f.heatmap.empty() || !r.pictures.empty(), Code::bad_usage, "heatmap",
                "there is no picture to draw on: expected -i");
+  const std::vector<ConfigField> clips = add_clips(f, r);
   q.run = flatten(f.run, "run");
+  q.run.insert(q.run.end(), clips.begin(), clips.end());
   return q;
 }
 

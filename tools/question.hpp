@@ -9,6 +9,7 @@
 
 #include "arrcoc/engine/engine.hpp"
 #include "arrcoc/io/image_file.hpp"
+#include "clip_flags.hpp"
 #include "terminal.hpp"
 #include "verbs.hpp"
 
@@ -48,6 +49,10 @@ struct QuestionFlags {
   std::string heatmap, dump;
   std::string route;  // sets what these do not
   CLI::Option *alpha_flag = nullptr, *exif_flag = nullptr, *resize_flag = nullptr;
+  ClipFlags clip;
+  std::vector<std::string> videos;
+  std::vector<RequestPart> parts;                         // pictures and clips as they were typed
+  std::vector<const CLI::Option*> of_clips, of_pictures;  // flags that say nothing without one
   int threads = 0;
   bool quiet = false, strict = false, interleave = false;
 };
@@ -60,6 +65,12 @@ void add_machine_flags(CLI::App& app, QuestionFlags& flags);
 void add_generation_flags(CLI::App& app, QuestionFlags& flags);
 /// --literal and --rendered.
 void add_prompt_flags(CLI::App& app, QuestionFlags& flags);
+/// --video and what belongs to it, --config over its defaults; of `answer` and `allocate`. Behind the other flags.
+void add_clip_flags(CLI::App& verb, QuestionFlags& flags, const Command& command);
+/// The order in which pictures and clips were typed.
+void take_parts(const CLI::App& verb, QuestionFlags& flags);
+/// The clips of a question, opened when it is asked; returns what a config holds of them, nothing without a clip.
+std::vector<ConfigField> add_clips(const QuestionFlags& flags, AnswerRequest& request);
 /// --config over the defaults of `run`; before the flags are read.
 void apply_run_config(QuestionFlags& flags, const Command& command);
 
@@ -72,7 +83,7 @@ io::DecodeOptions decode_options(const QuestionFlags& flags);
 /// Reads what the user typed into one request: pictures decoded, pipeline named, budget checked.
 struct Question {
   AnswerRequest request;
-  std::vector<ConfigField> run;  // the resolved "run" object
+  std::vector<ConfigField> run;  // the resolved "run" object, and the settings of clips where there are some
 };
 Question read_question(QuestionFlags& flags, const Command& command);
 

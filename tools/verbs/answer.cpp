@@ -1,10 +1,8 @@
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
 #include "arrcoc/engine/result_json.hpp"
 #include "arrcoc/io/atomic_file.hpp"
-#include "clip_flags.hpp"
 #include "question.hpp"
 
 namespace arrcoc::tools {
@@ -12,41 +10,7 @@ namespace {
 
 struct AnswerFlags : QuestionFlags {
   bool compare = false, no_stream = false, legacy = false;
-  ClipFlags clip;
-  std::vector<std::string> videos;
-  std::vector<RequestPart> parts;  // pictures and clips as they were typed
-  std::string clip_layout = "nested";
-  std::vector<const CLI::Option*> of_clips, of_pictures;  // flags that say nothing without one
 };
-
-/// The clips of a question, opened when it is asked.
-void add_clips(const AnswerFlags& f, AnswerRequest& r) {
-  require_that(f.clip_layout == "nested" || f.clip_layout == "flat", Code::bad_config, "answer",
-               [&] { return "--clip-layout: expected nested or flat, got '" + f.clip_layout + "'"; });
-  require_that(f.videos.empty() || f.heatmap.empty(), Code::bad_usage, "heatmap",
-               "is drawn on a picture: expected no --video");
-  r.parts = f.parts;
-  if (f.videos.empty()) return refuse_idle(f.of_clips, "it is of clips, and the question has none");
-  if (f.images.empty()) refuse_idle(f.of_pictures, "it is of pictures, and the question has none");
-  require_that(!f.interleave, Code::bad_usage, "answer",
-               "--interleave puts pictures where the prompt says, which knows no clips: expected no --video");
-  ClipFlags flags = f.clip;
-  if (!f.route.empty()) flags.route = f.route;
-  if (f.run.max_decoded_pixels > 0) flags.max_decoded_pixels = f.run.max_decoded_pixels;
-  check_clip_flags(flags);
-  r.video_route = video_route(flags);
-  r.video_limits = flags.limits;
-  r.flat_clips = f.clip_layout == "flat";
-  flags.alpha = decode_options(f).alpha;
-  for (const std::string& name : f.videos) {
-    flags.files = {name};
-    // A clock is of frames without one: beside other clips, of the folders among them.
-    const bool clocked = f.videos.size() > 1 && !std::filesystem::is_directory(io::picture_path(name));
-    flags.clock = clocked ? 0 : f.clip.clock;
-    flags.times = clocked ? std::vector<double>{} : f.clip.times;
-    r.clips.push_back({[flags] { return open_source(flags); }, io::picture_label(name)});
-  }
-}
 
 double total(const AnswerResult& r) {
   double ms = 0;
@@ -155,7 +119,8 @@ constexpr Index warm_up_below = Index{64} << 20;
 int run_answer(AnswerFlags& f, const Command& command) {
   Question q = read_question(f, command);
   AnswerRequest& r = q.request;
-  add_clips(f, r);
+  require_that(f.videos.empty() || f.heatmap.empty(), Code::bad_usage, "heatmap",
+               "is drawn on a picture: expected no --video");
   Progress progress(f.quiet);
   progress.stage("loading the model");
   const auto start = std::chrono::steady_clock::now();
@@ -230,33 +195,12 @@ void add_answer(CLI::App& app, Command& command) {
   add_generation_flags(*verb, *f);
   verb->add_option("--force-ids", f->force_ids, "token ids (.npy) fed back instead of the chosen ones")
       ->group("Generation");
-  verb->add_option("--video", f->videos,
-                   "a clip: a video, an animation or a folder of frames; repeatable, in prompt order")
-      ->allow_extra_args(false)
-      ->group("Question");
-  std::vector<CLI::Option*> known = verb->get_options();
-  verb->add_option("--fps", f->clip.clock, "frames that have no clock: so many a second");
-  verb->add_option("--times", f->clip.times, "frames that have no clock: the seconds of each, with commas")
-      ->delimiter(',');
-  add_sampling_flags(*verb, f->clip, "--sample-fps", false);
-  add_context_flag(*verb, f->clip);
-  verb->add_option("--clip-layout", f->clip_layout,
-                   "nested: a clip's own vision marks stay around its pairs (transformers 5.10 and later); flat: they "
-                   "do not (4.57 to 5.9)")
-      ->capture_default_str();
-  for (CLI::Option* o : verb->get_options())
-    if (std::find(known.begin(), known.end(), o) == known.end()) f->of_clips.push_back(o->group("Clips"));
-  for (const char* name :
-       {"--image-min-tokens", "--image-max-tokens", "--min-pixels", "--max-pixels", "--exif", "--box"})
-    f->of_pictures.push_back(verb->get_option(name));
+  add_clip_flags(*verb, *f, command);
   verb->add_flag("--compare", f->compare, "run the stock model beside it")->group("Output");
   verb->add_flag("--legacy", f->legacy, "tell tokens x levels too, as older notes count (not a cost)")->group("Output");
   verb->add_flag("--no-stream", f->no_stream, "print the answer when it is complete")->group("Output");
   verb->callback([f, verb, &command] {
-    for (const CLI::Option* o : verb->parse_order()) {
-      if (o->check_lname("image")) f->parts.push_back({RequestPart::Kind::picture});
-      if (o->check_lname("video")) f->parts.push_back({RequestPart::Kind::clip});
-    }
+    take_parts(*verb, *f);
     command.run = [f, &command] { return run_answer(*f, command); };
   });
 }

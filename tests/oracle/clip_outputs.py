@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""What `answer` and `allocate` say and write of a clip: settings that come back.
+
+usage: clip_outputs.py ARRCOC          exit 0 when all is as docs/video.md says, 77 when ffmpeg or a package is absent
+"""
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import checks
+from checks import check
+
+try:
+    import numpy as np
+    from PIL import Image
+except ImportError as e:
+    print(f"skipped: {e}")
+    sys.exit(77)
+if not shutil.which("ffmpeg") or not shutil.which("ffprobe"):
+    print("skipped: no ffmpeg")
+    sys.exit(77)
+
+arrcoc = str(pathlib.Path(sys.argv[1]).resolve())
+work = tempfile.TemporaryDirectory()
+here = pathlib.Path(work.name)
+film, frames = here / "film.mp4", here / "frames"
+subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x128:r=10:d=6", "-c:v", "mpeg4", "-q:v", "3", film], check=True)
+frames.mkdir()
+for i in range(5):
+    noise = np.random.default_rng(i).integers(0, 256, (96, 160, 3), np.uint8)
+    noise[:, 80:] = 60 + 40 * i
+    Image.fromarray(noise).save(frames / f"f{i}.png")
+Image.fromarray(noise).save(here / "still.png")
+TIMES = [0, 0.5, 1.3, 2, 4]
+
+
+def run(verb, *words):
+    return subprocess.run([arrcoc, verb, *map(str, ["-m", checks.SMALL, "-p", "When?", *words])], capture_output=True, text=True, timeout=300, cwd=here)
+
+
+def asked(*words, verb="answer"):
+    """The JSON result; a failed run is a mismatch, and {}."""
+    r = run(verb, "-n", 2, "-q", "--json", *words) if verb == "answer" else run(verb, "-q", "--json", *words)
+    check(r.returncode == 0, f"{verb} {words}: {r.stderr.strip()[:300]}")
+    return json.loads(r.stdout) if r.returncode == 0 else {}
+
+
+def refused(code, status, part, *words, verb="answer"):
+    r = run(verb, *words)
+    lines = r.stderr.splitlines()
+    check(r.returncode == status and r.stdout == "" and len(lines) == 1 and part in lines[0] and lines[0].endswith(f"(E{code})"),
+          f"{verb} {words}: expected '{part}' (E{code}) and {status}, got {r.returncode}: {r.stderr[:300]}")
+
+
+# --- settings come back ------------------------------------------------------------------------------------------------------
+def seen(result):
+    p = result["pictures"][0]
+    return p["frame_seconds"], p["resized"], len(result["tokens"]), p["positions"], result["costs"]["sequence_length"]
+
+
+def settings(*words):
+    result = asked(*words)
+    (here / "settings.json").write_text(json.dumps(result))
+    return result
+
+
+some = settings("--video", film, "--frames", 6, "--video-max-pixels", 60000, "--frame-cap", 4, "--clip-layout", "flat", "--budget", 5)
+c = some["config"]
+check((c["clip"]["route"], c["clip"]["layout"], c["clip_sampling"]["frames"], c["clip_limits"]["max_pixels"], c["clip_limits"]["frame_cap"]) == ("hf", "flat", 6, 60000, 4), f"config: {c}")
+check(len(some["pictures"][0]["frame_seconds"]) == 6, f"six frames: {some['pictures'][0]['frame_seconds']}")
+again = asked("--video", film, "--config", "settings.json")
+check(seen(again) == seen(some) and again["config"] == c, f"--config: {seen(again)} {again['config']}, expected {seen(some)} {c}")
+nested = asked("--video", film, "--config", "settings.json", "--clip-layout", "nested")
+check(nested["costs"]["sequence_length"] == some["costs"]["sequence_length"] + 2, "--clip-layout beside --config wins")
+rate = asked("--video", film, "--config", "settings.json", "--sample-fps", 1, "--min-frames", 2)
+check(rate["config"]["clip_sampling"]["frames"] == 0 and len(rate["pictures"][0]["frame_seconds"]) == 6 and rate["config"]["clip_sampling"]["fps"] == 1, f"a rate beside --config wins: {rate['config']}")
+qwen = settings("--video", film, "--route", "qwen-vl-utils", "--sample-fps", 3, "--max-frames", 8, "--frame-min-tokens", 4, "--context", 100, "--context-share", 0.5)
+c = qwen["config"]
+check((c["clip"]["route"], c["clip_sampling"]["fps"], c["clip_limits"]["min_frame_tokens"], c["clip_limits"]["context"], c["clip_limits"]["context_share"]) == ("qwen-vl-utils", 3, 4, 100, 0.5), f"config: {c}")
+again = asked("--video", film, "--config", "settings.json")
+check(seen(again) == seen(qwen) and again["config"] == c, f"--config, qwen-vl-utils: {again['config']}, expected {c}")
+other = asked("--video", film, "--config", "settings.json", "--route", "hf-path")
+check(other["config"]["clip"]["route"] == "hf" and other["pictures"][0]["resized"] != qwen["pictures"][0]["resized"], f"--route beside --config wins: {other['config']['clip']}")
+timed = settings("--video", frames, "--times", ",".join(map(str, TIMES)))
+check(timed["config"]["clip"]["times"] == "0,0.5,1.3,2,4" and timed["pictures"][0]["frame_seconds"] == TIMES[:4] + TIMES[4:], f"times: {timed['config']['clip']}")
+check(seen(asked("--video", frames, "--config", "settings.json")) == seen(timed), "--config brings times back")
+clock = asked("--video", frames, "--config", "settings.json", "--fps", 5)
+check(clock["config"]["clip"] == {**timed["config"]["clip"], "fps": 5, "times": ""}, f"--fps beside --config wins: {clock['config']['clip']}")
+still = asked("-i", "still.png", "--config", "settings.json")
+check("clip" not in still["config"], "a question of pictures alone has no settings of clips")
+for wrong, part, code in (({"clip": {"route": "vllm"}}, "vllm", 101), ({"clip": {"layuot": "flat"}}, "layuot", 102), ({"clip_sampling": {"fps": -1}}, "clip_sampling", 101),
+                          ({"clip": {"times": "0,x"}}, "clip.times", 101), ({"clip_limits": {"min_pixels": 9, "max_pixels": 3}}, "clip_limits", 101)):
+    (here / "wrong.json").write_text(json.dumps(wrong))
+    refused(code, 2, part, "--video", film, "--config", "wrong.json")
+
+print(f"clip outputs: {checks.made} checks, {len(checks.problems)} problems")
+sys.exit(1 if checks.problems else 0)
