@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What `answer` and `allocate` say and write of a clip: settings that come back.
+"""What `answer` and `allocate` say and write of a clip: settings that come back, costs by pair, heatmaps.
 
 usage: clip_outputs.py ARRCOC          exit 0 when all is as docs/video.md says, 77 when ffmpeg or a package is absent
 """
@@ -95,6 +95,41 @@ for wrong, part, code in (({"clip": {"route": "vllm"}}, "vllm", 101), ({"clip": 
                           ({"clip": {"times": "0,x"}}, "clip.times", 101), ({"clip_limits": {"min_pixels": 9, "max_pixels": 3}}, "clip_limits", 101)):
     (here / "wrong.json").write_text(json.dumps(wrong))
     refused(code, 2, part, "--video", film, "--config", "wrong.json")
+
+# --- costs by pair -----------------------------------------------------------------------------------------------------------
+def shares(result, living):
+    """Token-layers, prefill FLOPs and KV bytes of each pair, from the tokens of each pair that live in each layer."""
+    layers = result["costs"]["layers"]
+    each = [[n / layer["rows"] for n in row] for row, layer in zip(living, layers)]
+    return {"token_layers": np.mean(living, 0), "prefill_flops": sum(np.multiply(e, layer["flops"]) for e, layer in zip(each, layers)),
+            "kv_bytes": sum(np.multiply(e, layer["kv_bytes"]) for e, layer in zip(each, layers))}
+
+
+for pipeline, before in (("none/frame_change/fixed:scale=none/top_k/gather", 0), ("none/none/flat/random/layer:before=1", 1), ("none/none/flat/random/early", 0), ("stock", None)):
+    result = asked("--video", film, "--frames", 7, "--pipeline", pipeline, "--budget", 9)
+    pairs = result["pictures"][0]["pairs"]
+    kept, native = [p["kept"] for p in pairs], [p["tokens"] for p in pairs]
+    layers = len(result["costs"]["layers"])
+    living = [native if before is None or l < before else kept for l in range(layers)]
+    for what, wanted in shares(result, living).items():
+        got = [p[what] for p in pairs]
+        check(np.allclose(got, wanted, rtol=1e-12), f"{pipeline}: {what} of pairs {got}, expected {wanted}")
+    total = result["costs"]["token_layers"]
+    check(abs(sum(p["token_layers"] for p in pairs) - total) < 1e-9 * total, f"{pipeline}: token-layers of pairs do not add up to {total}")
+result = asked("--video", film, "--frames", 7, "--pipeline", "two_looks", "--budget", 9)
+pairs, costs = result["pictures"][0]["pairs"], result["costs"]
+first = result["pictures"][0]["decisions"][0]
+wanted = np.add([p["kept"] for p in pairs], np.multiply([p["tokens"] for p in pairs], first["layer"] / len(costs["layers"])))
+check(first.get("again") and np.allclose([p["token_layers"] for p in pairs], wanted), f"two looks: token-layers of pairs, expected {wanted}")
+check(abs(sum(wanted) - costs["token_layers"]) < 1e-9 * sum(wanted), f"two looks: {sum(wanted)}, and {costs['token_layers']} in all")
+share = sum(layer["flops"] * layer["visual"] / layer["rows"] for layer in costs["layers"])
+check(np.isclose(sum(p["prefill_flops"] for p in pairs), share, rtol=1e-12) and share < costs["prefill_flops"], "two looks: prefill FLOPs of pairs add up to those of visual rows")
+both = asked("-i", "still.png", "--video", film, "--video", frames, "--fps", 2, "--pipeline", "none/none/flat/random/gather", "--budget", 5)
+rest, clips = both["pictures"][0]["kept_count"], [p for one in both["pictures"][1:] for p in one["pairs"]]
+check(np.isclose(sum(p["token_layers"] for p in clips) + rest, both["costs"]["token_layers"]), "picture and two clips: token-layers add up")
+told = run("answer", "-n", 2, "--video", film, "--frames", 7, "--pipeline", "none/frame_change/fixed:scale=none/top_k/gather", "--budget", 9).stderr
+rows = dict(line.rsplit("  ", 1) for line in told.splitlines() if "of a pair" in line)
+check(len(rows) == 2, f"rows of pairs: {rows}")
 
 print(f"clip outputs: {checks.made} checks, {len(checks.problems)} problems")
 sys.exit(1 if checks.problems else 0)

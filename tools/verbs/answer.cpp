@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
 #include "arrcoc/engine/result_json.hpp"
 #include "arrcoc/io/atomic_file.hpp"
+#include "arrcoc/pipeline/pair_costs.hpp"
 #include "question.hpp"
 
 namespace arrcoc::tools {
@@ -48,6 +50,24 @@ void tell_kept(const AnswerRequest& q, const AnswerResult& r) {
   }
 }
 
+/// Of each clip: between which figures its pairs lie.
+void tell_pairs(const AnswerResult& r) {
+  for (std::size_t i = 0; i < r.sources.size(); ++i) {
+    if (!r.sources[i].is_clip()) continue;
+    const Allocation& a = r.pictures[i].allocation;
+    const std::vector<PairCost> costs = pair_costs(r.costs, r.decisions, a, i);
+    std::vector<Index> kept(costs.size());
+    for (const Index t : a.kept) ++kept[static_cast<std::size_t>(a.tokens.at(t).frame)];
+    const auto [few, many] = std::minmax_element(kept.begin(), kept.end());
+    const auto [least, most] = std::minmax_element(
+        costs.begin(), costs.end(), [](const auto& x, const auto& y) { return x.prefill_flops < y.prefill_flops; });
+    const std::string tokens = std::to_string(*few) + " to " + std::to_string(*many),
+                      flops = amount(least->prefill_flops) + " to " + amount(most->prefill_flops);
+    std::fprintf(stderr, "%-28s %12s\n%-28s %12s\n", "kept of a pair", tokens.c_str(), "prefill FLOPs of a pair",
+                 flops.c_str());
+  }
+}
+
 void tell_costs(const AnswerResult& r, double load_ms, bool legacy) {
   std::fprintf(stderr, "\n%-28s %12s\n", "stage", "ms");
   if (load_ms > 0) std::fprintf(stderr, "%-28s %12.1f\n", "load model", load_ms);
@@ -77,6 +97,7 @@ void tell_costs(const AnswerResult& r, double load_ms, bool legacy) {
   }
   row("visual tokens", pair(c.visual_tokens_before, c.visual_tokens_after));
   if (c.token_layers != static_cast<double>(c.visual_tokens_after)) row("token-layers", amount(c.token_layers));
+  tell_pairs(r);
   if (!r.reselected.empty()) row("seen by a decoded token", amount(c.decode_visual_tokens));
   row("sequence length", pair(c.sequence_length_before, c.sequence_length));
   row("DeepStack additions", std::to_string(c.deepstack_additions));
