@@ -8,11 +8,9 @@
 #include <utility>
 
 #include "arrcoc/build_info.hpp"
-#include "arrcoc/engine/framed.hpp"
 #include "arrcoc/engine/unused.hpp"
 #include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/io/dataset.hpp"
-#include "arrcoc/io/heatmap.hpp"
 #include "arrcoc/io/image_file.hpp"
 #include "arrcoc/io/npy.hpp"
 #include "outputs.hpp"
@@ -183,8 +181,11 @@ void check_files(const QuestionFlags& f) {
   files.reads("--evidence", f.evidence);
   if (std::error_code e; std::filesystem::is_directory(f.model, e)) files.reads("--model", f.model);
   if (f.json) files.writes("--json", *f.json);
-  for (std::size_t i = 0; i < std::max<std::size_t>(1, f.images.size()) && !f.heatmap.empty(); ++i)
-    files.writes_png("--heatmap", heatmap_name(f.heatmap, i));
+  const std::size_t heatmaps = f.heatmap.empty() ? 0 : std::max<std::size_t>(1, f.images.size() + f.videos.size());
+  const bool animated = f.images.empty() && !f.videos.empty() && is_webp(f.heatmap);
+  for (std::size_t i = 0; i < heatmaps; ++i)
+    if (animated) files.writes("--heatmap", heatmap_name(f.heatmap, i));
+    else files.writes_png("--heatmap", heatmap_name(f.heatmap, i));
   if (!f.dump.empty()) files.makes("--dump", f.dump);
 }
 
@@ -291,8 +292,8 @@ Question read_question(QuestionFlags& f, const Command& command) {
   }
   for (const auto& name : f.images) r.pictures.push_back(read_picture(name, f));
   for (const auto& box : f.boxes) add_box(box, r.pictures);
-  require_that(f.heatmap.empty() || !r.pictures.empty(), Code::bad_usage, "heatmap",
-               "there is no picture to draw on: expected -i");
+  require_that(f.heatmap.empty() || !r.pictures.empty() || !f.videos.empty(), Code::bad_usage, "heatmap",
+               "there is no picture to draw on: expected -i or --video");
   const std::vector<ConfigField> clips = add_clips(f, r);
   q.run = flatten(f.run, "run");
   q.run.insert(q.run.end(), clips.begin(), clips.end());
@@ -365,23 +366,6 @@ std::vector<ConfigField> resolved_config(const Question& q, const std::vector<Co
   }
   all.insert(all.end(), stages.begin(), stages.end());
   return all;
-}
-
-std::vector<std::string> write_heatmaps(const std::string& file, const std::vector<InputPicture>& pictures,
-                                        const std::vector<Realized>& realized, Framing framing) {
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < realized.size() && i < pictures.size(); ++i) {
-    const std::filesystem::path path = heatmap_name(file, i);
-    const Allocation& a = realized[i].allocation;
-    std::vector<float> relevance = realized[i].balanced.relevance;
-    if (relevance.empty()) relevance.assign(static_cast<std::size_t>(a.tokens.count()), 1.f);
-    const ImageView native = pictures[i].image.view();
-    const Image changed = framing == Framing::native ? Image() : framed(native, framing);
-    const ImageView seen = framing == Framing::native ? native : changed.view();
-    io::write_png(path, io::render_heatmap(seen, a.tokens, relevance, a.kept).view());
-    names.push_back(path.string());
-  }
-  return names;
 }
 
 }  // namespace arrcoc::tools

@@ -103,8 +103,23 @@ void settle(const QuestionFlags& flags, const ModelSummary& model, AnswerRequest
 std::vector<ConfigField> resolved_config(const Question& question, const std::vector<ConfigField>& stages,
                                          const std::string& pipeline);
 
-/// Heatmaps of all pictures: FILE, FILE-2, ... Returns the names.
-std::vector<std::string> write_heatmaps(const std::string& file, const std::vector<InputPicture>& pictures,
-                                        const std::vector<Realized>& realized, Framing framing);
+/// A file that was drawn and not yet written.
+struct Drawn {
+  std::filesystem::path file;
+  std::string bytes;
+};
+/// Heatmaps of all pictures: FILE, FILE-2, ...
+std::vector<Drawn> draw_heatmaps(const std::string& file, const std::vector<InputPicture>& pictures,
+                                 const std::vector<Realized>& realized, Framing framing);
+/// The same of pictures and clips in prompt order; a clip's frames are decoded once more, and its sheet or, where FILE
+/// ends in .webp, its animation is drawn of them.
+std::vector<Drawn> draw_heatmaps(const std::string& file, const ModelConfig& model, const AnswerRequest& request,
+                                 const AnswerResult& result);
+/// Writes them and returns their names.
+std::vector<std::string> write_drawn(const std::vector<Drawn>& drawn);
+bool is_webp(const std::filesystem::path& file);
+/// `slots`: frames of a temporal patch. The bytes of a PNG, or of an animated WebP.
+std::string draw_clip(const InputClip& clip, const Realized& realized, const SeenSource& source, Index slots,
+                      bool animated);
 
 }  // namespace arrcoc::tools

@@ -131,5 +131,87 @@ told = run("answer", "-n", 2, "--video", film, "--frames", 7, "--pipeline", "non
 rows = dict(line.rsplit("  ", 1) for line in told.splitlines() if "of a pair" in line)
 check(len(rows) == 2, f"rows of pairs: {rows}")
 
+# --- heatmaps ------------------------------------------------------------------------------------------------------------------
+HEAT = np.array([33, 144, 141.0])  # viridis in the middle, what a flat map has
+GAP, LINE = 4, 11  # px between tiles, and of the line below each
+
+
+def decoded(file, height, width):
+    raw = subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", file, "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"], capture_output=True, check=True).stdout
+    return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
+
+
+def painted(frame, grid, kept):
+    """The picture of a flat map, and which pixels show no outline: far enough from where kept and dropped meet."""
+    height, width = frame.shape[:2]
+    rows, cols = np.arange(height) * grid[0] // height, np.arange(width) * grid[1] // width
+    alive = np.zeros(grid, bool)
+    for row, col in kept:
+        alive[row, col] = True
+    alive = alive[rows][:, cols]
+    p, luma = frame.astype(float), frame @ np.array([0.299, 0.587, 0.114])
+    bright = p + (HEAT - p) * (0.18 + 0.22 * luma / 255)[..., None]
+    dark = (44 + 0.3 * luma)[..., None] + 0.1 * HEAT
+    reach = 5
+    edge = np.pad(alive, reach)
+    inside = np.ones_like(alive)
+    for dy in range(-reach, reach + 1):
+        for dx in range(-reach, reach + 1):
+            inside &= edge[reach + dy:reach + dy + height, reach + dx:reach + dx + width]
+    return np.where(alive[..., None], bright, dark), inside | ~alive
+
+
+def kept_of(picture, pair):
+    return [(k["row"], k["col"]) for k in picture["kept"] if k["frame"] == pair]
+
+
+RANDOM = ["--pipeline", "none/none/flat/random/gather", "--keep-ratio", 0.4]
+large = here / "large.mp4"
+subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=640x320:r=10:d=2", "-c:v", "mpeg4", "-q:v", "3", large], check=True)
+for file, size, tile, allowed in ((film, (128, 160), (128, 160), 1), (large, (320, 640), (160, 320), 3)):
+    result = asked("--video", file, "--frames", 19, *RANDOM, "--heatmap", "sheet.png")
+    picture, every = result["pictures"][0], decoded(file, *size)
+    sheet = np.asarray(Image.open(here / "sheet.png"))
+    height, width = tile[0] + LINE + GAP, tile[1] + GAP
+    check(result["heatmaps"] == ["sheet.png"] and sheet.shape[1] == 8 * width + GAP and 10 < sheet.shape[0] - 2 * height - GAP < 50, f"sheet: {sheet.shape}")
+    lines = set()
+    for pair in range(10):
+        cell = sheet[GAP + pair // 8 * height:, GAP + pair % 8 * width:][:tile[0] + LINE, :tile[1]]
+        frame = Image.fromarray(every[picture["frame_indices"][2 * pair]]).resize(tile[::-1], Image.Resampling.BICUBIC)
+        wanted, plain = painted(np.asarray(frame), picture["grid"], kept_of(picture, pair))
+        worst = np.abs(cell[:tile[0]] - wanted)[plain].max()
+        check(worst <= allowed, f"sheet of {file.name}, pair {pair}: differs by {worst}")
+        lines.add(cell[tile[0]:].tobytes())
+        check(cell[tile[0]:].min() < 80 and cell[tile[0]:].max() == 250, f"sheet, pair {pair}: no time below")
+    check(len(lines) == 10, "sheet: each pair has a line of its own")
+
+for words, durations in ((["--video", film, "--frames", 7], None), (["--video", frames, "--times", ",".join(map(str, TIMES))], [500, 800, 700, 2000, 2000])):
+    result = asked(*words, *RANDOM, "--heatmap", "moving.webp")
+    picture = result["pictures"][0]
+    at = np.round(1000 * np.array(picture["frame_seconds"])).astype(int)
+    durations = durations or [*np.diff(at), at[-1] - at[-2]]
+    every = decoded(film, 128, 160) if words[1] == film else [np.asarray(Image.open(frames / f"f{i}.png")) for i in range(5)]
+    with Image.open(here / "moving.webp") as moving:
+        shown, lasted = [], []
+        for i in range(moving.n_frames):
+            moving.seek(i)
+            shown.append(np.asarray(moving.convert("RGB")).astype(float))
+            lasted.append(moving.info["duration"])
+        check(moving.size == (160, every[0].shape[0] + LINE) and moving.info["loop"] == 0, f"animation: {moving.size}")
+    check(lasted == list(durations), f"animation: frames last {lasted} ms, expected {list(durations)}")
+    for i, image in enumerate(shown):
+        wanted, plain = painted(every[picture["frame_indices"][i]], picture["grid"], kept_of(picture, i // 2))
+        off = np.abs(image[:wanted.shape[0]] - wanted)[plain].mean()
+        check(off < 12, f"animation, frame {i}: differs by {off} on average")
+two = asked("-i", "still.png", "--video", film, "--frames", 4, *RANDOM, "--heatmap", "both.png")
+check(two["heatmaps"] == ["both.png", "both-2.png"] and Image.open(here / "both-2.png").size[0] == 2 * 164 + 4, f"a picture and a clip: {two['heatmaps']}")
+one = asked("--video", film, "--frames", 4, "--heatmap", "looked.png")
+check(one["heatmaps"] == ["looked.png"], "the default pipeline draws too")
+for part, words in ((".webp", ["-i", "still.png", "--video", film, "--heatmap", "x.webp"]), (".gif", ["--video", film, "--heatmap", "x.gif"]), ("--video", ["--video", film, "--heatmap", "film.mp4"]),
+                    ("--video", ["--video", "a.webp", "--heatmap", "a.webp"])):
+    (here / "a.webp").write_bytes((here / "moving.webp").read_bytes())
+    refused(106, 2, part, *words)
+check(not [f for f in here.iterdir() if f.name.startswith("x.")], "what was refused left nothing")
+
 print(f"clip outputs: {checks.made} checks, {len(checks.problems)} problems")
 sys.exit(1 if checks.problems else 0)

@@ -72,11 +72,12 @@ int run_evidence(QuestionFlags& f, const Command& command) {
   r.seed = q.request.seed;
   for (const auto& p : f.plugins) r.plugins.emplace_back(p);
   const EvidenceResult result = allocate_evidence(r);
+  std::vector<Drawn> drawn;
+  if (!f.heatmap.empty()) drawn = draw_heatmaps(f.heatmap, q.request.pictures, {result.realized}, Framing::native);
   const Writing writing;
   ResultNotes notes;
   notes.config = resolved_config(q, result.settings, result.pipeline);
-  if (!f.heatmap.empty())
-    notes.heatmaps = write_heatmaps(f.heatmap, q.request.pictures, {result.realized}, Framing::native);
+  notes.heatmaps = write_drawn(drawn);
   write_result(f, evidence_json(r, result, notes));
   if (!f.quiet)
     std::fprintf(stderr, "kept %zu of %lld tokens\n", result.realized.allocation.kept.size(),
@@ -102,11 +103,12 @@ int run_allocate(QuestionFlags& f, const Command& command) {
     q.request.dump = [&](std::string_view name, const HostTensor& t) { arrays.emplace_back(name, t); };
   const AnswerResult result = engine->answer(q.request);
   progress.stop();
+  std::vector<Drawn> drawn;
+  if (!f.heatmap.empty()) drawn = draw_heatmaps(f.heatmap, engine->model().config, q.request, result);
   const Writing writing;
   notes.config = resolved_config(q, result.settings, result.pipeline);
   notes.peak_memory_bytes = peak_memory_bytes();
-  if (!f.heatmap.empty())
-    notes.heatmaps = write_heatmaps(f.heatmap, q.request.pictures, result.pictures, q.request.pipeline.framing);
+  notes.heatmaps = write_drawn(drawn);
   if (!f.dump.empty()) {
     write_arrays(f.dump, arrays);
     notes.dump = f.dump;

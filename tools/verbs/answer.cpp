@@ -140,8 +140,6 @@ constexpr Index warm_up_below = Index{64} << 20;
 int run_answer(AnswerFlags& f, const Command& command) {
   Question q = read_question(f, command);
   AnswerRequest& r = q.request;
-  require_that(f.videos.empty() || f.heatmap.empty(), Code::bad_usage, "heatmap",
-               "is drawn on a picture: expected no --video");
   Progress progress(f.quiet);
   progress.stage("loading the model");
   const auto start = std::chrono::steady_clock::now();
@@ -189,10 +187,12 @@ int run_answer(AnswerFlags& f, const Command& command) {
     notes.baseline = &baseline;
   }
 
+  std::vector<Drawn> drawn;
+  if (!f.heatmap.empty()) drawn = draw_heatmaps(f.heatmap, engine->model().config, r, result);
   const Writing writing;
   notes.config = resolved_config(q, result.settings, result.pipeline);
   notes.peak_memory_bytes = peak_memory_bytes();
-  if (!f.heatmap.empty()) notes.heatmaps = write_heatmaps(f.heatmap, r.pictures, result.pictures, r.pipeline.framing);
+  notes.heatmaps = write_drawn(drawn);
   if (!f.dump.empty()) {
     write_arrays(f.dump, arrays);
     notes.dump = f.dump;
