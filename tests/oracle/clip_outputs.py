@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What `answer` and `allocate` say and write of a clip: settings that come back, costs by pair, heatmaps.
+"""What `answer` and `allocate` say and write of a clip: settings that come back, costs by pair, heatmaps, allocate.
 
 usage: clip_outputs.py ARRCOC          exit 0 when all is as docs/video.md says, 77 when ffmpeg or a package is absent
 """
@@ -212,6 +212,28 @@ for part, words in ((".webp", ["-i", "still.png", "--video", film, "--heatmap", 
     (here / "a.webp").write_bytes((here / "moving.webp").read_bytes())
     refused(106, 2, part, *words)
 check(not [f for f in here.iterdir() if f.name.startswith("x.")], "what was refused left nothing")
+
+# --- allocate -------------------------------------------------------------------------------------------------------------------
+EVS = ["--pipeline", "none/frame_change/fixed:scale=none/top_k/gather", "--budget", 27]
+answered = asked("--video", film, "--frames", 7, *EVS, "--heatmap", "answered.png")
+told = asked("--video", film, "--frames", 7, *EVS, "--heatmap", "told.png", verb="allocate")
+picture, pairs = told["pictures"][0], told["pictures"][0]["pairs"]
+check("answer" not in told and not {"prefill", "decode"} & set(told["milliseconds"]), f"allocate: no answer, {told['milliseconds']}")
+check(all(picture[k] == answered["pictures"][0][k] for k in ("kept", "pairs", "positions", "frame_seconds")) and told["costs"] == answered["costs"], "allocate keeps and costs what answer does")
+check(len(picture["relevance"]) == picture["tokens"] == 80 and picture["kept_count"] == 27 and [p["kept"] for p in pairs][0] == 20, f"allocate: {[p['kept'] for p in pairs]} kept")
+times = picture["frame_seconds"] + picture["frame_seconds"][-1:]
+for k in picture["kept"]:
+    check(k["token"] == 20 * k["frame"] + 5 * k["row"] + k["col"] and abs(k["seconds"] - (times[2 * k["frame"]] + times[2 * k["frame"] + 1]) / 2) < 1e-9, f"allocate: {k}")
+order = sorted(range(20, 80), key=lambda t: -picture["relevance"][t])[:7]
+check(sorted(order) == [k["token"] for k in picture["kept"] if k["frame"] > 0], "allocate: the most relevant tokens behind the first pair")
+check((here / "told.png").read_bytes() == (here / "answered.png").read_bytes(), "allocate draws what answer draws")
+r = run("allocate", "--video", film, "--frames", 7, *EVS)
+check("kept 27 of 80 tokens (4 pairs of frames, 4 x 5 grid)" in r.stderr and "kept of a pair" in r.stderr and json.loads(r.stdout)["pictures"] == told["pictures"], f"allocate tells: {r.stderr}")
+check(asked("--video", film, "--frames", 7, "--pipeline", "two_looks", "--budget", 9, verb="allocate")["pictures"][0]["kept_count"] == 9, "allocate with a look")
+refused(105, 2, "--video", verb="allocate")
+refused(105, 2, "no --video", "--evidence", here, "--video", film, verb="allocate")
+refused(105, 2, "the question has none", "-i", "still.png", "--frames", 4, verb="allocate")
+refused(412, 1, "--fps or --times", "--video", frames, verb="allocate")
 
 print(f"clip outputs: {checks.made} checks, {len(checks.problems)} problems")
 sys.exit(1 if checks.problems else 0)
