@@ -11,13 +11,17 @@ namespace {
 
 /// What "clip" holds in a config.
 struct ClipConfig {
-  std::string route, layout;
+  std::string route, layout, timestamps;
   double fps = 0;     // of frames without a clock
   std::string times;  // or their seconds, with commas
 };
 
 ClipConfig written(const ClipFlags& f) {
-  ClipConfig c{video_route(f) == qwen3vl::VideoRoute::qwen_vl_utils ? "qwen-vl-utils" : "hf", f.layout, f.clock, {}};
+  ClipConfig c{video_route(f) == qwen3vl::VideoRoute::qwen_vl_utils ? "qwen-vl-utils" : "hf",
+               f.layout,
+               f.timestamps,
+               f.clock,
+               {}};
   for (const double t : f.times) c.times += (c.times.empty() ? "" : ",") + decimal(t);
   return c;
 }
@@ -86,6 +90,7 @@ void apply_clip_settings(ClipFlags& f, const Settings& config) {
   throw_problems(problems, "config");
   f.route = c.route;
   f.layout = c.layout;
+  f.timestamps = c.timestamps;
   f.clock = c.fps;
 }
 

@@ -22,7 +22,7 @@ struct ClipFlags {
   qwen3vl::VideoLimits limits;
   Index max_decoded_pixels = 1 << 24;
   io::Alpha alpha = io::Alpha::white;
-  std::string layout = "nested";                            // of a question's clips
+  std::string layout = "nested", timestamps = "seconds";    // of a question's clips
   std::vector<const CLI::Option*> of_hf, of_qwen, of_rate;  // of one route; of frames by rate, unread beside --frames
   const CLI::Option *count_flag = nullptr, *fps_flag = nullptr, *times_flag = nullptr;
 };
@@ -35,7 +35,7 @@ void add_clock_flags(CLI::App& verb, ClipFlags& flags);
 void add_file_flags(CLI::App& verb, ClipFlags& flags);
 /// --context, of the route qwen-vl-utils.
 void add_context_flag(CLI::App& verb, ClipFlags& flags);
-/// What a config holds of clips: "clip" (route, layout, clock), "clip_sampling" and "clip_limits".
+/// What a config holds of clips: "clip" (route, layout, timestamps, clock), "clip_sampling" and "clip_limits".
 std::vector<ConfigField> clip_settings(const ClipFlags& flags);
 /// Reads them back, before the flags are; Error{bad_config} or Error{unknown_setting} for all that is wrong.
 void apply_clip_settings(ClipFlags& flags, const Settings& config);

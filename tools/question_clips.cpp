@@ -19,6 +19,10 @@ void add_clip_flags(CLI::App& verb, QuestionFlags& f, const Command& command) {
                   "nested: a clip's own vision marks stay around its pairs (transformers 5.10 and later); flat: they "
                   "do not (4.57 to 5.9)")
       ->capture_default_str();
+  verb.add_option("--clip-timestamps", f.clip.timestamps,
+                  "times in the prompt: seconds (<207.9 seconds>, as the released processors write them) or hms "
+                  "(<00:03:27>, an experiment)")
+      ->capture_default_str();
   for (CLI::Option* o : verb.get_options())
     if (std::find(known.begin(), known.end(), o) == known.end()) f.of_clips.push_back(o->group("Clips"));
   for (const char* name :
@@ -42,6 +46,8 @@ std::vector<ConfigField> add_clips(const QuestionFlags& f, AnswerRequest& r) {
   ClipFlags flags = f.clip;
   require_that(flags.layout == "nested" || flags.layout == "flat", Code::bad_config, "answer",
                [&] { return "--clip-layout: expected nested or flat, got '" + flags.layout + "'"; });
+  require_that(flags.timestamps == "seconds" || flags.timestamps == "hms", Code::bad_config, "answer",
+               [&] { return "--clip-timestamps: expected seconds or hms, got '" + flags.timestamps + "'"; });
   if (f.images.empty()) refuse_idle(f.of_pictures, "it is of pictures, and the question has none");
   require_that(!f.interleave, Code::bad_usage, "answer",
                "--interleave puts pictures where the prompt says, which knows no clips: expected no --video");
@@ -51,6 +57,7 @@ std::vector<ConfigField> add_clips(const QuestionFlags& f, AnswerRequest& r) {
   check_clip_flags(flags);
   r.video_route = video_route(flags);
   r.video_limits = flags.limits;
+  r.hms_timestamps = flags.timestamps == "hms";
   r.flat_clips = flags.layout == "flat";
   flags.alpha = decode_options(f).alpha;
   std::vector<ConfigField> settings = clip_settings(flags);

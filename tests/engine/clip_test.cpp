@@ -92,6 +92,7 @@ TEST_CASE("clips: a budget is of the whole clip; the JSON has frame, time and pl
   CHECK(p.at("frame_indices") == nlohmann::json({0, 3, 6}));
   CHECK(p.at("pairs").at(0) == nlohmann::json({{"frame", 0},
                                                {"seconds", 0.25},
+                                               {"timestamp", "<0.2 seconds>"},
                                                {"tokens", 15},
                                                {"kept", 0},
                                                {"token_layers", 0.0},

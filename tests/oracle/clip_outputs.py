@@ -91,6 +91,11 @@ clock = asked("--video", frames, "--config", "settings.json", "--fps", 5)
 check(clock["config"]["clip"] == {**timed["config"]["clip"], "fps": 5, "times": ""}, f"--fps beside --config wins: {clock['config']['clip']}")
 still = asked("-i", "still.png", "--config", "settings.json")
 check("clip" not in still["config"], "a question of pictures alone has no settings of clips")
+hms = settings("--video", frames, "--times", "3,61,62,3600,7205", "--clip-timestamps", "hms", "--clip-layout", "flat")
+check([p["timestamp"] for p in hms["pictures"][0]["pairs"]] == ["<00:00:32>", "<00:30:31>", "<02:00:05>"] and hms["config"]["clip"]["timestamps"] == "hms", f"hms: {hms['pictures'][0]['pairs']}")
+check(seen(asked("--video", frames, "--config", "settings.json")) == seen(hms), "--config brings hms back")
+check([p["timestamp"] for p in timed["pictures"][0]["pairs"]] == ["<0.2 seconds>", "<1.6 seconds>", "<4.0 seconds>"], f"timestamps: {timed['pictures'][0]['pairs']}")
+refused(101, 2, "expected seconds or hms", "--video", film, "--clip-timestamps", "clock")
 for wrong, part, code in (({"clip": {"route": "vllm"}}, "vllm", 101), ({"clip": {"layuot": "flat"}}, "layuot", 102), ({"clip_sampling": {"fps": -1}}, "clip_sampling", 101),
                           ({"clip": {"times": "0,x"}}, "clip.times", 101), ({"clip_limits": {"min_pixels": 9, "max_pixels": 3}}, "clip_limits", 101)):
     (here / "wrong.json").write_text(json.dumps(wrong))

@@ -12,15 +12,18 @@ get_rope_index, the model. Frames are resized by torch's uint8 bicubic, what tor
            the surviving columns of its own sequence, and against the full sequence with the others hidden
   kept     what EVS, vcast, vidcom2, dycoke and semvid keep: their transcriptions on transformers' features
   bits     everything kept, by the stock path and by `full`, `random` and `grid`
+Times as <00:01:02> are transformers' expansion with its times replaced by strftime's: ids, positions and logits.
 The text behind a portrait clip stands where get_rope_index puts it, and so does that behind a pair that lost every
 token. Exit status: 0 agreement, 1 a mismatch, 77 a Python package is missing.
 """
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import types
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -73,15 +76,16 @@ class Clip:
         x = x.reshape(t, 2, 3, h // 32, 2, 16, w // 32, 2, 16).permute(0, 3, 6, 4, 7, 2, 1, 5, 8)
         return x.reshape(-1, 1536).contiguous()
 
-    def expanded(self):
-        """What transformers' processor puts in place of the pad."""
+    def expanded(self, hms=False):
+        """What transformers' processor puts in place of the pad; `hms`: with hours, minutes and seconds in place of its times."""
         # The reference divides a frame's number by the rate: times of frames are numbers at one a second.
         numbers, rate = (list(self.times), 1.0) if self.times else (list(range(self.count)), self.rate)
         me = types.SimpleNamespace(**SETTING)
         me._calculate_timestamps = types.MethodType(Qwen3VLProcessor._calculate_timestamps, me)
         metadata = types.SimpleNamespace(fps=rate, frames_indices=numbers)
         inputs = dict(video_grid_thw=torch.tensor([self.grid]), video_metadata=[metadata])
-        return Qwen3VLProcessor.replace_video_token(me, inputs, 0)
+        text, seconds = Qwen3VLProcessor.replace_video_token(me, inputs, 0), iter(self.seconds())
+        return re.sub(r"<[\d.]+ seconds>", lambda _: time.strftime("<%H:%M:%S>", time.gmtime(next(seconds))), text) if hms else text
 
     def seconds(self):
         times = list(self.times) if self.times else [i / self.rate for i in range(self.count)]
@@ -92,7 +96,7 @@ class Clip:
 class Mixed(Reference):
     """Questions about pictures and clips in any order."""
 
-    def asked(self, sources, flat):
+    def asked(self, sources, flat, hms=False):
         content = [{"type": "video" if isinstance(s, Clip) else "image"} for s in sources]
         messages = [{"role": "user", "content": [*content, {"type": "text", "text": TEXT}]}]
         text = render_jinja_template(conversations=[messages], chat_template=self.template, add_generation_prompt=True)
@@ -102,7 +106,7 @@ class Mixed(Reference):
         for s in sources:
             if isinstance(s, Clip):
                 rows, grid, pad = s.pixels(), s.grid, "<|video_pad|>"
-                text = text.replace(triple.format(pad) if flat else pad, s.expanded().replace(pad, "<|V|>"), 1)
+                text = text.replace(triple.format(pad) if flat else pad, s.expanded(hms).replace(pad, "<|V|>"), 1)
             else:
                 rows, grid = self.pixels(s)
                 text = text.replace("<|image_pad|>", "<|I|>" * (grid[1] * grid[2] // 4), 1)
@@ -240,6 +244,19 @@ def compare(against, label, ref, sources, ask, flat):
                 against.note(got == sorted(kept), f"{label}: {name} keeps {sorted(kept)}, got {got}")
 
 
+def compare_hms(against, label, ref, sources, ask, flat):
+    """Times as <00:01:02>: the same prompt but for their text, and the model on it."""
+    inputs = ref.asked(sources, flat, hms=True)
+    out, dump = ask(sources, "--clip-layout", "flat" if flat else "nested", "--clip-timestamps", "hms", "--pipeline", "stock", "-n", 4)
+    ids = inputs["input_ids"][0].numpy()
+    against.note(np.array_equal(dump["input_ids"], ids), f"{label} hms: ids {dump['input_ids'].tolist()}, expected {ids.tolist()}")
+    against.note(np.array_equal(dump["position_ids"], ref.positions(inputs)), f"{label} hms: positions")
+    told = [p["timestamp"] for s in out["pictures"] for p in s.get("pairs", [])]
+    wanted = [time.strftime("<%H:%M:%S>", time.gmtime(t)) for s in sources if isinstance(s, Clip) for t in s.seconds()]
+    against.note(told == wanted, f"{label} hms: {told}, expected {wanted}")
+    against.near(label, "logits", dump["logits"], ref.greedy(inputs, 4, 1.0)[1])
+
+
 def main():
     against = Against(__doc__, DEFAULT, "comparisons")
     with tempfile.TemporaryDirectory() as temporary:
@@ -247,6 +264,7 @@ def main():
         clips = [Clip(work / "two", 2, 70, 100), Clip(work / "three", 3, 130, 60, times=[0, 0.4, 1.3], seed=1), Clip(work / "seven", 7, 100, 40, seed=2),
                  Clip(work / "exact", 4, 64, 96, rate=2.5, seed=3), Clip(work / "ten", 3, 40, 140, times=[9.5, 10.05, 12], seed=4)]
         two, three, seven, exact, ten = clips
+        late = Clip(work / "late", 5, 64, 100, times=[59.2, 61.5, 207.9, 208, 3725.75], seed=6)
         picture = work / "picture.png"
         Image.fromarray(np.random.default_rng(9).integers(0, 256, (96, 64, 3), np.uint8)).save(picture)
         cases = {"two frames": [two], "three frames, portrait, with times": [three], "seven frames, portrait": [seven], "no resize": [exact],
@@ -267,6 +285,8 @@ def main():
                 for flat in ([False, True] if number == 0 else [number % 2 == 1]):
                     label = f"{name}, {case}, {'flat' if flat else 'nested'}"
                     try:
+                        if case in ("two frames", "clip and picture"):
+                            compare_hms(against, label, ref, [late, *sources[1:]], ask, flat)
                         compare(against, label, ref, sources, ask, flat)
                     except (IndexError, KeyError, RuntimeError, ValueError) as e:  # what differs has other shapes
                         against.wrong(f"{label}: {type(e).__name__}: {e}")

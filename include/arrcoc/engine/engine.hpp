@@ -68,7 +68,8 @@ struct AnswerRequest {
   std::vector<RequestPart> parts{};    // their order, and text among them; empty: pictures, then clips
   qwen3vl::VideoLimits video_limits{};
   qwen3vl::VideoRoute video_route = qwen3vl::VideoRoute::transformers;
-  bool flat_clips = false;  // spans of clips as transformers 4.57 to 5.9 has them, else as 5.10 and later
+  bool hms_timestamps = false;  // times of clips as <00:03:27>, an experiment; else <207.9 seconds>
+  bool flat_clips = false;      // spans of clips as transformers 4.57 to 5.9 has them, else as 5.10 and later
   std::string prompt, system;
   std::vector<Index> places;  // byte of `prompt` before which each picture stands; empty: all before its text
   bool literal = false;       // what looks like a special token in `prompt` and `system` is text
