@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What `answer` and `allocate` say and write of a clip: settings that come back, costs by pair, heatmaps, allocate.
 
-usage: clip_outputs.py ARRCOC          exit 0 when all is as docs/video.md says, 77 when ffmpeg or a package is absent
+usage: clip_outputs.py ARRCOC [--data DIR]     DIR holds clip.mp4; exit 0 when all is as docs/video.md says, 77 when ffmpeg or a package is absent
 """
 import json
 import pathlib
@@ -23,6 +23,7 @@ if not shutil.which("ffmpeg") or not shutil.which("ffprobe"):
     print("skipped: no ffmpeg")
     sys.exit(77)
 
+data = pathlib.Path(sys.argv[sys.argv.index("--data") + 1]) / "clip.mp4" if "--data" in sys.argv else None
 arrcoc = str(pathlib.Path(sys.argv[1]).resolve())
 work = tempfile.TemporaryDirectory()
 here = pathlib.Path(work.name)
@@ -239,6 +240,28 @@ refused(105, 2, "--video", verb="allocate")
 refused(105, 2, "no --video", "--evidence", here, "--video", film, verb="allocate")
 refused(105, 2, "the question has none", "-i", "still.png", "--frames", 4, verb="allocate")
 refused(412, 1, "--fps or --times", "--video", frames, verb="allocate")
+
+# --- times of the container, and memory -------------------------------------------------------------------------------------------
+def shown_at(file):
+    """ffprobe's times of the decoded frames, from the first one on."""
+    told = json.loads(subprocess.run(["ffprobe", "-v", "error", "-select_streams", "V:0", "-show_frames", "-of", "json", file], capture_output=True, check=True).stdout)
+    seconds = np.array([float(f["best_effort_timestamp_time"]) for f in told["frames"]])
+    return seconds - seconds[0]
+
+
+uneven, minute, ten = here / "uneven.mkv", here / "minute.mp4", here / "ten.mp4"
+subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=80x64:r=20:d=4", "-vf", "select='not(mod(n,7))+not(mod(n,3))+gt(n,60)'", "-fps_mode", "vfr", "-c:v", "mpeg4", uneven], check=True)
+for file in [uneven, film] + [f for f in [data] if f and f.exists()]:
+    picture, seconds = asked("--video", file, *EVS, verb="allocate")["pictures"][0], shown_at(file)
+    at = seconds[picture["frame_indices"]]
+    pairs = [(a + b) / 2 for a, b in zip(at[::2], np.append(at, at[-1])[1::2])]
+    check(np.allclose(picture["frame_seconds"], at, atol=1e-6) and np.allclose([p["seconds"] for p in picture["pairs"]], pairs, atol=1e-6), f"{file.name}: times are not ffprobe's")
+    check(all(abs(k["seconds"] - pairs[k["frame"]]) < 1e-6 for k in picture["kept"]), f"{file.name}: times of kept tokens")
+subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x240:r=5:d=60", "-c:v", "mpeg4", "-q:v", "5", minute], check=True)
+subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-stream_loop", "9", "-i", minute, "-c", "copy", ten], check=True)
+for picture in ("kept.png", "kept.webp"):
+    small, large = (asked("--video", file, "--frames", 48, *EVS, "--heatmap", picture, verb="allocate")["peak_memory_bytes"] / 2**20 for file in (minute, ten))
+    check(large < small + 4, f"peak memory with {picture}: {small:.1f} MiB for a minute, {large:.1f} MiB for ten")
 
 print(f"clip outputs: {checks.made} checks, {len(checks.problems)} problems")
 sys.exit(1 if checks.problems else 0)
