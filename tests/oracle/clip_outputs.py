@@ -263,5 +263,36 @@ for picture in ("kept.png", "kept.webp"):
     small, large = (asked("--video", file, "--frames", 48, *EVS, "--heatmap", picture, verb="allocate")["peak_memory_bytes"] / 2**20 for file in (minute, ten))
     check(large < small + 4, f"peak memory with {picture}: {small:.1f} MiB for a minute, {large:.1f} MiB for ten")
 
+# --- what EVS keeps: the figures of docs/video.md ----------------------------------------------------------------------------------
+def ranks(values):
+    return [(np.sum(values < v) + np.sum(values <= v)) / 2 for v in values]
+
+
+subprocess.run([arrcoc, "scenes", "--out", here / "scene", "--scenario", "video", "--count", "1", "--frames", "60", "--seed", "6000000", "--size", "512"], check=True, capture_output=True)
+questions = [json.loads(line) for line in (here / "scene/questions.jsonl").read_text().splitlines()]
+car = next(q for q in questions if "car" in q["question"])
+COUNTS = {0.5: [256, 171, 182, 175, 217, 11, 9, 3], 0.25: [256, 24, 28, 25, 165, 6, 6, 2], 0.125: [256, 0, 0, 0, 0, 0, 0, 0]}
+OF_CAR = {EVS[1]: [19, 8, 0], "none/none/flat/random/gather": [15, 10, 4], "none/none/flat/grid/gather": [12, 8, 0]}
+for pipeline, wanted in OF_CAR.items():
+    for (share, counts), cells in zip(COUNTS.items(), wanted):
+        picture = asked("--video", here / "scene/images", "--fps", 8, "--pipeline", pipeline, "--keep-ratio", share, verb="allocate")["pictures"][0]
+        numbers, under = picture["frame_indices"], set()
+        for (row0, col0, row1, col1), frame in zip(car["boxes"], car["box_images"]):
+            if frame in numbers:
+                under |= {(numbers.index(frame) // 2, r, c) for r in range(16) for c in range(16) if 32 * r < row1 and 32 * r + 32 > row0 and 32 * c < col1 and 32 * c + 32 > col0}
+        got, per_pair = len(under & {(k["frame"], k["row"], k["col"]) for k in picture["kept"]}), [p["kept"] for p in picture["pairs"]]
+        check(len(under) == 32 and abs(got - cells) <= 1, f"{pipeline} at {share}: {got} of the car's {len(under)} tokens, docs/video.md says {cells} of 32")
+        check(pipeline != EVS[1] or np.abs(np.subtract(per_pair, counts)).max() <= 2, f"EVS at {share}: {per_pair}, docs/video.md says {counts}")
+if data and data.exists():
+    gray = subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", data, "-f", "rawvideo", "-pix_fmt", "gray", "pipe:1"], capture_output=True, check=True).stdout
+    every = np.frombuffer(gray, np.uint8).reshape(-1, 224, 398).astype(float)
+    for share, rho, empty in ((0.5, 0.94, 3), (0.25, 0.93, 11), (0.125, 0.91, 17)):
+        picture = asked("--video", data, *EVS[:2], "--keep-ratio", share, verb="allocate")["pictures"][0]
+        kept, at = np.array([p["kept"] for p in picture["pairs"]]), picture["frame_indices"] + picture["frame_indices"][-1:]
+        pairs = np.array([(every[at[2 * i]] + every[at[2 * i + 1]]) / 2 for i in range(len(kept))])
+        change = np.abs(np.diff(pairs, axis=0)).mean((1, 2))
+        got = np.corrcoef(ranks(kept[1:]), ranks(change))[0, 1]
+        check(abs(got - rho) < 0.01 and abs((kept == 0).sum() - empty) <= 1, f"the real clip at {share}: rank correlation {got:.3f}, {(kept == 0).sum()} empty; docs/video.md says {rho} and {empty}")
+
 print(f"clip outputs: {checks.made} checks, {len(checks.problems)} problems")
 sys.exit(1 if checks.problems else 0)
