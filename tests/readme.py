@@ -36,13 +36,14 @@ def main():
 
         def translate(command):
             command = re.sub(r"^\./quickstart\b.*", quick, command)
+            command = re.sub(r"^examples/ablation\b.*", f"examples/ablation --program '{program}' --out '{work}/ablation' --questions 4", command)
             command = re.sub(r"^(build/quickstart/tools/)?arrcoc ", f"'{program}' ", command)
             return command.replace("build/quickstart", f"{work}/quickstart").replace("own_scorer &&", f"{work}/own_scorer &&").replace("./own_scorer", f"{work}/own_scorer").replace("-o own_scorer", f"-o {work}/own_scorer")
 
         def run(command):
             return subprocess.run(["bash", "-c", translate(command) + " 2>&1"], cwd=ROOT, capture_output=True)
         # The order of the sections is fixed.
-        order = [text.find(x) for x in ("A C++20", "allocator    K of N", "## Three commands", "## The output", "## Your own scorer", "## Further", "## Citation")]
+        order = [text.find(x) for x in ("A C++20", "allocator    K of N", "## Four commands", "## The output", "## Your own scorer", "## Further", "## Citation")]
         if -1 in order or order != sorted(order):
             failures.append("README.md: sections are missing or out of order")
         for command, expected in re.findall(r"```console\n\$ (.+)\n((?:.*\n)*?)```", text):

@@ -1,11 +1,32 @@
 #include "clip_flags.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
 #include "arrcoc/io/clip_file.hpp"
 
 namespace arrcoc::tools {
+namespace {
+
+/// What "clip" holds in a config.
+struct ClipConfig {
+  std::string route, layout, timestamps;
+  double fps = 0;     // of frames without a clock
+  std::string times;  // or their seconds, with commas
+};
+
+ClipConfig written(const ClipFlags& f) {
+  ClipConfig c{video_route(f) == qwen3vl::VideoRoute::qwen_vl_utils ? "qwen-vl-utils" : "hf",
+               f.layout,
+               f.timestamps,
+               f.clock,
+               {}};
+  for (const double t : f.times) c.times += (c.times.empty() ? "" : ",") + decimal(t);
+  return c;
+}
+
+}  // namespace
 
 void add_sampling_flags(CLI::App& verb, ClipFlags& f, const std::string& rate, bool route) {
   const auto known = [route](CLI::Option* o) { return route ? o->capture_default_str() : o; };
@@ -14,7 +35,8 @@ void add_sampling_flags(CLI::App& verb, ClipFlags& f, const std::string& rate, b
     verb.add_option("--route", f.route, "whose rules choose frames and size: hf (transformers) or qwen-vl-utils")
         ->capture_default_str();
   f.of_rate = {known(verb.add_option(rate, f.sampling.fps, "frames wanted a second" + of_model))};
-  verb.add_option("--frames", f.sampling.frames, "this many frames instead, whatever the time between them");
+  f.count_flag =
+      verb.add_option("--frames", f.sampling.frames, "this many frames instead, whatever the time between them");
   f.of_rate.push_back(known(verb.add_option("--min-frames", f.sampling.min_frames, "at least" + of_model)));
   f.of_rate.push_back(known(verb.add_option("--max-frames", f.sampling.max_frames, "at most" + of_model)));
   const std::string clip = "of a clip, all frames together (hf)" + of_model,
@@ -37,22 +59,68 @@ void add_context_flag(CLI::App& verb, ClipFlags& f) {
 
 void take_processor(ClipFlags& f, const VideoPreprocessConfig& c) {
   if (video_route(f) != qwen3vl::VideoRoute::transformers) return;
-  const auto take = [](const CLI::Option* flag, auto& value, auto own) {
-    if (flag->count() == 0) value = own;
+  const auto take = [&](const CLI::Option* flag, std::string_view path, auto& value, auto own) {
+    if (flag->count() == 0 && !f.configured.contains(path)) value = own;
   };
-  take(f.of_rate[0], f.sampling.fps, c.fps);
-  take(f.of_rate[1], f.sampling.min_frames, c.min_frames);
-  take(f.of_rate[2], f.sampling.max_frames, c.max_frames);
-  take(f.of_hf[0], f.limits.min_pixels, c.min_pixels);
-  take(f.of_hf[1], f.limits.max_pixels, c.max_pixels);
-  take(f.of_hf[2], f.limits.frame_cap, c.frame_cap);
+  take(f.of_rate[0], "clip_sampling.fps", f.sampling.fps, c.fps);
+  take(f.of_rate[1], "clip_sampling.min_frames", f.sampling.min_frames, c.min_frames);
+  take(f.of_rate[2], "clip_sampling.max_frames", f.sampling.max_frames, c.max_frames);
+  take(f.of_hf[0], "clip_limits.min_pixels", f.limits.min_pixels, c.min_pixels);
+  take(f.of_hf[1], "clip_limits.max_pixels", f.limits.max_pixels, c.max_pixels);
+  take(f.of_hf[2], "clip_limits.frame_cap", f.limits.frame_cap, c.frame_cap);
+}
+
+void add_clock_flags(CLI::App& verb, ClipFlags& f) {
+  f.fps_flag = verb.add_option("--fps", f.clock, "frames that have no clock: so many a second");
+  f.times_flag = verb.add_option("--times", f.times, "frames that have no clock: the seconds of each, with commas")
+                     ->delimiter(',');
 }
 
 void add_file_flags(CLI::App& verb, ClipFlags& f) {
   verb.add_option("file", f.files, "a video, an animation or a folder of frames; or frames, in order")->required();
-  verb.add_option("--fps", f.clock, "frames that have no clock: so many a second");
-  verb.add_option("--times", f.times, "frames that have no clock: the seconds of each, with commas")->delimiter(',');
+  add_clock_flags(verb, f);
   verb.add_option("--max-decoded-pixels", f.max_decoded_pixels, "pixels of a frame at most")->capture_default_str();
+}
+
+std::vector<ConfigField> clip_settings(const ClipFlags& f) {
+  std::vector<ConfigField> all = flatten(written(f), "clip");
+  for (const auto& more : {flatten(f.sampling, "clip_sampling"), flatten(f.limits, "clip_limits")})
+    all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+void apply_clip_settings(ClipFlags& f, const Settings& config) {
+  std::vector<ConfigProblem> problems;
+  ClipConfig c = written(f);
+  apply(c, "clip", config, problems);
+  apply(f.sampling, "clip_sampling", config, problems);
+  apply(f.limits, "clip_limits", config, problems);
+  f.times.clear();
+  for (std::size_t from = 0; !c.times.empty() && from <= c.times.size();) {
+    const std::size_t to = std::min(c.times.find(',', from), c.times.size());
+    const std::string_view text = std::string_view(c.times).substr(from, to - from);
+    if (std::string wrong = detail::from_text(text, f.times.emplace_back()); !wrong.empty())
+      problems.push_back({"clip.times", std::move(wrong)});
+    from = to + 1;
+  }
+  throw_problems(problems, "config");
+  f.route = c.route;
+  f.layout = c.layout;
+  f.timestamps = c.timestamps;
+  f.clock = c.fps;
+  for (const auto& [path, value] : config)
+    if (is_clip_setting(path)) f.configured.insert(path);
+}
+
+bool is_clip_setting(std::string_view path) {
+  return path.starts_with("clip.") || path.starts_with("clip_sampling.") || path.starts_with("clip_limits.");
+}
+
+void settle_clip_flags(ClipFlags& f) {
+  const auto given = [](const CLI::Option* o) { return o != nullptr && o->count() > 0; };
+  if (!given(f.count_flag) && std::any_of(f.of_rate.begin(), f.of_rate.end(), given)) f.sampling.frames = 0;
+  if (given(f.fps_flag) && !given(f.times_flag)) f.times.clear();
+  if (given(f.times_flag) && !given(f.fps_flag)) f.clock = 0;
 }
 
 qwen3vl::VideoRoute video_route(const ClipFlags& f) {

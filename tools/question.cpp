@@ -8,11 +8,9 @@
 #include <utility>
 
 #include "arrcoc/build_info.hpp"
-#include "arrcoc/engine/framed.hpp"
 #include "arrcoc/engine/unused.hpp"
 #include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/io/dataset.hpp"
-#include "arrcoc/io/heatmap.hpp"
 #include "arrcoc/io/image_file.hpp"
 #include "arrcoc/io/npy.hpp"
 #include "outputs.hpp"
@@ -22,18 +20,6 @@ namespace {
 
 constexpr std::uint64_t max_prompt_bytes = 64 << 20;
 constexpr Index max_picture_pixels = Index{1} << 32;
-
-template <class Choice>
-Choice chosen(std::string_view flag, std::string_view value,
-              std::initializer_list<std::pair<std::string_view, Choice>> known) {
-  std::string all;
-  for (const auto& [name, choice] : known) {
-    if (name == value) return choice;
-    all += (all.empty() ? "" : ", ") + std::string(name);
-  }
-  fail(Code::bad_config, "answer",
-       "--" + std::string(flag) + ": expected one of " + all + ", got '" + std::string(value) + "'");
-}
 
 /// A preset or full name; its budget goes into `run`.
 PipelineSpec named_pipeline(const std::string& name, RunConfig& run) {
@@ -87,7 +73,7 @@ PipelineSpec choose_pipeline(QuestionFlags& f, const Command& command) {
   list(filed, before);
   list(spec, now);
   for (const auto& [path, text] : command.config) {
-    if (path.starts_with("run.")) continue;
+    if (path.starts_with("run.") || is_clip_setting(path)) continue;
     const bool gone = std::any_of(before.begin(), before.end(), [&, &p = path](const auto& stage) {
       const auto at = now.find(stage.first);
       return p.starts_with(stage.first + ".") && (at == now.end() || at->second != stage.second);
@@ -176,14 +162,18 @@ void check_files(const QuestionFlags& f) {
   RunFiles files;
   for (const auto& name : f.images)
     if (!io::is_data_url(name)) files.reads("--image", io::picture_path(name));
+  for (const auto& name : f.videos) files.reads("--video", io::picture_path(name));
   for (const auto& file : {f.prompt_file, f.config_file, f.force_ids})
     if (file) files.reads("the input", *file);
   for (const auto& file : f.plugins) files.reads("--plugin", file);
   files.reads("--evidence", f.evidence);
   if (std::error_code e; std::filesystem::is_directory(f.model, e)) files.reads("--model", f.model);
   if (f.json) files.writes("--json", *f.json);
-  for (std::size_t i = 0; i < std::max<std::size_t>(1, f.images.size()) && !f.heatmap.empty(); ++i)
-    files.writes_png("--heatmap", heatmap_name(f.heatmap, i));
+  const std::size_t heatmaps = f.heatmap.empty() ? 0 : std::max<std::size_t>(1, f.images.size() + f.videos.size());
+  const bool animated = f.images.empty() && !f.videos.empty() && is_webp(f.heatmap);
+  for (std::size_t i = 0; i < heatmaps; ++i)
+    if (animated) files.writes("--heatmap", heatmap_name(f.heatmap, i));
+    else files.writes_png("--heatmap", heatmap_name(f.heatmap, i));
   if (!f.dump.empty()) files.makes("--dump", f.dump);
 }
 
@@ -236,9 +226,6 @@ void read_shared(const QuestionFlags& f, AnswerRequest& r) {
   if (f.run.max_pixels > 0) r.max_pixels = f.run.max_pixels;
   check_threads(f.threads, "answer");
   r.system = f.system;
-  r.clip_layout =
-      chosen<ClipLayout>("clip-layout", f.run.clip_layout,
-                         {{"nested", ClipLayout::nested}, {"flat", ClipLayout::flat}, {"block", ClipLayout::block}});
   r.literal = f.run.literal;
   r.rendered = f.run.rendered;
   require_that(!r.rendered || (!r.literal && r.system.empty() && !f.interleave), Code::bad_usage, "prompt",
@@ -293,8 +280,9 @@ Question read_question(QuestionFlags& f, const Command& command) {
   }
   for (const auto& name : f.images) r.pictures.push_back(read_picture(name, f));
   for (const auto& box : f.boxes) add_box(box, r.pictures);
-  require_that(f.heatmap.empty() || !r.pictures.empty(), Code::bad_usage, "heatmap",
-               "there is no picture to draw on: expected -i");
+  require_that(f.heatmap.empty() || !r.pictures.empty() || !f.videos.empty(), Code::bad_usage, "heatmap",
+               "there is no picture to draw on: expected -i or --video");
+  check_clips(f, r);
   q.run = flatten(f.run, "run");
   return q;
 }
@@ -365,23 +353,6 @@ std::vector<ConfigField> resolved_config(const Question& q, const std::vector<Co
   }
   all.insert(all.end(), stages.begin(), stages.end());
   return all;
-}
-
-std::vector<std::string> write_heatmaps(const std::string& file, const std::vector<InputPicture>& pictures,
-                                        const std::vector<Realized>& realized, Framing framing) {
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < realized.size() && i < pictures.size(); ++i) {
-    const std::filesystem::path path = heatmap_name(file, i);
-    const Allocation& a = realized[i].allocation;
-    std::vector<float> relevance = realized[i].balanced.relevance;
-    if (relevance.empty()) relevance.assign(static_cast<std::size_t>(a.tokens.count()), 1.f);
-    const ImageView native = pictures[i].image.view();
-    const Image changed = framing == Framing::native ? Image() : framed(native, framing);
-    const ImageView seen = framing == Framing::native ? native : changed.view();
-    io::write_png(path, io::render_heatmap(seen, a.tokens, relevance, a.kept).view());
-    names.push_back(path.string());
-  }
-  return names;
 }
 
 }  // namespace arrcoc::tools

@@ -9,6 +9,7 @@
 
 #include "arrcoc/engine/engine.hpp"
 #include "arrcoc/io/image_file.hpp"
+#include "clip_flags.hpp"
 #include "terminal.hpp"
 #include "verbs.hpp"
 
@@ -34,7 +35,6 @@ struct RunConfig {
   Index max_decoded_pixels = 0;          // of a picture as it is stored; 0: the library's own limit
   std::string chat_template = "auto";
   bool literal = false, rendered = false;  // of the prompt
-  std::string clip_layout = "nested";      // of clips in it
 };
 
 struct QuestionFlags {
@@ -49,9 +49,26 @@ struct QuestionFlags {
   std::string heatmap, dump;
   std::string route;  // sets what these do not
   CLI::Option *alpha_flag = nullptr, *exif_flag = nullptr, *resize_flag = nullptr;
+  ClipFlags clip;
+  std::vector<std::string> videos;
+  std::vector<RequestPart> parts;                         // pictures and clips as they were typed
+  std::vector<const CLI::Option*> of_clips, of_pictures;  // flags that say nothing without one
   int threads = 0;
   bool quiet = false, strict = false, interleave = false;
 };
+
+/// The choice that a flag names; Error{bad_config} with all of them.
+template <class Choice>
+Choice chosen(std::string_view flag, std::string_view value,
+              std::initializer_list<std::pair<std::string_view, Choice>> known) {
+  std::string all;
+  for (const auto& [name, choice] : known) {
+    if (name == value) return choice;
+    all += (all.empty() ? "" : ", ") + std::string(name);
+  }
+  fail(Code::bad_config, "answer",
+       "--" + std::string(flag) + ": expected one of " + all + ", got '" + std::string(value) + "'");
+}
 
 /// The flags of every verb that asks; `answer`, `allocate` and `bench` take all, `sweep` those of pictures, machine and
 /// generation.
@@ -61,6 +78,12 @@ void add_machine_flags(CLI::App& app, QuestionFlags& flags);
 void add_generation_flags(CLI::App& app, QuestionFlags& flags);
 /// --literal and --rendered.
 void add_prompt_flags(CLI::App& app, QuestionFlags& flags);
+/// --video and what belongs to it, --config over its defaults; of `answer` and `allocate`. Behind the other flags.
+void add_clip_flags(CLI::App& verb, QuestionFlags& flags, const Command& command);
+/// The order in which pictures and clips were typed.
+void take_parts(const CLI::App& verb, QuestionFlags& flags);
+/// What is wrong with the flags of clips is said before the model is loaded.
+void check_clips(QuestionFlags& flags, AnswerRequest& request);
 /// --config over the defaults of `run`; before the flags are read.
 void apply_run_config(QuestionFlags& flags, const Command& command);
 
@@ -73,9 +96,12 @@ io::DecodeOptions decode_options(const QuestionFlags& flags);
 /// Reads what the user typed into one request: pictures decoded, pipeline named, budget checked.
 struct Question {
   AnswerRequest request;
-  std::vector<ConfigField> run;  // the resolved "run" object
+  std::vector<ConfigField> run;  // the resolved "run" object, and the settings of clips where there are some
 };
 Question read_question(QuestionFlags& flags, const Command& command);
+/// The clips, opened when the question is asked, in sizes of the loaded model where nothing else is said; their
+/// settings go into the question's `run`.
+void add_clips(const QuestionFlags& flags, const ModelConfig& model, Question& question);
 
 /// "org/name", a folder, or ARRCOC_MODEL; Error{file_missing} naming demo-model.
 std::string model_name(const std::string& given);
@@ -93,8 +119,23 @@ void settle(const QuestionFlags& flags, const ModelSummary& model, AnswerRequest
 std::vector<ConfigField> resolved_config(const Question& question, const std::vector<ConfigField>& stages,
                                          const std::string& pipeline);
 
-/// Heatmaps of all pictures: FILE, FILE-2, ... Returns the names.
-std::vector<std::string> write_heatmaps(const std::string& file, const std::vector<InputPicture>& pictures,
-                                        const std::vector<Realized>& realized, Framing framing);
+/// A file that was drawn and not yet written.
+struct Drawn {
+  std::filesystem::path file;
+  std::string bytes;
+};
+/// Heatmaps of all pictures: FILE, FILE-2, ...
+std::vector<Drawn> draw_heatmaps(const std::string& file, const std::vector<InputPicture>& pictures,
+                                 const std::vector<Realized>& realized, Framing framing);
+/// The same of pictures and clips in prompt order; a clip's frames are decoded once more, and its sheet or, where FILE
+/// ends in .webp, its animation is drawn of them.
+std::vector<Drawn> draw_heatmaps(const std::string& file, const ModelConfig& model, const AnswerRequest& request,
+                                 const AnswerResult& result);
+/// Writes them and returns their names.
+std::vector<std::string> write_drawn(const std::vector<Drawn>& drawn);
+bool is_webp(const std::filesystem::path& file);
+/// `slots`: frames of a temporal patch. The bytes of a PNG, or of an animated WebP.
+std::string draw_clip(const InputClip& clip, const Realized& realized, const SeenSource& source, Index slots,
+                      bool animated);
 
 }  // namespace arrcoc::tools

@@ -124,7 +124,9 @@ void add_question_flags(CLI::App& app, QuestionFlags& f, Command& command) {
       "Output",
       {
           app.add_option("--json", f.json, "the whole result as JSON into FILE; no value or -: stdout")->expected(0, 1),
-          app.add_option("--heatmap", f.heatmap, "relevance and kept tokens over the picture, as PNG"),
+          app.add_option("--heatmap", f.heatmap,
+                         "relevance and kept tokens over the picture, as PNG; of a clip a sheet of its pairs, or "
+                         "FILE.webp, an animation"),
           app.add_option("--dump", f.dump, "named intermediates as .npy into a new folder"),
           app.add_flag("-q,--quiet", f.quiet, "nothing on stderr but errors"),
       });

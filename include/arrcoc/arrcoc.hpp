@@ -95,6 +95,7 @@
 #include "arrcoc/pipeline/journey_steps.hpp"
 #include "arrcoc/pipeline/looks.hpp"
 #include "arrcoc/pipeline/looks_evidence.hpp"
+#include "arrcoc/pipeline/pair_costs.hpp"
 #include "arrcoc/pipeline/pass_cascade.hpp"
 #include "arrcoc/pipeline/pass_rule.hpp"
 #include "arrcoc/pipeline/pass_rules.hpp"

@@ -18,7 +18,7 @@ struct SparsevlmConfig {
 
 /// Attention that the rating words of the question pay in one layer, mean over heads and raters: [N]. A word rates when
 /// its share of the picture, softmax over words of v . e, mean over the tokens that live, is at least the mean over
-/// words. v: merged embeddings [N, D]; e: the question's token embeddings [Q, D]. O(N Q D); at most 64 words.
+/// words. v: merged embeddings [N, D]; e: the question's token embeddings [Q, D]. O(N Q D); at most 4,096 words.
 /// Error{shape_mismatch} for a query encoder that gives other rows than the question's tokens.
 struct SparsevlmScorer {
   static constexpr std::string_view name = "sparsevlm";

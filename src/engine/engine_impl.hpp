@@ -87,7 +87,7 @@ class EngineOn final : public Engine {
       out.scorers = made.pipeline.decisions.back().scorer_names();
     }
     const std::vector<Picture> pictures = prepare(r, out, trace);
-    const std::vector<io::PromptSource> sources = prompt_sources(out);
+    const std::vector<io::PromptSource> sources = prompt_sources(r, out);
     const Prompt prompt = build_prompt(r, r.prompt, sources, trace, r.places);
     std::optional<Prompt> asking;
     if (const auto question = scoring_question(r.pipeline, r.scoring_question, r.stock))
@@ -186,7 +186,7 @@ class EngineOn final : public Engine {
   // --- pictures and clips: engine_clips.hpp ---
   static void refuse_clips(const AnswerRequest& r, const std::string& what);
   static std::vector<RequestPart> parts_of(const AnswerRequest& r, std::size_t pictures, std::size_t clips);
-  static std::vector<io::PromptSource> prompt_sources(const AnswerResult& seen);
+  static std::vector<io::PromptSource> prompt_sources(const AnswerRequest& r, const AnswerResult& seen);
   Picture prepare_clip(const InputClip& in, const AnswerRequest& r, SeenSource& seen, qwen3vl::Size& size) const;
   std::vector<Picture> prepare(const AnswerRequest& r, AnswerResult& out, Trace& trace) const;
 

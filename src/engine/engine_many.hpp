@@ -99,7 +99,7 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
   const auto worded = [&](const std::string& question, const std::vector<Index>& places, Trace& t) -> const Worded& {
     const auto [at, fresh] = prompts.try_emplace({question, places});
     if (fresh) {
-      at->second.prompt = build_prompt(m.shared, question, prompt_sources(seen), t, places);
+      at->second.prompt = build_prompt(m.shared, question, prompt_sources(m.shared, seen), t, places);
       if (look) at->second.embeddings = model_.text().embed(b_, at->second.prompt.ids);
     }
     return at->second;

@@ -3,7 +3,9 @@
 #include <nlohmann/json.hpp>
 
 #include "arrcoc/build_info.hpp"
+#include "arrcoc/io/chat_template.hpp"
 #include "arrcoc/io/config_json.hpp"
+#include "arrcoc/pipeline/pair_costs.hpp"
 #include "costs_json.hpp"
 #include "files/json_util.hpp"
 #include "passes_json.hpp"
@@ -59,13 +61,21 @@ std::string mode_of(const AnswerResult& r) {
   return out.empty() ? "select" : out;
 }
 
-/// Of each temporal patch of a clip: its time, the tokens it has and those that were kept.
-Json pairs_json(const Allocation& a, const SeenSource& source) {
+/// Of each temporal patch of a clip: its time, the tokens it has, those that were kept, and what they cost.
+Json pairs_json(const Allocation& a, const SeenSource& source, const std::vector<PairCost>& costs,
+                io::ClipTimestamps form) {
   std::vector<Index> kept(source.pairs.size());
   for (const Index t : a.kept) ++kept[static_cast<std::size_t>(a.tokens.at(t).frame)];
   Json out = Json::array();
   for (std::size_t f = 0; f < kept.size(); ++f)
-    out.push_back({{"frame", f}, {"seconds", source.pairs[f]}, {"tokens", a.grid().count()}, {"kept", kept[f]}});
+    out.push_back({{"frame", f},
+                   {"seconds", source.pairs[f]},
+                   {"timestamp", io::clip_time_text(source.pairs[f], form)},
+                   {"tokens", a.grid().count()},
+                   {"kept", kept[f]},
+                   {"token_layers", costs[f].token_layers},
+                   {"prefill_flops", costs[f].prefill_flops},
+                   {"kv_bytes", costs[f].kv_bytes}});
   return out;
 }
 
@@ -190,7 +200,9 @@ std::string result_json(const ModelSummary& m, const AnswerRequest& q, const Ans
     if (source.is_clip()) {
       p["frame_seconds"] = source.frames;
       if (!source.indices.empty()) p["frame_indices"] = source.indices;
-      p["pairs"] = pairs_json(r.pictures[i].allocation, source);
+      const Allocation& a = r.pictures[i].allocation;
+      const auto form = q.hms_timestamps ? io::ClipTimestamps::hms : io::ClipTimestamps::seconds;
+      p["pairs"] = pairs_json(a, source, pair_costs(r.costs, r.decisions, a, i), form);
     }
     p.update(allocation_json(r.pictures[i], levels, source.is_clip() ? &source : nullptr));
     if (!r.decisions.empty()) p["decisions"] = decisions_json(r.decisions, i);

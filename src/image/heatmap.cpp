@@ -34,18 +34,6 @@ Rgb viridis(float t) {
   return c;
 }
 
-/// Relevance in [0, 1] between the 2nd and the 98th percentile; a flat map is 0.5 everywhere.
-std::vector<float> levels(std::span<const float> v) {
-  std::vector<float> sorted(v.begin(), v.end());
-  std::sort(sorted.begin(), sorted.end());
-  const std::size_t last = sorted.size() - 1, margin = last / 50;
-  float low = sorted[margin], high = sorted[last - margin];
-  if (low == high) low = sorted.front(), high = sorted.back();
-  std::vector<float> out;
-  for (const float x : v) out.push_back(low < high ? std::clamp((x - low) / (high - low), 0.0f, 1.0f) : 0.5f);
-  return out;
-}
-
 void put(std::uint8_t* p, const Rgb& c) {
   for (std::size_t k = 0; k < 3; ++k) p[k] = static_cast<std::uint8_t>(std::clamp(c[k] + 0.5f, 0.0f, 255.0f));
 }
@@ -69,6 +57,7 @@ constexpr Glyph glyphs[] = {
     {'g', {0, 0, 15, 17, 15, 1, 14}},    {'h', {16, 16, 22, 25, 17, 17, 17}}, {'i', {4, 0, 12, 4, 4, 4, 14}},
     {'k', {16, 16, 18, 20, 24, 20, 18}}, {'l', {12, 4, 4, 4, 4, 4, 14}},      {'n', {0, 0, 22, 25, 17, 17, 17}},
     {'o', {0, 0, 14, 17, 17, 17, 14}},   {'p', {0, 0, 30, 17, 30, 16, 16}},   {'r', {0, 0, 22, 25, 16, 16, 16}},
+    {'s', {0, 0, 15, 16, 14, 1, 30}},    {'.', {0, 0, 0, 0, 0, 12, 12}},      {':', {0, 12, 12, 0, 12, 12, 0}},
     {'t', {8, 8, 28, 8, 8, 9, 6}},       {'v', {0, 0, 17, 17, 17, 10, 4}},    {'w', {0, 0, 17, 17, 21, 21, 10}}};
 
 Index text_width(const std::string& text, Index dot) { return static_cast<Index>(text.size()) * 6 * dot - dot; }
@@ -170,39 +159,47 @@ class Borders {
   std::vector<char> alive_;
 };
 
+/// Dots of a letter are so many px on a picture of this width.
+Index dot_of(Index width) { return width >= 720 ? 2 : 1; }
+
 }  // namespace
 
-Image render_heatmap(ImageView picture, const TokenSet& tokens, std::span<const float> relevance,
-                     std::span<const Index> kept) {
+std::vector<float> heat_levels(std::span<const float> v) {
+  if (v.empty()) return {};
+  std::vector<float> sorted(v.begin(), v.end());
+  std::sort(sorted.begin(), sorted.end());
+  const std::size_t last = sorted.size() - 1, margin = last / 50;
+  float low = sorted[margin], high = sorted[last - margin];
+  if (low == high) low = sorted.front(), high = sorted.back();
+  std::vector<float> out;
+  for (const float x : v) out.push_back(low < high ? std::clamp((x - low) / (high - low), 0.0f, 1.0f) : 0.5f);
+  return out;
+}
+
+Image paint_heat(ImageView picture, const TokenSet& tokens, std::span<const float> levels,
+                 std::span<const Index> kept) {
   const Grid grid = tokens.grid;
   require_that(
-      !picture.empty() && grid.rows > 0 && grid.cols > 0 && static_cast<Index>(relevance.size()) == tokens.count(),
+      !picture.empty() && grid.rows > 0 && grid.cols > 0 && static_cast<Index>(levels.size()) == tokens.count(),
       Code::shape_mismatch, "heatmap", [&] {
         return "expected a picture and " + std::to_string(tokens.count()) + " relevance values, got " +
-               std::to_string(relevance.size());
+               std::to_string(levels.size());
       });
-  require_that(std::all_of(relevance.begin(), relevance.end(), [](float v) { return std::isfinite(v); }),
-               Code::bad_number, "heatmap", "relevance: expected finite numbers");
-  std::vector<char> alive(relevance.size(), 0);
+  require_that(std::all_of(levels.begin(), levels.end(), [](float v) { return std::isfinite(v); }), Code::bad_number,
+               "heatmap", "relevance: expected finite numbers");
+  std::vector<char> alive(levels.size(), 0);
   for (const Index k : kept) {
     require_that(k >= 0 && k < tokens.count(), Code::shape_mismatch, "heatmap", [&] {
       return "kept tokens: expected indices below " + std::to_string(tokens.count()) + ", got " + std::to_string(k);
     });
     alive[static_cast<std::size_t>(k)] = 1;
   }
-  const double longest = static_cast<double>(std::max(picture.height, picture.width)),
-               scale = std::clamp(longest, 512.0, 1600.0) / longest;
-  const Index height = std::max<Index>(1, std::lround(static_cast<double>(picture.height) * scale)),
-              width = std::max<Index>(1, std::lround(static_cast<double>(picture.width) * scale));
-  const Image base = qwen3vl::resize_bicubic(picture, height, width);
-  const std::vector<float> level = levels(relevance);
-  const Index dot = width >= 720 ? 2 : 1, strip = 19 * dot, cell = std::min(height / grid.rows, width / grid.cols);
-  const Index line = cell >= 24 ? 2 : 1,
+  const Index height = picture.height, width = picture.width, cell = std::min(height / grid.rows, width / grid.cols),
+              line = cell >= 24 ? 2 : 1,
               reach = line + 1 + (cell >= 24 ? 1 : 0);  // outline and halo lie inside the kept cells
   const std::vector<Index> owner = owners(tokens, height, width);
   const Borders borders(owner, height, width, alive);
-
-  Image out(height + strip, width);
+  Image out(height, width);
   for (Index r = 0; r < height; ++r) {
     for (Index c = 0; c < width; ++c) {
       const auto at = static_cast<std::size_t>(r * width + c);
@@ -210,8 +207,8 @@ Image render_heatmap(ImageView picture, const TokenSet& tokens, std::span<const 
       const bool lives = owner[at] >= 0 && alive[token] != 0,
                  parted = !tokens.raster() && ((c > 0 && owner[at - 1] != owner[at]) ||
                                                (r > 0 && owner[at - static_cast<std::size_t>(width)] != owner[at]));
-      const std::uint8_t* p = base.view().row(r) + c * 3;
-      const Rgb heat = viridis(owner[at] < 0 ? 0 : level[token]);
+      const std::uint8_t* p = picture.row(r) + c * 3;
+      const Rgb heat = viridis(owner[at] < 0 ? 0 : levels[token]);
       const float luma = 0.299f * p[0] + 0.587f * p[1] + 0.114f * p[2];
       Rgb color;
       if (!lives) {
@@ -230,8 +227,41 @@ Image render_heatmap(ImageView picture, const TokenSet& tokens, std::span<const 
       put(out.row(r) + c * 3, color);
     }
   }
-  fill(out, height, 0, strip, width, paper);
-  legend(out, height, strip, dot, kept.size(), tokens.count());
+  return out;
+}
+
+Image heat_legend(Index width, std::size_t kept, Index count) {
+  const Index dot = dot_of(width), strip = 19 * dot;
+  Image out(strip, width);
+  fill(out, 0, 0, strip, width, paper);
+  legend(out, 0, strip, dot, kept, count);
+  return out;
+}
+
+Image captioned(ImageView picture, const std::string& text) {
+  const Index dot = dot_of(picture.width), strip = 11 * dot;
+  Image out(picture.height + strip, picture.width);
+  for (Index r = 0; r < picture.height; ++r) std::copy_n(picture.row(r), picture.width * 3, out.row(r));
+  fill(out, picture.height, 0, strip, picture.width, paper);
+  write(out, picture.height + 2 * dot, 2 * dot, text, dot);
+  return out;
+}
+
+Image render_heatmap(ImageView picture, const TokenSet& tokens, std::span<const float> relevance,
+                     std::span<const Index> kept) {
+  require_that(!picture.empty(), Code::shape_mismatch, "heatmap", "expected a picture, got none");
+  // A NaN has no place in an order: it is refused below, from levels that hold it.
+  const bool finite = std::all_of(relevance.begin(), relevance.end(), [](float v) { return std::isfinite(v); });
+  const double longest = static_cast<double>(std::max(picture.height, picture.width)),
+               scale = std::clamp(longest, 512.0, 1600.0) / longest;
+  const Index height = std::max<Index>(1, std::lround(static_cast<double>(picture.height) * scale)),
+              width = std::max<Index>(1, std::lround(static_cast<double>(picture.width) * scale));
+  const std::vector<float> levels =
+      finite ? heat_levels(relevance) : std::vector<float>(relevance.begin(), relevance.end());
+  Image out = paint_heat(qwen3vl::resize_bicubic(picture, height, width).view(), tokens, levels, kept);
+  const Image below = heat_legend(width, kept.size(), tokens.count());
+  out.rgb.insert(out.rgb.end(), below.rgb.begin(), below.rgb.end());
+  out.height += below.height;
   return out;
 }
 

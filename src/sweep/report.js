@@ -58,9 +58,13 @@
   // --- plots ---
   const tip = el("div", { id: "tip", hidden: true, "aria-hidden": "true" });
   document.body.append(tip);
+  const pinned = new Set();  // names of lines that stay lit, in every plot
+  const name_of = (key) => key.querySelector("title").textContent;
   const light = (svg, series) => {
-    svg.classList.toggle("lit", series !== null);
-    for (const g of svg.querySelectorAll("[data-series]")) g.classList.toggle("on", g.dataset.series === series);
+    const lit = new Set([...svg.querySelectorAll(".key")].filter((k) => pinned.has(name_of(k))).map((k) => k.dataset.series));
+    if (series !== null) lit.add(series);
+    svg.classList.toggle("lit", lit.size > 0);
+    for (const g of svg.querySelectorAll("[data-series]")) g.classList.toggle("on", lit.has(g.dataset.series));
   };
   const say = (point) => {
     tip.textContent = point.getAttribute("aria-label");
@@ -88,8 +92,23 @@
       });
     });
     for (const key of svg.querySelectorAll(".key")) {
-      key.addEventListener("pointerenter", () => light(svg, key.dataset.series));
-      key.addEventListener("pointerleave", () => light(svg, null));
+      const on = () => light(svg, key.dataset.series), off = () => light(svg, null);
+      const pin = () => {
+        if (!pinned.delete(name_of(key))) pinned.add(name_of(key));
+        for (const other of document.querySelectorAll("svg.plot")) light(other, null);
+        for (const k of document.querySelectorAll("svg.plot .key")) k.setAttribute("aria-pressed", pinned.has(name_of(k)));
+      };
+      for (const [what, value] of [["tabindex", "0"], ["role", "button"], ["aria-pressed", "false"]]) key.setAttribute(what, value);
+      key.addEventListener("pointerenter", on);
+      key.addEventListener("pointerleave", off);
+      key.addEventListener("focus", on);
+      key.addEventListener("blur", off);
+      key.addEventListener("click", pin);
+      key.addEventListener("keydown", (e) => {
+        if (e.key !== "Enter" && e.key !== " ") return;
+        e.preventDefault();
+        pin();
+      });
     }
   }
   addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });

@@ -11,7 +11,8 @@ namespace arrcoc {
 namespace {
 
 constexpr int colours = 6, markers = 7;
-constexpr double letter = 7;  // width of one at 11.5 px, at most, over a word
+constexpr std::size_t crowd = 12;  // more lines than that show their bands when they are lit
+constexpr double letter = 7;       // width of one at 11.5 px, at most, over a word
 
 std::string number(double x) {
   char text[32];
@@ -141,6 +142,7 @@ svg{font:11.5px system-ui,sans-serif;fill:#222}
 .d1 .l{stroke-dasharray:7 3}.d2 .l{stroke-dasharray:2 3}.d3 .l{stroke-dasharray:9 3 2 3}
 .n1 .l{stroke-dasharray:1 4;stroke-linecap:round}.n2 .l{stroke-dasharray:5 4}.n3 .l{stroke-dasharray:14 4}
 .n1 .m,.n2 .m,.n3 .m{fill:#fff;stroke:var(--c);stroke-width:1.4}
+.many .band{display:none}.many .l{stroke-width:1.4}
 </style>)";
 
 }  // namespace
@@ -174,8 +176,8 @@ std::string plot_svg(const Plot& plot, bool narrow, bool alone) {
   const auto y_at = [&](double v) { return ys.at(scale * v); };
 
   std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + number(width) + " " + number(height) +
-                    "\" class=\"plot " + (narrow ? "narrow" : "wide") + "\" role=\"group\" aria-label=\"" +
-                    html_text(plot.title) + "\"";
+                    "\" class=\"plot " + (narrow ? "narrow" : "wide") + (plot.series.size() > crowd ? " many" : "") +
+                    "\" role=\"group\" aria-label=\"" + html_text(plot.title) + "\"";
   if (alone) out += " width=\"" + number(width) + "\" height=\"" + number(height) + "\"";
   out += ">";
   if (alone) out += style_alone;

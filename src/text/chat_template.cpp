@@ -124,7 +124,7 @@ class Renderer {
     if (seconds.empty()) marked_pad(0, true);
     if (around) say(vision_start);
     for (std::size_t frame = 0; frame < seconds.size(); ++frame) {
-      if (!block) say(clip_time_text(seconds[frame]));
+      if (!block) say(clip_time_text(seconds[frame], sources_[source].timestamps));
       block ? pad(static_cast<Index>(frame), true) : marked_pad(static_cast<Index>(frame), true);
     }
     if (around) say(vision_end);
@@ -176,10 +176,15 @@ RenderedChat render_with_places(const std::vector<Message>& messages, ChatTempla
   return std::move(renderer.out);
 }
 
-std::string clip_time_text(double seconds) {
+std::string clip_time_text(double seconds, ClipTimestamps form) {
   require_that(std::isfinite(seconds) && seconds >= 0 && seconds < 1e9, Code::bad_prompt, "prompt", [&] {
     return "the time of a clip's frame: expected seconds of at least 0, got " + std::to_string(seconds);
   });
+  if (form == ClipTimestamps::hms) {
+    const auto whole = static_cast<Index>(seconds);
+    const auto two = [](Index v) { return (v < 10 ? "0" : "") + std::to_string(v); };
+    return "<" + two(whole / 3600) + ":" + two(whole / 60 % 60) + ":" + two(whole % 60) + ">";
+  }
   char digits[32];
   const auto end = std::to_chars(digits, digits + sizeof digits, seconds, std::chars_format::fixed, 1).ptr;
   return "<" + std::string(digits, end) + " seconds>";

@@ -90,7 +90,14 @@ TEST_CASE("clips: a budget is of the whole clip; the JSON has frame, time and pl
   CHECK(p.at("size") == nlohmann::json({160, 96}));
   CHECK(p.at("frame_seconds") == nlohmann::json({0.0, 0.5, 1.0}));
   CHECK(p.at("frame_indices") == nlohmann::json({0, 3, 6}));
-  CHECK(p.at("pairs").at(0) == nlohmann::json({{"frame", 0}, {"seconds", 0.25}, {"tokens", 15}, {"kept", 0}}));
+  CHECK(p.at("pairs").at(0) == nlohmann::json({{"frame", 0},
+                                               {"seconds", 0.25},
+                                               {"timestamp", "<0.2 seconds>"},
+                                               {"tokens", 15},
+                                               {"kept", 0},
+                                               {"token_layers", 0.0},
+                                               {"prefill_flops", 0.0},
+                                               {"kv_bytes", 0.0}}));
   CHECK(p.at("pairs").at(1).at("kept") == 7);
   for (const auto& k : p.at("kept")) {
     CHECK(k.at("frame") == 1);

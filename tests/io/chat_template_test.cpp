@@ -271,6 +271,11 @@ TEST_CASE("clips: a time and a span for each temporal patch, in both layouts, be
                                                              {0.45, "0.5"}, {1.25, "1.2"},      {1.35, "1.4"},
                                                              {0.75, "0.8"}, {3599.96, "3600.0"}};
   for (const auto& [seconds, shown] : times) CHECK(io::clip_time_text(seconds) == "<" + shown + " seconds>");
+  const std::vector<std::pair<double, std::string>> clocks = {{0, "00:00:00"},      {0.99, "00:00:00"},
+                                                              {59.96, "00:00:59"},  {60, "00:01:00"},
+                                                              {207.96, "00:03:27"}, {360000, "100:00:00"}};
+  for (const auto& [seconds, shown] : clocks)
+    CHECK(io::clip_time_text(seconds, io::ClipTimestamps::hms) == "<" + shown + ">");
 }
 
 TEST_CASE("Qwen's vocabulary: whole prompts") {

@@ -9,6 +9,7 @@
 
 #include "arrcoc/core/error.hpp"
 #include "arrcoc/io/heatmap.hpp"
+#include "arrcoc/io/webp_animation.hpp"
 
 using namespace arrcoc;
 
@@ -127,4 +128,25 @@ TEST_CASE("wrong sizes and numbers are refused") {
   CHECK(code_of(image.view(), {2, 2}, four, {4}) == Code::shape_mismatch);
   CHECK(code_of({}, {2, 2}, four, {0}) == Code::shape_mismatch);
   CHECK(code_of(image.view(), {2, 2}, {1, 2, 3, std::numeric_limits<float>::quiet_NaN()}, {0}) == Code::bad_number);
+}
+
+TEST_CASE("an animation: wrong sizes and times that go back are refused, equal frames prolong") {
+  const auto code_of = [](auto run) {
+    try {
+      run();
+    } catch (const Error& e) { return e.code(); }
+    return Code{0};
+  };
+  CHECK(code_of([] { io::WebpAnimation(0, 64); }) == Code::bad_image);
+  CHECK(code_of([] { io::WebpAnimation(64, 20000); }) == Code::bad_image);
+  io::WebpAnimation clip(64, 64);
+  clip.add(page(64, 64).view(), 0);
+  clip.add(page(64, 64).view(), 500);
+  CHECK(code_of([&] { clip.add(page(64, 32).view(), 800); }) == Code::shape_mismatch);
+  CHECK(code_of([&] { clip.add(page(64, 64).view(), 400); }) == Code::bad_image);
+  io::WebpAnimation other(64, 64);
+  other.add(page(64, 64).view(), 0);
+  const std::string file = other.finish(300);
+  CHECK(file.substr(0, 4) == "RIFF");
+  CHECK(file.substr(8, 4) == "WEBP");
 }

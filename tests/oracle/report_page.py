@@ -258,6 +258,17 @@ def shows(work, rows, items):
         b.hover("svg.plot.wide .series .point .m")
         said = b.value("document.querySelector('#tip').textContent")
         check(re.match(r"full: \d+\.\d % \(\d+\.\d % to \d+\.\d %\), 64 visual tokens kept$", said) and not b.value("document.querySelector('#tip').hidden"), f"a point: {said}")
+        # A name that is clicked, or chosen by the keyboard, keeps its line lit in every plot.
+        lit = lambda: b.value("[...document.querySelectorAll('svg.plot.wide')].map(s => s.classList.contains('lit') ? [...s.querySelectorAll('.key.on title')].map(t => t.textContent).join() : '')")
+        key = "document.querySelectorAll('svg.plot.wide .key')[1]"
+        name = b.value(f"{key}.querySelector('title').textContent")
+        b.click("svg.plot.wide .key:nth-of-type(%d)" % b.value(f"[...{key}.parentNode.children].filter(e => e.tagName === 'g').indexOf({key}) + 1"))
+        b.hover("h1")
+        check(lit() == [name] * 3 and b.value(f"{key}.getAttribute('aria-pressed')") == "true", f"pinned: {lit()}")
+        b.value(f"{key}.focus()")
+        b.key("Enter")
+        b.value("document.activeElement.blur()")
+        check(lit() == [""] * 3 and b.value(f"{key}.getAttribute('aria-pressed')") == "false", f"no longer: {lit()}")
         # What would break out of the page.
         b.choose("#verdict", 0)
         b.write("#words", "evil ")
@@ -286,6 +297,8 @@ def bare_runs(work):
     run("sweep", "-m", MODEL, "--data", work / "data", "--out", work / "bare", "--limit", 4, "--pipeline", "full,grid", "--budget", 8)
     check((work / "bare/report.html").exists(), "sweep writes the page")
     run("sweep", "-m", MODEL, "--data", work / "data", "--out", work / "free", "--limit", 4, "--model-free", "--pipeline", "three_ways,grid", "--budget", 8, "--kept")
+    crowd = "full,grid,random,uniform,centre,three_ways,document,reading,searching,safe,divprune,scope,mean_cosine"
+    run("sweep", "-m", MODEL, "--data", work / "data", "--out", work / "crowd", "--limit", 4, "--model-free", "--pipeline", crowd, "--keep-ratio", "0.25,0.5")
     (work / "data").rename(work / "moved")
     said = run("report", work / "bare", "--out", work / "bare.html")
     check("no pictures" in said and not (work / "bare/report").exists(), said)
@@ -297,6 +310,12 @@ def bare_runs(work):
             b.click("#question-table tbody button")
             b.wait(lambda: b.value("document.querySelectorAll('#detail canvas.picture').length") == 2, 20, "two grids")
             check(("(--keep-maps" in (b.hover("#detail canvas.picture") or b.value("document.querySelector('#detail .readout').textContent"))) == (page == "bare"), f"{page}: what was kept")
+        # More than twelve lines: a band is seen where its line is lit.
+        b.open(work / "crowd/report.html")
+        bands = "[...document.querySelectorAll('svg.plot.wide')[0].querySelectorAll('.band')].filter(g => getComputedStyle(g).display !== 'none').length"
+        check(b.value("document.querySelectorAll('svg.plot.wide.many').length") > 0 and b.value(bands) == 0, "a crowd: no bands")
+        b.hover("svg.plot.wide .series .point .m")
+        check(b.value(bands) == 1, "a crowd: one band")
         check(not b.faults, f"faults: {b.faults}")
     # A broken end of the maps is named, and leaves no page.
     broken = next((work / "run/maps").iterdir())

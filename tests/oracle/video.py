@@ -14,15 +14,18 @@ video processor of other limits, mean and standard deviation; some flags stand i
            the surviving columns of its own sequence, and against the full sequence with the others hidden
   kept     what EVS, vcast, vidcom2, dycoke and semvid keep: their transcriptions on transformers' features
   bits     everything kept, by the stock path and by `full`, `random` and `grid`
+Times as <00:01:02> are transformers' expansion with its times replaced by strftime's: ids, positions and logits.
 The text behind a portrait clip stands where get_rope_index puts it, and so does that behind a pair that lost every
 token. Exit status: 0 agreement, 1 a mismatch, 77 a Python package is missing.
 """
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import types
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -130,8 +133,8 @@ class Clip:
         x = x.reshape(t, 2, 3, h // 32, 2, 16, w // 32, 2, 16).permute(0, 3, 6, 4, 7, 2, 1, 5, 8)
         return x.reshape(-1, 1536).contiguous()
 
-    def expanded(self, layout):
-        """What transformers' processor puts in place of the pad; `block`: Qwen2-VL's."""
+    def expanded(self, layout, hms=False):
+        """What transformers' processor puts in place of the pad; `block`: Qwen2-VL's; `hms`: with hours, minutes and seconds in place of its times."""
         if layout == "block":
             return "<|video_pad|>" * (int(np.prod(self.grid)) // 4)
         # The reference divides a frame's number by the rate: times of frames are numbers at one a second.
@@ -140,7 +143,8 @@ class Clip:
         me._calculate_timestamps = types.MethodType(Qwen3VLProcessor._calculate_timestamps, me)
         metadata = types.SimpleNamespace(fps=rate, frames_indices=numbers)
         inputs = dict(video_grid_thw=torch.tensor([self.grid]), video_metadata=[metadata])
-        return Qwen3VLProcessor.replace_video_token(me, inputs, 0)
+        text, seconds = Qwen3VLProcessor.replace_video_token(me, inputs, 0), iter(self.seconds())
+        return re.sub(r"<[\d.]+ seconds>", lambda _: time.strftime("<%H:%M:%S>", time.gmtime(next(seconds))), text) if hms else text
 
     def seconds(self):
         times = self.times + self.times[-1:] * (self.count % 2)
@@ -166,7 +170,7 @@ def qwen2_positions(kinds, grids):
 class Mixed(Reference):
     """Questions about pictures and clips in any order."""
 
-    def asked(self, sources, layout):
+    def asked(self, sources, layout, hms=False):
         content = [{"type": "video" if isinstance(s, Clip) else "image"} for s in sources]
         messages = [{"role": "user", "content": [*content, {"type": "text", "text": TEXT}]}]
         text = render_jinja_template(conversations=[messages], chat_template=self.template, add_generation_prompt=True)
@@ -176,7 +180,7 @@ class Mixed(Reference):
         for s in sources:
             if isinstance(s, Clip):
                 rows, grid, pad = s.pixels(), s.grid, "<|video_pad|>"
-                text = text.replace(triple.format(pad) if layout == "flat" else pad, s.expanded(layout).replace(pad, "<|V|>"), 1)
+                text = text.replace(triple.format(pad) if layout == "flat" else pad, s.expanded(layout, hms).replace(pad, "<|V|>"), 1)
             else:
                 rows, grid = self.pixels(s)
                 text = text.replace("<|image_pad|>", "<|I|>" * (grid[1] * grid[2] // 4), 1)
@@ -328,6 +332,19 @@ def compare(against, label, ref, sources, ask, layout):
                 against.note(got == sorted(kept), f"{label}: {name} keeps {sorted(kept)}, got {got}")
 
 
+def compare_hms(against, label, ref, sources, ask, layout):
+    """Times as <00:01:02>: the same prompt but for their text, and the model on it."""
+    inputs = ref.asked(sources, layout, hms=True)
+    out, dump = ask(sources, "--clip-layout", layout, "--clip-timestamps", "hms", "--pipeline", "stock", "-n", 4)
+    ids = inputs["input_ids"][0].numpy()
+    against.note(np.array_equal(dump["input_ids"], ids), f"{label} hms: ids {dump['input_ids'].tolist()}, expected {ids.tolist()}")
+    against.note(np.array_equal(dump["position_ids"], ref.positions(inputs)), f"{label} hms: positions")
+    told = [p["timestamp"] for s in out["pictures"] for p in s.get("pairs", [])]
+    wanted = [time.strftime("<%H:%M:%S>", time.gmtime(t)) for s in sources if isinstance(s, Clip) for t in s.seconds()]
+    against.note(told == wanted, f"{label} hms: {told}, expected {wanted}")
+    against.near(label, "logits", dump["logits"], ref.greedy(inputs, 4, 1.0)[1])
+
+
 def main():
     against = Against(__doc__, DEFAULT, "comparisons")
     with tempfile.TemporaryDirectory() as temporary:
@@ -335,6 +352,7 @@ def main():
         clips = [Clip(work / "two", 2, 70, 100), Clip(work / "three", 3, 130, 60, times=[0, 0.4, 1.3], seed=1), Clip(work / "seven", 7, 100, 40, seed=2),
                  Clip(work / "exact", 4, 64, 96, rate=2.5, seed=3), Clip(work / "ten", 3, 40, 140, times=[9.5, 10.05, 12], seed=4)]
         two, three, seven, exact, ten = clips
+        late = Clip(work / "late", 5, 64, 100, times=[59.2, 61.5, 207.9, 208, 3725.75], seed=6)
         picture = work / "picture.png"
         Image.fromarray(np.random.default_rng(9).integers(0, 256, (96, 64, 3), np.uint8)).save(picture)
         cases = {"two frames": [two], "three frames, portrait, with times": [three], "seven frames, portrait": [seven], "no resize": [exact],
@@ -348,7 +366,7 @@ def main():
                     (ref.folder / file).unlink(missing_ok=True)
                 theirs = prepare(ref.folder, processor)
                 said["flags"] = [w for flag in processor.get("flags", {}).items() for w in flag]
-                for c in clips:
+                for c in [*clips, late]:
                     c.fit(theirs)
 
             def ask(sources, *words):
@@ -371,6 +389,8 @@ def main():
                 use(PROCESSORS[0] if number == 0 else PROCESSORS[number % len(PROCESSORS)])
                 for layout in (["nested", "flat", "block"] if number == 0 else [["nested", "flat", "block"][number % 3]]):
                     all_of(f"{name}, {case}, {layout}", sources, layout)
+                    if case in ("two frames", "clip and picture") and layout != "block":
+                        compare_hms(against, f"{name}, {case}, {layout}", ref, [late, *sources[1:]], ask, layout)
             for k, processor in enumerate(PROCESSORS[1:] if number == 0 else []):
                 use(processor)
                 for case in ("seven frames, portrait", "two clips"):

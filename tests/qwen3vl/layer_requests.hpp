@@ -194,8 +194,8 @@ void layer_requests_refuse(B backend = B()) {
   refused(r, "layer 1 k of list, heads mean: list: expected columns of rows that live in this layer, got -1");
   r.what = Request::What::received;
   r.payers = Request::Over::each;
-  r.list.assign(65, 3);
-  refused(r, "layer 1 received of list, heads mean: payers each: expected at most 64 paying rows, got 65");
+  r.list.assign(4097, 3);
+  refused(r, "layer 1 received of list, heads mean: payers each: expected at most 4096 paying rows, got 4097");
   asked.prompt.question.clear();  // without words the last row speaks for the question
   struct Both final : qwen3vl::LayerHook<B> {
     std::vector<Request> asks{};

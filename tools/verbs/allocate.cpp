@@ -6,6 +6,7 @@
 #include "arrcoc/io/npy.hpp"
 #include "arrcoc/qwen3vl/smart_resize.hpp"
 #include "question.hpp"
+#include "tell.hpp"
 
 namespace arrcoc::tools {
 namespace {
@@ -31,8 +32,8 @@ Grid parse_grid(const std::string& text) {
 int run_evidence(QuestionFlags& f, const Command& command) {
   Question q = read_question(f, command);
   require_that(!q.request.stock, Code::bad_usage, "allocate", "'stock' allocates nothing: expected a pipeline");
-  require_that(q.request.pictures.size() <= 1, Code::bad_usage, "allocate",
-               "--evidence is of one picture: expected at most one -i");
+  require_that(q.request.pictures.size() <= 1 && f.videos.empty(), Code::bad_usage, "allocate",
+               "--evidence is of one picture: expected at most one -i, and no --video");
   const std::filesystem::path folder = f.evidence;
   require_that(std::filesystem::is_directory(folder), Code::file_missing, "allocate",
                [&] { return folder.string() + ": no such folder"; });
@@ -72,11 +73,12 @@ int run_evidence(QuestionFlags& f, const Command& command) {
   r.seed = q.request.seed;
   for (const auto& p : f.plugins) r.plugins.emplace_back(p);
   const EvidenceResult result = allocate_evidence(r);
+  std::vector<Drawn> drawn;
+  if (!f.heatmap.empty()) drawn = draw_heatmaps(f.heatmap, q.request.pictures, {result.realized}, Framing::native);
   const Writing writing;
   ResultNotes notes;
   notes.config = resolved_config(q, result.settings, result.pipeline);
-  if (!f.heatmap.empty())
-    notes.heatmaps = write_heatmaps(f.heatmap, q.request.pictures, {result.realized}, Framing::native);
+  notes.heatmaps = write_drawn(drawn);
   write_result(f, evidence_json(r, result, notes));
   if (!f.quiet)
     std::fprintf(stderr, "kept %zu of %lld tokens\n", result.realized.allocation.kept.size(),
@@ -86,7 +88,8 @@ int run_evidence(QuestionFlags& f, const Command& command) {
 
 int run_allocate(QuestionFlags& f, const Command& command) {
   if (!f.evidence.empty()) return run_evidence(f, command);
-  require_that(!f.images.empty(), Code::bad_usage, "allocate", "expected a picture: -i FILE");
+  require_that(!f.images.empty() || !f.videos.empty(), Code::bad_usage, "allocate",
+               "expected a picture or a clip: -i FILE or --video FILE");
   Question q = read_question(f, command);
   q.request.generate = false;
   Progress progress(f.quiet);
@@ -96,26 +99,27 @@ int run_allocate(QuestionFlags& f, const Command& command) {
   ResultNotes notes;
   notes.load_milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   settle(f, engine->model(), q.request);
+  add_clips(f, engine->model().config, q);
   q.request.on_stage = [&](std::string_view what) { progress.stage(std::string(what)); };
   std::vector<std::pair<std::string, HostTensor>> arrays;
   if (!f.dump.empty())
     q.request.dump = [&](std::string_view name, const HostTensor& t) { arrays.emplace_back(name, t); };
   const AnswerResult result = engine->answer(q.request);
   progress.stop();
+  std::vector<Drawn> drawn;
+  if (!f.heatmap.empty()) drawn = draw_heatmaps(f.heatmap, engine->model().config, q.request, result);
   const Writing writing;
   notes.config = resolved_config(q, result.settings, result.pipeline);
   notes.peak_memory_bytes = peak_memory_bytes();
-  if (!f.heatmap.empty())
-    notes.heatmaps = write_heatmaps(f.heatmap, q.request.pictures, result.pictures, q.request.pipeline.framing);
+  notes.heatmaps = write_drawn(drawn);
   if (!f.dump.empty()) {
     write_arrays(f.dump, arrays);
     notes.dump = f.dump;
   }
   write_result(f, result_json(engine->model(), q.request, result, notes));
   if (f.quiet) return 0;
-  for (std::size_t i = 0; i < result.pictures.size(); ++i)
-    std::fprintf(stderr, "%s: kept %zu of %lld tokens\n", result.sources[i].name.c_str(),
-                 result.pictures[i].allocation.kept.size(), static_cast<long long>(result.grids[i].count()));
+  tell_kept(q.request, result);
+  tell_pairs(result);
   for (const auto& name : notes.heatmaps) std::fprintf(stderr, "heatmap: %s\n", name.c_str());
   return 0;
 }
@@ -131,7 +135,11 @@ void add_allocate(CLI::App& app, Command& command) {
                    "a folder with vision, query, deepstack_k, relevance as .npy: no model is needed")
       ->group("Question");
   verb->add_option("--grid", f->grid, "ROWSxCOLS tokens of the evidence")->group("Question");
-  verb->callback([f, &command] { command.run = [f, &command] { return run_allocate(*f, command); }; });
+  add_clip_flags(*verb, *f, command);
+  verb->callback([f, verb, &command] {
+    take_parts(*verb, *f);
+    command.run = [f, &command] { return run_allocate(*f, command); };
+  });
 }
 
 }  // namespace arrcoc::tools

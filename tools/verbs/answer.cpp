@@ -1,89 +1,22 @@
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
 #include "arrcoc/engine/result_json.hpp"
 #include "arrcoc/io/atomic_file.hpp"
-#include "clip_flags.hpp"
 #include "question.hpp"
+#include "tell.hpp"
 
 namespace arrcoc::tools {
 namespace {
 
 struct AnswerFlags : QuestionFlags {
   bool compare = false, no_stream = false, legacy = false;
-  ClipFlags clip;
-  std::vector<std::string> videos;
-  std::vector<RequestPart> parts;                         // pictures and clips as they were typed
-  std::vector<const CLI::Option*> of_clips, of_pictures;  // flags that say nothing without one
 };
-
-/// What is wrong with the flags of clips is said before the model is loaded.
-void check_clips(AnswerFlags& f, AnswerRequest& r) {
-  require_that(f.videos.empty() || f.heatmap.empty(), Code::bad_usage, "heatmap",
-               "is drawn on a picture: expected no --video");
-  r.parts = f.parts;
-  if (f.videos.empty()) return refuse_idle(f.of_clips, "it is of clips, and the question has none");
-  if (f.images.empty()) refuse_idle(f.of_pictures, "it is of pictures, and the question has none");
-  require_that(!f.interleave, Code::bad_usage, "answer",
-               "--interleave puts pictures where the prompt says, which knows no clips: expected no --video");
-  if (!f.route.empty()) f.clip.route = f.route;
-  check_clip_flags(f.clip);
-}
-
-/// The clips of a question, opened when it is asked.
-void add_clips(const AnswerFlags& f, const ModelConfig& model, AnswerRequest& r) {
-  if (f.videos.empty()) return;
-  ClipFlags flags = f.clip;
-  if (f.run.max_decoded_pixels > 0) flags.max_decoded_pixels = f.run.max_decoded_pixels;
-  if (model.video) take_processor(flags, *model.video);
-  r.video_route = video_route(flags);
-  r.video_limits = flags.limits;
-  flags.alpha = decode_options(f).alpha;
-  for (const std::string& name : f.videos) {
-    flags.files = {name};
-    // A clock is of frames without one: beside other clips, of the folders among them.
-    const bool clocked = f.videos.size() > 1 && !std::filesystem::is_directory(io::picture_path(name));
-    flags.clock = clocked ? 0 : f.clip.clock;
-    flags.times = clocked ? std::vector<double>{} : f.clip.times;
-    r.clips.push_back({[flags] { return open_source(flags); }, io::picture_label(name)});
-  }
-}
 
 double total(const AnswerResult& r) {
   double ms = 0;
   for (const StageTime& t : r.times) ms += t.milliseconds;
   return ms;
-}
-
-/// 1234567 -> "1.23 M"
-std::string amount(double x) {
-  constexpr const char* units[] = {"", " k", " M", " G", " T", " P"};
-  std::size_t u = 0;
-  while (x >= 999.5 && u + 1 < std::size(units)) {
-    x /= 1000;
-    ++u;
-  }
-  char text[32];
-  std::snprintf(text, sizeof text, x < 10 && u > 0 ? "%.2f%s" : x < 100 && u > 0 ? "%.1f%s" : "%.0f%s", x, units[u]);
-  return text;
-}
-
-void tell_kept(const AnswerRequest& q, const AnswerResult& r) {
-  for (std::size_t i = 0; i < r.pictures.size(); ++i) {
-    const Allocation& a = r.pictures[i].allocation;
-    const auto n = static_cast<long long>(a.tokens.count()), k = static_cast<long long>(a.kept.size());
-    if (r.sources[i].is_clip())
-      std::fprintf(stderr, "%s: kept %lld of %lld tokens (%zu pairs of frames, %lld x %lld grid)\n",
-                   r.sources[i].name.c_str(), k, n, r.sources[i].pairs.size(), static_cast<long long>(a.grid().rows),
-                   static_cast<long long>(a.grid().cols));
-    if (r.sources[i].is_clip()) continue;
-    std::fprintf(stderr, "%s: kept %lld of %lld tokens (%lld x %lld grid)", r.sources[i].name.c_str(), k, n,
-                 static_cast<long long>(a.grid().rows), static_cast<long long>(a.grid().cols));
-    if (k == n && !q.stock && (q.budget.tokens >= a.tokens.count() || a.clamped))
-      std::fprintf(stderr, "; this image has %lld tokens: nothing to prune", n);
-    std::fputc('\n', stderr);
-  }
 }
 
 void tell_costs(const AnswerResult& r, double load_ms, bool legacy) {
@@ -115,6 +48,7 @@ void tell_costs(const AnswerResult& r, double load_ms, bool legacy) {
   }
   row("visual tokens", pair(c.visual_tokens_before, c.visual_tokens_after));
   if (c.token_layers != static_cast<double>(c.visual_tokens_after)) row("token-layers", amount(c.token_layers));
+  tell_pairs(r);
   if (!r.reselected.empty()) row("seen by a decoded token", amount(c.decode_visual_tokens));
   row("sequence length", pair(c.sequence_length_before, c.sequence_length));
   row("DeepStack additions", std::to_string(c.deepstack_additions));
@@ -157,7 +91,6 @@ constexpr Index warm_up_below = Index{64} << 20;
 int run_answer(AnswerFlags& f, const Command& command) {
   Question q = read_question(f, command);
   AnswerRequest& r = q.request;
-  check_clips(f, r);
   Progress progress(f.quiet);
   progress.stage("loading the model");
   const auto start = std::chrono::steady_clock::now();
@@ -165,7 +98,7 @@ int run_answer(AnswerFlags& f, const Command& command) {
   ResultNotes notes;
   notes.load_milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   settle(f, engine->model(), r);
-  add_clips(f, engine->model().config, r);
+  add_clips(f, engine->model().config, q);
 
   const bool json_out = f.json && (f.json->empty() || *f.json == "-");
   const bool stream = !json_out && !f.no_stream;
@@ -206,10 +139,12 @@ int run_answer(AnswerFlags& f, const Command& command) {
     notes.baseline = &baseline;
   }
 
+  std::vector<Drawn> drawn;
+  if (!f.heatmap.empty()) drawn = draw_heatmaps(f.heatmap, engine->model().config, r, result);
   const Writing writing;
   notes.config = resolved_config(q, result.settings, result.pipeline);
   notes.peak_memory_bytes = peak_memory_bytes();
-  if (!f.heatmap.empty()) notes.heatmaps = write_heatmaps(f.heatmap, r.pictures, result.pictures, r.pipeline.framing);
+  notes.heatmaps = write_drawn(drawn);
   if (!f.dump.empty()) {
     write_arrays(f.dump, arrays);
     notes.dump = f.dump;
@@ -233,33 +168,12 @@ void add_answer(CLI::App& app, Command& command) {
   add_generation_flags(*verb, *f);
   verb->add_option("--force-ids", f->force_ids, "token ids (.npy) fed back instead of the chosen ones")
       ->group("Generation");
-  verb->add_option("--video", f->videos,
-                   "a clip: a video, an animation or a folder of frames; repeatable, in prompt order")
-      ->allow_extra_args(false)
-      ->group("Question");
-  std::vector<CLI::Option*> known = verb->get_options();
-  verb->add_option("--fps", f->clip.clock, "frames that have no clock: so many a second");
-  verb->add_option("--times", f->clip.times, "frames that have no clock: the seconds of each, with commas")
-      ->delimiter(',');
-  add_sampling_flags(*verb, f->clip, "--sample-fps", false);
-  add_context_flag(*verb, f->clip);
-  verb->add_option("--clip-layout", f->run.clip_layout,
-                   "nested: a clip's own vision marks stay around its pairs (transformers 5.10 and later); flat: they "
-                   "do not (4.57 to 5.9); block: Qwen2-VL's, no times in the text and a position in time for each pair")
-      ->capture_default_str();
-  for (CLI::Option* o : verb->get_options())
-    if (std::find(known.begin(), known.end(), o) == known.end()) f->of_clips.push_back(o->group("Clips"));
-  for (const char* name :
-       {"--image-min-tokens", "--image-max-tokens", "--min-pixels", "--max-pixels", "--exif", "--box"})
-    f->of_pictures.push_back(verb->get_option(name));
+  add_clip_flags(*verb, *f, command);
   verb->add_flag("--compare", f->compare, "run the stock model beside it")->group("Output");
   verb->add_flag("--legacy", f->legacy, "tell tokens x levels too, as older notes count (not a cost)")->group("Output");
   verb->add_flag("--no-stream", f->no_stream, "print the answer when it is complete")->group("Output");
   verb->callback([f, verb, &command] {
-    for (const CLI::Option* o : verb->parse_order()) {
-      if (o->check_lname("image")) f->parts.push_back({RequestPart::Kind::picture});
-      if (o->check_lname("video")) f->parts.push_back({RequestPart::Kind::clip});
-    }
+    take_parts(*verb, *f);
     command.run = [f, &command] { return run_answer(*f, command); };
   });
 }

@@ -36,10 +36,17 @@ std::vector<Message> rendered_prompt(std::string_view text, const Tokenizer& tok
 /// The same prompt without the question's words.
 std::string without_question(std::string_view rendered, const Tokenizer& tokenizer);
 
+/// How the times of a clip are written.
+enum class ClipTimestamps : std::uint8_t {
+  seconds,  // `<207.9 seconds>`, as transformers' Qwen3VLProcessor writes them
+  hms,      // `<00:03:27>`, hours, minutes and whole seconds that have passed; an experiment
+};
+
 /// What stands for a part of a conversation that is no text.
 struct PromptSource {
   Grid grid;                      // tokens, of one frame
   std::vector<double> seconds{};  // of a clip: the time of each temporal patch; of a picture none
+  ClipTimestamps timestamps = ClipTimestamps::seconds;
 };
 
 /// Finds the folder's template (processor_config.json, chat_template.json, chat_template.jinja, tokenizer_config.json)
@@ -70,7 +77,8 @@ Prompt build_prompt_with_clips(const std::vector<Message>& messages, const std::
                                const Tokenizer& tokenizer, const ModelConfig& config, ChatTemplate chat,
                                ClipLayout layout = ClipLayout::nested, bool allow_special = true);
 
-/// `<0.3 seconds>`: one decimal, rounded from the exact value of the double, ties to even.
-std::string clip_time_text(double seconds);
+/// `<0.3 seconds>`: one decimal, rounded from the exact value of the double, ties to even; `<00:00:00>`: cut off to
+/// whole seconds, hours with as many digits as they need.
+std::string clip_time_text(double seconds, ClipTimestamps form = ClipTimestamps::seconds);
 
 }  // namespace arrcoc::io

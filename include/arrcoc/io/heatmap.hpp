@@ -1,6 +1,8 @@
 #pragma once
 // A picture of what was kept: relevance as colour, dropped cells faded, kept cells outlined, a scale below.
 #include <span>
+#include <string>
+#include <vector>
 
 #include "arrcoc/core/image.hpp"
 #include "arrcoc/core/places.hpp"
@@ -15,5 +17,15 @@ namespace arrcoc::io {
 /// token and kept lies among them; Error{bad_number} for NaN or infinity.
 Image render_heatmap(ImageView picture, const TokenSet& tokens, std::span<const float> relevance,
                      std::span<const Index> kept);
+
+/// Relevance [N] as colours in [0, 1], between its 2nd and 98th percentile; a flat map is 0.5 everywhere. Of a clip all
+/// at once, so that frames compare.
+std::vector<float> heat_levels(std::span<const float> relevance);
+/// The picture in its own size, painted as render_heatmap does, from levels [N] in [0, 1]; no strip. Errors as there.
+Image paint_heat(ImageView picture, const TokenSet& tokens, std::span<const float> levels, std::span<const Index> kept);
+/// The picture with a line below it: digits, spaces, '.', ':' and the letters of a legend, cut where they do not fit.
+Image captioned(ImageView picture, const std::string& line);
+/// The strip below a heatmap: colour scale, and `kept` of `count` tokens, as far as they fit into `width` px.
+Image heat_legend(Index width, std::size_t kept, Index count);
 
 }  // namespace arrcoc::io

@@ -11,8 +11,9 @@
 
 namespace arrcoc::qwen3vl::answers {
 
-/// Payers that stay apart, or of which the largest counts, cost an attention call each.
-inline constexpr std::size_t most_payers = 64;
+/// Payers that stay apart, or of which the largest counts, cost an attention call each: of the tower's tokens, and of
+/// the language model's rows, whose calls are a row high and must do for any question.
+inline constexpr std::size_t most_paying_tokens = 64, most_paying_rows = 4096;
 
 /// Rows of t in this order; without a copy where they are a run. At least one.
 template <class B>

@@ -155,9 +155,9 @@ class LayerRequests {
           living.emplace_back((*part)[i].token, static_cast<Index>(i + (part == &cached_ ? 0 : cached_.size())));
     const std::vector<Index> tokens = keys_by_token(std::move(living));
     need(r, !payers.empty() || tokens.empty(), [] { return "rows: expected at least one, got none"; });
-    need(r, r.payers == Over::mean || payers.size() <= answers::most_payers, [&] {
-      return "payers " + std::string(name_of(r.payers)) + ": expected at most " + std::to_string(answers::most_payers) +
-             " paying rows, got " + std::to_string(payers.size());
+    need(r, r.payers == Over::mean || payers.size() <= answers::most_paying_rows, [&] {
+      return "payers " + std::string(name_of(r.payers)) + ": expected at most " +
+             std::to_string(answers::most_paying_rows) + " paying rows, got " + std::to_string(payers.size());
     });
     return answers::received(
         r, payers, static_cast<Index>(tokens.size()), config_.heads,

@@ -35,7 +35,7 @@ class TowerRequests {
   using Rows = Request::Rows;
 
  public:
-  static constexpr std::size_t most_payers = answers::most_payers;
+  static constexpr std::size_t most_payers = answers::most_paying_tokens;
 
   /// Error{bad_config} for what the tower cannot answer about these pictures. `requests` and `config` must outlive
   /// this.

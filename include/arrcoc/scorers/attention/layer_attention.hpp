@@ -13,7 +13,7 @@ struct LayerAttentionConfig {
   Index layers = 1;               ///< how many, one behind the other
   std::string rows = "question";  ///< who pays: question, last, vision_end or text
   std::string heads = "mean";     ///< how heads become one: mean or max
-  std::string payers = "mean";    ///< how paying rows become one: mean or max (at most 64 rows)
+  std::string payers = "mean";    ///< how paying rows become one: mean or max (at most 4,096 rows)
   std::string validate() const {
     const bool share = layer > 0 && layer < 1, whole = layer >= 0 && layer < 4096 && layer == std::floor(layer);
     if ((!share && !whole) || layers < 1 || layers > 256 || (share && layers > 1))
