@@ -79,7 +79,6 @@ LARGE = {
     "include/arrcoc/texture/texture13.hpp": 240,
     "tests/conformance/conformance.hpp": 552,
     "tests/io/tokenizer_test.cpp": 436,
-    "tests/scenes/scenes_test.cpp": 405,
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]')
 BLOCK_COMMENT = re.compile(r"/\*.*?\*/", re.S)

@@ -77,6 +77,7 @@
 #include "arrcoc/measure/relaxed.hpp"
 #include "arrcoc/measure/scenes_of_evidence.hpp"
 #include "arrcoc/measure/statistics.hpp"
+#include "arrcoc/measure/times.hpp"
 #include "arrcoc/measure/tokens.hpp"
 #include "arrcoc/measure/unicode.hpp"
 #include "arrcoc/measure/unicode_tables.hpp"

@@ -230,6 +230,33 @@ def box_iou(q, flavour):
     return max(iou([float(x) for x in BOX.search(a).groups()]) for a in q["answers"])
 
 
+TIME = re.compile(r"(?<![A-Za-z0-9._:,])(?:(\d+):(\d\d):(\d\d(?:\.\d+)?)|(\d+):(\d\d(?:\.\d+)?)|(\d+(?:\.\d+)?))(?![:.,]?\d)", re.ASCII)
+
+
+def temporal_iou(q, flavour):
+    def interval(text):
+        t = []
+        for m in TIME.finditer(text):
+            f = [float(x) for x in m.groups() if x]
+            if any(x >= 60 for x in f[1:]) or re.match(r"(?!s(ec(ond)?s?)?\b)[A-Za-z]", text[m.end():]):
+                continue
+            unit = re.match(r" *s(ec(ond)?s?)?\b", text[m.end():])
+            t.append([sum(x * 60**i for i, x in enumerate(reversed(f))), len(f) > 1 or unit is not None, m.start(), m.end() + (unit.end() if unit else 0)])
+        for a, b in reversed(list(zip(t, t[1:]))):
+            a[1] |= b[1] and text[a[3]:b[2]].strip(" <>") in ("to", "and", "until", "-", ",")
+        t = [x[0] for x in t if x[1] or not any(y[1] for y in t)]
+        return (t[0], t[min(1, len(t) - 1)]) if t and t[0] <= t[min(1, len(t) - 1)] else None
+
+    def iou(a, b):
+        if not a or not b:
+            return 0.0
+        shared = max(0.0, min(a[1], b[1]) - max(a[0], b[0]))
+        both = a[1] - a[0] + b[1] - b[0] - shared
+        return shared / both if both > 0 else float(a == b)
+
+    return max(iou(interval(q["prediction"]), interval(a)) for a in q["answers"])
+
+
 def rule(q):
     """-> score and what was extracted (None: not compared)"""
     flavour = q["flavour"]
@@ -360,6 +387,12 @@ fixture("box_iou", "[0, 0, 1001, 50]", ["[0, 0, 200, 100]"], (0.5, 0.5, 1 / (100
 fixture("box", "the whole picture", ["[20, 10, 100, 50]"], 0.0, **SIZE)
 fixture("box", "(1, 2, 3, 4) or [1, 2, 3] or [100,100,500,500]", ["[20, 10, 100, 50]"], (1.0, 1.0, 0.0), **SIZE)
 
+for text, truth, score in [("from 2 to 4.5 seconds", "2 to 4.5", 1.0), ("0:02-0:04.5", "from 2 to 4.5 s", 1.0),
+                           ("It begins at 2 s and ends at 4 s", "3 to 5", 1 / 3), ("from 4 to 2 s", "2 to 4", 0.0),
+                           ("[0, 1]", "1 to 2", 0.0), ("3 s", "3 s", 1.0), ("never", "1 to 2", 0.0), ("1,000", "0 to 2000", 0.0),
+                           ("<2.0 seconds> to <4.0 seconds>", "3 to 5", 1 / 3), ("1:00 to 1:30", "60 to 90 seconds", 1.0)]:
+    fixture("temporal_iou", text, [truth], score)
+
 # --- chance -----------------------------------------------------------------------------------------------------------
 PIECES = {
     "anls": list("abAB  ßäÖΣσιİ\t") + ["ﬁ", "word", "WORD"],
@@ -378,6 +411,7 @@ PIECES = {
         "*", "word"
     ],
     "yesno": ["yes", "no", "Yes", "NO", "y", "n", ".", ",", " ", " ", "not", "-", "maybe", "\n"],
+    "temporal_iou": ["1", "2.5", "12", " to ", "-", " ", "0:05", "1:30", "1:60", ".", "x", "from ", ", "],
     "box_iou": [
         "[", "]", "(", ",", ", ", "0.1", "0.5", "1", "1.5", "1.6", "250", "1000", "1001", "-3", " ",
         "[0.1, 0.2, 0.7, 0.9]", "[10, 20, 300, 400]", "[700,900,10,-20]", "."

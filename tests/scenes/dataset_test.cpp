@@ -87,6 +87,13 @@ TEST_CASE("JSONL, TSV and COCO parse back and agree") {
     CHECK(q.at("answers").empty() == (q.at("metric") == "none"));
     for (const auto& b : q.at("boxes")) CHECK((b.size() == 4 && b[0] < b[2] && b[1] < b[3]));
     if (q.contains("box_images")) CHECK(q.at("box_images").size() == q.at("boxes").size());
+    CHECK(q.contains("cut_seconds") == (q.at("scenario") == "video"));
+    if (q.contains("cut_seconds")) {
+      CHECK(q.at("fps") == 8);
+      REQUIRE(q.at("box_seconds").size() == q.at("boxes").size());
+      for (std::size_t k = 0; k < q.at("box_seconds").size(); ++k)
+        CHECK(q.at("box_seconds")[k].get<double>() * 8 == q.at("box_images")[k].get<double>());
+    }
     boxes += q.at("boxes").size();
     const auto fields = fields_of(table[i + 1]);
     REQUIRE(fields.size() == 8);

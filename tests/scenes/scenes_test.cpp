@@ -383,23 +383,3 @@ TEST_CASE("an odd item is odd, and alone") {
     CHECK(std::count_if(k.marks.begin(), k.marks.end(), [](const Mark& m) { return m.what == "key"; }) == 1);
   }
 }
-
-TEST_CASE("a video has its cut, its caption and its car where it says") {
-  SceneParams p = params("video", 5);
-  p.frames = 60;
-  const Scene s = make_scene(p, atlas());
-  CHECK(s.cut == 31);
-  REQUIRE(s.questions.size() == 3);
-  CHECK(s.questions[0].frames.size() == 60);
-  CHECK(s.questions[2].frames == std::vector<Index>{30, 31, 32, 33, 34, 35});
-  const auto change = [&](std::size_t a, std::size_t b) {
-    double sum = 0;
-    for (std::size_t i = 0; i < s.image.rgb.size(); ++i)
-      sum += std::abs(int{s.frames[a].image.rgb[i]} - int{s.frames[b].image.rgb[i]});
-    return sum;
-  };
-  for (std::size_t f = 1; f < 60; ++f) CHECK((f == 31 || change(f, f - 1) < change(31, 30)));
-  const Question& car = s.questions[1];
-  for (std::size_t i = 1; i < car.boxes.size(); ++i) CHECK(car.boxes[i].col1 >= car.boxes[i - 1].col1);
-  CHECK(static_cast<Index>(std::lround(std::stod(car.answers[0]) * 8)) == car.frames.back() + 1);
-}

@@ -2,6 +2,7 @@
 // Pictures with known answers: a vector description rendered in integers, with exact boxes for every answer.
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "arrcoc/core/evidence.hpp"
@@ -27,7 +28,8 @@ struct Question {
   std::string kind = "plain";  // plain | simple | complex | ambiguous | empty | contradictory | stuffed | void
   Index tokens_low = 0,
         tokens_high = 0;  // the band of tokens a good budget lies in, at 1,024 native tokens; 0, 0 = not stated
-  std::vector<Index> frames = {};  // of a video: the frame of each box
+  std::vector<Index> frames = {};                    // of a video: the frame of each box
+  std::vector<std::pair<double, double>> when = {};  // of a video: seconds [from, to] that answer it; a moment twice
 };
 
 struct SceneParams {

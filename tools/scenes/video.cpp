@@ -16,6 +16,17 @@ struct Film {
   Index pan, car_length, car_row;
 };
 
+double time_of(Index frame) { return static_cast<double>(frame) / static_cast<double>(video_frames_per_second); }
+
+/// Eighths of a second, written out.
+std::string exact_seconds(Index frame) {
+  const Index whole = frame / video_frames_per_second,
+              thousandths = frame % video_frames_per_second * 1000 / video_frames_per_second;
+  std::string rest = std::to_string(1000 + thousandths).substr(1);
+  while (!rest.empty() && rest.back() == '0') rest.pop_back();
+  return std::to_string(whole) + (rest.empty() ? "" : "." + rest);
+}
+
 std::string seconds(Index frame) {
   const Index tenths = (frame * 10 + video_frames_per_second / 2) / video_frames_per_second;
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10);
@@ -113,6 +124,12 @@ Scene video(const SceneParams& p, GlyphAtlas& atlas) {
   Question title{"What is the title?", {f.title}, {}},
       car{"After how many seconds has the car left?", {seconds(f.car_gone)}, {}, "relaxed_loose"};
   Question caption{"What does the caption say at " + seconds(f.caption_from) + " s?", {f.caption}, {}};
+  Question shown{"From when to when is the caption shown?",
+                 {"from " + exact_seconds(f.caption_from) + " to " + exact_seconds(f.caption_to) + " seconds"},
+                 {},
+                 "temporal_iou"};
+  car.when = {{time_of(f.car_gone), time_of(f.car_gone)}};
+  caption.when = shown.when = {{time_of(f.caption_from), time_of(f.caption_to)}};
   Scene s;
   const Rotation turn{p.rotation, p.height, p.width};
   for (Index i = 0; i < f.frames; ++i) {
@@ -126,12 +143,13 @@ Scene video(const SceneParams& p, GlyphAtlas& atlas) {
     };
     note(title, seen.title);
     note(caption, seen.caption);
+    note(shown, seen.caption);
     note(car, seen.car);
     Scene one = b.finish(f.frames);
     if (i == 0) s = one;
     s.frames.push_back({std::move(one.image), std::move(one.marks)});
   }
-  s.questions = {title, car, caption};
+  s.questions = {title, car, caption, shown};
   s.cut = f.cut;
   return s;
 }

@@ -10,13 +10,14 @@
 #include "arrcoc/measure/boxes.hpp"
 #include "arrcoc/measure/choice.hpp"
 #include "arrcoc/measure/relaxed.hpp"
+#include "arrcoc/measure/times.hpp"
 
 namespace arrcoc::measure {
 
 /// unscored: asked, and not scored; none: nothing is generated.
-inline constexpr std::string_view metric_names[] = {"exact",   "relaxed_loose", "relaxed", "anls",  "vqa",
-                                                    "match",   "ocrbench",      "choice",  "yesno", "box",
-                                                    "box_iou", "unscored",      "none"};
+inline constexpr std::string_view metric_names[] = {"exact",   "relaxed_loose", "relaxed",  "anls",  "vqa",
+                                                    "match",   "ocrbench",      "choice",   "yesno", "box",
+                                                    "box_iou", "temporal_iou",  "unscored", "none"};
 inline constexpr std::string_view flavour_names[] = {"official", "vlmevalkit", "lmms"};
 
 constexpr bool is_metric(std::string_view name) {
@@ -92,6 +93,13 @@ inline Verdict judge(std::string_view metric, std::string_view prediction, const
     for (const std::string& a : e.answers)
       if (const auto gold = first_box(a)) best = std::max(best, box_iou(mine, *gold));
     return {metric == "box_iou" ? best : best >= 0.5 ? 1.0 : 0.0, box_text(mine)};
+  }
+  if (metric == "temporal_iou") {
+    const auto mine = stated_interval(prediction);
+    double best = 0;
+    for (const std::string& a : e.answers)
+      if (const auto gold = stated_interval(a); mine && gold) best = std::max(best, temporal_iou(*mine, *gold));
+    return {best};
   }
   fail(Code::bad_config, "metric", "no metric named '" + std::string(metric) + "'");
 }

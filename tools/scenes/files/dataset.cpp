@@ -53,7 +53,7 @@ struct Sample {
   std::vector<Labelled> labels;
   std::string scenario;
   std::uint64_t seed = 0;
-  Index height = 0, width = 0, difficulty = 0;
+  Index height = 0, width = 0, difficulty = 0, cut = 0;
 };
 
 Sample draw_sample(const DatasetOptions& o, Index i, GlyphAtlas& atlas) {
@@ -67,6 +67,7 @@ Sample draw_sample(const DatasetOptions& o, Index i, GlyphAtlas& atlas) {
   s.height = scene.image.height;
   s.width = scene.image.width;
   s.difficulty = scene.difficulty;
+  s.cut = scene.cut;
   const auto put = [&](const Image& image, const std::vector<Mark>& marks, const std::string& name) {
     s.names.push_back("images/" + name + (o.jpeg_quality > 0 ? ".jpg" : ".png"));
     s.encoded.push_back(o.jpeg_quality > 0 ? io::encode_jpeg(image.view(), o.jpeg_quality)
@@ -134,6 +135,15 @@ class Files {
       if (q.tokens_high > 0) jsonl_ << ",\"expected_tokens\":[" << q.tokens_low << "," << q.tokens_high << "]";
       if (!q.frames.empty())
         jsonl_ << ",\"box_images\":" << json_list(q.frames, [](Index f) { return std::to_string(f); });
+      if (s.cut > 0) {  // a film: its clock, its cut, when a box is to be seen
+        const auto time = [](Index f) { return number(static_cast<double>(f) / video_frames_per_second); };
+        jsonl_ << ",\"fps\":" << video_frames_per_second << ",\"cut_seconds\":" << time(s.cut)
+               << ",\"box_seconds\":" << json_list(q.frames, time);
+        if (!q.when.empty())
+          jsonl_ << ",\"when\":" << json_list(q.when, [](const auto& w) {
+            return "[" + number(w.first) + "," + number(w.second) + "]";
+          });
+      }
       jsonl_ << "}\n";
       const Index row = ++summary.questions;
       if (o_.tsv) {  // later questions of a picture name the row that holds it
