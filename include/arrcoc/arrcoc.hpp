@@ -35,6 +35,7 @@
 #include "arrcoc/balancers/product_of_experts.hpp"
 #include "arrcoc/balancers/question_kind.hpp"
 #include "arrcoc/balancers/rank_fusion.hpp"
+#include "arrcoc/balancers/temporal.hpp"
 #include "arrcoc/balancers/tension.hpp"
 #include "arrcoc/core/allocation.hpp"
 #include "arrcoc/core/clip.hpp"

@@ -30,6 +30,7 @@
 #include "arrcoc/balancers/max_sum.hpp"
 #include "arrcoc/balancers/product_of_experts.hpp"
 #include "arrcoc/balancers/rank_fusion.hpp"
+#include "arrcoc/balancers/temporal.hpp"
 #include "arrcoc/balancers/tension.hpp"
 #include "arrcoc/pipeline/pass_cascade.hpp"
 #include "arrcoc/registry/builtin.hpp"
@@ -187,6 +188,10 @@ void register_balancers(HostStages& r) {
                                     {"2A.13", "2A.14"},
                                     "mean of the maps, more where they disagree and beside what is relevant",
                                     "O(M N)"});
+  r.add_balancer<TemporalBalancer>({"ARR-COC notes, temporal realiser",
+                                    {"2A.17"},
+                                    "of a clip: maps with a memory that decays, follows motion and ends at cuts",
+                                    "O(M N log N + N D radius^2)"});
   r.add_balancer<FlatBalancer>({"ours", {}, "relevance 1 everywhere, for allocators that do not look at it", "O(N)"});
 }
 

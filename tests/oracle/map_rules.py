@@ -1,12 +1,13 @@
-"""Rules of scorers and balancers written again in NumPy, on small inputs: what tests/scorers/maps_test.cpp and tests/balancers/fusion_test.cpp
+"""Rules of scorers and balancers written again in NumPy, on small inputs: what tests/scorers/maps_test.cpp and tests/balancers/{fusion,temporal}_test.cpp
 compare ours with.
 
-usage: map_rules.py            compares tests/golden/scorers.txt and fusion.txt with NumPy now; exit 1 on any mismatch, 77 without NumPy
+usage: map_rules.py            compares tests/golden/scorers.txt, fusion.txt and temporal.txt with NumPy now; exit 1 on any mismatch, 77 without NumPy
        map_rules.py --write    writes the files
 
 scorers.txt   "features NAME rows cols D Q settings": features [N, D], words [Q, D], the map [N]
               "pixels NAME height width rows cols settings": pixels in hex or "same" as before, the map [N]
 fusion.txt    "NAME M N settings": maps [M, N], relevance [N]
+temporal.txt  "frames rows cols D M settings": features [N, D], maps [M, N], relevance [N]
 """
 import pathlib
 import sys
@@ -258,9 +259,48 @@ def fusion():
     return "\n".join(lines) + "\n"
 
 
+def temporal_realiser(x, maps, frames, rows, cols, decay, boost, radius, moved, cut, scale):
+    n, radius = rows * cols, int(radius)
+    decay, boost, moved, cut = map(float, (decay, boost, moved, cut))
+    rank = lambda m: np.array([(m < v).sum() + ((m == v).sum() - 1) / 2 for v in m]) / max(1, len(m) - 1)
+    scaled = {"none": lambda m: m, "rank": rank, "min_max": lambda m: (m - m.min()) / np.ptp(m) if np.ptp(m) > 1e-12 else np.ones_like(m)}[scale]
+    x, out = x / np.linalg.norm(x, axis=1, keepdims=True), []
+    for f in range(frames):
+        own = np.mean([np.clip(scaled(m[f * n:f * n + n]), 0, 1) for m in maps], axis=0)
+        if f > 0:
+            likeness = x[f * n:f * n + n] @ x[f * n - n:f * n].T
+            change = np.clip(1 - likeness.diagonal(), 0, 1)
+            if (change > moved).mean() <= cut:
+                source = np.arange(n)
+                for i in range(n):
+                    near = [j for j in range(n) if max(abs(j // cols - i // cols), abs(j % cols - i % cols)) <= radius]
+                    best = max(near, key=lambda j: likeness[i, j])
+                    if likeness[i, best] > likeness[i, i] + 1e-9:
+                        source[i] = best
+                own = decay * np.float32(out[-1])[source] + (1 - decay) * own + boost * change
+        out.append(np.clip(own, 0, 1))
+    return np.concatenate(out)
+
+
+def temporal():
+    rng = np.random.default_rng(12)
+    lines = []
+    for frames, rows, cols, count, settings in [(1, 2, 3, 1, "0.8 0.5 1 0.5 0.3 min_max"), (4, 1, 4, 1, "0.8 0.5 1 0.5 0.3 min_max"), (5, 3, 4, 2, "0.7 0.25 2 0.4 0.3 rank"),
+                                                (5, 3, 4, 3, "0.9 1.5 1 0.5 1 none"), (4, 3, 3, 1, "0 0.5 1 0.5 0.3 min_max"), (4, 3, 3, 2, "0.8 0 0 0.1 0.5 min_max"),
+                                                (6, 4, 3, 1, "0.75 0.3 1 0.5 0.25 none"), (3, 2, 2, 1, "0.9 4 64 0 0 none")]:
+        n = rows * cols
+        first = rng.normal(0, 1, (n, 5))
+        x = [first]
+        for f in range(1, frames):  # some stay, some move by one, one pair is another shot
+            x.append(rng.normal(0, 1, (n, 5)) if f == 3 else np.where(rng.random((n, 1)) < 0.7, x[-1], np.roll(x[-1], 1, axis=0)) + rng.normal(0, 0.1, (n, 5)))
+        x, maps = grain(np.concatenate(x)), grain(rng.normal(0.5, 0.5, (count, frames * n)))
+        lines += [f"{frames} {rows} {cols} 5 {count} {settings}", row(x), row(maps), row(temporal_realiser(x, maps, frames, rows, cols, *settings.split()))]
+    return "\n".join(lines) + "\n"
+
+
 def main():
     bad = 0
-    for name, now in [("scorers.txt", scorers()), ("fusion.txt", fusion())]:
+    for name, now in [("scorers.txt", scorers()), ("fusion.txt", fusion()), ("temporal.txt", temporal())]:
         if "--write" in sys.argv:
             (folder / name).write_text(now)
             continue

@@ -57,12 +57,15 @@ inline std::vector<double> unit_mean(const FeatureRows& x, const std::vector<Ind
 class SamePlace {
  public:
   explicit SamePlace(const TokenSet& tokens) : tokens_(tokens), cells_(covering(tokens)) {}
-  /// The token of `frame` that covers the cell in the middle of this token's place; -1: none, or no such frame.
-  Index in(Index frame, Index token) const {
+  /// The token of `frame` that covers the cell in the middle of this token's place, or the one so many rows and columns
+  /// away; -1: none, no such cell, or no such frame.
+  Index in(Index frame, Index token, Index rows = 0, Index cols = 0) const {
     if (frame < 0 || frame >= tokens_.frames) return -1;
     const Place p = tokens_.at(token);
-    const Index cell = tokens_.grid.at(static_cast<Index>(p.row + p.rows / 2), static_cast<Index>(p.col + p.cols / 2));
-    return cells_[static_cast<std::size_t>(frame * tokens_.grid.count() + cell)];
+    const Index row = static_cast<Index>(p.row + p.rows / 2) + rows,
+                col = static_cast<Index>(p.col + p.cols / 2) + cols;
+    if (row < 0 || row >= tokens_.grid.rows || col < 0 || col >= tokens_.grid.cols) return -1;
+    return cells_[static_cast<std::size_t>(frame * tokens_.grid.count() + tokens_.grid.at(row, col))];
   }
 
  private:
