@@ -39,11 +39,11 @@ void take_parts(const CLI::App& verb, QuestionFlags& f) {
 
 void check_clips(QuestionFlags& f, AnswerRequest& r) {
   r.parts = f.parts;
-  if (f.videos.empty()) return refuse_idle(f.of_clips, "it is of clips, and the question has none");
   r.clip_layout =
       chosen<ClipLayout>("clip-layout", f.clip.layout,
                          {{"nested", ClipLayout::nested}, {"flat", ClipLayout::flat}, {"block", ClipLayout::block}});
   r.hms_timestamps = chosen<bool>("clip-timestamps", f.clip.timestamps, {{"seconds", false}, {"hms", true}});
+  if (f.videos.empty()) return refuse_idle(f.of_clips, "it is of clips, and the question has none");
   if (f.images.empty()) refuse_idle(f.of_pictures, "it is of pictures, and the question has none");
   require_that(!f.interleave, Code::bad_usage, "answer",
                "--interleave puts pictures where the prompt says, which knows no clips: expected no --video");
