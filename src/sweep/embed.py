@@ -1,10 +1,10 @@
-"""The page's style and script as C++ constants, and the script's hash for the page's policy: embed.py OUT TEMPLATE CSS JS"""
+"""The page's style and script as C++ constants, and the script's hash for the page's policy: embed.py OUT TEMPLATE CSS JS..."""
 import base64
 import hashlib
 import pathlib
 import sys
 
-out, template, css, js = map(pathlib.Path, sys.argv[1:])
+out, template, css, *scripts = map(pathlib.Path, sys.argv[1:])
 
 
 def literal(text):
@@ -13,7 +13,7 @@ def literal(text):
     return "\n".join(f'R"~~({text[i:i + 8000]})~~"' for i in range(0, len(text), 8000))
 
 
-style, script = css.read_text(encoding="utf-8"), js.read_text(encoding="utf-8")
+style, script = css.read_text(encoding="utf-8"), "".join(js.read_text(encoding="utf-8") for js in scripts)
 page = template.read_text(encoding="utf-8")
 for name, value in (("@HASH@", base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()), ("@STYLE@", literal(style)), ("@SCRIPT@", literal(script))):
     page = page.replace(name, value)

@@ -1,6 +1,6 @@
-"use strict";
 // Sorting, filtering, pointing and drawing. What comes from data reaches the page as text alone.
 (() => {
+  const { tokens_of, values_of, maps_of } = figures;
   const $ = (id) => document.getElementById(id);
   const read = (id) => JSON.parse($(id).textContent);
   const el = (tag, set, ...inside) => {
@@ -73,7 +73,7 @@
     tip.style.left = Math.max(4, Math.min(box.right + 8, innerWidth - own.width - 4)) + "px";
     tip.style.top = (box.top > own.height + 12 ? box.top - own.height - 8 : box.bottom + 8) + "px";
   };
-  for (const svg of document.querySelectorAll("svg.plot")) {
+  const live = (svg) => {
     const points = [...svg.querySelectorAll(".point")];
     points.forEach((p, i) => {
       p.setAttribute("tabindex", i === 0 ? "0" : "-1");
@@ -110,7 +110,8 @@
         pin();
       });
     }
-  }
+  };
+  document.querySelectorAll("svg.plot").forEach(live);
   addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
 
   // --- the command ---
@@ -190,6 +191,7 @@
     }
     state.page = 0;
     list();
+    over_again();
   };
   const table = $("question-table");
   const list = () => {
@@ -263,36 +265,12 @@
   };
   const look = (cause) => looks[cause] || ["#ffffff", [4, 2]];
 
-  // Tokens of a kept set or of what a decision saw: [row, col, rows, cols] in cells of the grid.
-  const tokens_of = (x) => {
-    if (x.places) return x.places;
-    const [r, c] = x.grid, at = x.at || Array.from({ length: r * c }, (_, i) => i);
-    return at.map((i) => [Math.floor(i / c), i % c, 1, 1]);
-  };
   const token_at = (tokens, row, col) => {
     let best = -1;
     tokens.forEach(([r, c, h, w], i) => {
       if (row >= r && row < r + h && col >= c && col < c + w && (best < 0 || h * w < tokens[best][2] * tokens[best][3])) best = i;
     });
     return best;
-  };
-  const values_of = (map) => {
-    const bytes = atob(map[2]), span = map[1] - map[0];
-    return Float64Array.from(bytes, (c) => map[0] + (c.charCodeAt(0) / 255) * span);
-  };
-  // Every map that a column has of a picture: what it is called, where its tokens lie, what it says.
-  const maps_of = (column, p, maps) => {
-    const out = [];
-    (column && column.decisions || []).forEach((d, n) => {
-      const seen = d.pictures[p], where = column.decisions.length > 1 ? `decision ${n + 1}: ` : "";
-      if (!seen) return;
-      const total = (seen.weights || []).reduce((x, y) => x + y, 0);
-      (seen.maps || []).forEach((m, k) => out.push({
-        name: where + (d.scorers[k] || `map ${k + 1}`), map: maps[m], seen, weight: seen.weights ? seen.weights[k] : undefined, total,
-      }));
-      if (seen.relevance !== undefined) out.push({ name: where + "relevance", map: maps[seen.relevance], seen });
-    });
-    return out;
   };
 
   const decoded = new Map();  // the last few pictures that were looked at
@@ -477,6 +455,18 @@
     return el("span", { class: "bar" }, inside);
   };
 
+  const view = views({ el, short, live, open: (i) => { tip.hidden = true; open(i); }, look_at: (i) => read("q-" + i), name_of_column: (c) => facts.columns[c], control: /:query=(blank|other)/ });
+  // Reads every listed question that has its tokens in the page: when it is opened, and again when the list changes.
+  let waits = 0;
+  const over_again = () => {
+    $("over").hidden = facts.drawn === 0;
+    clearTimeout(waits);
+    if (!$("over").open) return;
+    waits = setTimeout(() => $("over-body").replaceChildren(...view.over(state.list.filter((i) => rows[i][DRAWN]), state.a, state.b, facts.columns,
+      (i) => rows[i][SCENARIO], (i) => rows[i][ID], facts.scenarios)), 100);
+  };
+  $("over").addEventListener("toggle", over_again);
+
   const draw = () => {
     const q = rows[state.open], block = $("q-" + state.open), data = block ? JSON.parse(block.textContent) : null;
     const sides = [["A", state.a], ["B", state.b]];
@@ -492,7 +482,7 @@
         }
     if (!names.includes(state.overlay)) state.overlay = "kept";
     const at = state.list.indexOf(state.open);
-    const views = [[], []];
+    const canvases = [[], []];
     const panels = sides.map(([side, c], n) => {
       const cell = q[CELLS][c], column = data && data.columns[c];
       const head = el("div", { class: `side head ${side.toLowerCase()}` }, el("h4", {}, `${side}: ${facts.columns[c]}`), el("p", {}, "Answer: ", mark(cell)));
@@ -507,11 +497,11 @@
       head.append(el("p", { class: "small" }, el("code", {}, column.name)));
       (column.pictures || []).forEach((kept, p) => {
         const maps = maps_of(column, p, data.maps);
-        const view = new View(side, data.pictures[p], kept, column, maps, scales[p], p);
-        view.boxes = column.on_square ? [] : data.boxes[p];
-        views[n][p] = view;
-        view.paint();
-        panel.append(view.canvas, view.readout);
+        const shown = new View(side, data.pictures[p], kept, column, maps, scales[p], p);
+        shown.boxes = column.on_square ? [] : data.boxes[p];
+        canvases[n][p] = shown;
+        shown.paint();
+        panel.append(shown.canvas, shown.readout);
         (column.decisions || []).forEach((d, k) => {
           const seen = d.pictures[p];
           if (!seen) return;
@@ -520,15 +510,16 @@
             + (tensions ? `; tensions: ${tensions}` : "")));
         });
         if (maps.length > 0) panel.append(el("div", { class: "thumbs" }, ...maps.map((m) => thumb(m, scales[p].get(m.name)))));
+        panel.append(view.of_side(column, p, data.maps) || "");
       });
       return [head, panel];
     });
-    views[0].forEach((v, p) => {
-      if (!v || !views[1][p]) return;
-      v.twin = views[1][p];
-      views[1][p].twin = v;
+    canvases[0].forEach((v, p) => {
+      if (!v || !canvases[1][p]) return;
+      v.twin = canvases[1][p];
+      canvases[1][p].twin = v;
     });
-    const causes = new Set(views.flat().flatMap((v) => v.causes));
+    const causes = new Set(canvases.flat().flatMap((v) => v.causes));
     const overlay = el("select", { id: "overlay", onchange: () => { state.overlay = $("overlay").value; draw(); } },
       ...["kept", ...names].map((n) => el("option", { value: n, selected: n === state.overlay }, n === "kept" ? "kept tokens" : n)));
     const key = (cause) => {
@@ -556,7 +547,8 @@
         boxed ? (() => { const i = el("i"); i.style.borderColor = "#d0006f"; i.style.borderStyle = "dashed"; return el("span", {}, i, "the answer's boxes"); })() : null,
         scale ? el("span", {}, short(scale[0]) + " ", el("span", { class: "scale" }), " " + short(scale[1])) : null)
         : el("p", { class: "small" }, "Its picture and kept tokens are not in this page; arrcoc report --questions draws more."),
-      el("div", { class: "sides" }, ...panels.map((p) => p[0]), ...panels.map((p) => p[1])), every].filter(Boolean));
+      el("div", { class: "sides" }, ...panels.map((p) => p[0]), ...panels.map((p) => p[1])),
+      ...Array.from({ length: count }, (_, p) => view.pairs(data, p, state.a, state.b, facts.columns)), every].filter(Boolean));
     if (focused && $(focused)) $(focused).focus({ preventScroll: true });
   };
   detail.addEventListener("keydown", (e) => { if (e.key === "Escape") close(); });

@@ -282,6 +282,7 @@ std::string static_part(const ReportTables& tables) {
 <p id="pages" hidden><button type="button" id="page-back">Back</button> <span id="page-now"></span>
 <button type="button" id="page-on">On</button></p>
 <section id="detail" hidden aria-live="polite" tabindex="-1"></section>
+<details id="over" hidden><summary>Over the questions listed: figures, maps, tensions</summary><div id="over-body"></div></details>
 </section>)";
   out += "<section id=\"costs-by-stage\"><h2>Costs by stage</h2>" + costs_table(tables) + "</section>";
   out += "<section id=\"provenance\"><h2>Provenance</h2>";

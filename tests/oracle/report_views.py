@@ -1,0 +1,270 @@
+#!/usr/bin/env python3
+"""The report's figures of kept tokens and maps, as the page shows them after real clicks, against NumPy over the run's maps.
+
+usage: report_views.py ARRCOC [--pictures DIR]     exit 0, 1 on any fault, 77 when NumPy, websocket-client or Chromium is absent
+  --pictures   leaves screenshots there: 1280 and 420 px wide, light and dark
+"""
+import base64
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+import checks
+from checks import SMALL, check
+
+try:
+    import numpy as np
+    import browser
+except ImportError as e:
+    print(f"report_views: skipped, {e.name} is not installed")
+    sys.exit(77)
+
+PROGRAM = str(pathlib.Path(sys.argv[1]).resolve())
+PICTURES = pathlib.Path(sys.argv[sys.argv.index("--pictures") + 1]) if "--pictures" in sys.argv else None
+
+
+def run(*args):
+    done = subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=True, timeout=600)
+    check(done.returncode == 0, f"{' '.join(map(str, args))[:200]}: exit {done.returncode}: {done.stderr[-300:]}")
+    return done.stderr
+
+
+def lines(file):
+    return [json.loads(line) for line in pathlib.Path(file).read_text(encoding="utf-8").splitlines()]
+
+
+# --- the figures, in NumPy -------------------------------------------------------------------------------------------------
+def values(map8):
+    low, high, text = map8
+    return low + np.frombuffer(base64.b64decode(text), np.uint8) / 255 * (high - low)
+
+
+def living(seen):
+    return np.array(seen.get("at", range(seen["grid"][0] * seen["grid"][1])))
+
+
+def kept(line):
+    p = line["pictures"][0]
+    return living(p) if p["kept"] == "all" else living(p)[p["kept"]]
+
+
+def ranks(v):
+    _, inverse, counts = np.unique(v, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return (last - (counts - 1) / 2)[inverse]
+
+
+def spearman(x, y):
+    return np.corrcoef(ranks(x), ranks(y))[0, 1] if len(x) > 2 and np.ptp(x) > 0 and np.ptp(y) > 0 else None
+
+
+def relevance(line):
+    """The last decision's tokens and what it made of them; None where it says nothing."""
+    seen = line["decisions"][-1]["pictures"][0] if line["decisions"] else {}
+    return (living(seen), values(seen["relevance"])) if "relevance" in seen and np.ptp(values(seen["relevance"])) > 0 else None
+
+
+def shared(x, y):
+    _, i, j = np.intersect1d(x[0], y[0], return_indices=True)
+    return x[1][i], y[1][j]
+
+
+def figures_of(line):
+    out, (rows, cols) = {}, line["pictures"][0]["grid"]
+    tokens = kept(line)
+    row, col = np.divmod(tokens, cols)
+    regions = lambda r, c: {(int(a), int(b)) for a, b in zip((r + 0.5) * 4 // rows, (c + 0.5) * 4 // cols)}
+    out["regions"], out["there"] = len(regions(row, col)), len(regions(*np.divmod(np.arange(rows * cols), cols)))
+    if relevance(line):
+        at, v = relevance(line)
+        inside = np.isin(at, tokens)
+        if 0 < inside.sum() < len(at):
+            a, b = v[inside], v[~inside]
+            out["kept"], out["dropped"] = np.percentile(a, [25, 50, 75]), np.percentile(b, [25, 50, 75])
+            out["above"] = ((a[:, None] > b).sum() + 0.5 * (a[:, None] == b).sum()) / (len(a) * len(b))
+        out["first"], out["held"] = np.sort(v)[::-1][: inside.sum()].sum() / v.sum(), v[inside].sum() / v.sum()
+    return out
+
+
+def beside(x, y):
+    a, b = set(kept(x)), set(kept(y))
+    out = {"both": len(a & b), "added": len(a - b), "removed": len(b - a), "overlap": len(a & b) / len(a | b), "rank": None}
+    if relevance(x) and relevance(y):
+        u, v = shared(relevance(x), relevance(y))
+        out.update(rank=spearman(u, v), shift=np.abs(u - v).mean(), most=np.abs(u - v).max())
+    return out
+
+
+def maps_of(line, side):
+    out = {}
+    for n, d in enumerate(line["decisions"]):
+        seen, where = d["pictures"][0], f"decision {n + 1}: " if len(line["decisions"]) > 1 else ""
+        for name, m in [*zip(d["scorers"], seen.get("maps", [])), *([("relevance", seen["relevance"])] if "relevance" in seen else [])]:
+            out[f"{side}: {where}{name}"] = (living(seen), values(m))
+    return out
+
+
+def near(text, value, digits=3):
+    return abs(float(text) - value) <= 0.6 * 10 ** -digits
+
+
+# --- the page --------------------------------------------------------------------------------------------------------------
+THREE, DEFT = "three_ways@0.25", "deft@0.25"
+CONTROLS = {"no question": "blank", "another question": "other"}
+
+
+def control_of(column, what):
+    return column.replace("@", f":query={CONTROLS[what]}@")
+
+
+def one_question(b, of, ids):
+    """Every caption of a question against NumPy."""
+    captions = lambda where, name: b.value(f"[...document.querySelectorAll('#detail {where} [data-view={name}] figcaption')].map(f => f.textContent)")
+    number = r"(-?[\d.]+(?:e-?\d+)?)"
+    for side, column in (("a", THREE), ("b", DEFT)):
+        f = figures_of(of[ids, column])
+        said = captions(f".side.body.{side}", "split")[0]
+        got = re.match(rf"Relevance, quartiles: kept {number}, {number}, {number}; dropped {number}, {number}, {number}\. .* in {number} %", said).groups()
+        for text, want in zip(got[:6], [*f["kept"], *f["dropped"]]):
+            check(abs(float(text) - want) <= 1e-3 * abs(want), f"{column}: {said}, not {want}")
+        check(near(got[6], 100 * f["above"], 1), f"{column}: {said}, not {f['above']}")
+        said = captions(f".side.body.{side}", "decay")[0]
+        first, first_share, held = re.search(rf"the first {number} hold {number} % of its sum, those kept {number} %", said).groups()
+        check(int(first) == len(kept(of[ids, column])) and near(first_share, 100 * f["first"], 1) and near(held, 100 * f["held"], 1), f"{column}: {said}, not {f}")
+        said = captions(f".side.body.{side}", "coverage")[0]
+        check(said.startswith(f"{f['regions']} of {f['there']} regions"), f"{column}: {said}, not {f['regions']}")
+    pairs = captions("", "pair")
+    want = [("A beside B", THREE, DEFT)] + [(f"{side}, its question beside {what}", c, control_of(c, what)) for side, c in (("A", THREE), ("B", DEFT)) for what in CONTROLS if (ids, control_of(c, what)) in of]
+    check([p.split(":")[0] for p in pairs] == [w[0] for w in want], f"pairs: {pairs}")
+    for said, (_, x, y) in zip(pairs, want):
+        f = beside(of[ids, x], of[ids, y])
+        got = re.search(rf": {number} kept by both, {number} .*\(\+\), {number} .*\(−\); overlap {number}; rank correlation of the relevance {number}", said).groups()
+        check([int(v) for v in got[:3]] == [f["both"], f["added"], f["removed"]] and near(got[3], f["overlap"]) and near(got[4].rstrip("."), f["rank"]), f"{said}, not {f}")
+        shift = re.search(rf"mean shift {number}, at most {number} ", said)
+        check((shift is None) == ((x, y) == (THREE, DEFT)), f"a shift: {said}")
+        if shift:
+            check(all(abs(float(t) - w) <= 1e-3 * w for t, w in zip(shift.groups(), (f["shift"], f["most"]))), f"{said}, not {f}")
+    drawn = b.value("[...document.querySelectorAll('#detail [data-view=pair]')].map(f => ['both', 'added', 'removed'].map(c => f.querySelectorAll('rect.' + c).length))")
+    check(drawn == [[f["both"], f["added"], f["removed"]] for f in (beside(of[ids, x], of[ids, y]) for _, x, y in want)], f"cells drawn: {drawn}")
+
+
+def over(b, of, ids):
+    """Means over questions, correlations of maps and tensions."""
+    table = lambda name: dict((r[0], r[1:]) for r in b.value(f"[...document.querySelectorAll('#{name} tr')].map(r => [...r.cells].map(c => c.title ? c.textContent + ' ' + c.title : c.textContent))"))
+    want = {}
+    for side, column in enumerate((THREE, DEFT)):
+        put = lambda name, v: v is not None and want.setdefault(name, ([], []))[side].append(v)
+        for q in ids:
+            f = figures_of(of[q, column])
+            put("regions that hold a kept token, share", f["regions"] / f["there"])
+            put("a kept token above a dropped one, chance", f.get("above"))
+            put("relevance held by the tokens kept, share", f.get("held"))
+            for what in CONTROLS:
+                if (q, control_of(column, what)) in of:
+                    g = beside(of[q, column], of[q, control_of(column, what)])
+                    put(f"overlap with {what}", g["overlap"])
+                    put(f"rank correlation of the relevance with {what}", g["rank"])
+            if side == 0:
+                put("overlap of A and B", beside(of[q, THREE], of[q, DEFT])["overlap"])
+    got = table("over-figures")
+    check(got.keys() - {"figure"} == want.keys(), f"figures: {sorted(got)}")
+    for name, sides in want.items():
+        for text, v in zip(got.get(name, []), sides):
+            check((not v and text == "–") or near(text.split(" ")[0], np.mean(v)) and text.endswith(f" mean of {len(v)}"), f"{name}: {text}, not {np.mean(v) if v else None} of {len(v)}")
+    got, related, order = table("over-maps"), {}, []
+    for q in ids:
+        maps = {**maps_of(of[q, THREE], "A"), **maps_of(of[q, DEFT], "B")}
+        order += [n for n in maps if n not in order]
+        for x in maps:
+            for y in maps:
+                r = spearman(*shared(maps[x], maps[y]))
+                if r is not None:
+                    related.setdefault((x, y), []).append(r)
+    check(got.get("map") == order and len(order) == 8, f"maps: {got.get('map')}, not {order}")
+    for x in order:
+        for y, text in zip(order, got.get(x, [])):
+            check(text == "1" if x == y else near(text.split(" ")[0], np.mean(related[x, y])) and text.endswith(f" mean of {len(related[x, y])}"), f"{x}, {y}: {text}, not {np.mean(related[x, y])}")
+    check(abs(np.mean(related["A: information", "A: relevance"])) > 0.1, "the maps are related")
+    tensions = {q: of[q, THREE]["decisions"][0]["pictures"][0]["tensions"] for q in ids}
+    points = b.value("[...document.querySelectorAll('svg.scatter .point')].map(p => p.getAttribute('aria-label'))")
+    x = b.value("document.querySelector('#tension-x').value")
+    said = {p.split(": ")[0]: float(re.search(rf"{x} (-?[\d.e-]+)", p)[1]) for p in points}
+    check(said.keys() == set(ids) and all(abs(v - tensions[q][x]) <= 1e-3 for q, v in said.items()) and len(set(said.values())) > 3, f"tensions: {points[:3]}")
+
+
+def shows(work):
+    page, of = work / "run/report.html", {}
+    for f in (work / "run/maps").iterdir():
+        for m in lines(f):
+            q, column = m["key"].split(" ", 1)
+            of[q, column] = m
+    ids = list(dict.fromkeys(r["id"] for r in lines(work / "run/rows.jsonl")))
+    with browser.Browser() as b:
+        b.open(page)
+        names = b.value("[...document.querySelector('#column-a').options].map(o => o.textContent)")
+        b.choose("#column-a", names.index(THREE))
+        b.choose("#column-b", names.index(DEFT))
+        check(b.value("document.querySelector('#over-body').children.length") == 0, "nothing is reckoned before it is asked for")
+        b.click("#over summary")
+        count = lambda: b.value("parseInt((document.querySelector('#over-body p') || {textContent: '-1'}).textContent)")
+        b.wait(lambda: count() == len(ids), 30, "figures over all questions")
+        over(b, of, ids)
+        scenario = b.value("[...document.querySelector('#scenario').options].findIndex(o => o.textContent === 'receipt')")
+        b.choose("#scenario", scenario)
+        receipts = [q for q in ids if q.startswith("receipt")]
+        b.wait(lambda: count() == len(receipts), 30, "figures over the questions listed")
+        over(b, of, receipts)
+        # Another tension, by the keyboard; a point opens its question, by a click and by Enter.
+        axes = b.value("[...document.querySelector('#tension-y').options].map(o => o.value)")
+        check(set(axes) == set(next(iter(of[q, THREE] for q in ids))["decisions"][0]["pictures"][0]["tensions"]), f"tensions: {axes}")
+        b.choose("#tension-y", 1)
+        check(b.value("document.querySelector('#tension-y').value") == axes[1] and b.value("document.querySelector('svg.scatter text').textContent") == axes[1], "another tension")
+        b.hover("svg.scatter .point:last-child .m")
+        check(not b.value("document.querySelector('#tip').hidden") and b.value("document.querySelector('#tip').textContent").split(":")[0] in receipts, "a point says what it is")
+        target = b.value("document.querySelector('svg.scatter .point:last-child').getAttribute('aria-label')").split(":")[0]
+        b.click("svg.scatter .point:last-child .m")
+        b.wait(lambda: b.value("document.querySelectorAll('#detail canvas.picture').length") == 2, 20, "two pictures")
+        check(b.value("document.querySelector('#detail h3').textContent") == target, "the point's question")
+        one_question(b, of, target)
+        b.key("Escape")
+        b.value("document.querySelector('svg.scatter .point').focus()")
+        first = b.value("document.activeElement.getAttribute('aria-label')").split(":")[0]
+        b.key("Enter")
+        check(b.value("document.querySelector('#detail h3').textContent") == first and not b.value("document.querySelector('#detail').hidden"), "Enter opens a point's question")
+        one_question(b, of, first)
+        for width in (420, 1280):
+            b.size(width)
+            check(b.value("document.documentElement.scrollWidth") <= width, f"nothing wider than {width} px")
+            for dark in (False, True) if PICTURES else ():
+                PICTURES.mkdir(parents=True, exist_ok=True)
+                b.dark(dark)
+                b.picture(PICTURES / f"views-{width}-{'dark' if dark else 'light'}.png", whole=True)
+        # Columns that weigh nothing have neither relevance nor tensions; the same column on both sides has no other.
+        for side, name in (("a", "full"), ("b", "grid@0.25")):
+            b.choose(f"#column-{side}", names.index(name))
+        b.wait(lambda: "full" in b.value("document.querySelector('#over-body p').textContent") and b.value("document.querySelector('svg.scatter') === null"), 30, "no tensions")
+        views = b.value("[...document.querySelectorAll('#detail [data-view]')].map(v => v.dataset.view)")
+        check("split" not in views and "coverage" in views, f"views of columns without relevance: {views}")
+        b.choose("#column-b", names.index("full"))
+        check("A beside B" not in b.value("document.querySelector('#detail').textContent"), "one column is not set beside itself")
+        check(not b.faults, f"faults in the page: {b.faults}")
+        check(b.requests == [page.resolve().as_uri()], f"requests: {b.requests}")
+
+
+def main():
+    if not browser.program():
+        print("report_views: skipped, no Chromium here")
+        sys.exit(77)
+    with tempfile.TemporaryDirectory() as work:
+        work = pathlib.Path(work)
+        run("scenes", "--out", work / "data", "--count", 6, "--seed", 6000000, "--scenario", "receipt,form,shapes")
+        run("sweep", "-m", SMALL, "--data", work / "data", "--out", work / "run", "--keep-maps", "--kept", "--pipeline", "three_ways,deft,grid,full", "--keep-ratio", 0.25, "--query-controls")
+        shows(work)
+    print(f"report_views: {checks.made} checks, {len(checks.problems)} mismatches: {'FAILED' if checks.problems else 'ok'}")
+    sys.exit(1 if checks.problems else 0)
+
+
+main()
