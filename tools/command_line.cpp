@@ -72,6 +72,14 @@ std::string one_line(std::string message) {
   return shortened(message, most_message);
 }
 
+std::string for_shell(const std::string& word) {
+  constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./,:=@%+";
+  if (!word.empty() && word.find_first_not_of(plain) == word.npos) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? "'\\''" : std::string(1, c);
+  return out + "'";
+}
+
 void check_stdout() {
   errno = 0;
   const bool arrived = !std::cout.flush().fail() && std::fflush(stdout) == 0 && std::ferror(stdout) == 0;

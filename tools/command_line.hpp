@@ -13,6 +13,9 @@ void read_numbers_whole(CLI::App& app);
 /// first words, the reason and the code stay.
 std::string one_line(std::string message);
 
+/// A word as a shell reads it back.
+std::string for_shell(const std::string& word);
+
 /// Everything that was printed has arrived. Error{bad_output}.
 void check_stdout();
 

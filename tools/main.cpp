@@ -29,14 +29,6 @@ int complain(const std::string& message, int status) {
   return status;
 }
 
-std::string for_shell(const std::string& word) {
-  constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./,:=@%+";
-  if (!word.empty() && word.find_first_not_of(plain) == word.npos) return word;
-  std::string out = "'";
-  for (const char c : word) out += c == '\'' ? "'\\''" : std::string(1, c);
-  return out + "'";
-}
-
 /// Takes --a.b=value and --a.b value out of the arguments, and reads the file of --config.
 std::vector<std::string> take_settings(int argc, char** argv, Command& command) {
   std::vector<std::string> rest;

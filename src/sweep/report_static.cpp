@@ -286,13 +286,14 @@ std::string static_part(const ReportTables& tables) {
 </section>)";
   out += "<section id=\"costs-by-stage\"><h2>Costs by stage</h2>" + costs_table(tables) + "</section>";
   out += "<section id=\"provenance\"><h2>Provenance</h2>";
-  if (tables.command.empty())
+  if (tables.command.line.empty())
     out += "<p class=\"small\">No process that ended this run wrote its command down; the settings stand below.</p>";
   else
-    out +=
-        "<p>The command: <button type=\"button\" id=\"copy\">Copy</button> <span role=\"status\" "
-        "id=\"copied\"></span></p><pre id=\"command\">" +
-        html_text(tables.command) + "</pre>";
+    out += "<p>The command" +
+           std::string(tables.command.merged > 0 ? " of a single run that gives these rows; they were merged" : "") +
+           ": <button type=\"button\" id=\"copy\">Copy</button> <span role=\"status\" "
+           "id=\"copied\"></span></p><pre id=\"command\">" +
+           html_text(tables.command.line) + "</pre>";
   return out + provenance(head) + "</section></main>";
 }
 

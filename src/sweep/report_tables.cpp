@@ -80,7 +80,6 @@ void read_times(const fs::path& run, const std::vector<SweepRow>& rows, ReportTa
     const std::string at = file.string() + ", line " + std::to_string(++number);
     const io::Json json = io::parse_json(line, Code::bad_text, at, 100'000);
     const io::JsonObject o(json, at, problems);
-    if (o.has("command")) out.command = o.text("command");
     if (o.has("images")) shared = stages_of(o);
     if (!o.has("key") || row >= rows.size()) continue;
     const SweepRow& r = rows[row++];  // written together
@@ -191,6 +190,7 @@ ReportTables report_tables(const fs::path& run, const std::vector<SweepRow>& row
     c.group = std::move(g);
     out.columns.push_back(std::move(c));
   }
+  out.command = command_of_run(run);
   read_times(run, rows, out);
   out.plots = plots_of(out);
   return out;

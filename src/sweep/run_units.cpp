@@ -7,6 +7,7 @@
 
 #include "arrcoc/core/digest.hpp"
 #include "arrcoc/io/atomic_file.hpp"
+#include "arrcoc/io/jsonl.hpp"
 #include "files/json_util.hpp"
 #include "sweep/kept_maps.hpp"
 #include "sweep/run_record.hpp"
@@ -93,7 +94,22 @@ std::vector<SweepGroup> write_summary(const fs::path& run, const RunRecord& reco
   return groups;
 }
 
-std::vector<SweepGroup> merge_runs(const std::vector<fs::path>& runs, const fs::path& out) {
+RunCommand command_of_run(const fs::path& run) {
+  RunCommand out;
+  std::ifstream lines(run / "timings.jsonl", std::ios::binary);
+  std::vector<std::string> problems;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("\"command\":") == line.npos) continue;
+    const std::string at = (run / "timings.jsonl").string();
+    const io::Json json = io::parse_json(line, Code::bad_text, at, 100'000);
+    const io::JsonObject o(json, at, problems);
+    if (o.has("command")) out = {o.text("command"), o.has("merged") ? o.integer("merged", 1, INT64_MAX) : 0};
+  }
+  require_that(problems.empty(), Code::bad_text, "run", [&] { return problems.front(); });
+  return out;
+}
+
+std::vector<SweepGroup> merge_runs(const std::vector<fs::path>& runs, const fs::path& out, const std::string& command) {
   require_that(!runs.empty(), Code::bad_usage, "merge", "expected at least one run");
   RunRecord record = read_record(runs.front());
   struct Span {
@@ -149,6 +165,8 @@ std::vector<SweepGroup> merge_runs(const std::vector<fs::path>& runs, const fs::
       io::write_file(maps_file(part.path(), number), io::read_file(maps));
     }
   }
+  if (!command.empty())
+    timings << "{\"merged\":" << runs.size() << ",\"command\":" << io::string_line(command) << "}\n";
   for (std::ofstream* file : {&rows, &timings, &units}) {
     file->close();
     require_that(!file->fail(), Code::bad_output, "merge",

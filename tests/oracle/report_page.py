@@ -5,10 +5,12 @@ usage: report_page.py ARRCOC [--pictures DIR]     exit 0, 1 on any fault, 77 whe
   --pictures   leaves screenshots there: 1280 and 420 px wide, light and dark
 """
 import base64
+import html
 import json
 import math
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -88,6 +90,8 @@ def keeps_maps(work):
     run("merge", work / "part1", work / "part2", "--out", work / "whole", "--no-report")
     files = {f.name: f.read_bytes() for f in (work / "run/maps").iterdir()}
     check(files and files == {f.name: f.read_bytes() for f in (work / "whole/maps").iterdir()}, "maps of shards, merged")
+    # The page names one run's command for what was merged; what a shell reads out of it is asked again, and is done.
+    whole_again(work, COLUMNS)
     # A run whose end was cut off does that unit again, to the same bytes.
     units = (work / "part1/units.jsonl").read_text().splitlines(keepends=True)
     (work / "part1/units.jsonl").write_text("".join(units[:-1]))
@@ -97,6 +101,28 @@ def keeps_maps(work):
     check(last.read_bytes() == files[last.name], "maps of a unit that is done again")
     check("maps" in run("sweep", "-m", MODEL, "--data", work / "data", "--out", work / "part1", "--shard", "1/2", "--kept", *COLUMNS, status=2), "without --keep-maps it is another run")
     return rows
+
+
+def whole_again(work, columns):
+    run("report", work / "whole", "--files", work / "whole-files")
+    page = (work / "whole/report.html").read_text(encoding="utf-8")
+    check("of a single run that gives these rows; they were merged:" in page, "a merged run says so")
+    command = html.unescape(re.search(r'<pre id="command">(.*?)</pre>', page, re.S)[1])
+    words = shlex.split(command)
+    check(words[:2] == ["arrcoc", "sweep"] and not {"--shard", "--store", "--lease"} & set(words) and words[words.index("--out") + 1] == str(work / "whole") and set(columns) <= set(words), f"the command: {command}")
+    before = (work / "whole/timings.jsonl").read_bytes()
+    run(*words[1:])
+    check((work / "whole/timings.jsonl").read_bytes() == before, "it is that run's")
+    words[words.index("--out") + 1] = str(work / "it's one")
+    run(*words[1:])
+    check((work / "it's one/rows.jsonl").read_bytes() == (work / "whole/rows.jsonl").read_bytes(), "and gives its rows")
+    # Of what was merged again, and with quotes to read.
+    for i in (1, 2):
+        run("sweep", "-m", MODEL, "--data", work / "data", f"--out={work}/it's part {i}", f"--shard={i}/2", "--system", "it's --out x", "--no-report", "--limit", 12, "--pipeline", "grid", "--budget", 8)
+    run("merge", work / "it's part 1", work / "it's part 2", "--out", work / "first merge", "--no-report")
+    run("merge", work / "first merge", "--out", work / "it's merged")
+    said = html.unescape(re.search(r'<pre id="command">(.*?)</pre>', (work / "it's merged/report.html").read_text(encoding="utf-8"), re.S)[1])
+    check(shlex.split(said) == ["arrcoc", "sweep", "-m", str(MODEL), "--data", str(work / "data"), "--out", str(work / "it's merged"), "--system", "it's --out x", "--no-report", "--limit", "12", "--pipeline", "grid", "--budget", "8"], f"the command: {said}")
 
 
 # --- files beside the page ------------------------------------------------------------------------------------------------

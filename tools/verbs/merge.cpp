@@ -6,6 +6,7 @@
 
 #include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/sweep/run_folder.hpp"
+#include "command_line.hpp"
 #include "outputs.hpp"
 #include "report.hpp"
 #include "terminal.hpp"
@@ -20,12 +21,44 @@ struct MergeFlags {
   bool quiet = false, no_report = false;
 };
 
+/// Words out of a line of for_shell's.
+std::vector<std::string> words_of(const std::string& line) {
+  std::vector<std::string> out(1);
+  bool quoted = false;
+  for (std::size_t i = 0; i < line.size(); ++i)
+    if (line[i] == '\'') quoted = !quoted;
+    else if (line[i] == ' ' && !quoted) out.emplace_back();
+    else if (line[i] == '\\' && !quoted && i + 1 < line.size()) out.back() += line[++i];
+    else out.back() += line[i];
+  return out;
+}
+
+/// A shard's command as that of one run into `out`: how pictures were shared out decides no row.
+std::string single_command(const std::string& line, const std::string& out) {
+  std::string single;
+  bool value = false;
+  for (const std::string& word : words_of(line)) {
+    const std::string name = word.substr(0, word.find('='));
+    const bool place = name == "--out", shares = name == "--shard" || name == "--store" || name == "--lease";
+    if (value || shares || place) {
+      if (place && !value) single += " --out " + for_shell(out);
+      value = !value && name == word;
+      continue;
+    }
+    single += (single.empty() ? "" : " ") + for_shell(word);
+  }
+  return single;
+}
+
 int run_merge(const MergeFlags& f) {
   RunFiles files;
   for (const std::string& run : f.runs) files.reads("the run", run);
   files.makes("--out", f.out);
   const Writing writing;
-  const std::vector<SweepGroup> groups = merge_runs({f.runs.begin(), f.runs.end()}, f.out);
+  std::string command;  // shards were asked the same
+  for (std::size_t i = 0; i < f.runs.size() && command.empty(); ++i) command = command_of_run(f.runs[i]).line;
+  if (!command.empty()) command = single_command(command, f.out);
+  const std::vector<SweepGroup> groups = merge_runs({f.runs.begin(), f.runs.end()}, f.out, command);
   io::write_file("-", summary_table(groups));
   if (!f.no_report) {
     const std::optional<io::Dataset> data = questions_of(f.out, "", "", f.quiet);

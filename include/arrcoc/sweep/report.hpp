@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "arrcoc/io/dataset.hpp"
+#include "arrcoc/sweep/run_folder.hpp"
 #include "arrcoc/sweep/sweep.hpp"
 
 namespace arrcoc {
@@ -47,7 +48,7 @@ struct ReportColumn {
 struct ReportTables {
   std::string title;
   std::vector<std::pair<std::string, std::string>> head;  // of run.json: name, JSON text
-  std::string command;                                    // as typed; empty where no process that ended wrote it down
+  RunCommand command;
   std::vector<ReportColumn> columns;
   std::vector<Plot> plots;  // against tokens, token-layers, milliseconds; empty where nothing was scored
 };

@@ -99,9 +99,18 @@ class RunFolder {
   double synced_ = 0;
 };
 
+/// What timings.jsonl says of how the run was made; the line is empty where no process that ended wrote it down.
+struct RunCommand {
+  std::string line;  // for a shell
+  Index merged = 0;  // the runs that it was made of; 0: it is none that was merged
+};
+/// The last that stands there. Error 409.
+RunCommand command_of_run(const std::filesystem::path& run);
+
 /// One run out of several that did its units. Error{bad_usage} when their settings differ, units are missing, or one
-/// was done twice with different rows; the folder appears whole.
-std::vector<SweepGroup> merge_runs(const std::vector<std::filesystem::path>& runs, const std::filesystem::path& out);
+/// was done twice with different rows; the folder appears whole. `command`: a single run's that gives these rows.
+std::vector<SweepGroup> merge_runs(const std::vector<std::filesystem::path>& runs, const std::filesystem::path& out,
+                                   const std::string& command = {});
 
 /// Over what decides the rows of a data set: questions as asked, answers, boxes, names and sizes of pictures.
 std::string data_digest(const io::Dataset& data);
