@@ -462,8 +462,9 @@
     $("over").hidden = facts.drawn === 0;
     clearTimeout(waits);
     if (!$("over").open) return;
-    waits = setTimeout(() => $("over-body").replaceChildren(...view.over(state.list.filter((i) => rows[i][DRAWN]), state.a, state.b, facts.columns,
-      (i) => rows[i][SCENARIO], (i) => rows[i][ID], facts.scenarios)), 100);
+    waits = setTimeout(() => $("over-body").replaceChildren(...view.over(state.list.filter((i) => rows[i][DRAWN]), state.a, state.b, facts.columns, {
+      score_of: (i, c) => { const cell = rows[i][CELLS][c]; return cell ? cell[0] : null; },
+      scenario_of: (i) => rows[i][SCENARIO], id_of: (i) => rows[i][ID], scenarios: facts.scenarios })), 100);
   };
   $("over").addEventListener("toggle", over_again);
 

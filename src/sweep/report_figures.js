@@ -114,6 +114,20 @@ const figures = (() => {
     return { counts, held, there, share: held / there };
   };
 
+  // Tokens that the boxes ([row0, col0, row1, col1] as shares of the picture) touch: each one's tier (its region's tokens;
+  // null: no regions) and depth (bits of DeepStack levels; -1: all; null: dropped). Null where the column decides neither.
+  const under_boxes = (picture, boxes) => {
+    if (!picture || !picture.kept || !(picture.regions || picture.depth)) return null;
+    const [rows, cols] = picture.grid, all = picture.kept === "all", at = new Map(all ? [] : picture.kept.map((t, i) => [t, i])), out = [];
+    tokens_of(picture).forEach(([r, c, h, w], t) => {
+      if (!boxes.some(([r0, c0, r1, c1]) => r < r1 * rows && r + h > r0 * rows && c < c1 * cols && c + w > c0 * cols)) return;
+      const i = all ? t : at.get(t), y = r + h / 2, x = c + w / 2;
+      const region = (picture.regions || []).find(([r0, c0, r1, c1]) => y >= r0 && y < r1 && x >= c0 && x < c1);
+      out.push([region ? region[4] : null, i === undefined ? null : picture.depth ? picture.depth[i] : -1]);
+    });
+    return out;
+  };
+
   // Two columns' kept tokens of a picture, and their relevance, on one grid; null where grids or tokens differ.
   const beside = (first, second, p, maps) => {
     const [x, y] = [first, second].map((c) => c && c.pictures && c.pictures[p]), a = kept_places(x), b = kept_places(y);
@@ -145,5 +159,5 @@ const figures = (() => {
     return spearman(a, b);
   };
 
-  return { tokens_of, values_of, maps_of, mean, ranks, spearman, box_of, choice, split, decay, coverage, beside, map_correlation };
+  return { tokens_of, values_of, maps_of, mean, ranks, spearman, box_of, choice, split, decay, coverage, under_boxes, beside, map_correlation };
 })();

@@ -115,8 +115,8 @@ const views = ({ el, short, look_at, live, open, name_of_column, control }) => {
     el("table", { id }, ...head(caption, names), el("tbody", {}, ...rows.map(([name, ...cells]) => el("tr", {}, el("th", { scope: "row" }, name), ...cells.map(([text, title]) => el("td", { title }, text)))))));
   const meant = (list) => (list ? [figures.mean(list).toFixed(3), `mean of ${list.length}`] : ["–"]);
 
-  const gather = (questions, a, b, names) => {
-    const sums = new Map(), order = [], correlations = new Map(), points = { A: [], B: [] };
+  const gather = (questions, a, b, names, score_of) => {
+    const sums = new Map(), order = [], correlations = new Map(), points = { A: [], B: [] }, tiers = { A: new Map(), B: new Map() };
     const sides = a === b ? [["A", a]] : [["A", a], ["B", b]];
     for (const q of questions) {
       const data = look_at(q);
@@ -136,6 +136,8 @@ const views = ({ el, short, look_at, live, open, name_of_column, control }) => {
             add(sums, `rank correlation of the relevance with ${what}`, side, f && f.rank_correlation);
           }
           for (const m of figures.maps_of(column, p, data.maps)) maps.push({ ...m, name: `${side}: ${m.name}` });
+          const score = score_of(q, c), under = column.on_square || score === null ? null : figures.under_boxes(column.pictures[p], data.boxes[p] || []);
+          for (const cell of under || []) add(tiers[side], cell.join("\n"), "scores", score);
           (column.decisions || []).forEach((d) => {
             const tensions = d.pictures[p] && d.pictures[p].tensions;
             if (tensions) points[side].push({ q, tensions });
@@ -147,7 +149,24 @@ const views = ({ el, short, look_at, live, open, name_of_column, control }) => {
         maps.forEach((x, i) => maps.slice(0, i).forEach((y) => add(correlations, `${x.name}\n${y.name}`, "A", figures.map_correlation(x, y))));
       }
     }
-    return { sums, order, correlations, points, sides };
+    return { sums, order, correlations, points, sides, tiers };
+  };
+
+  const few = 20;
+  const levels = (bits) => (bits === null ? "dropped" : bits < 0 ? "all levels" : bits === 0 ? "no level" : "level " + [...Array(31).keys()].filter((l) => (bits >> l) & 1).join(", "));
+  // [tier, depth] -> scores of the questions whose tokens fell there.
+  const tier_view = (side, name, cells) => {
+    const keys = [...cells.keys()].map((k) => k.split("\n").map((v) => (v === "" ? null : +v)));
+    const different = (k) => [...new Set(keys.map((key) => key[k]))], by = (x, y) => (x === null) - (y === null) || x - y;
+    const depths = different(1).sort((x, y) => by(x, y)), tiers = different(0).sort(by);
+    const text = (tier, depth) => {
+      const at = cells.get([tier, depth].join("\n"));
+      if (!at) return ["–"];
+      const n = at.scores.length, says = `${percent(figures.mean(at.scores))} of ${n}`;
+      return n < few ? [`(${says})`, `fewer than ${few} tokens`] : [says];
+    };
+    return boxed(`over-tiers-${side.toLowerCase()}`, `${side}: ${name}. Tokens under the answer's boxes by tier and depth: share right of their questions, of how many tokens; in brackets where they are fewer than ${few}`,
+      ["region's tokens", ...depths.map(levels)], tiers.map((t) => [t === null ? "no regions" : String(t), ...depths.map((d) => text(t, d))]));
   };
 
   const looks = 6, marks = ["M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0Z", "M-3.6-3.6H3.6V3.6H-3.6Z", "M0-4.8L4.6 3.4H-4.6Z", "M0-5L5 0L0 5L-5 0Z", "M0 4.8L4.6-3.4H-4.6Z", "M-1.5-4.5h3v3h3v3h-3v3h-3v-3h-3v-3h3Z", "M-4.8 0L0-3L4.8 0L0 3Z"];
@@ -205,14 +224,15 @@ const views = ({ el, short, look_at, live, open, name_of_column, control }) => {
     return box;
   };
 
-  const over = (questions, a, b, names, scenario_of, id_of, scenarios) => {
-    const g = gather(questions, a, b, names), out = [], two = g.sides.length > 1;
+  const over = (questions, a, b, names, { score_of, scenario_of, id_of, scenarios }) => {
+    const g = gather(questions, a, b, names, score_of), out = [], two = g.sides.length > 1;
     const about = el("p", { class: "small" }, `${questions.length} of the questions listed have their tokens in this page.`
       + (two ? ` A: ${names[a]}; B: ${names[b]}.` : ` A: ${names[a]}.`) + " Means over their pictures; a cell's title says how many have the figure.");
     if (g.sums.size > 0) out.push(boxed("over-figures", "Figures of the tokens kept, mean", ["figure", "A", ...(two ? ["B"] : [])],
       [...g.sums].map(([name, s]) => [name, meant(s.A), ...(two ? [meant(s.B)] : [])])));
     const related = (x, y) => (x === y ? ["1"] : meant(((g.correlations.get(`${x}\n${y}`) || g.correlations.get(`${y}\n${x}`)) || {}).A));
     if (g.order.length > 1) out.push(boxed("over-maps", "Rank correlation (Spearman) of the maps, mean", ["map", ...g.order], g.order.map((x) => [x, ...g.order.map((y) => related(x, y))])));
+    for (const [side, c] of g.sides) if (g.tiers[side].size > 0) out.push(tier_view(side, names[c], g.tiers[side]));
     const tensions = tension_view(g, scenario_of, id_of, scenarios);
     return [about, ...out, ...(tensions ? [tensions] : [])];
   };

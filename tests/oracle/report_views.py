@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The report's figures of kept tokens and maps, as the page shows them after real clicks, against NumPy over the run's maps.
 
-usage: report_views.py ARRCOC [--pictures DIR]     exit 0, 1 on any fault, 77 when NumPy, websocket-client or Chromium is absent
+usage: report_views.py ARRCOC [--pictures DIR]     exit 0, 1 on any fault, 77 when NumPy, Pillow, websocket-client or Chromium is absent
   --pictures   leaves screenshots there: 1280 and 420 px wide, light and dark
 """
 import base64
@@ -18,6 +18,7 @@ from checks import SMALL, check
 try:
     import numpy as np
     import browser
+    from PIL import Image
 except ImportError as e:
     print(f"report_views: skipped, {e.name} is not installed")
     sys.exit(77)
@@ -195,6 +196,64 @@ def over(b, of, ids):
     check(said.keys() == set(ids) and all(abs(v - tensions[q][x]) <= 1e-3 for q, v in said.items()) and len(set(said.values())) > 3, f"tensions: {points[:3]}")
 
 
+TIERS, DEPTHS = "texture13/information/fixed/tiers:region=9:tiers=1+4+6+9:thresholds=0.2+0.4+0.7/tier@0.5", "texture13/information/fixed/hierarchical/gather@0.5"
+
+
+def cells(work, ids, column):
+    """(tier, depth) -> scores of the questions whose tokens under the boxes fell there; the depth of a dropped token is None."""
+    of = {m["key"]: m for f in (work / "tiers/maps").iterdir() for m in lines(f)}
+    score = {r["key"]: r["score"] for r in lines(work / "tiers/rows.jsonl")}
+    out = {}
+    for item in lines(work / "data/questions.jsonl"):
+        if item["id"] not in ids:
+            continue
+        key = f"{item['id']} {column}"
+        p, side = of[key]["pictures"][0], np.array(Image.open(work / "data" / item["images"][0]).size)[::-1]
+        (rows, cols), rank = p["grid"], {t: i for i, t in enumerate(p["kept"])}
+        places = p.get("places", [[t // cols, t % cols, 1, 1] for t in range(rows * cols)])
+        for t, (r, c, h, w) in enumerate(places):
+            px = np.array([r, c, r + h, c + w]) * np.tile(side / [rows, cols], 2)
+            if not any(px[0] < b[2] and px[2] > b[0] and px[1] < b[3] and px[3] > b[1] for b in item["boxes"]):
+                continue
+            tier = next((g[4] for g in p.get("regions", []) if g[0] <= r + h / 2 < g[2] and g[1] <= c + w / 2 < g[3]), None)
+            depth = None if t not in rank else p["depth"][rank[t]] if "depth" in p else -1
+            out.setdefault((tier, depth), []).append(score[key])
+    return out
+
+
+def tiers_and_depths(work):
+    """Share right by tier and depth of the tokens under boxes; nothing where columns decide neither."""
+    ids = {r["id"] for r in lines(work / "tiers/rows.jsonl")}
+    tier_name = lambda t: "no regions" if t is None else str(t)
+    levels = lambda d: "dropped" if d is None else "all levels" if d < 0 else "level " + ", ".join(str(l) for l in range(31) if d >> l & 1)
+    with browser.Browser() as b:
+        b.open(work / "tiers/report.html")
+        names = b.value("[...document.querySelector('#column-a').options].map(o => o.textContent)")
+        b.choose("#column-a", names.index(TIERS))
+        b.choose("#column-b", names.index(DEPTHS))
+        b.click("#over summary")
+        b.wait(lambda: b.value("document.querySelector('#over-figures') !== null"), 30, "figures")
+        for side, column in (("a", TIERS), ("b", DEPTHS)):
+            got = b.value(f"[...document.querySelectorAll('#over-tiers-{side} tr')].map(r => [...r.cells].map(c => c.textContent))")
+            want, found = cells(work, ids, column), {}
+            for tier, *texts in got[1:]:
+                for depth, text in zip(got[0][1:], texts):
+                    found[tier, depth] = text
+            check({k for k, v in found.items() if v != "–"} == {(tier_name(t), levels(d)) for t, d in want}, f"{column}: cells {found}")
+            for (tier, depth), scores in want.items():
+                says = f"{100 * np.mean(scores):.1f} % of {len(scores)}"
+                text = found.get((tier_name(tier), levels(depth)))
+                check(text == (f"({says})" if len(scores) < 20 else says), f"{column}: {tier}, {depth}: {text}, not {says}")
+            check(len(want) > 2, f"{column}: {len(want)} cells")
+        check(any(len(s) < 20 for c in (TIERS, DEPTHS) for s in cells(work, ids, c).values()), "a cell of few")
+        if PICTURES:
+            b.picture(PICTURES / "tiers.png", whole=True)
+        b.choose("#column-a", names.index("grid@0.5"))
+        b.wait(lambda: "A: grid" in b.value("document.querySelector('#over-body p').textContent"), 30, "another column")
+        check(b.value("document.querySelector('#over-tiers-a') === null && document.querySelector('#over-tiers-b') !== null"), "none where a column decides neither")
+        check(not b.faults, f"faults in the page: {b.faults}")
+
+
 def shows(work):
     page, of = work / "run/report.html", {}
     for f in (work / "run/maps").iterdir():
@@ -263,6 +322,8 @@ def main():
         run("scenes", "--out", work / "data", "--count", 6, "--seed", 6000000, "--scenario", "receipt,form,shapes")
         run("sweep", "-m", SMALL, "--data", work / "data", "--out", work / "run", "--keep-maps", "--kept", "--pipeline", "three_ways,deft,grid,full", "--keep-ratio", 0.25, "--query-controls")
         shows(work)
+        run("sweep", "-m", SMALL, "--data", work / "data", "--out", work / "tiers", "--keep-maps", "--kept", "--pipeline", ",".join((*(c.split("@")[0] for c in (TIERS, DEPTHS)), "grid")), "--keep-ratio", 0.5)
+        tiers_and_depths(work)
     print(f"report_views: {checks.made} checks, {len(checks.problems)} mismatches: {'FAILED' if checks.problems else 'ok'}")
     sys.exit(1 if checks.problems else 0)
 
