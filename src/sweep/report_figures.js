@@ -38,8 +38,9 @@ const figures = (() => {
     return out;
   };
   // Null where one of them is the same everywhere, or fewer than three.
-  const spearman = (x, y) => {
-    const a = ranks(x), b = ranks(y), m = (a.length - 1) / 2;
+  const spearman = (x, y) => of_ranks(ranks(x), ranks(y));
+  const of_ranks = (a, b) => {
+    const m = (a.length - 1) / 2;
     let ab = 0, aa = 0, bb = 0;
     for (let i = 0; i < a.length; ++i) {
       ab += (a[i] - m) * (b[i] - m);
@@ -145,9 +146,16 @@ const figures = (() => {
     return out;
   };
 
+  const known = new WeakMap();  // ranks of maps, as each is held against many
+  const ranks_of = (map) => {
+    if (!known.has(map)) known.set(map, ranks(values_of(map)));
+    return known.get(map);
+  };
   // Spearman's correlation of two maps over the tokens that both decisions saw.
   const map_correlation = (x, y) => {
     if (x.seen.grid.join() !== y.seen.grid.join()) return null;
+    const whole = (m) => !m.seen.at && !m.seen.places;
+    if (x.seen === y.seen || (whole(x) && whole(y))) return of_ranks(ranks_of(x.map), ranks_of(y.map));
     const at = new Map(), other = values_of(y.map), own = values_of(x.map), a = [], b = [];
     tokens_of(y.seen).forEach((t, i) => at.set(key_of(t), other[i]));
     tokens_of(x.seen).forEach((t, i) => {

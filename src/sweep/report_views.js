@@ -73,21 +73,26 @@ const views = ({ el, short, look_at, live, open, name_of_column, control }) => {
   };
   const grid_view = (grid, label, cells) => {
     const side = Math.min(14, Math.max(2, 168 / Math.max(...grid))), [rows, cols] = grid;
-    return drawing(Math.ceil(cols * side), Math.ceil(rows * side), label, shape("rect", { class: "ground", width: cols * side, height: rows * side }), ...cells.flatMap(([[r, c, h, w], set, sign]) => [
-      shape("rect", { x: c * side, y: r * side, width: w * side, height: h * side, ...set }),
-      sign && side >= 8 ? shape("text", { x: (c + w / 2) * side, y: (r + h / 2) * side + 4, "text-anchor": "middle", class: "fill-opacity" in set && set["fill-opacity"] < 0.7 ? "" : "on" }, sign) : null].filter(Boolean)));
+    const paths = new Map(), signs = [];  // a path for each look, as grids may be large
+    for (const [[r, c, h, w], name, part, sign] of cells) {
+      const look = `${name} ${part.toFixed(1)}`, [x, y] = [c, r].map((v) => +(v * side).toFixed(2));
+      paths.set(look, `${paths.get(look) || ""}M${x} ${y}h${+(w * side).toFixed(2)}v${+(h * side).toFixed(2)}H${x}Z`);
+      if (sign && side >= 8) signs.push(shape("text", { x: x + (w * side) / 2, y: y + (h * side) / 2 + 4, "text-anchor": "middle", class: part < 0.7 ? "" : "on" }, sign));
+    }
+    return drawing(Math.ceil(cols * side), Math.ceil(rows * side), label, shape("rect", { class: "ground", width: cols * side, height: rows * side }),
+      ...[...paths].map(([look, d]) => shape("path", { class: look.split(" ")[0], "fill-opacity": look.split(" ")[1], d })), ...signs);
   };
   const pair_view = (what, b, words, with_shift) => {
     const token = (key) => key.split(",").map(Number);
-    const cells = [[b.both, "both", ""], [b.added, "added", "+"], [b.removed, "removed", "−"]].flatMap(([keys, name, sign]) => keys.map((k) => [token(k), { class: name }, sign]));
+    const cells = [[b.both, "both", ""], [b.added, "added", "+"], [b.removed, "removed", "−"]].flatMap(([keys, name, sign]) => keys.map((k) => [token(k), name, 1, sign]));
     const drawn = [grid_view(b.grid, "Tokens kept", cells)];
-    let says = `${what}: ${b.both.length} kept by both, ${b.added.length} ${words[0]} (+), ${b.removed.length} ${words[1]} (−); overlap ${b.overlap.toFixed(3)}`;
+    let says = `${what}: ${b.both.length} kept by both (grey), ${b.added.length} ${words[0]} (+, orange), ${b.removed.length} ${words[1]} (−, blue); overlap ${b.overlap.toFixed(3)}`;
     if (b.shift && b.rank_correlation !== null) says += `; rank correlation of the relevance ${b.rank_correlation.toFixed(3)}`;
     if (with_shift && b.shift && b.shift.length > 0) {
       const most = Math.max(...b.shift.map(([, d]) => Math.abs(d)));
       if (most > 0) drawn.push(grid_view(b.grid, "Shift of the relevance", b.shift.map(([t, d]) =>
-        [t, { class: d > 0 ? "up" : "down", "fill-opacity": (Math.abs(d) / most).toFixed(3) }, Math.abs(d) > most / 3 ? (d > 0 ? "+" : "−") : ""])));
-      says += `; mean shift ${short(b.mean_shift)}, at most ${short(most)} (right: up +, down −)`;
+        [t, d > 0 ? "up" : "down", Math.abs(d) / most, Math.abs(d) > most / 3 ? (d > 0 ? "+" : "−") : ""])));
+      says += `; mean shift ${short(b.mean_shift)}, at most ${short(most)} (right: up +, orange; down −, blue)`;
     }
     return el("figure", { class: "view pair", "data-view": "pair" }, ...drawn, el("figcaption", {}, says + "."));
   };

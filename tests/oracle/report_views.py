@@ -142,13 +142,13 @@ def one_question(b, of, ids):
     check([p.split(":")[0] for p in pairs] == [w[0] for w in want], f"pairs: {pairs}")
     for said, (_, x, y) in zip(pairs, want):
         f = beside(of[ids, x], of[ids, y])
-        got = re.search(rf": {number} kept by both, {number} .*\(\+\), {number} .*\(−\); overlap {number}; rank correlation of the relevance {number}", said).groups()
+        got = re.search(rf": {number} kept by both \(grey\), {number} .*\(\+, orange\), {number} .*\(−, blue\); overlap {number}; rank correlation of the relevance {number}", said).groups()
         check([int(v) for v in got[:3]] == [f["both"], f["added"], f["removed"]] and near(got[3], f["overlap"]) and near(got[4].rstrip("."), f["rank"]), f"{said}, not {f}")
         shift = re.search(rf"mean shift {number}, at most {number} ", said)
         check((shift is None) == ((x, y) == (THREE, DEFT)), f"a shift: {said}")
         if shift:
             check(all(abs(float(t) - w) <= 1e-3 * w for t, w in zip(shift.groups(), (f["shift"], f["most"]))), f"{said}, not {f}")
-    drawn = b.value("[...document.querySelectorAll('#detail [data-view=pair]')].map(f => ['both', 'added', 'removed'].map(c => f.querySelectorAll('rect.' + c).length))")
+    drawn = b.value("[...document.querySelectorAll('#detail [data-view=pair]')].map(f => ['both', 'added', 'removed'].map(c => ((f.querySelector('path.' + c) || {getAttribute: () => ''}).getAttribute('d').match(/M/g) || []).length))")
     check(drawn == [[f["both"], f["added"], f["removed"]] for f in (beside(of[ids, x], of[ids, y]) for _, x, y in want)], f"cells drawn: {drawn}")
 
 
