@@ -98,12 +98,13 @@ const views = ({ el, short, look_at, live, open, name_of_column, control }) => {
   };
   const own_words = ["with the own question alone", "without it alone"];
   const pairs = (data, p, a, b, names) => {
-    const of = (c) => data.columns[c], out = [];
+    const of = (c) => data.columns[c], out = [], shown = new Set();  // A and B may be of one pipeline
     const direct = a === b ? null : figures.beside(of(a), of(b), p, data.maps);
     if (direct) out.push(pair_view("A beside B", direct, ["by A alone", "by B alone"], false));
     for (const [side, c] of a === b ? [["A", a]] : [["A", a], ["B", b]])
       for (const [what, own, k] of controls_of(c, names)) {
-        const f = figures.beside(of(own), of(k), p, data.maps);
+        const f = shown.has(k) ? null : figures.beside(of(own), of(k), p, data.maps);
+        shown.add(k);
         if (f) out.push(pair_view(`${side}, its question beside ${what}`, f, own_words, true));
       }
     return out.length > 0 ? el("div", {}, el("h4", {}, "Side by side"), el("div", { class: "views" }, ...out)) : null;

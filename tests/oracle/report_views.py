@@ -301,6 +301,9 @@ def shows(work):
                 PICTURES.mkdir(parents=True, exist_ok=True)
                 b.dark(dark)
                 b.picture(PICTURES / f"views-{width}-{'dark' if dark else 'light'}.png", whole=True)
+        b.choose("#column-b", names.index(control_of(THREE, "no question")))
+        said = b.value("[...document.querySelectorAll('#detail [data-view=pair] figcaption')].map(f => f.textContent.split(':')[0])")
+        check(said == ["A beside B", "A, its question beside no question", "A, its question beside another question"], f"each control once: {said}")
         # Columns that weigh nothing have neither relevance nor tensions; the same column on both sides has no other.
         for side, name in (("a", "full"), ("b", "grid@0.25")):
             b.choose(f"#column-{side}", names.index(name))
