@@ -58,9 +58,9 @@ const figures = (() => {
     return [0, 0.25, 0.5, 0.75, 1].map((q) => quantile(sorted, q));
   };
 
-  // Places of the tokens that a column kept of a picture; null where the run does not say.
+  // Places of the tokens that a column kept of a picture; null where the run does not say, and of several frames.
   const kept_places = (picture) => {
-    if (!picture || !picture.kept) return null;
+    if (!picture || !picture.kept || picture.frames > 1) return null;
     const tokens = tokens_of(picture);
     return new Set((picture.kept === "all" ? tokens : picture.kept.map((i) => tokens[i])).map(key_of));
   };
@@ -118,7 +118,7 @@ const figures = (() => {
   // Tokens that the boxes ([row0, col0, row1, col1] as shares of the picture) touch: each one's tier (its region's tokens;
   // null: no regions) and depth (bits of DeepStack levels; -1: all; null: dropped). Null where the column decides neither.
   const under_boxes = (picture, boxes) => {
-    if (!picture || !picture.kept || !(picture.regions || picture.depth)) return null;
+    if (!picture || !picture.kept || picture.frames > 1 || !(picture.regions || picture.depth)) return null;
     const [rows, cols] = picture.grid, all = picture.kept === "all", at = new Map(all ? [] : picture.kept.map((t, i) => [t, i])), out = [];
     tokens_of(picture).forEach(([r, c, h, w], t) => {
       if (!boxes.some(([r0, c0, r1, c1]) => r < r1 * rows && r + h > r0 * rows && c < c1 * cols && c + w > c0 * cols)) return;
