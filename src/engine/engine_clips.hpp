@@ -48,9 +48,12 @@ Picture EngineOn<B>::prepare_clip(const InputClip& in, const AnswerRequest& r, S
   require_that(folder_.config.has_vision, Code::bad_prompt, "answer",
                "this checkpoint has no vision tower, but the question has a clip");
   const std::optional<VideoPreprocessConfig>& how = folder_.config.video;
-  require_that(how.has_value(), Code::bad_model_config, folder_.path.string(),
-               "no video processor of Qwen3-VL for the question's clip: expected video_preprocessor_config.json, or a "
-               "video_processor in processor_config.json");
+  require_that(how.has_value(), Code::bad_model_config, folder_.path.string(), [&] {
+    return folder_.config.clips_refused.empty()
+               ? "no video processor of Qwen3-VL for the question's clip: expected video_preprocessor_config.json, or "
+                 "a video_processor in processor_config.json"
+               : folder_.config.clips_refused;
+  });
   std::unique_ptr<FrameSource> frames = in.open();
   const ClipInfo& clip = frames->info();
   check_clip(clip);

@@ -185,16 +185,20 @@ void read_processors(const std::filesystem::path& folder, ModelConfig& c, std::v
     problems.push_back(
         "expected processor_config.json with an image_processor, or preprocessor_config.json, got neither");
 
-  if (const auto clips = find_part(both, "video_processor", folder / "video_preprocessor_config.json", problems)) {
-    c.video = read_clips(*clips, c.vision, problems);
-    if (!clips->value.is_object()) return;
+  // Questions about pictures need none of it: what is wrong is said when a clip is asked about.
+  std::vector<std::string> wrong;
+  const auto clips = find_part(both, "video_processor", folder / "video_preprocessor_config.json", wrong);
+  if (clips || !wrong.empty()) {
+    if (clips) c.video = read_clips(*clips, c.vision, wrong);
+    if (!wrong.empty()) c.video.reset();
+    for (const std::string& w : wrong) c.clips_refused += (c.clips_refused.empty() ? "" : "; ") + w;
+    if (!clips || !clips->value.is_object()) return;
     for (const auto& [key, value] : clips->value.items())
       if (!value.is_null() && !key.starts_with('_') && !among(silent_keys, key) && !among(read_keys, key))
         c.unused.push_back(clips->name + "'s " + printable(key, 60) + " (" + shown(value) + ")");
     return;
   }
   // The pictures' settings, where they are none of Qwen2-VL's own class and say nothing that clips cannot have.
-  std::vector<std::string> wrong;
   const std::optional<Json> pictures = read_object(of_pictures, wrong);
   if (!pictures || JsonObject(*pictures, "", wrong).text("image_processor_type") == "Qwen2VLImageProcessor") return;
   VideoPreprocessConfig fallback = read_clips({*pictures, ""}, c.vision, wrong);

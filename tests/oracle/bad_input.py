@@ -134,6 +134,12 @@ def config_case(name, words, change, file="config.json", code=405):
     CASES.append((name, code, 1, tuple(words), lambda s: s.answer(*s.json(file, change), model=False)))
 
 
+def clip_config_case(name, words, change):
+    """A video processor that is refused where a clip is asked about, and nowhere else."""
+    file = "video_preprocessor_config.json"
+    CASES.append((name, 405, 1, tuple(words), lambda s: s.answer(*s.json(file, change), "--video", "film.mp4", model=False, image=False)))
+
+
 def picture_case(name, words, content, code=408):
     CASES.append((name, code, 1, tuple(words), lambda s: s.answer("-i", s.file("picture", content), image=False)))
 
@@ -411,12 +417,10 @@ config_case("DeepStack taps out of order", ["deepstack"], lambda c: c["vision_co
 config_case("token id outside the vocabulary", ["image_token_id"], lambda c: c.update(image_token_id=10**9))
 config_case("text where a number belongs", ["num_attention_heads"], lambda c: c["text_config"].update(num_attention_heads="four"))
 config_case("patch size that does not agree", ["patch_size"], lambda c: c.update(patch_size=14), file="preprocessor_config.json")
-config_case("a clip of more pixels than can be", ["video_preprocessor_config.json.size.longest_edge", "281474976710657"],
-            lambda c: c["size"].update(longest_edge=2**48 + 1), file="video_preprocessor_config.json")
-config_case("fewer pixels of a clip than none", ["size.shortest_edge", "-1"], lambda c: c["size"].update(shortest_edge=-1), file="video_preprocessor_config.json")
-config_case("a video processor of another family", ["video_processor_type", "Qwen2VLVideoProcessor"],
-            lambda c: c.update(video_processor_type="Qwen2VLVideoProcessor"), file="video_preprocessor_config.json")
-config_case("frames a second that are no number", ["video_preprocessor_config.json"], lambda c: c.update(fps=float("nan")), file="video_preprocessor_config.json")
+clip_config_case("a clip of more pixels than can be", ["video_preprocessor_config.json.size.longest_edge", "281474976710657"], lambda c: c["size"].update(longest_edge=2**48 + 1))
+clip_config_case("fewer pixels of a clip than none", ["size.shortest_edge", "-1"], lambda c: c["size"].update(shortest_edge=-1))
+clip_config_case("a video processor of another family", ["video_processor_type", "Qwen2VLVideoProcessor"], lambda c: c.update(video_processor_type="Qwen2VLVideoProcessor"))
+clip_config_case("frames a second that are no number", ["video_preprocessor_config.json"], lambda c: c.update(fps=float("nan")))
 config_case("tokenizer without its model", [], lambda c: c.pop("model"), file="tokenizer.json", code=406)
 config_case("tokenizer of another kind", ["WordPiece"], lambda c: c["model"].update(type="WordPiece"), file="tokenizer.json", code=406)
 config_case("merge of unknown tokens", [], lambda c: c["model"].update(merges=["qqqq zzzz"]), file="tokenizer.json", code=406)

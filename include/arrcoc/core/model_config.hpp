@@ -75,7 +75,8 @@ struct ModelConfig {
   bool has_vision = false;
   TokenId image_token = -1, video_token = -1, vision_start = -1, vision_end = -1;
   PreprocessConfig preprocess;
-  std::optional<VideoPreprocessConfig> video{};  // none: the folder has no video processor of Qwen3-VL
+  std::optional<VideoPreprocessConfig> video{};  // none: the folder has no video processor that can be followed
+  std::string clips_refused{};                   // why not; empty where there is one, or no file of it
   GenerationDefaults generation;
   std::string stored_dtype;         // as config.json says: "bfloat16", "float32", ...
   std::vector<Index> fp8_block{};   // rows and columns that share a scale in FP8 weights; empty: there are none
