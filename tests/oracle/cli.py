@@ -265,6 +265,7 @@ def main():
 
         # rows under any name compare as their run does
         check(run("scenes", "--out", "suite", "--count", 2, "--size", 128)[0] == 0, "scenes")
+        check(run("scenes", "--out", "few", "--count", 2, "-q")[2] == "", "scenes -q")
         check(run("sweep", "-m", "demo", "--data", "suite", "--pipeline", "random,grid", "--keep-ratio", 0.25, "-s", 0, "--out", "swept", "-q")[0] == 0, "sweep")
         shutil.copy("swept/rows.jsonl", "elsewhere.txt")
         tables = {name: run("compare", name, "swept")[1] for name in ("swept", "swept/summary.json", "elsewhere.txt")}

@@ -222,6 +222,9 @@ TEST_CASE("what one picture cannot say comes from a file, or is refused by name"
   const Image small(8, 8);
   const Textures filled = t.generate(small.view(), {2, 4});
   CHECK(filled.channels == std::vector<std::string>{"luma", "depth"});
+  CHECK(filled.channel("depth") == 1);
+  CHECK_THROWS_WITH_AS((void)filled.channel("dept"),
+                       "[textures] no channel named 'dept': expected one of luma, depth (E204)", Error);
   CHECK(filled.at(0, 0) == 7.f);  // any channel may come from a file
   CHECK(filled.at(1, 1) == 0.f);
   CHECK(filled.at(2, 1) == 1.f);

@@ -108,7 +108,7 @@ void add_scenes(CLI::App& app, Command& command) {
   verb->add_flag("--characters", d.characters, "boxes.json holds every character too");
   verb->add_flag("--contact-sheet", d.contact_sheets, "also contact_sheets/SCENARIO.png");
   verb->add_flag("--list", f->list, "the scenarios, on stdout");
-  verb->add_flag("--quiet", f->quiet, "nothing on stderr");
+  verb->add_flag("-q,--quiet", f->quiet, "nothing on stderr");
   verb->callback([f, &command] { command.run = [f] { return run_scenes(*f); }; });
 }
 

@@ -25,8 +25,11 @@ struct Textures {
   /// Column of a named channel; throws Error{missing_evidence} if there is none.
   Index channel(std::string_view name) const {
     const auto it = std::find(channels.begin(), channels.end(), name);
-    require_that(it != channels.end(), Code::missing_evidence, "textures",
-                 [&] { return "no channel named '" + std::string(name) + "'"; });
+    require_that(it != channels.end(), Code::missing_evidence, "textures", [&] {
+      std::string known;
+      for (const std::string& c : channels) (known += known.empty() ? "" : ", ") += c;
+      return "no channel named '" + std::string(name) + "': expected one of " + known;
+    });
     return it - channels.begin();
   }
   float at(Index token, Index channel) const {
