@@ -172,7 +172,7 @@ def main():
         refused(2, "nearest: information", *one, "--scorers", "informaton")
         refused(2, "nearest: default", *one, "--pipeline", "defaul")
         # a question longer than 64 tokens, as multiple choice has them: each of its words pays for itself
-        check(run(*one, "-p", "Which of these is it? " * 30, "--pipeline", "none/sparsevlm/fixed:scale=none/top_k/layer")[0] == 0, "sparsevlm: a long question")
+        check(run("answer", "-m", "demo", "-i", "a.png", "-n", 2, "-p", "Which of these is it? " * 30, "--pipeline", "none/sparsevlm/fixed:scale=none/top_k/layer")[0] == 0, "sparsevlm: a long question")
         refused(2, "allocator.bugdet", *one, "--allocator.bugdet=1")
         refused(2, "--balancer.explore: given twice", *one, "--balancer.explore=1", "--balancer.explore=0")
         refused(2, "balancer.explore", *one, "--balancer.explore", "many")
