@@ -1,8 +1,11 @@
 #pragma once
 // What the readers of a model folder's JSON files share.
+#include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "arrcoc/core/model_config.hpp"
@@ -13,6 +16,14 @@ namespace arrcoc::io {
 /// Nothing published comes within a factor of 8 of these.
 inline constexpr Index max_vocab = 1 << 24;
 inline constexpr Index max_patch = 256;
+
+inline bool is_among(std::span<const std::string_view> keys, std::string_view key) {
+  return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+/// A setting that nobody reads, as ModelConfig::unused tells it.
+inline std::string unused_setting(std::string_view file, std::string_view key, const Json& value) {
+  return std::string(file) + "'s " + printable(key, 60) + " (" + shown(value) + ")";
+}
 
 /// An object; nullopt without such a file; an empty one, and a problem, where it holds something else.
 std::optional<Json> read_object(const std::filesystem::path& file, std::vector<std::string>& problems);

@@ -1,6 +1,5 @@
 // generation_config.json as transformers 5 reads it (generation/configuration_utils.py, generation/utils.py).
 #include <algorithm>
-#include <array>
 #include <string_view>
 
 #include "config_parts.hpp"
@@ -10,47 +9,38 @@ namespace {
 
 /// Settings that say nothing about a greedy or sampled answer of one sequence: ids of padding, caches, what is
 /// returned.
-constexpr std::array silent_keys{std::string_view("_from_model_config"),
-                                 std::string_view("assistant_confidence_threshold"),
-                                 std::string_view("assistant_early_exit"),
-                                 std::string_view("assistant_ensemble_weight"),
-                                 std::string_view("assistant_lookbehind"),
-                                 std::string_view("bos_token_id"),
-                                 std::string_view("cache_config"),
-                                 std::string_view("cache_implementation"),
-                                 std::string_view("compile_config"),
-                                 std::string_view("continuous_batching_config"),
-                                 std::string_view("decoder_start_token_id"),
-                                 std::string_view("disable_compile"),
-                                 std::string_view("is_assistant"),
-                                 std::string_view("low_memory"),
-                                 std::string_view("max_cache_len"),
-                                 std::string_view("max_matching_ngram_size"),
-                                 std::string_view("num_assistant_tokens"),
-                                 std::string_view("num_assistant_tokens_schedule"),
-                                 std::string_view("output_attentions"),
-                                 std::string_view("output_hidden_states"),
-                                 std::string_view("output_logits"),
-                                 std::string_view("output_scores"),
-                                 std::string_view("pad_token_id"),
-                                 std::string_view("prefill_chunk_size"),
-                                 std::string_view("return_dict_in_generate"),
-                                 std::string_view("target_lookbehind"),
-                                 std::string_view("transformers_version"),
-                                 std::string_view("use_cache")};
-constexpr std::array read_keys{std::string_view("do_sample"),
-                               std::string_view("temperature"),
-                               std::string_view("top_k"),
-                               std::string_view("top_p"),
-                               std::string_view("min_p"),
-                               std::string_view("repetition_penalty"),
-                               std::string_view("no_repeat_ngram_size"),
-                               std::string_view("bad_words_ids"),
-                               std::string_view("suppress_tokens"),
-                               std::string_view("begin_suppress_tokens"),
-                               std::string_view("min_new_tokens"),
-                               std::string_view("max_new_tokens"),
-                               std::string_view("eos_token_id")};
+constexpr std::string_view silent_keys[] = {"_from_model_config",
+                                            "assistant_confidence_threshold",
+                                            "assistant_early_exit",
+                                            "assistant_ensemble_weight",
+                                            "assistant_lookbehind",
+                                            "bos_token_id",
+                                            "cache_config",
+                                            "cache_implementation",
+                                            "compile_config",
+                                            "continuous_batching_config",
+                                            "decoder_start_token_id",
+                                            "disable_compile",
+                                            "is_assistant",
+                                            "low_memory",
+                                            "max_cache_len",
+                                            "max_matching_ngram_size",
+                                            "num_assistant_tokens",
+                                            "num_assistant_tokens_schedule",
+                                            "output_attentions",
+                                            "output_hidden_states",
+                                            "output_logits",
+                                            "output_scores",
+                                            "pad_token_id",
+                                            "prefill_chunk_size",
+                                            "return_dict_in_generate",
+                                            "target_lookbehind",
+                                            "transformers_version",
+                                            "use_cache"};
+constexpr std::string_view read_keys[] = {
+    "do_sample",          "temperature",          "top_k",         "top_p",           "min_p",
+    "repetition_penalty", "no_repeat_ngram_size", "bad_words_ids", "suppress_tokens", "begin_suppress_tokens",
+    "min_new_tokens",     "max_new_tokens",       "eos_token_id"};
 /// Settings that are not read, with the value that changes nothing.
 constexpr std::pair<std::string_view, double> neutral_values[] = {{"diversity_penalty", 0},
                                                                   {"early_stopping", 0},
@@ -73,9 +63,7 @@ constexpr std::pair<std::string_view, double> neutral_values[] = {{"diversity_pe
                                                                   {"use_mtp", 0}};
 
 bool says_something(std::string_view key, const Json& value) {
-  if (value.is_null() || std::find(silent_keys.begin(), silent_keys.end(), key) != silent_keys.end() ||
-      std::find(read_keys.begin(), read_keys.end(), key) != read_keys.end())
-    return false;
+  if (value.is_null() || is_among(silent_keys, key) || is_among(read_keys, key)) return false;
   for (const auto& [name, neutral] : neutral_values)
     if (name == key)
       return !((value.is_number() && value.get<double>() == neutral) ||
@@ -143,8 +131,7 @@ void read_generation(const std::filesystem::path& folder, const JsonObject& text
     g.bans.begin_suppress_tokens = read_any_ids(o, "begin_suppress_tokens");
     g.stop_ids = read_ids(o, "eos_token_id", vocab);
     for (const auto& [key, value] : file->items())
-      if (says_something(key, value))
-        unused.push_back("generation_config.json's " + printable(key, 60) + " (" + shown(value) + ")");
+      if (says_something(key, value)) unused.push_back(unused_setting("generation_config.json", key, value));
   }
   if (g.stop_ids.empty()) g.stop_ids = read_ids(text, "eos_token_id", vocab);
   if (g.stop_ids.empty()) g.stop_ids = read_ids(top, "eos_token_id", vocab);

@@ -1,6 +1,5 @@
 // The processors of pictures and of clips, as transformers 4.57 and 5.x write them.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <string_view>
 #include <utility>
@@ -13,45 +12,31 @@ namespace {
 constexpr const char* clip_processor = "Qwen3VLVideoProcessor";
 
 /// Settings that a video processor saves and that change no frame, or that Qwen3-VL's ignores.
-constexpr std::array silent_keys{std::string_view("crop_size"),
-                                 std::string_view("data_format"),
-                                 std::string_view("default_to_square"),
-                                 std::string_view("device"),
-                                 std::string_view("do_center_crop"),
-                                 std::string_view("do_pad"),
-                                 std::string_view("feature_extractor_type"),
-                                 std::string_view("image_processor_type"),
-                                 std::string_view("input_data_format"),
-                                 std::string_view("pad_size"),
-                                 std::string_view("processor_class"),
-                                 std::string_view("return_metadata"),
-                                 std::string_view("return_tensors"),
-                                 std::string_view("video_metadata")};
-constexpr std::array read_keys{std::string_view("cap_pixels_per_frame"),
-                               std::string_view("do_convert_rgb"),
-                               std::string_view("do_normalize"),
-                               std::string_view("do_rescale"),
-                               std::string_view("do_resize"),
-                               std::string_view("do_sample_frames"),
-                               std::string_view("fps"),
-                               std::string_view("image_mean"),
-                               std::string_view("image_std"),
-                               std::string_view("max_frames"),
-                               std::string_view("max_video_tokens"),
-                               std::string_view("merge_size"),
-                               std::string_view("min_frames"),
-                               std::string_view("num_frames"),
-                               std::string_view("patch_size"),
-                               std::string_view("resample"),
-                               std::string_view("rescale_factor"),
-                               std::string_view("size"),
-                               std::string_view("temporal_patch_size"),
-                               std::string_view("video_processor_type")};
-
-template <std::size_t N>
-bool among(const std::array<std::string_view, N>& keys, std::string_view key) {
-  return std::find(keys.begin(), keys.end(), key) != keys.end();
-}
+constexpr std::string_view silent_keys[] = {
+    "crop_size",         "data_format",   "default_to_square",      "device",
+    "do_center_crop",    "do_pad",        "feature_extractor_type", "image_processor_type",
+    "input_data_format", "pad_size",      "processor_class",        "return_metadata",
+    "return_tensors",    "video_metadata"};
+constexpr std::string_view read_keys[] = {"cap_pixels_per_frame",
+                                          "do_convert_rgb",
+                                          "do_normalize",
+                                          "do_rescale",
+                                          "do_resize",
+                                          "do_sample_frames",
+                                          "fps",
+                                          "image_mean",
+                                          "image_std",
+                                          "max_frames",
+                                          "max_video_tokens",
+                                          "merge_size",
+                                          "min_frames",
+                                          "num_frames",
+                                          "patch_size",
+                                          "resample",
+                                          "rescale_factor",
+                                          "size",
+                                          "temporal_patch_size",
+                                          "video_processor_type"};
 
 /// What a file says of one processor, and where.
 struct Found {
@@ -194,8 +179,8 @@ void read_processors(const std::filesystem::path& folder, ModelConfig& c, std::v
     for (const std::string& w : wrong) c.clips_refused += (c.clips_refused.empty() ? "" : "; ") + w;
     if (!clips || !clips->value.is_object()) return;
     for (const auto& [key, value] : clips->value.items())
-      if (!value.is_null() && !key.starts_with('_') && !among(silent_keys, key) && !among(read_keys, key))
-        c.unused.push_back(clips->name + "'s " + printable(key, 60) + " (" + shown(value) + ")");
+      if (!value.is_null() && !key.starts_with('_') && !is_among(silent_keys, key) && !is_among(read_keys, key))
+        c.unused.push_back(unused_setting(clips->name, key, value));
     return;
   }
   // The pictures' settings, where they are none of Qwen2-VL's own class and say nothing that clips cannot have.
