@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -50,7 +51,7 @@ struct TemporalBalancer {
   using Config = TemporalConfig;
   Config config{};
 
-  /// Error{shape_mismatch} for features of other tokens.
+  /// Error{shape_mismatch} for features of other tokens, Error{bad_number} unless they are finite.
   Balanced balance(std::span<const float> maps, const Evidence& e) const {
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
     const auto parts = balance::split_maps(maps, e.count(), name);
@@ -59,14 +60,13 @@ struct TemporalBalancer {
     out.relevance.resize(static_cast<std::size_t>(e.count()));
     out.weights.assign(parts.size(), 1.f / static_cast<float>(parts.size()));
     const frames::SamePlace place(e.tokens);
-    Rows before;
+    std::optional<FeatureRows> before, rows;  // of a clip's pairs, at length 1
     for (std::size_t f = 0; f < pairs.size(); ++f) {
       const auto& now = pairs[f];
       const std::vector<double> x = own(parts, now);
-      Rows rows;
-      if (pairs.size() > 1) rows = unit_rows(*e.vision, now, e.count());
+      if (pairs.size() > 1) rows.emplace(*e.vision, e.count(), now, name).normalise();
       const std::vector<double> memory =
-          f > 0 ? remembered(out.relevance, before, rows, pairs[f - 1], now, place, static_cast<Index>(f) - 1)
+          f > 0 ? remembered(out.relevance, *before, *rows, pairs[f - 1], now, place, static_cast<Index>(f) - 1)
                 : earlier(e, now);
       for (std::size_t i = 0; i < now.size(); ++i) {
         const double kept = memory.empty() ? x[i] : memory[i] + (1 - config.decay) * x[i];
@@ -78,8 +78,6 @@ struct TemporalBalancer {
   }
 
  private:
-  using Rows = std::vector<std::vector<double>>;
-
   std::vector<double> own(const std::vector<std::span<const float>>& maps, const std::vector<Index>& tokens) const {
     std::vector<double> out(tokens.size());
     if (tokens.empty()) return out;
@@ -93,25 +91,8 @@ struct TemporalBalancer {
     return out;
   }
 
-  /// Embeddings of these tokens at length 1; zeros stay.
-  static Rows unit_rows(const HostTensor& from, const std::vector<Index>& tokens, Index count) {
-    require_that(from.shape.size() == 2 && from.dim(0) == count, Code::shape_mismatch, name, [&] {
-      return "features: expected [" + std::to_string(count) + ", D], got " + shape_text(from.shape);
-    });
-    const auto width = static_cast<std::size_t>(from.dim(1));
-    Rows out;
-    for (const Index t : tokens) {
-      const auto row = from.floats().subspan(static_cast<std::size_t>(t) * width, width);
-      std::vector<double> unit(row.begin(), row.end());
-      const double norm = std::sqrt(dot_of(unit, unit));
-      for (double& v : unit) v /= norm > 0 ? norm : 1;
-      out.push_back(std::move(unit));
-    }
-    return out;
-  }
-
   /// decay memory + boost change of each token of a pair; empty: reset.
-  std::vector<double> remembered(const std::vector<float>& keep, const Rows& before, const Rows& rows,
+  std::vector<double> remembered(const std::vector<float>& keep, const FeatureRows& before, const FeatureRows& rows,
                                  const std::vector<Index>& last, const std::vector<Index>& now,
                                  const frames::SamePlace& place, Index frame) const {
     std::vector<double> out(now.size());
@@ -119,7 +100,7 @@ struct TemporalBalancer {
     for (std::size_t i = 0; i < now.size(); ++i) {
       const auto cosine = [&](Index token) {
         const auto at = std::lower_bound(last.begin(), last.end(), token) - last.begin();
-        return dot_of(before[static_cast<std::size_t>(at)], rows[i]);
+        return dot_of(before.row(static_cast<std::size_t>(at)), rows.row(i));
       };
       Index from = place.in(frame, now[i]);
       double likest = from >= 0 ? cosine(from) : -2;

@@ -50,17 +50,24 @@ struct FeatureRows {
   /// Error{shape_mismatch} unless `from` is a matrix of F32 with `rows` rows (-1: any), Error{bad_number} unless
   /// finite.
   FeatureRows(const HostTensor& from, Index rows, std::string_view where) {
-    require_that(from.shape.size() == 2 && from.dim(1) > 0 && (rows < 0 || from.dim(0) == rows), Code::shape_mismatch,
-                 where, [&] {
-                   return "features: expected [" + (rows < 0 ? std::string("N") : std::to_string(rows)) + ", D], got " +
-                          shape_text(from.shape);
-                 });
+    check_shape(from, rows, where);
     count = static_cast<std::size_t>(from.dim(0));
     width = static_cast<std::size_t>(from.dim(1));
     const auto f = from.floats();
     values.assign(f.begin(), f.end());
-    for (const double v : values)
-      require_that(std::isfinite(v), Code::bad_number, where, "features: expected finite values");
+    check_finite(where);
+  }
+  /// These rows alone, in this order. Errors as above.
+  FeatureRows(const HostTensor& from, Index rows, std::span<const Index> chosen, std::string_view where) {
+    check_shape(from, rows, where);
+    count = chosen.size();
+    width = static_cast<std::size_t>(from.dim(1));
+    values.reserve(count * width);
+    for (const Index i : chosen) {
+      const auto row = from.floats().subspan(static_cast<std::size_t>(i) * width, width);
+      values.insert(values.end(), row.begin(), row.end());
+    }
+    check_finite(where);
   }
   std::span<const double> row(std::size_t i) const { return {values.data() + i * width, width}; }
   std::span<double> row(std::size_t i) { return {values.data() + i * width, width}; }
@@ -82,6 +89,19 @@ struct FeatureRows {
       if (norm > 0)
         for (double& v : row(i)) v /= norm;
     }
+  }
+
+ private:
+  static void check_shape(const HostTensor& from, Index rows, std::string_view where) {
+    require_that(from.shape.size() == 2 && from.dim(1) > 0 && (rows < 0 || from.dim(0) == rows), Code::shape_mismatch,
+                 where, [&] {
+                   return "features: expected [" + (rows < 0 ? std::string("N") : std::to_string(rows)) + ", D], got " +
+                          shape_text(from.shape);
+                 });
+  }
+  void check_finite(std::string_view where) const {
+    for (const double v : values)
+      require_that(std::isfinite(v), Code::bad_number, where, "features: expected finite values");
   }
 };
 
