@@ -1,5 +1,6 @@
 """What an oracle test counts: checks made, and what did not hold. A test imports `checks` and ends with the length of `checks.problems`."""
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -20,3 +21,17 @@ def check(ok, what):
 def model_script(name, *arguments, timeout=None):
     """models/NAME, with this Python; whatever its exit status."""
     return subprocess.run([sys.executable, ROOT / "models" / name, *map(str, arguments)], capture_output=True, text=True, timeout=timeout)
+
+
+def need_ffmpeg():
+    """Ends the test with 77 where the programs are absent."""
+    if not shutil.which("ffmpeg") or not shutil.which("ffprobe"):
+        print("skipped: no ffmpeg")
+        sys.exit(77)
+
+
+def ranks(values):
+    """From 1; equal values share the mean of theirs."""
+    import numpy as np
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(count) - (count - 1) / 2)[place]

@@ -5,13 +5,12 @@ usage: clip_outputs.py ARRCOC [--data DIR]     DIR holds clip.mp4; exit 0 when a
 """
 import json
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
 
 import checks
-from checks import check
+from checks import check, ranks
 
 try:
     import numpy as np
@@ -19,9 +18,7 @@ try:
 except ImportError as e:
     print(f"skipped: {e}")
     sys.exit(77)
-if not shutil.which("ffmpeg") or not shutil.which("ffprobe"):
-    print("skipped: no ffmpeg")
-    sys.exit(77)
+checks.need_ffmpeg()
 
 data = pathlib.Path(sys.argv[sys.argv.index("--data") + 1]) / "clip.mp4" if "--data" in sys.argv else None
 arrcoc = str(pathlib.Path(sys.argv[1]).resolve())
@@ -264,10 +261,6 @@ for picture in ("kept.png", "kept.webp"):
     check(large < small + 4, f"peak memory with {picture}: {small:.1f} MiB for a minute, {large:.1f} MiB for ten")
 
 # --- what EVS keeps: the figures of docs/video.md ----------------------------------------------------------------------------------
-def ranks(values):
-    return [(np.sum(values < v) + np.sum(values <= v)) / 2 for v in values]
-
-
 subprocess.run([arrcoc, "scenes", "--out", here / "scene", "--scenario", "video", "--count", "1", "--frames", "60", "--seed", "6000000", "--size", "512"], check=True, capture_output=True)
 questions = [json.loads(line) for line in (here / "scene/questions.jsonl").read_text().splitlines()]
 car = next(q for q in questions if "car" in q["question"])

@@ -26,12 +26,11 @@ try:
 except ImportError as e:
     print(f"skipped: {e}")
     sys.exit(77)
-if not shutil.which("ffmpeg") or not shutil.which("ffprobe"):
-    print("skipped: no ffmpeg")
-    sys.exit(77)
 import checks
 from checks import check
 from picture_kinds import gif
+
+checks.need_ffmpeg()
 
 arrcoc, clip_frames = (str(pathlib.Path(p).resolve()) for p in sys.argv[1:3])
 data = pathlib.Path(sys.argv[sys.argv.index("--data") + 1]) / "clip.mp4" if "--data" in sys.argv else None

@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 import checks
-from checks import check
+from checks import check, ranks
 
 try:
     import numpy as np
@@ -58,15 +58,6 @@ def moved(box, change, size, new):
     if name == "scale":
         return [r0 * new[1] / size[1], c0 * new[0] / size[0], r1 * new[1] / size[1], c1 * new[0] / size[0]]
     return box
-
-
-def ranks(v):
-    order = np.argsort(v, kind="stable")
-    out = np.empty(len(v))
-    out[order] = np.arange(len(v))
-    for x in np.unique(v):
-        out[v == x] = out[v == x].mean()
-    return out
 
 
 def cells_under(change, seen, native, size, new):

@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 import checks
-from checks import SMALL, check
+from checks import SMALL, check, ranks
 
 try:
     import numpy as np
@@ -50,12 +50,6 @@ def living(seen):
 def kept(line):
     p = line["pictures"][0]
     return living(p) if p["kept"] == "all" else living(p)[p["kept"]]
-
-
-def ranks(v):
-    _, inverse, counts = np.unique(v, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return (last - (counts - 1) / 2)[inverse]
 
 
 def spearman(x, y):
