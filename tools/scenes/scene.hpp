@@ -66,6 +66,9 @@ struct Scene {
   Index cut = 0;                   // of a video: the first frame of the second shot
 };
 inline constexpr Index video_frames_per_second = 8;
+constexpr double video_seconds(Index frame) {
+  return static_cast<double>(frame) / static_cast<double>(video_frames_per_second);
+}
 
 enum class Split : std::uint8_t { train, dev, test };
 inline constexpr std::uint64_t first_dev_seed = 5'000'000, first_test_seed = 6'000'000;

@@ -1,5 +1,6 @@
 // A film in frames: a document pans by, a hard cut, a red car crosses a street; a title stays, a caption comes and
 // goes.
+#include "arrcoc/core/config.hpp"
 #include "paper.hpp"
 #include "scenarios.hpp"
 #include "words.hpp"
@@ -15,17 +16,6 @@ struct Film {
   Style type;
   Index pan, car_length, car_row;
 };
-
-double time_of(Index frame) { return static_cast<double>(frame) / static_cast<double>(video_frames_per_second); }
-
-/// Eighths of a second, written out.
-std::string exact_seconds(Index frame) {
-  const Index whole = frame / video_frames_per_second,
-              thousandths = frame % video_frames_per_second * 1000 / video_frames_per_second;
-  std::string rest = std::to_string(1000 + thousandths).substr(1);
-  while (!rest.empty() && rest.back() == '0') rest.pop_back();
-  return std::to_string(whole) + (rest.empty() ? "" : "." + rest);
-}
 
 std::string seconds(Index frame) {
   const Index tenths = (frame * 10 + video_frames_per_second / 2) / video_frames_per_second;
@@ -125,11 +115,12 @@ Scene video(const SceneParams& p, GlyphAtlas& atlas) {
       car{"After how many seconds has the car left?", {seconds(f.car_gone)}, {}, "relaxed_loose"};
   Question caption{"What does the caption say at " + seconds(f.caption_from) + " s?", {f.caption}, {}};
   Question shown{"From when to when is the caption shown?",
-                 {"from " + exact_seconds(f.caption_from) + " to " + exact_seconds(f.caption_to) + " seconds"},
+                 {"from " + detail::to_text(video_seconds(f.caption_from)) + " to " +
+                  detail::to_text(video_seconds(f.caption_to)) + " seconds"},
                  {},
                  "temporal_iou"};
-  car.when = {{time_of(f.car_gone), time_of(f.car_gone)}};
-  caption.when = shown.when = {{time_of(f.caption_from), time_of(f.caption_to)}};
+  car.when = {{video_seconds(f.car_gone), video_seconds(f.car_gone)}};
+  caption.when = shown.when = {{video_seconds(f.caption_from), video_seconds(f.caption_to)}};
   Scene s;
   const Rotation turn{p.rotation, p.height, p.width};
   for (Index i = 0; i < f.frames; ++i) {

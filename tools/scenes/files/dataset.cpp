@@ -136,7 +136,7 @@ class Files {
       if (!q.frames.empty())
         jsonl_ << ",\"box_images\":" << json_list(q.frames, [](Index f) { return std::to_string(f); });
       if (s.cut > 0) {  // a film: its clock, its cut, when a box is to be seen
-        const auto time = [](Index f) { return number(static_cast<double>(f) / video_frames_per_second); };
+        const auto time = [](Index f) { return number(video_seconds(f)); };
         jsonl_ << ",\"fps\":" << video_frames_per_second << ",\"cut_seconds\":" << time(s.cut)
                << ",\"box_seconds\":" << json_list(q.frames, time);
         if (!q.when.empty())
