@@ -1,8 +1,6 @@
 #include "clip_flags.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 
 #include "arrcoc/io/clip_file.hpp"
 
@@ -117,7 +115,7 @@ bool is_clip_setting(std::string_view path) {
 }
 
 void settle_clip_flags(ClipFlags& f) {
-  const auto given = [](const CLI::Option* o) { return o != nullptr && o->count() > 0; };
+  const auto given = [](const CLI::Option* o) { return o->count() > 0; };
   if (!given(f.count_flag) && std::any_of(f.of_rate.begin(), f.of_rate.end(), given)) f.sampling.frames = 0;
   if (given(f.fps_flag) && !given(f.times_flag)) f.times.clear();
   if (given(f.times_flag) && !given(f.fps_flag)) f.clock = 0;
@@ -159,10 +157,6 @@ std::unique_ptr<FrameSource> open_source(const ClipFlags& f) {
   return io::open_frames(frames, choose, o);
 }
 
-std::string decimal(double value) {
-  std::array<char, 32> text;
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-  return {text.data(), end};
-}
+std::string decimal(double value) { return detail::to_text(value); }
 
 }  // namespace arrcoc::tools

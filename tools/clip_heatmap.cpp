@@ -8,6 +8,7 @@
 #include "arrcoc/io/heatmap.hpp"
 #include "arrcoc/io/image_file.hpp"
 #include "arrcoc/io/webp_animation.hpp"
+#include "arrcoc/primitives/frames.hpp"
 #include "arrcoc/qwen3vl/resize.hpp"
 #include "question.hpp"
 #include "scenes/files/sheet.hpp"
@@ -28,19 +29,15 @@ qwen3vl::Size scaled_to(Index height, Index width, Index side) {
 /// Draws what became of the tokens over one frame after the other.
 class ClipPainter {
  public:
-  explicit ClipPainter(const Realized& r) : a_(r.allocation) {
-    std::vector<float> relevance = r.balanced.relevance;
-    if (relevance.empty()) relevance.assign(static_cast<std::size_t>(a_.tokens.count()), 1.f);
-    levels_ = io::heat_levels(relevance);
-  }
+  explicit ClipPainter(const Realized& r)
+      : a_(r.allocation), pairs_(frames::of(a_.tokens)), levels_(io::heat_levels(drawn_relevance(r))) {}
   /// A frame of the clip with its pair's tokens and a line below it.
   Image paint(ImageView frame, const qwen3vl::Size& size, Index pair, double seconds) const {
     TokenSet tokens(a_.grid());
     std::vector<float> levels;
     std::vector<Index> kept;
-    for (Index t = 0; t < a_.tokens.count(); ++t) {
+    for (const Index t : pairs_[static_cast<std::size_t>(pair)]) {
       Place place = a_.tokens.at(t);
-      if (place.frame != pair) continue;
       if (std::binary_search(a_.kept.begin(), a_.kept.end(), t)) kept.push_back(static_cast<Index>(levels.size()));
       levels.push_back(levels_[static_cast<std::size_t>(t)]);
       place.frame = 0;
@@ -61,6 +58,7 @@ class ClipPainter {
 
  private:
   const Allocation& a_;
+  std::vector<std::vector<Index>> pairs_;  // tokens of each
   std::vector<float> levels_;
 };
 
@@ -79,11 +77,7 @@ std::string contact_sheet(FrameSource& frames, const ClipPainter& painter, const
     if (!sheet) sheet.emplace((pairs + across - 1) / across, across, tile.height, tile.width);
     sheet->put(pair, tile.view());
   }
-  Image whole = sheet->take();
-  const Image below = io::heat_legend(whole.width, painter.kept(), painter.count());
-  whole.rgb.insert(whole.rgb.end(), below.rgb.begin(), below.rgb.end());
-  whole.height += below.height;
-  return io::encode_png(whole.view());
+  return io::encode_png(io::with_heat_legend(sheet->take().view(), painter.kept(), painter.count()).view());
 }
 
 /// Every frame that was looked at, as long as until the next one; the last as long as the one before it.

@@ -10,15 +10,18 @@ namespace {
 
 std::string draw_picture(const InputPicture& picture, const Realized& r, Framing framing) {
   const Allocation& a = r.allocation;
-  std::vector<float> relevance = r.balanced.relevance;
-  if (relevance.empty()) relevance.assign(static_cast<std::size_t>(a.tokens.count()), 1.f);
   const ImageView native = picture.image.view();
   const Image changed = framing == Framing::native ? Image() : framed(native, framing);
   const ImageView seen = framing == Framing::native ? native : changed.view();
-  return io::encode_png(io::render_heatmap(seen, a.tokens, relevance, a.kept).view());
+  return io::encode_png(io::render_heatmap(seen, a.tokens, drawn_relevance(r), a.kept).view());
 }
 
 }  // namespace
+
+std::vector<float> drawn_relevance(const Realized& r) {
+  if (!r.balanced.relevance.empty()) return r.balanced.relevance;
+  return std::vector<float>(static_cast<std::size_t>(r.allocation.tokens.count()), 1.f);
+}
 
 std::vector<Drawn> draw_heatmaps(const std::string& file, const std::vector<InputPicture>& pictures,
                                  const std::vector<Realized>& realized, Framing framing) {

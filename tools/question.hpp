@@ -119,6 +119,8 @@ void settle(const QuestionFlags& flags, const ModelSummary& model, AnswerRequest
 std::vector<ConfigField> resolved_config(const Question& question, const std::vector<ConfigField>& stages,
                                          const std::string& pipeline);
 
+/// The relevance that a heatmap shows: 1 everywhere where a pipeline has none.
+std::vector<float> drawn_relevance(const Realized& realized);
 /// A file that was drawn and not yet written.
 struct Drawn {
   std::filesystem::path file;

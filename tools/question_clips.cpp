@@ -42,7 +42,8 @@ void check_clips(QuestionFlags& f, AnswerRequest& r) {
   r.clip_layout =
       chosen<ClipLayout>("clip-layout", f.clip.layout,
                          {{"nested", ClipLayout::nested}, {"flat", ClipLayout::flat}, {"block", ClipLayout::block}});
-  r.hms_timestamps = chosen<bool>("clip-timestamps", f.clip.timestamps, {{"seconds", false}, {"hms", true}});
+  r.clip_timestamps = chosen<ClipTimestamps>("clip-timestamps", f.clip.timestamps,
+                                             {{"seconds", ClipTimestamps::seconds}, {"hms", ClipTimestamps::hms}});
   if (f.videos.empty()) return refuse_idle(f.of_clips, "it is of clips, and the question has none");
   if (f.images.empty()) refuse_idle(f.of_pictures, "it is of pictures, and the question has none");
   require_that(!f.interleave, Code::bad_usage, "answer",

@@ -36,8 +36,8 @@ std::vector<RequestPart> EngineOn<B>::parts_of(const AnswerRequest& r, std::size
 template <class B>
 std::vector<io::PromptSource> EngineOn<B>::prompt_sources(const AnswerRequest& r, const AnswerResult& seen) {
   std::vector<io::PromptSource> out;
-  const auto form = r.hms_timestamps ? io::ClipTimestamps::hms : io::ClipTimestamps::seconds;
-  for (std::size_t i = 0; i < seen.grids.size(); ++i) out.push_back({seen.grids[i], seen.sources[i].pairs, form});
+  for (std::size_t i = 0; i < seen.grids.size(); ++i)
+    out.push_back({seen.grids[i], seen.sources[i].pairs, r.clip_timestamps});
   return out;
 }
 

@@ -63,16 +63,14 @@ std::string mode_of(const AnswerResult& r) {
 
 /// Of each temporal patch of a clip: its time, the tokens it has, those that were kept, and what they cost.
 Json pairs_json(const Allocation& a, const SeenSource& source, const std::vector<PairCost>& costs,
-                io::ClipTimestamps form) {
-  std::vector<Index> kept(source.pairs.size());
-  for (const Index t : a.kept) ++kept[static_cast<std::size_t>(a.tokens.at(t).frame)];
+                ClipTimestamps form) {
   Json out = Json::array();
-  for (std::size_t f = 0; f < kept.size(); ++f)
+  for (std::size_t f = 0; f < source.pairs.size(); ++f)
     out.push_back({{"frame", f},
                    {"seconds", source.pairs[f]},
                    {"timestamp", io::clip_time_text(source.pairs[f], form)},
                    {"tokens", a.grid().count()},
-                   {"kept", kept[f]},
+                   {"kept", costs[f].kept},
                    {"token_layers", costs[f].token_layers},
                    {"prefill_flops", costs[f].prefill_flops},
                    {"kv_bytes", costs[f].kv_bytes}});
@@ -201,8 +199,7 @@ std::string result_json(const ModelSummary& m, const AnswerRequest& q, const Ans
       p["frame_seconds"] = source.frames;
       if (!source.indices.empty()) p["frame_indices"] = source.indices;
       const Allocation& a = r.pictures[i].allocation;
-      const auto form = q.hms_timestamps ? io::ClipTimestamps::hms : io::ClipTimestamps::seconds;
-      p["pairs"] = pairs_json(a, source, pair_costs(r.costs, r.decisions, a, i), form);
+      p["pairs"] = pairs_json(a, source, pair_costs(r.costs, r.decisions, a, i), q.clip_timestamps);
     }
     p.update(allocation_json(r.pictures[i], levels, source.is_clip() ? &source : nullptr));
     if (!r.decisions.empty()) p["decisions"] = decisions_json(r.decisions, i);

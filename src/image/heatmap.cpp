@@ -162,6 +162,14 @@ class Borders {
 /// Dots of a letter are so many px on a picture of this width.
 Index dot_of(Index width) { return width >= 720 ? 2 : 1; }
 
+/// The picture with so many rows of paper below it.
+Image with_strip(ImageView picture, Index strip) {
+  Image out(picture.height + strip, picture.width);
+  for (Index r = 0; r < picture.height; ++r) std::copy_n(picture.row(r), picture.width * 3, out.row(r));
+  fill(out, picture.height, 0, strip, picture.width, paper);
+  return out;
+}
+
 }  // namespace
 
 std::vector<float> heat_levels(std::span<const float> v) {
@@ -230,19 +238,16 @@ Image paint_heat(ImageView picture, const TokenSet& tokens, std::span<const floa
   return out;
 }
 
-Image heat_legend(Index width, std::size_t kept, Index count) {
-  const Index dot = dot_of(width), strip = 19 * dot;
-  Image out(strip, width);
-  fill(out, 0, 0, strip, width, paper);
-  legend(out, 0, strip, dot, kept, count);
+Image with_heat_legend(ImageView picture, std::size_t kept, Index count) {
+  const Index dot = dot_of(picture.width), strip = 19 * dot;
+  Image out = with_strip(picture, strip);
+  legend(out, picture.height, strip, dot, kept, count);
   return out;
 }
 
 Image captioned(ImageView picture, const std::string& text) {
-  const Index dot = dot_of(picture.width), strip = 11 * dot;
-  Image out(picture.height + strip, picture.width);
-  for (Index r = 0; r < picture.height; ++r) std::copy_n(picture.row(r), picture.width * 3, out.row(r));
-  fill(out, picture.height, 0, strip, picture.width, paper);
+  const Index dot = dot_of(picture.width);
+  Image out = with_strip(picture, 11 * dot);
   write(out, picture.height + 2 * dot, 2 * dot, text, dot);
   return out;
 }
@@ -258,11 +263,8 @@ Image render_heatmap(ImageView picture, const TokenSet& tokens, std::span<const 
               width = std::max<Index>(1, std::lround(static_cast<double>(picture.width) * scale));
   const std::vector<float> levels =
       finite ? heat_levels(relevance) : std::vector<float>(relevance.begin(), relevance.end());
-  Image out = paint_heat(qwen3vl::resize_bicubic(picture, height, width).view(), tokens, levels, kept);
-  const Image below = heat_legend(width, kept.size(), tokens.count());
-  out.rgb.insert(out.rgb.end(), below.rgb.begin(), below.rgb.end());
-  out.height += below.height;
-  return out;
+  const Image painted = paint_heat(qwen3vl::resize_bicubic(picture, height, width).view(), tokens, levels, kept);
+  return with_heat_legend(painted.view(), kept.size(), tokens.count());
 }
 
 }  // namespace arrcoc::io

@@ -275,7 +275,7 @@ TEST_CASE("clips: a time and a span for each temporal patch, in both layouts, be
                                                               {59.96, "00:00:59"},  {60, "00:01:00"},
                                                               {207.96, "00:03:27"}, {360000, "100:00:00"}};
   for (const auto& [seconds, shown] : clocks)
-    CHECK(io::clip_time_text(seconds, io::ClipTimestamps::hms) == "<" + shown + ">");
+    CHECK(io::clip_time_text(seconds, ClipTimestamps::hms) == "<" + shown + ">");
 }
 
 TEST_CASE("Qwen's vocabulary: whole prompts") {

@@ -25,6 +25,12 @@ enum class ClipLayout : std::uint8_t {
   block,   // Qwen2-VL's, for experiments: one pair of marks around all pads, no times; t grows by one a patch
 };
 
+/// How the times of a clip are written.
+enum class ClipTimestamps : std::uint8_t {
+  seconds,  // `<207.9 seconds>`, as transformers' Qwen3VLProcessor writes them
+  hms,      // `<00:03:27>`, hours, minutes and whole seconds that have passed; an experiment
+};
+
 struct Prompt {
   std::vector<TokenId> ids;       // [L]
   std::vector<VisionSpan> spans;  // in prompt order, disjoint; those of a clip one after the other

@@ -70,7 +70,7 @@ struct AnswerRequest {
   std::optional<qwen3vl::VideoLimits> video_limits{};  // default: the model's (qwen3vl::limits_of)
   qwen3vl::VideoRoute video_route = qwen3vl::VideoRoute::transformers;
   ClipLayout clip_layout = ClipLayout::nested;
-  bool hms_timestamps = false;  // times of clips as <00:03:27>, an experiment; else <207.9 seconds>
+  ClipTimestamps clip_timestamps = ClipTimestamps::seconds;
   std::string prompt, system;
   std::vector<Index> places;  // byte of `prompt` before which each picture stands; empty: all before its text
   bool literal = false;       // what looks like a special token in `prompt` and `system` is text

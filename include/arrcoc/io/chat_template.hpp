@@ -36,12 +36,6 @@ std::vector<Message> rendered_prompt(std::string_view text, const Tokenizer& tok
 /// The same prompt without the question's words.
 std::string without_question(std::string_view rendered, const Tokenizer& tokenizer);
 
-/// How the times of a clip are written.
-enum class ClipTimestamps : std::uint8_t {
-  seconds,  // `<207.9 seconds>`, as transformers' Qwen3VLProcessor writes them
-  hms,      // `<00:03:27>`, hours, minutes and whole seconds that have passed; an experiment
-};
-
 /// What stands for a part of a conversation that is no text.
 struct PromptSource {
   Grid grid;                      // tokens, of one frame

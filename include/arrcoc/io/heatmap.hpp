@@ -25,7 +25,7 @@ std::vector<float> heat_levels(std::span<const float> relevance);
 Image paint_heat(ImageView picture, const TokenSet& tokens, std::span<const float> levels, std::span<const Index> kept);
 /// The picture with a line below it: digits, spaces, '.', ':' and the letters of a legend, cut where they do not fit.
 Image captioned(ImageView picture, const std::string& line);
-/// The strip below a heatmap: colour scale, and `kept` of `count` tokens, as far as they fit into `width` px.
-Image heat_legend(Index width, std::size_t kept, Index count);
+/// The picture with the strip of a heatmap below it: colour scale, and `kept` of `count` tokens, as far as they fit.
+Image with_heat_legend(ImageView picture, std::size_t kept, Index count);
 
 }  // namespace arrcoc::io

@@ -12,6 +12,7 @@ struct PairCost {
   double token_layers = 0;   // living tokens, mean over the layers, first looks among them
   double prefill_flops = 0;  // first looks are evidence, and not in it
   double kv_bytes = 0;
+  Index kept = 0;  // tokens behind all decisions
 };
 
 /// [pairs], of the clip with number `source` among pictures and clips; `final`: its allocation behind all decisions.
@@ -56,6 +57,7 @@ inline std::vector<PairCost> pair_costs(const Costs& costs, const std::vector<De
       out[p].kv_bytes += layer.kv_bytes * share;
     }
   }
+  for (const Index t : final.kept) ++out[static_cast<std::size_t>(final.tokens.at(t).frame)].kept;
   for (PairCost& c : out) c.token_layers /= static_cast<double>(std::max<std::size_t>(layers, 1));
   return out;
 }
