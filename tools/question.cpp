@@ -287,6 +287,17 @@ Question read_question(QuestionFlags& f, const Command& command) {
   return q;
 }
 
+WeightFormats weight_formats(const RunConfig& run) {
+  const auto read = [](const std::string& name, std::string_view where) {
+    const auto f = weight_format(name);
+    require_that(f.has_value(), Code::bad_config, where,
+                 [&] { return "expected auto, bf16, int8 or int4, got '" + name + "'"; });
+    return *f;
+  };
+  return {read(run.weights, "weights"), read(run.weights_head, "weights-head"),
+          read(run.weights_tower, "weights-tower")};
+}
+
 std::unique_ptr<Engine> open_engine(const QuestionFlags& f) {
   const std::string& backend = f.run.backend;
   require_that(backend == "eigen" || backend == "torch" || backend == "xtensor", Code::bad_config, "backend",
@@ -297,6 +308,7 @@ std::unique_ptr<Engine> open_engine(const QuestionFlags& f) {
   o.chat_template = f.run.rendered ? "builtin" : f.run.chat_template;
   o.threads = f.threads;
   o.dtype = f.run.dtype;
+  o.weights = weight_formats(f.run);
   o.device = f.run.device;
   require_that(o.device == "cpu" || backend == "torch", Code::bad_config, "device", [&] {
     return "--device is the torch backend's: expected cpu with --backend " + backend + ", got '" + o.device + "'";

@@ -28,7 +28,8 @@ struct RunConfig {
   Index top_k = -1;
   bool ignore_eos = false;
   std::string backend = "eigen", dtype = "auto", device = "cpu";
-  std::string depth = "all";  // DeepStack levels of kept tokens
+  std::string weights = "auto", weights_head = "auto", weights_tower = "auto";  // or bf16, int8, int4
+  std::string depth = "all";                                                    // DeepStack levels of kept tokens
   std::string resize = "torchvision", alpha = "white";
   bool exif = false, long_context = false;
   Index min_pixels = 0, max_pixels = 0;  // 0: the model's

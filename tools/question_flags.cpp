@@ -44,6 +44,10 @@ void add_machine_flags(CLI::App& app, QuestionFlags& f) {
             app.add_option("--device", f.run.device, "of the torch backend: cpu, cuda, cuda:1 ..."),
             app.add_option("--dtype", f.run.dtype,
                            "of the arithmetic: f32, bf16, or auto: bf16 where the file holds it and the backend can"),
+            app.add_option("--weights", f.run.weights,
+                           "of the language model's layers: auto (as stored), bf16, int8 or int4"),
+            app.add_option("--weights-head", f.run.weights_head, "the same of its head"),
+            app.add_option("--weights-tower", f.run.weights_tower, "the same of the vision tower"),
             app.add_option("-t,--threads", f.threads, "0: as many as the machine has"),
             app.add_flag("--long-context", f.run.long_context, "take a prompt longer than the model\'s positions"),
         });

@@ -60,6 +60,7 @@
 #include "arrcoc/core/trace.hpp"
 #include "arrcoc/core/types.hpp"
 #include "arrcoc/core/vision_plan.hpp"
+#include "arrcoc/core/weight_format.hpp"
 #include "arrcoc/injectors/before.hpp"
 #include "arrcoc/injectors/early.hpp"
 #include "arrcoc/injectors/entry.hpp"

@@ -1,5 +1,6 @@
 #include "arrcoc/eigen.hpp"
 
+#include "arrcoc/eigen/arithmetic_times.hpp"
 #include "arrcoc/engine/detect.hpp"
 #include "arrcoc/pipeline/detectable.hpp"
 #include "engine_impl.hpp"
@@ -8,9 +9,15 @@ namespace arrcoc {
 
 std::unique_ptr<Engine> make_eigen_engine(const EngineOptions& o) {
   auto folder = open_folder(o);
-  const bool bf16 = wants_bf16(o, folder, eigen::bf16_products, "eigen", "this build has no AVX512-BF16 instructions");
-  return std::make_unique<EngineOn<EigenBackend>>(EigenBackend(EigenOptions{.threads = o.threads, .bf16 = bf16}),
-                                                  std::move(folder), bf16);
+  bool bf16 = wants_bf16(o, folder, eigen::bf16_products, "eigen", "this build has no AVX512-BF16 instructions");
+  ArithmeticTimes times;
+  if (bf16 && o.dtype == "auto") {
+    times = measure_arithmetic();
+    bf16 = times.prefers_bf16();
+  }
+  return std::make_unique<EngineOn<EigenBackend>>(
+      EigenBackend(EigenOptions{.threads = o.threads, .bf16 = bf16, .weights = o.weights}), std::move(folder), bf16,
+      o.weights, std::pair{times.f32, times.bf16});
 }
 
 namespace {

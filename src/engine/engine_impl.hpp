@@ -34,11 +34,21 @@ inline bool wants_bf16(const EngineOptions& o, const io::ModelFolder& folder, bo
   return o.dtype == "bf16" || (o.dtype == "auto" && available && folder.config.stored_dtype == "bfloat16");
 }
 
+/// Error{backend_missing} for another form of weights than the stored one.
+inline void refuse_weight_formats(const EngineOptions& o, std::string_view backend) {
+  require_that(o.weights.all_stored(), Code::backend_missing, "weights", [&] {
+    return "other forms of weights are the eigen backend's: expected auto with --backend " + std::string(backend);
+  });
+}
+
 template <class B>
 class EngineOn final : public Engine {
  public:
-  EngineOn(B backend, io::ModelFolder folder, bool bf16)
-      : b_(std::move(backend)), folder_(std::move(folder)), model_(b_, folder_.config, checked(folder_.weights)) {
+  EngineOn(B backend, io::ModelFolder folder, bool bf16, WeightFormats weights = {},
+           std::pair<double, double> measured = {})
+      : b_(std::move(backend)),
+        folder_(std::move(folder)),
+        model_(b_, folder_.config, checked(folder_, !weights.all_stored())) {
     register_builtin(registry_);
     summary_ = {folder_.path.string(),
                 folder_.identity,
@@ -50,6 +60,8 @@ class EngineOn final : public Engine {
                 folder_.config,
                 b_.threads()};
     summary_.dtype = bf16 ? "bf16" : "f32";
+    summary_.weights = weights;
+    summary_.measured = measured;
   }
   const ModelSummary& model() const override { return summary_; }
   MachineLimits limits() const override { return measure_limits(b_, folder_.config.stored_dtype == "bfloat16"); }
@@ -154,10 +166,15 @@ class EngineOn final : public Engine {
   static AnswerRequest request_of(const AnswerRequest& shared, const Ask& a);
   AnswerResult answer_alone(const AnswerRequest& shared, const Ask& a);
 
-  static WeightLookup checked(WeightLookup lookup) {
-    return [lookup = std::move(lookup)](std::string_view name) {
+  /// `copied`: what is read is made anew in memory of its own, so that the file's pages need not stay.
+  static WeightLookup checked(const io::ModelFolder& folder, bool copied) {
+    return [lookup = folder.weights, forget = copied ? folder.forget_pages : nullptr,
+            read = Index{0}](std::string_view name) mutable {
       auto t = lookup(name);
-      if (t && !qwen3vl::read_on_use(name)) check_finite(name, *t);
+      if (!t || qwen3vl::read_on_use(name)) return t;
+      if (read > Index{1} << 26 && forget) forget(), read = 0;
+      check_finite(name, *t);
+      read += t->bytes();
       return t;
     };
   }

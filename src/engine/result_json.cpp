@@ -173,6 +173,9 @@ std::string result_json(const ModelSummary& m, const AnswerRequest& q, const Ans
                   {"weight_bytes", m.weight_bytes},
                   {"untrained", m.untrained}};
   out["backend"] = {{"name", m.backend}, {"dtype", m.dtype}, {"threads", m.threads}};
+  if (!m.weights.all_stored())
+    out["backend"]["weights"] = {
+        {"layers", name_of(m.weights.layers)}, {"head", name_of(m.weights.head)}, {"tower", name_of(m.weights.tower)}};
   out["seed"] = io::exact(q.seed);
   out["pipeline"] = r.pipeline;
   out["mode"] = q.stock ? "stock" : mode_of(r);

@@ -279,6 +279,7 @@ SafetensorsFile SafetensorsFile::open(const std::filesystem::path& file) {
 
   SafetensorsFile out;
   out.path_ = where;
+  out.size_ = size;
   out.mapping_ = std::shared_ptr<const void>(memory, [size](const void* p) { ::munmap(const_cast<void*>(p), size); });
   const auto* bytes = static_cast<const unsigned char*>(memory);
   constexpr std::string_view pointer = "version https://git-lfs";
@@ -312,6 +313,10 @@ std::span<const std::byte> SafetensorsFile::bytes(std::string_view name) const {
   const auto it = entries_.find(name);
   if (it == entries_.end()) return {};
   return {data_ + it->second.begin, static_cast<std::size_t>(it->second.end - it->second.begin)};
+}
+
+void SafetensorsFile::forget_pages() const {
+  if (mapping_) ::madvise(const_cast<void*>(mapping_.get()), size_, MADV_DONTNEED);
 }
 
 HostTensor SafetensorsFile::tensor(std::string_view name) const {

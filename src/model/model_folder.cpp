@@ -109,6 +109,7 @@ ModelFolder open_model(const std::string& name_or_path, const std::filesystem::p
   }
   for (std::string& what : held->unread(m.config)) m.config.unused.push_back(std::move(what));
   m.weight_bytes = held->bytes();
+  m.forget_pages = [held] { held->forget_pages(); };
   m.weights = [held](std::string_view name) { return held->tensor(name); };
 
   m.tokenizer = std::make_shared<const Tokenizer>(Tokenizer::from_folder(m.path));

@@ -31,6 +31,9 @@ class StoredWeights {
   std::vector<std::string> unread(const ModelConfig& config) const;
 
   Index bytes() const;
+  void forget_pages() const {
+    for (const auto& file : files_) file->forget_pages();
+  }
   const std::string& identity() const { return identity_; }  // names, sizes, times of the files
 
  private:

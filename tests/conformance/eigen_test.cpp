@@ -1,6 +1,7 @@
 // The conformance suite on eigen, and what eigen alone promises: the same bits on any number of threads, rows that do
 // not depend on their neighbours, memory that is reused, weights that are not copied.
 #include "arrcoc/eigen.hpp"
+#include "arrcoc/eigen/arithmetic_times.hpp"
 
 #include "conformance/conformance.hpp"
 
@@ -313,4 +314,15 @@ TEST_CASE("eigen: exp within 1.2 ulp and 1 + erf within 2 ulp of the double func
   CHECK(e(89) == inf);
   CHECK(e(88.72f) < inf);
   CHECK(std::isnan(e(nan)));
+}
+
+TEST_CASE("eigen: the arithmetic is chosen by what was measured, and noise does not choose") {
+  CHECK(ArithmeticTimes{1.0, 0.5}.prefers_bf16());
+  CHECK(ArithmeticTimes{1.0, 1.05}.prefers_bf16());
+  CHECK(!ArithmeticTimes{1.0, 1.2}.prefers_bf16());
+  CHECK(!ArithmeticTimes{1.0, 1.9}.prefers_bf16());  // 160 against 83 GFLOP/s, as on a Xeon without tiles
+  const ArithmeticTimes here = measure_arithmetic();
+  CHECK(here.f32 > 0.01);  // 109 million multiply-adds
+  CHECK(here.bf16 > 0.01);
+  CHECK(here.f32 < 1e6);
 }

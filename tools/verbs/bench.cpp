@@ -82,10 +82,30 @@ InputPicture noise_picture(const std::string& size, std::uint64_t seed) {
   return p;
 }
 
+/// Bytes of one pass over the tower's matrices, and over the language model's with its head.
+struct WeightBytes {
+  double tower = 0, language = 0;
+};
+WeightBytes weight_bytes(const ModelSummary& m) {
+  const double stored = m.stored_dtype == "bfloat16" || m.stored_dtype == "float16" ? 2 : 4;
+  const auto of = [&](WeightFormat f) {
+    switch (f) {
+      case WeightFormat::bf16: return 2.0;
+      case WeightFormat::int8: return 1.0;
+      case WeightFormat::int4: return 0.5 + 2.0 / 32;  // with the scales of groups
+      case WeightFormat::stored: break;
+    }
+    return stored;
+  };
+  const TextConfig& t = m.config.text;
+  const double head = static_cast<double>(t.vocab_size) * static_cast<double>(t.hidden_size);
+  return {vision_weights(m.config.vision) * of(m.weights.tower),
+          (language_weights(t) - head) * of(m.weights.layers) + head * of(m.weights.head)};
+}
+
 Measured measure(Engine& engine, AnswerRequest request, const std::string& name, Index repeat, PeakMemory& memory,
                  Progress& progress) {
-  const ModelConfig& c = engine.model().config;
-  const double bytes = engine.model().stored_dtype == "bfloat16" || engine.model().stored_dtype == "float16" ? 2 : 4;
+  const WeightBytes bytes = weight_bytes(engine.model());
   Measured m;
   m.name = name;
   std::vector<std::pair<std::string, std::vector<double>>> times;
@@ -110,13 +130,10 @@ Measured measure(Engine& engine, AnswerRequest request, const std::string& name,
       static_cast<double>(std::max<Index>(1, request.generation.max_new_tokens.value_or(default_new_tokens) - 1));
   for (const auto& [stage, ms] : times) {
     Row row{stage, median(ms), 0, 0};
-    if (stage == "vision")
-      row.flops = m.costs.vision_flops + m.costs.merger_flops, row.bytes = vision_weights(c.vision) * bytes;
-    if (stage == "prefill")
-      row.flops = m.costs.prefill_flops, row.bytes = language_weights(c.text) * bytes + m.costs.kv_bytes;
+    if (stage == "vision") row.flops = m.costs.vision_flops + m.costs.merger_flops, row.bytes = bytes.tower;
+    if (stage == "prefill") row.flops = m.costs.prefill_flops, row.bytes = bytes.language + m.costs.kv_bytes;
     if (stage == "decode")
-      row.flops = m.costs.decode_flops_per_token * tokens,
-      row.bytes = (language_weights(c.text) * bytes + m.costs.kv_bytes) * tokens;
+      row.flops = m.costs.decode_flops_per_token * tokens, row.bytes = (bytes.language + m.costs.kv_bytes) * tokens;
     m.rows.push_back(row);
   }
   return m;
@@ -128,15 +145,25 @@ std::string number(double x) {
   return text;
 }
 
+std::string weights_json(const WeightFormats& w) {
+  if (w.all_stored()) return "";
+  return ", \"weights\": {\"layers\": \"" + std::string(name_of(w.layers)) + "\", \"head\": \"" +
+         std::string(name_of(w.head)) + "\", \"tower\": \"" + std::string(name_of(w.tower)) + "\"}";
+}
+
 std::string to_json(const ModelSummary& model, const MachineLimits& limits, const std::vector<Measured>& all,
                     Index repeat, double load_ms, double load_bytes, double highest) {
-  std::string out = "{\"model\": " + io::string_line(model.identity) + ", \"backend\": \"" + model.backend +
-                    "\", \"dtype\": \"" + model.dtype + "\", \"threads\": " + std::to_string(model.threads) +
-                    ", \"repeat\": " + std::to_string(repeat) + ", \"load_milliseconds\": " + number(load_ms) +
-                    ", \"load_peak_memory_bytes\": " + number(load_bytes) +
-                    ", \"peak_memory_bytes\": " + number(highest) +
-                    ",\n \"limits\": {\"flops_per_second\": " + number(limits.flops_per_second) +
-                    ", \"bytes_per_second\": " + number(limits.bytes_per_second) + "},\n \"runs\": [";
+  std::string out =
+      "{\"model\": " + io::string_line(model.identity) + ", \"backend\": \"" + model.backend + "\", \"dtype\": \"" +
+      model.dtype + "\"" + weights_json(model.weights) +
+      (model.measured.first > 0 ? ", \"measured_milliseconds\": {\"f32\": " + number(model.measured.first) +
+                                      ", \"bf16\": " + number(model.measured.second) + "}"
+                                : std::string()) +
+      ", \"threads\": " + std::to_string(model.threads) + ", \"repeat\": " + std::to_string(repeat) +
+      ", \"load_milliseconds\": " + number(load_ms) + ", \"load_peak_memory_bytes\": " + number(load_bytes) +
+      ", \"peak_memory_bytes\": " + number(highest) +
+      ",\n \"limits\": {\"flops_per_second\": " + number(limits.flops_per_second) +
+      ", \"bytes_per_second\": " + number(limits.bytes_per_second) + "},\n \"runs\": [";
   for (const Measured& m : all) {
     out += std::string(&m == all.data() ? "" : ",") + "\n  {\"pipeline\": " + io::string_line(m.name) +
            ", \"visual_tokens\": " + std::to_string(m.costs.visual_tokens_after) +
@@ -158,6 +185,12 @@ void print(const ModelSummary& model, const MachineLimits& limits, const std::ve
            double load_bytes) {
   std::printf("%s %s, %d threads; at best %.0f GFLOP/s and %.1f GB/s\n", model.backend.c_str(), model.dtype.c_str(),
               model.threads, limits.flops_per_second / 1e9, limits.bytes_per_second / 1e9);
+  if (!model.weights.all_stored())
+    std::printf("weights of the layers %s, the head %s, the tower %s\n", name_of(model.weights.layers).data(),
+                name_of(model.weights.head).data(), name_of(model.weights.tower).data());
+  if (model.measured.first > 0)
+    std::printf("the same work in float32 %.2f ms, in bf16 %.2f ms: %s\n", model.measured.first, model.measured.second,
+                model.dtype.c_str());
   std::printf("loaded in %.0f ms, peak memory %.1f MB\n", load_ms, load_bytes / 1e6);
   for (const Measured& m : all) {
     std::printf("\n%s: %lld visual tokens, %lld positions\n%-14s %10s %10s %10s %10s %8s\n", m.name.c_str(),

@@ -49,7 +49,8 @@
 //   b.threads()                             int
 //
 // Laws: results do not depend on the thread count (eigen); equal inputs give equal outputs within one build.
-// A backend may offer more (fused kernels); generic code asks with `if constexpr (requires ...)`.
+// A backend may offer more (fused kernels); generic code asks with `if constexpr (requires ...)`:
+//   b.for_use(w, WeightUse)                 a matrix in the form that the backend keeps for it (weight_format.hpp)
 #include <concepts>
 #include <functional>
 #include <span>

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "arrcoc/core/clip.hpp"
@@ -13,6 +14,7 @@
 #include "arrcoc/core/image.hpp"
 #include "arrcoc/core/prompt.hpp"
 #include "arrcoc/core/trace.hpp"
+#include "arrcoc/core/weight_format.hpp"
 #include "arrcoc/pipeline/journey.hpp"
 #include "arrcoc/qwen3vl/resize.hpp"
 #include "arrcoc/qwen3vl/smart_resize.hpp"
@@ -28,7 +30,8 @@ struct EngineOptions {
   int threads = 0;                     // 0: as many as the machine has
   std::string device = "cpu";          // torch only
   std::string dtype =
-      "auto";  // of the arithmetic: f32, bf16, or auto: bf16 where the file holds it and the backend can
+      "auto";  // of the arithmetic: f32, bf16, or auto: bf16 where the file holds it and the backend is faster in it
+  WeightFormats weights{};  // eigen only
 };
 
 /// A decoded picture.
@@ -177,6 +180,8 @@ struct ModelSummary {
   bool untrained = false;
   ModelConfig config;
   int threads = 0;
+  WeightFormats weights{};
+  std::pair<double, double> measured{};  // milliseconds of the same work in f32 and bf16, where `auto` chose by it
 };
 
 /// What a backend reaches at best on this machine, now.

@@ -1,6 +1,7 @@
 #pragma once
 // A model as Hugging Face keeps it on disk: a folder, or `org/name` in the local Hub cache.
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -16,7 +17,8 @@ struct ModelFolder {
   ModelConfig config;
   std::shared_ptr<const Tokenizer> tokenizer;
   ChatTemplate chat_template;
-  WeightLookup weights;  // keeps the mapped files alive
+  WeightLookup weights;                // keeps the mapped files alive
+  std::function<void()> forget_pages;  // of the files: they leave resident memory until they are read again
   Index weight_bytes = 0;
   bool untrained = false;  // the folder says its weights are random (arrcoc_untrained in config.json)
 };

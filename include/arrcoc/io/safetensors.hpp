@@ -38,12 +38,15 @@ class SafetensorsFile {
   std::optional<HostTensor> describe(std::string_view name) const;
   /// Its bytes, whatever its dtype; empty when absent. They live as long as this object or a copy of it.
   std::span<const std::byte> bytes(std::string_view name) const;
+  /// Lets the system take back the pages that have been read; they are read again when they are used again.
+  void forget_pages() const;
 
  private:
   std::map<std::string, TensorEntry, std::less<>> entries_;
   std::shared_ptr<const void> mapping_;
   const std::byte* data_ = nullptr;
   std::string path_;
+  std::uint64_t size_ = 0;  // of the file
 };
 
 /// Writes name -> tensor, aligned, "format": "pt" metadata; temporary name, then rename.

@@ -25,19 +25,19 @@ struct LayerWeights {
   LayerWeights(WeightReader<B>& r, const std::string& p, const TextConfig& c, Index layer) {
     const Index h = c.hidden_size, a = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim, i = c.intermediate_size;
     norm1 = r.vector(p + "input_layernorm.weight", h);
-    q = r.matrix(p + "self_attn.q_proj.weight", a, h);
-    k = r.matrix(p + "self_attn.k_proj.weight", kv, h);
-    v = r.matrix(p + "self_attn.v_proj.weight", kv, h);
-    o = r.matrix(p + "self_attn.o_proj.weight", h, a);
+    q = r.matrix(p + "self_attn.q_proj.weight", a, h, WeightUse::layer);
+    k = r.matrix(p + "self_attn.k_proj.weight", kv, h, WeightUse::layer);
+    v = r.matrix(p + "self_attn.v_proj.weight", kv, h, WeightUse::layer);
+    o = r.matrix(p + "self_attn.o_proj.weight", h, a, WeightUse::layer);
     q_norm = r.vector(p + "self_attn.q_norm.weight", c.head_dim);
     k_norm = r.vector(p + "self_attn.k_norm.weight", c.head_dim);
     norm2 = r.vector(p + "post_attention_layernorm.weight", h);
     if (c.sparse(layer)) {
       experts = Experts<B>(r, p + "mlp.", c);
     } else {
-      gate = r.matrix(p + "mlp.gate_proj.weight", i, h);
-      up = r.matrix(p + "mlp.up_proj.weight", i, h);
-      down = r.matrix(p + "mlp.down_proj.weight", h, i);
+      gate = r.matrix(p + "mlp.gate_proj.weight", i, h, WeightUse::layer);
+      up = r.matrix(p + "mlp.up_proj.weight", i, h, WeightUse::layer);
+      down = r.matrix(p + "mlp.down_proj.weight", h, i, WeightUse::layer);
     }
   }
 };

@@ -68,7 +68,7 @@ class LazyWeight {
     const std::lock_guard lock(state_->mutex);
     if (!state_->loaded) {
       check_finite(state_->name, state_->stored);
-      state_->weight = b.import_weight(state_->stored, state_->layout);
+      state_->weight = for_use(b, b.import_weight(state_->stored, state_->layout), WeightUse::layer);
       state_->loaded = true;
     }
     return state_->weight;

@@ -39,11 +39,11 @@ class LanguageModel {
       layers_.emplace_back(r, m + "layers." + std::to_string(l) + ".", config, l);
     norm_ = r.vector(m + "norm.weight", h);
     if (r.has("lm_head.weight")) {
-      head_ = r.matrix("lm_head.weight", config.vocab_size, h);
+      head_ = r.matrix("lm_head.weight", config.vocab_size, h, WeightUse::head);
     } else {
       require_that(config.tie_word_embeddings, Code::bad_weight, "weights",
                    "lm_head.weight: expected in an untied checkpoint, got none");
-      head_ = embed_;
+      head_ = for_use(b, embed_, WeightUse::head);
     }
   }
 

@@ -30,17 +30,21 @@ class VisionTower {
     positions_ = r.matrix(v + "pos_embed.weight", config.position_embeddings, d);
     for (Index j = 0; j < config.depth; ++j) {
       const std::string p = v + "blocks." + std::to_string(j) + ".";
-      blocks_.push_back({r.vector(p + "norm1.weight", d), r.vector(p + "norm1.bias", d),
-                         r.matrix(p + "attn.qkv.weight", 3 * d, d), r.vector(p + "attn.qkv.bias", 3 * d),
-                         r.matrix(p + "attn.proj.weight", d, d), r.vector(p + "attn.proj.bias", d),
-                         r.vector(p + "norm2.weight", d), r.vector(p + "norm2.bias", d),
-                         r.matrix(p + "mlp.linear_fc1.weight", i, d), r.vector(p + "mlp.linear_fc1.bias", i),
-                         r.matrix(p + "mlp.linear_fc2.weight", d, i), r.vector(p + "mlp.linear_fc2.bias", d)});
+      blocks_.push_back(
+          {r.vector(p + "norm1.weight", d), r.vector(p + "norm1.bias", d),
+           r.matrix(p + "attn.qkv.weight", 3 * d, d, WeightUse::tower), r.vector(p + "attn.qkv.bias", 3 * d),
+           r.matrix(p + "attn.proj.weight", d, d, WeightUse::tower), r.vector(p + "attn.proj.bias", d),
+           r.vector(p + "norm2.weight", d), r.vector(p + "norm2.bias", d),
+           r.matrix(p + "mlp.linear_fc1.weight", i, d, WeightUse::tower), r.vector(p + "mlp.linear_fc1.bias", i),
+           r.matrix(p + "mlp.linear_fc2.weight", d, i, WeightUse::tower), r.vector(p + "mlp.linear_fc2.bias", d)});
     }
     const auto merger = [&](const std::string& p, Index norm_width) {
-      return Merger{r.vector(p + "norm.weight", norm_width),   r.vector(p + "norm.bias", norm_width),
-                    r.matrix(p + "linear_fc1.weight", m, m),   r.vector(p + "linear_fc1.bias", m),
-                    r.matrix(p + "linear_fc2.weight", out, m), r.vector(p + "linear_fc2.bias", out)};
+      return Merger{r.vector(p + "norm.weight", norm_width),
+                    r.vector(p + "norm.bias", norm_width),
+                    r.matrix(p + "linear_fc1.weight", m, m, WeightUse::tower),
+                    r.vector(p + "linear_fc1.bias", m),
+                    r.matrix(p + "linear_fc2.weight", out, m, WeightUse::tower),
+                    r.vector(p + "linear_fc2.bias", out)};
     };
     merger_ = merger(v + "merger.", d);
     for (std::size_t k = 0; k < config.deepstack_taps.size(); ++k)

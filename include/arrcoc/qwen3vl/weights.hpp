@@ -7,12 +7,20 @@
 
 #include "arrcoc/core/kernel_backend.hpp"
 #include "arrcoc/core/model_config.hpp"
+#include "arrcoc/core/weight_format.hpp"
 
 namespace arrcoc::qwen3vl {
 
 /// Tensors that are read, and checked for NaN and infinity, only where they are used (LazyWeight).
 inline bool read_on_use(std::string_view name) {
   return name.ends_with(".mlp.experts.gate_up_proj") || name.ends_with(".mlp.experts.down_proj");
+}
+
+/// A matrix in the form that the backend keeps for its use, where it makes a difference.
+template <class B>
+typename B::Weight for_use(B& b, typename B::Weight w, WeightUse use) {
+  if constexpr (requires { b.for_use(w, use); }) return b.for_use(w, use);
+  else return w;
 }
 
 /// One matrix for each expert, one after the other, where they lie.
@@ -26,7 +34,8 @@ class WeightReader {
  public:
   WeightReader(B& backend, const WeightLookup& lookup) : backend_(backend), lookup_(lookup) {}
 
-  typename B::Weight matrix(const std::string& name, Index out, Index in, Layout layout = Layout::out_in) {
+  typename B::Weight matrix(const std::string& name, Index out, Index in, WeightUse use = WeightUse::other,
+                            Layout layout = Layout::out_in) {
     HostTensor t = fetch(name);
     const Index rows = t.dim(0);
     require_that(!t.shape.empty() && rows > 0 && t.count() == out * in && rows == (layout == Layout::in_out ? in : out),
@@ -35,7 +44,7 @@ class WeightReader {
                           shape_text(t.shape);
                  });
     t.shape = layout == Layout::in_out ? std::vector<Index>{in, out} : std::vector<Index>{out, in};
-    return backend_.import_weight(t, layout);
+    return for_use(backend_, backend_.import_weight(t, layout), use);
   }
   typename B::Weight vector(const std::string& name, Index n) {
     HostTensor t = fetch(name);

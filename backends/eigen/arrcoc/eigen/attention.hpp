@@ -134,7 +134,7 @@ class BlockedAttention {
                 round_row(from + i * k.stride(), p_.d, reinterpret_cast<std::uint16_t*>(scratch.get() + i * stride));
               from = scratch.get();
             }
-            transpose_rows<DType::f32>(from, stride, rows, depth(), panel + half * lanes, tile_cols, true);
+            transpose_rows<ReadStored<DType::f32>>(from, stride, rows, depth(), panel + half * lanes, tile_cols, true);
           }
         }
         float* base = values_.get() + s.head * value_rows() * value_width();

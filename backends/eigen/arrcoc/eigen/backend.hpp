@@ -12,9 +12,7 @@
 #include "arrcoc/core/kernel_backend.hpp"
 #include "arrcoc/eigen/attend_one.hpp"
 #include "arrcoc/eigen/attention.hpp"
-#include "arrcoc/eigen/gemm.hpp"
-#include "arrcoc/eigen/rows_by_input.hpp"
-#include "arrcoc/eigen/tensor.hpp"
+#include "arrcoc/eigen/weight_product.hpp"
 
 namespace arrcoc {
 
@@ -24,6 +22,7 @@ struct EigenOptions {
   /// Products with bf16 weights and attention over several queries round their inputs to bf16 and sum in float32;
   /// everything else stays float32. Without effect where the build has no AVX512-BF16.
   bool bf16 = false;
+  WeightFormats weights{};  ///< of matrices whose use is told when they are imported
   bool operator==(const EigenOptions&) const = default;
 };
 
@@ -43,7 +42,8 @@ class EigenOn {
   explicit EigenOn(EigenOptions options = {})
       : threads_(std::make_shared<Threads>(options.threads)),
         pool_(std::make_shared<eigen::MemoryPool>(options.keep_bytes)),
-        bf16_(options.bf16 && eigen::bf16_products) {}
+        bf16_(options.bf16 && eigen::bf16_products),
+        formats_(options.weights) {}
 
   int threads() const { return threads_->size(); }
   /// f(begin, end); an exception in f ends the loop and is rethrown here. Inside another loop it runs in place.
@@ -84,6 +84,15 @@ class EigenOn {
       return {host_tensor(to_floats(t), t.shape), out, in, in_out};
     return {t, out, in, in_out};
   }
+  /// A matrix as it was imported, in the form that the options give to its use; memory of its own unless that is the
+  /// stored one.
+  Weight for_use(const Weight& w, WeightUse use) const {
+    const WeightFormat format = formats_.of(use);
+    if (format == WeightFormat::int8 || format == WeightFormat::int4)
+      return Weight(std::make_shared<const eigen::Quantised>(eigen::quantise(*threads_, w, format)));
+    if (format == WeightFormat::bf16 && w.dtype() != DType::bf16) return rounded_weight(w);
+    return w;
+  }
 
   // --- products ---
   Tensor linear(const Tensor& x, const Weight& w) const { return linear_from(x, w, nullptr); }
@@ -104,6 +113,7 @@ class EigenOn {
   }
 
   Tensor embedding(const Weight& w, std::span<const TokenId> ids) const {
+    check_stored(w, "embedding");
     Tensor out = make(static_cast<Index>(ids.size()), w.in());
     for (const TokenId id : ids) check_index(id, w.out(), "embedding");
     with_weight(w, [&]<DType D>() {
@@ -113,6 +123,7 @@ class EigenOn {
   }
   Tensor embedding_bag(const Weight& w, std::span<const Index> ids, std::span<const float> weights, Index k) const {
     check_bags(ids, weights, k, "embedding_bag");
+    check_stored(w, "embedding_bag");
     for (const Index id : ids) check_index(id, w.out(), "embedding_bag");
     Tensor out = make(static_cast<Index>(ids.size()) / k, w.in());
     with_weight(w, [&]<DType D>() {
@@ -452,6 +463,9 @@ class EigenOn {
              std::to_string(weights.size()) + " and " + std::to_string(idx.size());
     });
   }
+  static void check_stored(const Weight& w, std::string_view kernel) {
+    check(w.quantised() == nullptr, kernel, [] { return "expected a matrix as it is stored, got a quantised one"; });
+  }
   static void check_vector(const Weight& w, Index n, std::string_view kernel, std::string_view what) {
     check(w.out() == 1 && w.in() == n && w.dtype() == DType::f32 && !w.transposed(), kernel,
           [&] { return std::string(what) + ": expected a vector of " + std::to_string(n) + ", got " + shape_of(w); });
@@ -477,6 +491,14 @@ class EigenOn {
     return "expected a range inside " + shape_of(x) + ", got [" + std::to_string(i) + ", " + std::to_string(j) + ")";
   }
 
+  Weight rounded_weight(const Weight& w) const {
+    const HostTensor& from = w.values();
+    std::vector<std::uint16_t> values(static_cast<std::size_t>(from.count()));
+    threads_->run(from.count(), 65536, [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) values[static_cast<std::size_t>(i)] = f32_to_bf16(float_at(from, i));
+    });
+    return {host_tensor(std::move(values), from.shape), w.out(), w.in(), w.transposed()};
+  }
   Tensor make(Index r, Index c) const { return {pool_->take(r * c), r, c, c}; }
   Tensor copy(const Tensor& x) const {
     Tensor out = make(x.rows(), x.cols());
@@ -584,31 +606,7 @@ class EigenOn {
     eigen::gemm(*threads_, *pool_, a.data(), a.stride(), a.rows(), a.cols(), n, pack, init, out.fill(), out.stride());
   }
   void weight_product(const Tensor& x, const Weight& w, const float* init, Tensor& out) const {
-    with_weight(w, [&]<DType D>() {
-      using T = eigen::stored_t<D>;
-      const T* data = w.stored_row<T>(0);
-      if (D == DType::bf16 && bf16_ && w.in() % 2 == 0 && x.rows() > eigen::unpacked_rows) {
-        // whole packets: rows are rounded by several threads
-        const Index stride = (w.in() + eigen::lanes - 1) / eigen::lanes * eigen::lanes / 2;
-        const auto pairs = pool_->take(x.rows() * stride);
-        for_rows(x.rows(), x.cols(), [&](Index i) {
-          eigen::round_row(x.row(i), x.cols(), reinterpret_cast<std::uint16_t*>(pairs.get() + i * stride));
-        });
-        const auto multiply = [&](const auto& pack) {
-          eigen::gemm<eigen::Pairs>(*threads_, *pool_, pairs.get(), stride, x.rows(), w.in() / 2, w.out(), pack, init,
-                                    out.fill(), out.stride());
-        };
-        if (w.transposed()) multiply(eigen::PackInputPairs{reinterpret_cast<const std::uint16_t*>(data), w.out()});
-        else multiply(eigen::PackOutputs<DType::f32>{reinterpret_cast<const float*>(data), w.in() / 2});
-      } else if (w.transposed() && x.rows() <= eigen::unpacked_rows)
-        eigen::few_rows_by_input<D>(*threads_, x.data(), x.stride(), x.rows(), w.in(), data, w.out(), init, out.fill(),
-                                    out.stride());
-      else if (w.transposed()) product(x, w.out(), eigen::PackInputs<D>{data, w.out()}, init, out);
-      else if (x.rows() <= eigen::unpacked_rows)
-        eigen::few_rows<D>(*threads_, x.data(), x.stride(), x.rows(), w.in(), data, w.in(), w.out(), init, out.fill(),
-                           out.stride());
-      else product(x, w.out(), eigen::PackOutputs<D>{data, w.in()}, init, out);
-    });
+    eigen::weight_product(*threads_, *pool_, x, w, bf16_, init, out);
   }
   Tensor linear_from(const Tensor& x, const Weight& w, const float* init) const {
     check(x.cols() == w.in(), "linear", [&] {
@@ -622,6 +620,7 @@ class EigenOn {
   std::shared_ptr<Threads> threads_;
   std::shared_ptr<eigen::MemoryPool> pool_;
   bool bf16_;
+  WeightFormats formats_;
 };
 
 using EigenBackend = EigenOn<eigen::ThreadPool>;

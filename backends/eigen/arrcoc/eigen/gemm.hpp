@@ -91,10 +91,19 @@ inline void group_tile(int rows, const float* a, const float* b, Index depth, co
   with_rows(rows, [&]<int R>() { edge_tile<R, Q, 1, R, Op>(a, b, depth, init, accumulate, c, stride, columns); });
 }
 
-/// Transposes `rows` <= lanes rows of `depth` stored values into out[k * step + i]. With `pad`, rows up to `lanes` are
-/// written as zeros; without, only `rows` values of each k are written.
+/// How packing reads stored values: a packet's worth of them, or the first n.
 template <DType D>
-inline void transpose_rows(const stored_t<D>* x, Index stride, int rows, Index depth, float* out, Index step,
+struct ReadStored {
+  using T = stored_t<D>;
+  static constexpr Index per = 1;  // values in a lane
+  static EIGEN_ALWAYS_INLINE P whole(const T* p) { return widen<D>(p); }
+  static EIGEN_ALWAYS_INLINE P part(const T* p, Index n) { return widen_part<D>(p, n); }
+};
+
+/// Transposes `rows` <= lanes rows of `depth` lanes' worth of values into out[k * step + i]. With `pad`, rows up to
+/// `lanes` are written as zeros; without, only `rows` values of each k are written.
+template <class Read>
+inline void transpose_rows(const typename Read::T* x, Index stride, int rows, Index depth, float* out, Index step,
                            bool pad) {
   Index k = 0;
   P block[lanes];
@@ -107,9 +116,9 @@ inline void transpose_rows(const stored_t<D>* x, Index stride, int rows, Index d
   };
   for (; k + lanes <= depth; k += lanes) {
     for (int i = 0; i < lanes; ++i) {
-      block[i] = i < rows ? widen<D>(x + i * stride + k) : set(0.0f);
+      block[i] = i < rows ? Read::whole(x + i * stride + k * Read::per) : set(0.0f);
       // Rows are far apart and short: the hardware's own prefetching comes too late.
-      __builtin_prefetch(x + (i + lanes) * stride + k);
+      __builtin_prefetch(x + (i + lanes) * stride + k * Read::per);
     }
     if (!pad && (depth - k - lanes + 1) * step >= lanes) {
       // Whole packets: what runs over is written again by the next k, and stays inside this group.
@@ -120,7 +129,8 @@ inline void transpose_rows(const stored_t<D>* x, Index stride, int rows, Index d
     }
   }
   if (k < depth) {
-    for (int i = 0; i < lanes; ++i) block[i] = i < rows ? widen_part<D>(x + i * stride + k, depth - k) : set(0.0f);
+    for (int i = 0; i < lanes; ++i)
+      block[i] = i < rows ? Read::part(x + i * stride + k * Read::per, depth - k) : set(0.0f);
     flush(depth - k);
   }
 }
@@ -130,7 +140,7 @@ inline void pack_rows(const float* x, Index stride, Index rows, Index depth, flo
   for (Index i = 0; i < rows;) {
     const int r = group_rows(rows - i);
     if (r == 1) std::copy_n(x + i * stride, depth, out);
-    else transpose_rows<DType::f32>(x + i * stride, stride, r, depth, out, r, false);
+    else transpose_rows<ReadStored<DType::f32>>(x + i * stride, stride, r, depth, out, r, false);
     out += r * depth;
     i += r;
   }
@@ -149,8 +159,8 @@ struct PackOutputs {
       const int q = panel_packets(j, columns);
       for (int h = 0; h < q; ++h) {
         const auto rows = static_cast<int>(std::min<Index>(lanes, columns - j - h * lanes));
-        transpose_rows<D>(data + (column + j + h * lanes) * stride + k, stride, rows, depth, out + h * lanes, q * lanes,
-                          true);
+        transpose_rows<ReadStored<D>>(data + (column + j + h * lanes) * stride + k, stride, rows, depth,
+                                      out + h * lanes, q * lanes, true);
       }
       out += depth * q * lanes;
       j += q * lanes;
@@ -289,6 +299,22 @@ void gemm(ThreadPool& threads, MemoryPool& pool, const float* a, Index a_stride,
   }
 }
 
+/// The rows of x rounded to bf16, neighbours as pairs, in whole packets.
+struct RoundedRows {
+  std::shared_ptr<float> pairs;
+  Index stride;
+};
+inline RoundedRows round_rows(ThreadPool& threads, MemoryPool& pool, const float* x, Index x_stride, Index rows,
+                              Index cols) {
+  const Index stride = (cols + lanes - 1) / lanes * lanes / 2;
+  RoundedRows out{pool.take(rows * stride), stride};
+  threads.run(rows, std::max<Index>(1, 16384 / std::max<Index>(cols, 1)), [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i)
+      round_row(x + i * x_stride, cols, reinterpret_cast<std::uint16_t*>(out.pairs.get() + i * stride));
+  });
+  return out;
+}
+
 /// Dot products of R rows of x with one stored row: every row in four chains of packets, in an order that depends on n
 /// alone.
 template <DType D, int R>
@@ -322,6 +348,17 @@ EIGEN_ALWAYS_INLINE void dots(const float* x, Index x_stride, const stored_t<D>*
 /// At most this many rows are multiplied without packing.
 inline constexpr Index unpacked_rows = 8;
 
+/// Calls f.template operator()<R>() for at most four rows.
+template <class F>
+EIGEN_ALWAYS_INLINE void with_few(Index rows, F&& f) {
+  switch (rows) {
+    case 1: return f.template operator()<1>();
+    case 2: return f.template operator()<2>();
+    case 3: return f.template operator()<3>();
+    default: return f.template operator()<4>();
+  }
+}
+
 /// C = A * W^T + init for up to `unpacked_rows` rows: reads W once, as it is stored. Bound by memory.
 template <DType D>
 void few_rows(ThreadPool& threads, const float* a, Index a_stride, Index rows, Index depth, const stored_t<D>* w,
@@ -333,12 +370,7 @@ void few_rows(ThreadPool& threads, const float* a, Index a_stride, Index rows, I
       float out[unpacked_rows];
       for (Index i = 0; i < rows; i += 4) {
         const float* from = a + i * a_stride;
-        switch (rows - i) {
-          case 1: dots<D, 1>(from, a_stride, row, depth, out + i); break;
-          case 2: dots<D, 2>(from, a_stride, row, depth, out + i); break;
-          case 3: dots<D, 3>(from, a_stride, row, depth, out + i); break;
-          default: dots<D, 4>(from, a_stride, row, depth, out + i);
-        }
+        with_few(rows - i, [&]<int R>() { dots<D, R>(from, a_stride, row, depth, out + i); });
       }
       for (Index i = 0; i < rows; ++i) c[i * c_stride + j] = init != nullptr ? out[i] + init[j] : out[i];
     }

@@ -99,6 +99,8 @@ inline float max_of(const float* x, Index n) {
 
 EIGEN_ALWAYS_INLINE float first(P v) { return ei::pfirst(v); }
 EIGEN_ALWAYS_INLINE float sum(P v) { return ei::predux(v); }
+EIGEN_ALWAYS_INLINE float largest(P v) { return ei::predux_max(v); }
+EIGEN_ALWAYS_INLINE float smallest(P v) { return ei::predux_min(v); }
 
 /// e^x within 1.1 ulp; 0 below -87, infinity above 88.72, NaN for NaN. Cody-Waite reduction and a Taylor series of
 /// degree 7.

@@ -43,12 +43,17 @@ inline std::string shape_of(const Tensor& t) {
   return "[" + std::to_string(t.rows()) + ", " + std::to_string(t.cols()) + "]";
 }
 
-/// A matrix [out, in], in the type and memory it came in, or a vector [1, n] widened to float32.
+struct Quantised;  // quantised.hpp
+
+/// A matrix [out, in], in the type and memory it came in, or in int8 or int4; or a vector [1, n] widened to float32.
 class Weight {
  public:
   Weight() = default;
   Weight(HostTensor values, Index out, Index in, bool transposed)
       : values_(std::move(values)), out_(out), in_(in), transposed_(transposed) {}
+  template <class Q>
+  explicit Weight(std::shared_ptr<const Q> quantised)
+      : out_(quantised->out), in_(quantised->in), quantised_(std::move(quantised)) {}
 
   Index out() const { return out_; }
   Index in() const { return in_; }
@@ -61,11 +66,13 @@ class Weight {
     return reinterpret_cast<const T*>(values_.data) + i * stored_cols();
   }
   const HostTensor& values() const { return values_; }
+  const Quantised* quantised() const { return quantised_.get(); }  // null: as stored
 
  private:
   HostTensor values_;
   Index out_ = 0, in_ = 0;
   bool transposed_ = false;
+  std::shared_ptr<const Quantised> quantised_;
 };
 
 inline std::string shape_of(const Weight& w) {

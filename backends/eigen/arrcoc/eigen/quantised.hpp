@@ -1,0 +1,193 @@
+#pragma once
+// Matrices in eight or four bits: how they are made from a stored one, and how they are read.
+//   int8  codes [out][in], row-major, -127..127; weight = code * scale of its row (float32, the largest magnitude /
+//   127) int4  groups of 32 neighbours of a row, 16 groups a block: word (w, lane) of a block holds the codes of inputs
+//   8w to
+//         8w + 7 of group `lane`, four bits each, the first lowest; weight = (code - 8) * scale of its group (bf16)
+// A block's words lie as they are multiplied: sixteen groups side by side, whatever the width of a packet.
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "arrcoc/core/weight_format.hpp"
+#include "arrcoc/eigen/bf16.hpp"
+#include "arrcoc/eigen/tensor.hpp"
+#include "arrcoc/eigen/thread_pool.hpp"
+
+namespace arrcoc::eigen {
+
+inline constexpr Index int4_group = 32, int4_groups = 16, int4_block = int4_group * int4_groups;
+
+/// A matrix [out, in] in int8 or int4. Handles share the memory.
+struct Quantised {
+  WeightFormat format = WeightFormat::int8;
+  Index out = 0, in = 0;
+  std::shared_ptr<std::int8_t> codes8{};     // [out][in]
+  std::shared_ptr<float> scales8{};          // [out]
+  std::shared_ptr<std::uint32_t> codes4{};   // [out][blocks][4][16]
+  std::shared_ptr<std::uint16_t> scales4{};  // [out][blocks][16], bf16
+
+  Index blocks() const { return (in + int4_block - 1) / int4_block; }
+  const std::int8_t* row8(Index j) const { return codes8.get() + j * in; }
+  const std::uint32_t* row4(Index j) const { return codes4.get() + j * blocks() * 64; }
+  const std::uint16_t* row_scales4(Index j) const { return scales4.get() + j * blocks() * int4_groups; }
+  Index bytes() const { return format == WeightFormat::int8 ? out * (in + 4) : out * blocks() * (64 * 4 + 16 * 2); }
+};
+
+/// `lanes` codes of int8 as float32.
+EIGEN_ALWAYS_INLINE P widen_codes(const std::int8_t* p) {
+#if defined(__AVX512F__)
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+#elif defined(__AVX2__)
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+#else
+  alignas(64) float out[lanes];
+  for (int i = 0; i < lanes; ++i) out[i] = static_cast<float>(p[i]);
+  return ei::pload<P>(out);
+#endif
+}
+
+/// Code n of each word and 16: four bits behind the exponent of 16.0 are as many units.
+template <int n>
+EIGEN_ALWAYS_INLINE P widen_nibbles(Word w) {
+  constexpr int shift = 19 - 4 * n;
+  if constexpr (shift > 0) w <<= shift;
+  else w >>= -shift;
+  w = (w & 0x00780000u) | 0x41800000u;
+  P out;
+  std::memcpy(static_cast<void*>(&out), &w, sizeof out);
+  return out;
+}
+/// What widen_nibbles gives for a code that stands for 0.
+inline constexpr float nibble_zero = 24.0f;
+
+/// x rounded to a whole number, ties to even; |x| < 2^22.
+EIGEN_ALWAYS_INLINE P whole(P x) { return ei::psub(ei::padd(x, set(12582912.0f)), set(12582912.0f)); }
+
+/// n values of one row as int8: codes = x * (127 / the largest magnitude), rounded; the scale, 0 for a row of zeros.
+inline float quantise_row8(const float* x, Index n, std::int8_t* codes) {
+  float top = 0;
+  for (Index i = 0; i < n; ++i) top = std::max(top, std::abs(x[i]));
+  const float inverse = top > 0 ? 127.0f / top : 0.0f;
+  // A row of subnormal numbers has no finite inverse: zeros.
+  const bool fits = std::isfinite(inverse);
+  for (Index i = 0; i < n; ++i) codes[i] = static_cast<std::int8_t>(fits ? std::nearbyint(x[i] * inverse) : 0.0f);
+  return fits ? top / 127.0f : 0.0f;
+}
+
+/// The steps tried for a group, as parts of the one that reaches its largest value: the one with the least squared
+/// error stays, the first of equals.
+inline constexpr float int4_steps[] = {1.0f, 0.94f, 0.88f, 0.82f, 1.06f};
+
+/// One group of 32 values as int4: its words and the bits of its scale. The value of largest magnitude (of two the
+/// positive one) becomes -8, or what another step makes of it, as the range has one more number there.
+inline std::uint16_t quantise_group4(const float* x, std::uint32_t (&words)[4]) {
+  constexpr int Q = static_cast<int>(int4_group) / lanes;
+  P v[Q];
+  unrolled<Q>([&](auto q) __attribute__((always_inline)) { v[q] = load(x + q * lanes); });
+  P high = v[0], low = v[0];
+  unrolled<Q>([&](auto q)
+                  __attribute__((always_inline)) { high = ei::pmax<P>(high, v[q]), low = ei::pmin<P>(low, v[q]); });
+  const float most = largest(high), least = smallest(low), top = most >= -least ? most : least;
+  const auto codes_of = [&](float inverse, int q) __attribute__((always_inline)) {
+    return ei::pmin<P>(ei::pmax<P>(whole(ei::pmul(v[q], set(inverse))), set(-8.0f)), set(7.0f));
+  };
+  std::uint16_t scale = 0;
+  float best = std::numeric_limits<float>::infinity(), best_inverse = 0;
+  for (const float step : int4_steps) {
+    const std::uint16_t bits = f32_to_bf16(top / -8.0f * step);
+    const float d = bf16_to_f32(bits), inverse = 1.0f / d;
+    P error = set(0.0f);
+    unrolled<Q>([&](auto q) __attribute__((always_inline)) {
+      const P e = ei::psub(v[q], ei::pmul(codes_of(inverse, q), set(d)));
+      error = fma(e, e, error);
+    });
+    const float total = eigen::sum(error);
+    const bool better = total < best && std::isfinite(inverse);  // a step of 0 or of a subnormal number has no inverse
+    scale = better ? bits : scale;
+    best = better ? total : best;
+    best_inverse = better ? inverse : best_inverse;
+  }
+  alignas(64) float codes[int4_group];
+  unrolled<Q>([&](auto q) __attribute__((always_inline)) { store(codes + q * lanes, codes_of(best_inverse, q)); });
+  // Eight codes as a number of base 16, in halves that float32 holds exactly.
+  const auto half = [](const float* c) {
+    return static_cast<std::uint32_t>(c[0] + 16.0f * c[1] + 256.0f * c[2] + 4096.0f * c[3] + 34952.0f);
+  };
+  for (int w = 0; w < 4; ++w) words[w] = half(codes + 8 * w) | half(codes + 8 * w + 4) << 16;
+  return scale;
+}
+
+template <class T>
+std::shared_ptr<T> aligned_values(Index n) {
+  const auto bytes = static_cast<std::size_t>(std::max<Index>(n, 1)) * sizeof(T);
+  return {static_cast<T*>(::operator new (bytes, std::align_val_t{64})),
+          [](T* p) { ::operator delete (p, std::align_val_t{64}); }};
+}
+
+/// Rows [first, first + count) of a stored matrix as float32, [count][in].
+inline void stored_rows(const Weight& w, Index first, Index count, float* to) {
+  with_dtype(w.dtype(), [&]<DType D>() {
+    const auto* from = w.stored_row<stored_t<D>>(0);
+    const auto value = [](stored_t<D> v) {
+      if constexpr (D == DType::f32) return v;
+      else return D == DType::bf16 ? bf16_to_f32(v) : f16_to_f32(v);
+    };
+    for (Index k = 0; k < (w.transposed() ? w.in() : 0); ++k)
+      for (Index i = 0; i < count; ++i) to[i * w.in() + k] = value(from[k * w.out() + first + i]);
+    for (Index i = 0; i < (w.transposed() ? 0 : count); ++i) {
+      const auto* row = from + (first + i) * w.in();
+      Index k = 0;
+      for (; k + lanes <= w.in(); k += lanes) store(to + i * w.in() + k, widen<D>(row + k));
+      for (; k < w.in(); ++k) to[i * w.in() + k] = value(row[k]);
+    }
+  });
+}
+
+/// A stored matrix in int8 or int4; rows go to the threads.
+template <class Threads>
+Quantised quantise(Threads& threads, const Weight& w, WeightFormat format) {
+  Quantised q{format, w.out(), w.in()};
+  const Index blocks = q.blocks(), step = w.transposed() ? 64 : 1;
+  if (format == WeightFormat::int8) {
+    q.codes8 = aligned_values<std::int8_t>(q.out * q.in);
+    q.scales8 = aligned_values<float>(q.out);
+  } else {
+    q.codes4 = aligned_values<std::uint32_t>(q.out * blocks * 64);
+    q.scales4 = aligned_values<std::uint16_t>(q.out * blocks * int4_groups);
+  }
+  const auto one = [&](const float* x, Index j) {
+    if (format == WeightFormat::int8) {
+      q.scales8.get()[j] = quantise_row8(x, q.in, q.codes8.get() + j * q.in);
+      return;
+    }
+    for (Index g = 0; g < blocks * int4_groups; ++g) {
+      alignas(64) float group[int4_group] = {};
+      if (const Index at = g * int4_group; at < q.in) std::copy_n(x + at, std::min(int4_group, q.in - at), group);
+      std::uint32_t words[4];
+      q.scales4.get()[j * blocks * int4_groups + g] = quantise_group4(group, words);
+      const Index block = j * blocks + g / int4_groups, lane = g % int4_groups;
+      for (Index k = 0; k < 4; ++k) q.codes4.get()[(block * 4 + k) * int4_groups + lane] = words[k];
+    }
+  };
+  const Index pieces = (q.out + step - 1) / step;
+  threads.run(pieces, std::max<Index>(1, 65536 / std::max<Index>(q.in * step, 1)), [&](Index begin, Index end) {
+    std::vector<float> rows(static_cast<std::size_t>(step * q.in));
+    for (Index p = begin; p < end; ++p) {
+      const Index first = p * step, count = std::min(step, q.out - first);
+      stored_rows(w, first, count, rows.data());
+      for (Index i = 0; i < count; ++i) one(rows.data() + i * q.in, first + i);
+    }
+  });
+  return q;
+}
+
+/// Weight i of a row of an int4 matrix.
+inline float weight4(const std::uint32_t* row, const std::uint16_t* scales, Index i) {
+  const Index group = i / int4_group, block = group / int4_groups, lane = group % int4_groups, at = i % int4_group;
+  const std::uint32_t word = row[(block * 4 + at / 8) * int4_groups + lane];
+  return static_cast<float>(static_cast<int>((word >> (4 * (at % 8))) & 15u) - 8) * bf16_to_f32(scales[group]);
+}
+
+}  // namespace arrcoc::eigen

@@ -1,0 +1,270 @@
+#pragma once
+// Products with matrices in int8 or int4, accumulated in float32. Few rows read the codes once, as they lie; more rows
+// go through gemm, whose packing widens them. A row's bits depend on nothing but that row and the matrix.
+#include "arrcoc/eigen/gemm.hpp"
+#include "arrcoc/eigen/quantised.hpp"
+
+namespace arrcoc::eigen {
+
+/// Bytes ahead of what is read that memory is asked for: over the end of a page, where the hardware begins anew.
+inline constexpr Index read_ahead = 4096;
+/// Floats of a block that turn_for_int4 makes.
+inline constexpr Index turned_block = int4_block + int4_groups;
+
+/// Dot products of R rows of x with the codes of one row, four chains of packets a row, in an order that depends on n
+/// alone.
+template <int R>
+EIGEN_ALWAYS_INLINE void dots8(const float* x, Index x_stride, const std::int8_t* codes, Index n, float* out) {
+  P s[R * 4];
+  unrolled<R * 4>([&](auto t) __attribute__((always_inline)) { s[t] = set(0.0f); });
+  Index k = 0;
+  for (; k + 4 * lanes <= n; k += 4 * lanes)
+    unrolled<4>([&](auto u) __attribute__((always_inline)) {
+      if constexpr (u * lanes % 64 == 0) __builtin_prefetch(codes + k + u * lanes + read_ahead);
+      const P value = widen_codes(codes + k + u * lanes);
+      unrolled<R>([&](auto r) __attribute__((always_inline)) {
+        s[r * 4 + u] = fma(load(x + r * x_stride + k + u * lanes), value, s[r * 4 + u]);
+      });
+    });
+  unrolled<R>([&](auto r) __attribute__((always_inline)) {
+    float sum = eigen::sum(ei::padd(ei::padd(s[r * 4], s[r * 4 + 1]), ei::padd(s[r * 4 + 2], s[r * 4 + 3])));
+    for (Index i = k; i < n; ++i) sum += x[r * x_stride + i] * static_cast<float>(codes[i]);
+    out[r] = sum;
+  });
+}
+
+/// Eight shifts of a word read it from memory eight times, if they are let.
+EIGEN_ALWAYS_INLINE void keep_in_register([[maybe_unused]] Word& w) {
+#if defined(__AVX512F__)
+  asm("" : "+v"(w));
+#endif
+}
+
+/// The same for J rows of int4 from row `first` on, which share what is read of x: out[j * R + r]. x lies as
+/// turn_for_int4 puts it. A row's bits do not depend on J.
+template <int R, int J>
+EIGEN_ALWAYS_INLINE void dots4(const float* x, Index x_stride, const Quantised& m, Index first, float* out) {
+  constexpr int H = static_cast<int>(int4_groups) / lanes;  // packets side by side
+  const Index blocks = m.blocks();
+  const std::uint32_t* codes = m.row4(first);
+  const std::uint16_t* scales = m.row_scales4(first);
+  P total[J * R * H];
+  unrolled<J * R * H>([&](auto t) __attribute__((always_inline)) { total[t] = set(0.0f); });
+  for (Index b = 0; b < blocks; ++b) {
+    unrolled<H>([&](auto h) __attribute__((always_inline)) {
+      P part[J * R * 4];
+      const float* values = x + b * turned_block + h * lanes;
+      unrolled<J * R>([&](auto t) __attribute__((always_inline)) {
+        part[t * 4] = load(values + t % R * x_stride + int4_block);
+        unrolled<3>([&](auto u) __attribute__((always_inline)) { part[t * 4 + 1 + u] = set(0.0f); });
+      });
+      for (Index w = 0; w < 4; ++w) {
+        Word word[J];
+        unrolled<J>([&](auto j) __attribute__((always_inline)) {
+          const std::uint32_t* from = codes + ((j * blocks + b) * 4 + w) * int4_groups + h * lanes;
+          std::memcpy(&word[j], from, sizeof word[j]);
+          keep_in_register(word[j]);
+          __builtin_prefetch(from + read_ahead / 4);
+        });
+        const float* at = values + w * 8 * int4_groups;
+        unrolled<8>([&](auto n) __attribute__((always_inline)) {
+          unrolled<J>([&](auto j) __attribute__((always_inline)) {
+            const P value = widen_nibbles<static_cast<int>(n)>(word[j]);
+            unrolled<R>([&](auto r) __attribute__((always_inline)) {
+              P& sum = part[(j * R + r) * 4 + n % 4];
+              sum = fma(load(at + r * x_stride + n * int4_groups), value, sum);
+            });
+          });
+        });
+      }
+      unrolled<J * R>([&](auto t) __attribute__((always_inline)) {
+        const P scale = widen<DType::bf16>(scales + (t / R * blocks + b) * int4_groups + h * lanes);
+        const P sum = ei::padd(ei::padd(part[t * 4], part[t * 4 + 1]), ei::padd(part[t * 4 + 2], part[t * 4 + 3]));
+        total[t * H + h] = fma(sum, scale, total[t * H + h]);
+      });
+    });
+  }
+  unrolled<J * R>([&](auto t) __attribute__((always_inline)) {
+    float sum = 0;
+    unrolled<H>([&](auto h) __attribute__((always_inline)) { sum += eigen::sum(total[t * H + h]); });
+    out[t] = sum;
+  });
+}
+
+/// x[0..n) as dots4 reads it: of a block, input p of group g stands at p * 16 + g (zeros behind n), and behind them
+/// what each group's sum begins with, so that codes need not be brought to their zero one by one.
+inline void turn_for_int4(const float* x, Index n, Index blocks, float* to) {
+  for (Index b = 0; b < blocks; ++b)
+    for (Index g = 0; g < int4_groups; ++g) {
+      const Index first = b * int4_block + g * int4_group, real = std::clamp<Index>(n - first, 0, int4_group);
+      float* at = to + b * turned_block + g;
+      double sum = 0;
+      for (Index p = 0; p < real; ++p) {
+        at[p * int4_groups] = x[first + p];
+        sum += static_cast<double>(x[first + p]);
+      }
+      for (Index p = real; p < int4_group; ++p) at[p * int4_groups] = 0.0f;
+      at[int4_block] = static_cast<float>(-static_cast<double>(nibble_zero) * sum);
+    }
+}
+
+/// How packing reads codes of int8, without their scales: as float32, or neighbours as a pair of bf16, which holds them
+/// exactly.
+template <class Op>
+struct ReadCodes {
+  using T = std::int8_t;
+  static constexpr Index per = 1;
+  static EIGEN_ALWAYS_INLINE P whole(const T* p) { return widen_codes(p); }
+  static EIGEN_ALWAYS_INLINE P part(const T* p, Index n) {
+    T codes[lanes] = {};
+    std::copy_n(p, n, codes);
+    return widen_codes(codes);
+  }
+};
+template <>
+struct ReadCodes<Pairs> {
+  using T = std::int8_t;
+  static constexpr Index per = 2;
+  static EIGEN_ALWAYS_INLINE P whole(const T* p) {
+    std::uint16_t halves[2 * lanes];
+    store_bf16(halves, widen_codes(p));
+    store_bf16(halves + lanes, widen_codes(p + lanes));
+    P out;
+    std::memcpy(static_cast<void*>(&out), halves, sizeof out);
+    return out;
+  }
+  static EIGEN_ALWAYS_INLINE P part(const T* p, Index n) {
+    T codes[2 * lanes] = {};
+    std::copy_n(p, 2 * n, codes);
+    return whole(codes);
+  }
+};
+
+/// Packs `count` rows of an int4 matrix from row `first` on, inputs (with `Pairs`, pairs) [k, k + depth) of them, zeros
+/// in the other lanes; row k of the panel goes to out + k * step.
+template <class Op>
+void pack_rows4(const Quantised& m, Index first, int count, Index k, Index depth, float* out, Index step) {
+  constexpr Index per = std::is_same_v<Op, Pairs> ? 2 : 1, in_group = int4_group / per;
+  if constexpr (lanes == int4_groups) {
+    // Lane g of a word belongs to group g; sixteen rows turned are sixteen groups of a panel, at the same place of
+    // each.
+    const auto weight = [](P code, P scale) __attribute__((always_inline)) {
+      return ei::pmul(ei::psub(code, set(nibble_zero)), scale);
+    };
+    for (Index at = k; at < k + depth;) {
+      const Index b = at / (int4_groups * in_group), group = at / in_group % int4_groups,
+                  groups = std::min(int4_groups - group, (k + depth - at + in_group - 1) / in_group);
+      P scale[lanes];
+      for (int j = 0; j < lanes; ++j)
+        scale[j] = j < count ? widen<DType::bf16>(m.row_scales4(first + j) + b * int4_groups) : set(0.0f);
+      for (Index w = 0; w < 4; ++w)
+        unrolled<8 / per>([&](auto n) __attribute__((always_inline)) {
+          P rows[lanes];
+          for (int j = 0; j < lanes; ++j) {
+            Word word{};
+            if (j < count) std::memcpy(&word, m.row4(first + j) + (b * 4 + w) * int4_groups, sizeof word);
+            if constexpr (per == 2)
+              rows[j] = pair(weight(widen_nibbles<2 * static_cast<int>(n)>(word), scale[j]),
+                             weight(widen_nibbles<2 * static_cast<int>(n) + 1>(word), scale[j]));
+            else rows[j] = weight(widen_nibbles<static_cast<int>(n)>(word), scale[j]);
+          }
+          transpose(rows);
+          for (Index g = 0; g < groups; ++g) {
+            const Index to = at - k + g * in_group + w * (8 / per) + n;
+            if (to < depth) store(out + to * step, rows[group + g]);
+          }
+        });
+      at += groups * in_group;
+    }
+  } else {
+    alignas(64) float rows[lanes * k_block * per] = {};
+    for (int j = 0; j < count; ++j) {
+      float* to = rows + j * k_block * per;
+      for (Index i = 0; i < depth * per; ++i) to[i] = weight4(m.row4(first + j), m.row_scales4(first + j), k * per + i);
+      if constexpr (per == 2) round_row(to, depth * per, reinterpret_cast<std::uint16_t*>(to));
+    }
+    transpose_rows<ReadStored<DType::f32>>(rows, k_block * per, count, depth, out, step, true);
+  }
+}
+
+/// Widens as it packs: int8 without its scales. With `Pairs`, k and depth count pairs.
+template <class Op>
+struct PackQuantised {
+  const Quantised* w;
+  void operator()(Index k, Index depth, Index column, Index columns, float* out) const {
+    using Read = ReadCodes<Op>;
+    for (Index j = 0; j < columns;) {
+      const int q = panel_packets(j, columns);
+      for (int h = 0; h < q; ++h) {
+        const Index first = column + j + h * lanes;
+        const auto count = static_cast<int>(std::min<Index>(lanes, columns - j - h * lanes));
+        float* to = out + h * lanes;
+        if (w->format == WeightFormat::int8)
+          transpose_rows<Read>(w->row8(first) + k * Read::per, w->in, count, depth, to, q * lanes, true);
+        else pack_rows4<Op>(*w, first, count, k, depth, to, q * lanes);
+      }
+      out += depth * q * lanes;
+      j += q * lanes;
+    }
+  }
+};
+
+/// C [rows, out] = A * W^T + init (a row, or null) for up to `unpacked_rows` rows. Bound by memory.
+inline void few_quantised(ThreadPool& threads, MemoryPool& pool, const float* a, Index a_stride, Index rows,
+                          const Quantised& w, const float* init, float* c, Index c_stride) {
+  const bool wide = w.format == WeightFormat::int8;
+  std::shared_ptr<float> turned;
+  if (!wide) {
+    const Index stride = w.blocks() * turned_block;
+    turned = pool.take(rows * stride);
+    for (Index i = 0; i < rows; ++i) turn_for_int4(a + i * a_stride, w.in, w.blocks(), turned.get() + i * stride);
+    a = turned.get();
+    a_stride = stride;
+  }
+  const Index grain = std::max<Index>(1, 65536 / std::max<Index>(w.in, 1));
+  threads.run(w.out, grain, [&](Index begin, Index end) {
+    Index next = begin;
+    // A single row, as decoding has it: two rows of the matrix read it once.
+    for (; rows == 1 && !wide && next + 2 <= end; next += 2) {
+      float out[2];
+      dots4<1, 2>(a, a_stride, w, next, out);
+      for (Index j = 0; j < 2; ++j) c[next + j] = init != nullptr ? out[j] + init[next + j] : out[j];
+    }
+    for (Index j = next; j < end; ++j) {
+      float out[unpacked_rows];
+      for (Index i = 0; i < rows; i += 4)
+        with_few(rows - i, [&]<int R>() {
+          if (wide) dots8<R>(a + i * a_stride, a_stride, w.row8(j), w.in, out + i);
+          else dots4<R, 1>(a + i * a_stride, a_stride, w, j, out + i);
+        });
+      const float scale = wide ? w.scales8.get()[j] : 1.0f, start = init != nullptr ? init[j] : 0.0f;
+      for (Index i = 0; i < rows; ++i) c[i * c_stride + j] = out[i] * scale + start;
+    }
+  });
+}
+
+/// The same for any number of rows. `bf16`: inputs are rounded to bf16 where there are many.
+inline void quantised_product(ThreadPool& threads, MemoryPool& pool, const Tensor& x, const Quantised& w, bool bf16,
+                              const float* init, Tensor& out) {
+  if (x.rows() <= unpacked_rows)
+    return few_quantised(threads, pool, x.data(), x.stride(), x.rows(), w, init, out.fill(), out.stride());
+  const bool wide = w.format == WeightFormat::int8;
+  const float* start = wide ? nullptr : init;
+  if (bf16 && w.in % 2 == 0) {
+    const RoundedRows rounded = round_rows(threads, pool, x.data(), x.stride(), x.rows(), x.cols());
+    gemm<Pairs>(threads, pool, rounded.pairs.get(), rounded.stride, x.rows(), w.in / 2, w.out, PackQuantised<Pairs>{&w},
+                start, out.fill(), out.stride());
+  } else {
+    gemm(threads, pool, x.data(), x.stride(), x.rows(), w.in, w.out, PackQuantised<Floats>{&w}, start, out.fill(),
+         out.stride());
+  }
+  if (!wide) return;
+  threads.run(x.rows(), std::max<Index>(1, 16384 / w.out), [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      map(out.row(i), w.scales8.get(), out.fill(i), w.out, [](P v, P s) { return ei::pmul(v, s); });
+      if (init != nullptr) map(out.row(i), init, out.fill(i), w.out, [](P v, P s) { return ei::padd(v, s); });
+    }
+  });
+}
+
+}  // namespace arrcoc::eigen
