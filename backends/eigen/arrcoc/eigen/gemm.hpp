@@ -315,6 +315,16 @@ inline RoundedRows round_rows(ThreadPool& threads, MemoryPool& pool, const float
   return out;
 }
 
+/// Bytes ahead of what is read once that memory is asked for: over the end of a page, where the hardware begins anew.
+inline constexpr Index read_ahead = 4096;
+
+/// Rows of a matrix in a piece that one thread reads: every piece begins with a wait for memory, so that they are as
+/// long as leaves four to a thread, up to 512 K values and from 64 K on. Bits do not depend on it.
+inline Index few_rows_grain(Index columns, Index depth, int threads) {
+  const Index row = std::max<Index>(depth, 1), least = std::max<Index>(1, 65536 / row);
+  return std::clamp(columns / (4 * threads), least, std::max(least, 524288 / row));
+}
+
 /// Dot products of R rows of x with one stored row: every row in four chains of packets, in an order that depends on n
 /// alone.
 template <DType D, int R>
@@ -324,6 +334,8 @@ EIGEN_ALWAYS_INLINE void dots(const float* x, Index x_stride, const stored_t<D>*
   Index k = 0;
   for (; k + 4 * lanes <= n; k += 4 * lanes)
     unrolled<4>([&](auto u) __attribute__((always_inline)) {
+      if constexpr (u * lanes * static_cast<int>(sizeof *w) % 64 == 0)
+        __builtin_prefetch(reinterpret_cast<const char*>(w + k + u * lanes) + read_ahead);
       const P value = widen<D>(w + k + u * lanes);
       unrolled<R>([&](auto r) __attribute__((always_inline)) {
         s[r * 4 + u] = fma(load(x + r * x_stride + k + u * lanes), value, s[r * 4 + u]);
@@ -363,8 +375,7 @@ EIGEN_ALWAYS_INLINE void with_few(Index rows, F&& f) {
 template <DType D>
 void few_rows(ThreadPool& threads, const float* a, Index a_stride, Index rows, Index depth, const stored_t<D>* w,
               Index w_stride, Index columns, const float* init, float* c, Index c_stride) {
-  const Index grain = std::max<Index>(1, 65536 / std::max<Index>(depth, 1));
-  threads.run(columns, grain, [&](Index begin, Index end) {
+  threads.run(columns, few_rows_grain(columns, depth, threads.size()), [&](Index begin, Index end) {
     for (Index j = begin; j < end; ++j) {
       const stored_t<D>* row = w + j * w_stride;
       float out[unpacked_rows];

@@ -6,8 +6,6 @@
 
 namespace arrcoc::eigen {
 
-/// Bytes ahead of what is read that memory is asked for: over the end of a page, where the hardware begins anew.
-inline constexpr Index read_ahead = 4096;
 /// Floats of a block that turn_for_int4 makes.
 inline constexpr Index turned_block = int4_block + int4_groups;
 
@@ -221,8 +219,7 @@ inline void few_quantised(ThreadPool& threads, MemoryPool& pool, const float* a,
     a = turned.get();
     a_stride = stride;
   }
-  const Index grain = std::max<Index>(1, 65536 / std::max<Index>(w.in, 1));
-  threads.run(w.out, grain, [&](Index begin, Index end) {
+  threads.run(w.out, few_rows_grain(w.out, w.in, threads.size()), [&](Index begin, Index end) {
     Index next = begin;
     // A single row, as decoding has it: two rows of the matrix read it once.
     for (; rows == 1 && !wide && next + 2 <= end; next += 2) {
