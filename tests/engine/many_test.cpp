@@ -103,6 +103,8 @@ TEST_CASE(
     "faults of harnesses beside correct columns: each answer is the one that it has alone, correct ones unchanged") {
   const std::vector<std::string> columns{"grid",
                                          "grid:injector.positions=sequential",
+                                         "grid:injector.positions=seed",
+                                         "grid:injector.rotary=blocked",
                                          "grid:injector.deepstack=dropped",
                                          "grid:picture=grey_square",
                                          "grid:maps=first",

@@ -237,7 +237,7 @@ TEST_CASE("refused: a method that throws is found, in its own words") {
 }
 
 namespace {
-enum class Slip { none, sequential, from_kept, first_rows, no_levels, neighbour };
+enum class Slip { none, sequential, from_zero, blocked, from_kept, first_rows, no_levels, neighbour };
 
 /// An assembly by hand; Qwen's rule: text counts up, the picture spreads over its grid from the next position on, and
 /// what follows starts behind its longer side.
@@ -272,6 +272,9 @@ detect::Assembler assembly(Slip slip) {
       for (std::size_t i = 0; i < a.rows.size(); ++i) a.rows[i].t = a.rows[i].h = a.rows[i].w = static_cast<float>(i);
       a.next = static_cast<Index>(a.rows.size());
     }
+    if (slip == Slip::from_zero)  // whatever is kept, and wrong with everything kept too
+      for (detect::Row& r : a.rows) r.t -= 3, r.h -= 3, r.w -= 3;
+    a.interleaved = slip != Slip::blocked;
     return a;
   };
   return out;
@@ -281,6 +284,8 @@ detect::Assembler assembly(Slip slip) {
 TEST_CASE("positions and levels: what an assembly gets wrong") {
   CHECK(names(detect::faults_of(assembly(Slip::none))) == Faults{});
   CHECK(names(detect::faults_of(assembly(Slip::sequential))) == Faults{"positions"});
+  CHECK(names(detect::faults_of(assembly(Slip::from_zero))) == Faults{"positions"});
+  CHECK(names(detect::faults_of(assembly(Slip::blocked))) == Faults{"rotary"});
   CHECK(names(detect::faults_of(assembly(Slip::from_kept))) == Faults{"positions"});
   CHECK(names(detect::faults_of(assembly(Slip::first_rows))) == Faults{"levels"});
   CHECK(names(detect::faults_of(assembly(Slip::no_levels))) == Faults{"levels"});

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Compares the faults of published harnesses, which are switches here, with transformers run as such a harness runs it.
+"""Compares the faults of published harnesses and the experiments with positions, which are switches here, with
+transformers run so.
 
 usage: harness_faults.py PROGRAM [--backend eigen|torch|xtensor] [--configs A,B] [-v]
 
@@ -8,12 +9,16 @@ control, through the same faulty path). The kept columns are read from the dump;
 back by transformers:
   positions=sequential  the language model on the kept rows with position ids 0, 1, 2 ... on all axes
   deepstack=dropped     the language model on the kept rows at their true positions, without DeepStack levels
+  positions=seed        the language model on the kept rows with the first sketch's position ids, by NumPy: text at
+                        (0, 0, 0), (0, 0, 1) ... over the whole prompt, every picture from (0, 0, 0) on
+  rotary=blocked        transformers' rotary embedding replaced by one in NumPy that gives each axis a block of
+                        frequencies; the same in turn equals transformers' own tables to the last bits
   both                  transformers' own generate(inputs_embeds=rows), with neither ids nor grids
   picture=grey_square   the stock model on the picture that Pillow has pasted on a grey square: pixel rows equal, and
                         the rows of a sweep, figures among them
   maps=first            norms of the first picture's embeddings, by NumPy, choose tokens of both pictures
 Each fault moves the logits by over 100 times the limit, also when everything is kept, but maps=first, query=template
-and a picture that is square, which keep every bit then. Limit: 2e-5 of the largest value.
+and a picture that is square, which keep every bit then, and rotary=blocked on text, which keeps every bit always. Limit: 2e-5 of the largest value.
 Exit status: 0 agreement, 1 a mismatch, 77 a Python package is missing.
 """
 import json
@@ -51,11 +56,51 @@ def grey_square(path, out):
     return out
 
 
+def axes_of(half, section, blocked):
+    """Which axis (t, h, w: 0, 1, 2) turns each frequency: a block of `section` each, or in turn while an axis has any."""
+    if blocked:
+        return np.repeat([0, 1, 2], section)
+    axes = np.zeros(half, int)
+    for axis in (1, 2):
+        axes[axis:3 * section[axis]:3] = axis
+    return axes
+
+
+class Rotary(torch.nn.Module):
+    """cos and sin [1, L, d] of position ids [3, 1, L], by the rule, in NumPy."""
+
+    def __init__(self, config, blocked):
+        super().__init__()
+        self.head, self.blocked = config.head_dim, blocked
+        self.theta, self.section = config.rope_parameters["rope_theta"], config.rope_parameters["mrope_section"]
+
+    def forward(self, x, position_ids):
+        half = self.head // 2
+        frequencies = 1 / np.float32(self.theta) ** (np.arange(0, self.head, 2, dtype=np.float32) / np.float32(self.head))
+        at = position_ids[:, 0].numpy().astype(np.float32)
+        angles = at[axes_of(half, self.section, self.blocked)].T * frequencies
+        both = np.concatenate([angles, angles], 1).astype(np.float32)
+        return torch.from_numpy(np.cos(both))[None].to(x.dtype), torch.from_numpy(np.sin(both))[None].to(x.dtype)
+
+
+def seed_positions(positions, mask):
+    """[3, 1, L] of the first sketch from the true ones: text counts on w alone; each picture from its first token on."""
+    true, visual = positions[:, 0].numpy(), mask[0].numpy()
+    out = np.zeros_like(true)
+    out[2, ~visual] = np.arange((~visual).sum())
+    for i in np.flatnonzero(visual):
+        first = i if i == 0 or not visual[i - 1] else first
+        out[:, i] = true[:, i] - true[0, first]
+    return torch.from_numpy(out)[:, None]
+
+
 @torch.no_grad()
-def faulty(ref, inputs, columns, sequential, dropped):
+def faulty(ref, inputs, columns, fault):
     """Logits [STEPS + 1, V] after the prompt and behind tokens fed back, and these tokens."""
     rows, mask, levels, positions = ref.assembled(inputs)
     columns = torch.as_tensor(columns)
+    sequential, dropped = "positions=sequential" in fault, "deepstack=dropped" in fault
+    seed, blocked = "positions=seed" in fault, "rotary=blocked" in fault
     if sequential and dropped:  # by transformers' own rule for embeddings that come alone
         ref.model.model.rope_deltas = None
         g = ref.model.generation_config
@@ -65,17 +110,22 @@ def faulty(ref, inputs, columns, sequential, dropped):
                                  output_logits=True)
         return torch.cat(out.logits), out.sequences[0].tolist()
     feature = (mask[0].cumsum(0) - 1)[columns][mask[0, columns]]
-    at = torch.arange(len(columns)).expand(3, 1, -1) if sequential else positions[:, :, columns]
-    start = len(columns) if sequential else int(positions.max()) + 1
+    every = seed_positions(positions, mask) if seed else positions
+    at = torch.arange(len(columns)).expand(3, 1, -1) if sequential else every[:, :, columns]
+    start = len(columns) if sequential else int((~mask).sum()) if seed else int(positions.max()) + 1
+    moves = torch.tensor([0, 0, 1] if seed else [1, 1, 1]).reshape(3, 1, 1)  # axes on which what is decoded goes on
     lm, head, embed = ref.model.model.language_model, ref.model.lm_head, ref.model.get_input_embeddings()
+    own = lm.rotary_emb
+    lm.rotary_emb = Rotary(ref.config.text_config, blocked)
     out = lm(inputs_embeds=rows[:, columns], position_ids=at, visual_pos_masks=mask[:, columns], use_cache=True,
              deepstack_visual_embeds=None if dropped else [level[feature] for level in levels])
     logits, tokens = [head(out.last_hidden_state)[0, -1]], []
     for i in range(STEPS):
         tokens.append(int(logits[-1].argmax()))
         out = lm(inputs_embeds=embed(torch.tensor([[tokens[-1]]])), use_cache=True,
-                 position_ids=torch.full((3, 1, 1), start + i), past_key_values=out.past_key_values)
+                 position_ids=(start + i) * moves, past_key_values=out.past_key_values)
         logits.append(head(out.last_hidden_state)[0, -1])
+    lm.rotary_emb = own
     tokens.append(int(logits[-1].argmax()))
     return torch.stack(logits), tokens
 
@@ -130,13 +180,15 @@ class Checkpoint:
         self.against.note(by > 100 * LIMIT, f"{label}: moves the logits by {by:.1e}, expected over {100 * LIMIT:.0e}")
 
     def rows_and_levels(self):
-        """positions=sequential, deepstack=dropped, both; some tokens and all."""
+        """positions=sequential and seed, rotary=blocked, deepstack=dropped, together; some tokens and all."""
         both = "deepstack=dropped:positions=sequential"
+        faults = ("positions=sequential", "deepstack=dropped", both, "rotary=blocked", "positions=seed",
+                  "positions=seed:rotary=blocked")
         for case, question in (("one", self.one), ("two", self.two)):
             inputs = self.ref.inputs(question)
             for budget, allocator in (("0.33", "random"), ("1.0", "random"), ("1.0", "full")):
                 true = self.answer(question, f"none/none/flat/{allocator}/gather@{budget}")
-                for fault in ("positions=sequential", "deepstack=dropped", both):
+                for fault in faults:
                     label = f"{self.name} {case} {fault} {allocator}@{budget}"
                     got = self.answer(question, f"none/none/flat/{allocator}/gather:{fault}@{budget}")
                     self.compare(label, inputs, got, true, fault)
@@ -147,18 +199,31 @@ class Checkpoint:
                     self.against.note(additions == 0 or "deepstack" not in fault, f"{label}: {additions} additions")
         # A decision in a layer behind the faulty rows.
         got = self.answer(self.one, f"none/none/flat/full/gather:{both}%none/flat/full/layer:before=1")
-        logits, _ = faulty(self.ref, self.ref.inputs(self.one), got["kept_columns"], True, True)
+        logits, _ = faulty(self.ref, self.ref.inputs(self.one), got["kept_columns"], both)
         self.against.near(f"{self.name} faulty rows in front of a layer", "logits", got["logits"], logits)
 
     def compare(self, label, inputs, got, true, fault):
         self.against.note(np.array_equal(got["kept_columns"], true["kept_columns"]), f"{label}: keeps others")
-        logits, tokens = faulty(self.ref, inputs, got["kept_columns"], "positions" in fault, "deepstack" in fault)
+        logits, tokens = faulty(self.ref, inputs, got["kept_columns"], fault)
         self.against.near(label, "logits", got["logits"][0], logits[0])
         said = got["tokens"].tolist()
         self.against.note(said == tokens, f"{label}: {said}, expected {tokens}")
         if said == tokens:
             self.against.near(label, "decode", got["logits"], logits)
         self.moved(label, got, true)
+
+    def tables(self):
+        """The transcription in turn is transformers' table; text alone turns alike whatever the axes."""
+        lm, at = self.ref.model.model.language_model, np.random.default_rng(4).integers(0, 900, (3, 1, 40))
+        at = torch.from_numpy(at)
+        for label, wanted, got in zip(("cos", "sin"), lm.rotary_emb(torch.zeros(1), at),
+                                      Rotary(self.ref.config.text_config, False)(torch.zeros(1), at)):
+            self.against.near(f"{self.name} NumPy {label}", "tables", got.numpy(), wanted.numpy())
+        text = Question("How many items are listed, and why?", [])
+        blocked = self.answer(text, "full:injector.rotary=blocked")
+        self.same_bits("text, rotary=blocked", blocked, self.answer(text, "full"))
+        named = self.answer(self.one, "full:injector.rotary=interleaved:injector.positions=true")
+        self.same_bits("the defaults, named", named, self.answer(self.one, "full"))
 
     def squares(self):
         """picture=grey_square."""
@@ -208,6 +273,7 @@ def main():
         program = Program(against.a.program, against.a.backend, work)
         for name in against.configs:
             one = Checkpoint(against, program, name, files, work)
+            one.tables()
             one.rows_and_levels()
             one.squares()
             one.first_picture()

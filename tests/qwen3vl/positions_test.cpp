@@ -206,6 +206,70 @@ TEST_CASE("interleaved M-RoPE, head size 128, section 24 20 20, theta 5e6") {
   check(2, 3, -0.605819, 0.795602);
 }
 
+TEST_CASE("blocked M-RoPE: t for 24 frequencies, h for 20, w for 20; text turns as in the interleaved one") {
+  TextConfig c;
+  c.head_dim = 128;
+  c.rope_theta = 5e6;
+  c.mrope_section = {24, 20, 20};
+  const auto inv = inverse_frequencies(c);
+  Positions p;
+  p.push(10, 12, 15);
+  p.push(1000, 1010, 1023);
+  p.push(77, 77, 77);
+  const RotaryTable in_turn = text_rotary(p, c, inv);
+  p.rule.axes = RotaryAxes::blocked;
+  const RotaryTable t = text_rotary(p, c, inv);
+  const auto check = [&](std::size_t r, std::size_t i, double cos, double sin) {  // NumPy, float32 angles by the rule
+    INFO("row ", r, " entry ", i);
+    check_near(t.cos[r * 64 + i], cos, 1.01e-6);
+    check_near(t.sin[r * 64 + i], sin, 1.01e-6);
+  };
+  check(0, 0, -0.839072, -0.5440211);
+  check(0, 1, -0.004319, 0.9999907);  // interleaved: h, -0.999987
+  check(0, 2, 0.994185, -0.1076888);  // interleaved: w, -0.986931
+  check(0, 23, 0.999234, 0.03912432);
+  check(0, 24, 0.999319, 0.03689512);
+  check(0, 25, 0.999580, 0.02899581);
+  check(1, 23, -0.716630, -0.6974538);
+  check(1, 24, -0.999368, 0.03554111);
+  check(1, 43, 0.999492, 0.03186966);
+  check(1, 44, 0.999678, 0.02536805);
+  CHECK(t.sin[44] == doctest::Approx(3.720055e-4).epsilon(1e-5));
+  CHECK(t.sin[63] == doctest::Approx(3.817619e-6).epsilon(1e-5));
+  CHECK(t.sin[64 + 63] == doctest::Approx(2.603616e-4).epsilon(1e-5));
+  for (std::size_t i = 2 * 64; i < 3 * 64; ++i) CHECK((t.cos[i] == in_turn.cos[i] && t.sin[i] == in_turn.sin[i]));
+}
+
+TEST_CASE("the first sketch's positions: text from 0 on w alone, every picture from (0, 0, 0)") {
+  Prompt prompt;  // two words, 2 x 3, one word, 1 x 2, two words
+  prompt.ids.assign(13, 0);
+  prompt.spans = {{2, {2, 3}, 0}, {9, {1, 2}, 1}};
+  const Positions p = seed_positions(build_positions(prompt), prompt);
+  CHECK(p.t == std::vector<float>(13, 0));
+  CHECK(p.h == std::vector<float>{0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0});
+  CHECK(p.w == std::vector<float>{0, 1, 0, 1, 2, 0, 1, 2, 2, 0, 1, 3, 4});
+  CHECK(p.next == 5);
+  CHECK(p.rule.text_on_w);
+  const Positions some = gather_columns(p, {0, 1, 4, 8, 11, 12});
+  CHECK(some.w == std::vector<float>{0, 1, 2, 2, 3, 4});
+  CHECK(some.rule == p.rule);
+  Positions next;
+  next.rule = some.rule;
+  next.push_text(some.next);
+  CHECK((next.t[0] == 0 && next.h[0] == 0 && next.w[0] == 5));
+
+  // A clip of two patches with a word between them, and one whose patches go on in one block.
+  prompt.ids.assign(9, 0);
+  prompt.spans = {{1, {1, 3}, 0, 0}, {5, {1, 3}, 0, 1}};
+  const Positions apart = seed_positions(build_positions(prompt), prompt);
+  CHECK(apart.t == std::vector<float>(9, 0));
+  CHECK(apart.w == std::vector<float>{0, 0, 1, 2, 1, 0, 1, 2, 2});
+  prompt.spans[1].begin = 4;
+  const Positions block = seed_positions(build_positions(prompt), prompt);
+  CHECK(block.t == std::vector<float>{0, 0, 0, 0, 1, 1, 1, 0, 0});
+  CHECK(block.w == std::vector<float>{0, 0, 1, 2, 0, 1, 2, 1, 2});
+}
+
 TEST_CASE("YaRN: frequency ratios and the attention factor") {
   TextConfig c;
   c.head_dim = 128;

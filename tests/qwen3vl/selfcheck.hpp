@@ -95,7 +95,7 @@ void selfcheck_stages() {
   check_values("layer 2", row("text.layer2", 12), {0.971058, 0.073621, -0.264371, -0.718882});
   check_values("logits at position 0", t.backend.to_host(t.model.text().logits(t.backend, hidden)),
                {-0.403710, 0.706791, -0.032669, -0.191710});
-  CHECK(state.next_position == 10);
+  CHECK(state.next.at == 10);
 }
 
 template <class B>

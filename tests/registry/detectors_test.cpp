@@ -90,6 +90,9 @@ TEST_CASE("every preset and every registered strategy passes all failure detecto
 TEST_CASE("failure detectors name the faults of harnesses") {
   CHECK(found_in("three_ways") == Faults{});
   CHECK(found_in("three_ways:injector.positions=sequential") == Faults{"positions"});
+  CHECK(found_in("three_ways:injector.positions=seed") == Faults{"positions"});
+  CHECK(found_in("full:injector.positions=seed") == Faults{"positions"});
+  CHECK(found_in("three_ways:injector.rotary=blocked") == Faults{"rotary"});
   CHECK(found_in("three_ways:injector.deepstack=dropped") == Faults{"levels"});
   CHECK(found_in("three_ways:injector.positions=sequential:injector.deepstack=dropped") ==
         Faults{"positions", "levels"});
@@ -101,12 +104,14 @@ TEST_CASE("failure detectors name the faults of harnesses") {
 TEST_CASE("faults of harnesses are off, and in the name where they are on") {
   const auto make = [](std::string_view name) { return builtin().make(preset_pipeline(name)); };
   const std::string usual = "texture13/information+perspectival+participatory/tension/top_k/gather";
-  CHECK(full_name(make("three_ways:picture=native:maps=own:injector.positions=true").spec) == usual);
+  CHECK(
+      full_name(make("three_ways:picture=native:maps=own:injector.positions=true:injector.rotary=interleaved").spec) ==
+      usual);
   const std::string faulty =
-      usual + ":deepstack=dropped:positions=sequential:query=template:picture=grey_square:maps=first";
+      usual + ":deepstack=dropped:positions=sequential:rotary=blocked:query=template:picture=grey_square:maps=first";
   const auto made = make(
       "three_ways:maps=first:picture=grey_square:query=template:injector.positions=sequential:"
-      "injector.deepstack=dropped");
+      "injector.deepstack=dropped:injector.rotary=blocked");
   CHECK(full_name(made.spec) == faulty);
   CHECK(parse_pipeline_name(faulty) == made.spec);
   CHECK(made.pipeline.maps_of_first);
@@ -117,6 +122,10 @@ TEST_CASE("faults of harnesses are off, and in the name where they are on") {
   expect_error(Code::bad_config, "picture: expected one of native, grey_square, flip, brightness_x from 0 to 4",
                [&] { make("three_ways:picture=square"); });
   expect_error(Code::bad_config, "maps: expected own or first, got 'last'", [&] { make("three_ways:maps=last"); });
+  expect_error(Code::bad_config, "positions: expected true, sequential or seed, got 'zero'",
+               [&] { make("three_ways:injector.positions=zero"); });
+  expect_error(Code::bad_config, "rotary: expected interleaved or blocked, got 'block'",
+               [&] { make("three_ways:injector.rotary=block"); });
   expect_error(Code::bad_config, "deepstack: expected kept or dropped, got 'lost'",
                [&] { make("three_ways:injector.deepstack=lost"); });
 }

@@ -7,11 +7,14 @@
 namespace arrcoc {
 
 struct GatherConfig {
-  std::string positions = "true";  ///< true, or the fault sequential: 0, 1, 2 ... over the rows that are left
-  std::string deepstack = "kept";  ///< kept, or the fault dropped: no DeepStack level is added to any token
+  std::string positions = "true";      ///< true, or a fault: sequential (of harnesses), seed (of the first sketch)
+  std::string rotary = "interleaved";  ///< interleaved, or the experiment blocked: Qwen2-VL's M-RoPE
+  std::string deepstack = "kept";      ///< kept, or the fault dropped: no DeepStack level is added to any token
   std::string validate() const {
-    if (positions != "true" && positions != "sequential")
-      return "positions: expected true or sequential, got '" + positions + "'";
+    if (positions != "true" && positions != "sequential" && positions != "seed")
+      return "positions: expected true, sequential or seed, got '" + positions + "'";
+    if (rotary != "interleaved" && rotary != "blocked")
+      return "rotary: expected interleaved or blocked, got '" + rotary + "'";
     if (deepstack != "kept" && deepstack != "dropped")
       return "deepstack: expected kept or dropped, got '" + deepstack + "'";
     return "";
@@ -26,6 +29,10 @@ struct GatherConfig {
 /// Two faults of published harnesses, off unless asked for; both together are what transformers does with
 /// `inputs_embeds` alone. `positions=sequential`: every row that is left, text too, stands on all three axes at its
 /// place in the shortened sequence, and decoding goes on behind it. `deepstack=dropped`: every depth is empty.
+///
+/// Two experiments with positions, off likewise (seeds.md P9, Z7): `rotary=blocked` gives each axis a block of
+/// frequencies, which moves pictures alone, since text stands alike on all axes; `positions=seed` is
+/// qwen3vl::seed_positions, which kept tokens keep.
 struct GatherInjector {
   static constexpr std::string_view name = "gather";
   static constexpr Phase phase = Phase::vision;
@@ -45,7 +52,17 @@ struct GatherInjector {
       for (kept_rows::Token& t : tokens) t.depth &= levels();
     qwen3vl::Injected<B> in = kept_rows::own_rows(b, pictures, e, prompt);
     if (config.positions == "sequential") in.positions = qwen3vl::sequential_positions(in.positions.length());
+    if (config.positions == "seed") in.positions = seed_positions_of(in.rows, e.positions, prompt);
+    if (config.rotary == "blocked") in.positions.rule.axes = qwen3vl::RotaryAxes::blocked;
     return in;
+  }
+
+ private:
+  static qwen3vl::Positions seed_positions_of(const std::vector<qwen3vl::SequenceRow>& rows,
+                                              const qwen3vl::Positions& full, const Prompt& prompt) {
+    std::vector<Index> columns;
+    for (const qwen3vl::SequenceRow& row : rows) columns.push_back(row.column);
+    return qwen3vl::gather_columns(qwen3vl::seed_positions(full, prompt), columns);
   }
 };
 

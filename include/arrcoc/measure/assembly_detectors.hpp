@@ -1,7 +1,8 @@
 #pragma once
 // Failure detectors of what follows a choice: the rows that enter the language model, and those that enter the tower.
-#include <map>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "arrcoc/measure/detectors.hpp"
 
@@ -23,7 +24,8 @@ struct Row {
 };
 struct Assembled {
   std::vector<Row> rows;
-  Index next = 0;  // position of the first generated token
+  Index next = 0;           // position of the first generated token
+  bool interleaved = true;  // the axes take their frequencies in turn, as Qwen3-VL's do
 };
 /// kept tokens of the prompt's picture, ascending -> what enters the language model.
 struct Assembler {
@@ -46,29 +48,54 @@ inline std::vector<std::vector<Index>> kept_sets(Index n) {
   }
   return {all, odd, {0}, {n - 1}, {1, 2, n / 2}};
 }
+
+using At = std::tuple<float, float, float>;  // t, h, w
+inline std::string text_of(const At& at) {
+  const auto whole = [](float x) { return std::to_string(static_cast<long long>(x)); };
+  return "(" + whole(std::get<0>(at)) + ", " + whole(std::get<1>(at)) + ", " + whole(std::get<2>(at)) + ")";
+}
+
+/// Where the stock model has each column of the prompt, and the first generated token: text counts up, the picture
+/// spreads over its grid, and what follows starts behind its longer side.
+inline std::pair<std::vector<At>, Index> true_places(const MarkedPrompt& p) {
+  std::vector<At> out;
+  Index next = 0;
+  const auto text_until = [&](Index end) {
+    while (static_cast<Index>(out.size()) < end) {
+      const auto x = static_cast<float>(next++);
+      out.emplace_back(x, x, x);
+    }
+  };
+  text_until(p.begin);
+  for (Index t = 0; t < p.grid.count(); ++t)
+    out.emplace_back(static_cast<float>(p.begin), static_cast<float>(p.begin + t / p.grid.cols),
+                     static_cast<float>(p.begin + t % p.grid.cols));
+  next += std::max(p.grid.rows, p.grid.cols);
+  text_until(p.length);
+  return {out, next};
+}
 }  // namespace detail
 
-/// Text and kept tokens stand where they stand with everything kept, and every kept token brings its own embedding and
-/// its own feature of every level.
+/// Text and kept tokens stand where the stock model has them and turn as its rows do, and every kept token brings its
+/// own embedding and its own feature of every level.
 inline std::vector<Found> faults_of(const Assembler& method) {
   std::vector<Found> found;
   const auto note = [&](const char* fault, const std::string& sentence) { detail::note_once(found, fault, sentence); };
   const MarkedPrompt& prompt = method.prompt;
-  std::map<Index, std::tuple<float, float, float>> place;  // of a column, with everything kept
-  Index next = 0;
+  const auto [places, next] = detail::true_places(prompt);
   for (const auto& kept : detail::kept_sets(prompt.grid.count())) {
-    const bool first = place.empty();
     const std::string with = " with tokens " + detail::text_of(kept) + " kept";
     const Assembled a = method.assemble(kept);
-    if (first) next = a.next;
     if (a.next != next)
-      note("positions", "the first generated token stands at " + std::to_string(a.next) + with + ", else at " +
+      note("positions", "the first generated token stands at " + std::to_string(a.next) + with + ", in the model at " +
                             std::to_string(next));
+    if (!a.interleaved) note("rotary", "the axes take their frequencies in blocks, as Qwen2-VL's");
     std::vector<Index> seen;
     for (const Row& r : a.rows) {
-      const std::tuple at{r.t, r.h, r.w};
-      if (first) place[r.column] = at;
-      if (place[r.column] != at) note("positions", "column " + std::to_string(r.column) + " stands elsewhere" + with);
+      const detail::At at{r.t, r.h, r.w}, own_place = places[static_cast<std::size_t>(r.column)];
+      if (at != own_place)
+        note("positions", "column " + std::to_string(r.column) + " stands at " + detail::text_of(at) + with +
+                              ", in the model at " + detail::text_of(own_place));
       const bool visual = r.column >= prompt.begin && r.column < prompt.begin + prompt.grid.count();
       const Index own = visual ? r.column - prompt.begin : -1;
       if (visual) seen.push_back(own);

@@ -81,6 +81,7 @@ detect::Assembler assembler_of(B& b, const AnyPipeline<B>& pipeline) {
     const std::vector<float> values = b.to_host(in.embeddings);
     detect::Assembled made;
     made.next = in.positions.next;
+    made.interleaved = in.positions.rule.axes == qwen3vl::RotaryAxes::interleaved;
     for (std::size_t i = 0; i < in.rows.size(); ++i) {
       detect::Row row{in.rows[i].column, -1, in.positions.t[i], in.positions.h[i], in.positions.w[i]};
       if (values[i] < static_cast<float>(text)) row.token = static_cast<Index>(values[i]);

@@ -207,7 +207,7 @@ class Journey {
     const Index room = opened_rows_ + qwen3vl::decode_capacity(options_.generate);
     if (begun_ != nullptr) cache_ = model_->text().fork(b_, *begun_, room);
     else model_->text().start(b_, cache_, room);
-    cache_.next_position = input_.positions.next;
+    cache_.next = input_.positions.following();
   }
 
   B& b_;

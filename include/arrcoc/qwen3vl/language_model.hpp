@@ -19,7 +19,7 @@ struct KvCache {
   std::vector<Index> lengths;                  // [layers] rows cached
   std::vector<std::vector<SequenceRow>> rows;  // [layers] what each of them is
   std::vector<std::vector<float>> key_bias;    // [layers] added to their scores, as many; empty: none
-  Index next_position = 0;                     // of the next token, on all three axes
+  NextPosition next;                           // of the next token
 };
 
 template <class B>
@@ -79,7 +79,7 @@ class LanguageModel {
 
   /// Runs the next rows of a prompt behind those that `state` holds; they see all of them and, causally, each other.
   Tensor extend(B& b, Injected<B> in, KvCache<B>& state, Trace* trace = nullptr, LayerHook<B>* hook = nullptr) const {
-    state.next_position = in.positions.next;
+    state.next = in.positions.following();
     run_layers(b, in, state, 0, static_cast<Index>(layers_.size()), trace, hook);
     return last_norm(b, in.embeddings);
   }
@@ -162,7 +162,7 @@ class LanguageModel {
     out.lengths = state.lengths;
     out.rows = state.rows;
     out.key_bias = state.key_bias;
-    out.next_position = state.next_position;
+    out.next = state.next;
     return out;
   }
 
@@ -170,8 +170,8 @@ class LanguageModel {
   /// is dropped.
   Tensor step(B& b, TokenId token, KvCache<B>& state, Trace* trace = nullptr, LayerHook<B>* hook = nullptr) const {
     Injected<B> fed;
-    const auto at = static_cast<float>(state.next_position++);
-    fed.positions.push(at, at, at);
+    fed.positions.rule = state.next.rule;
+    fed.positions.push_text(state.next.at++);
     fed.rows.resize(1);
     const Rotary<B> angles = rotary(b, fed.positions);
     Tensor x = embed(b, {token});

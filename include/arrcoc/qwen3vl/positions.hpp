@@ -4,6 +4,7 @@
 // centres later).
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,10 +16,27 @@
 
 namespace arrcoc::qwen3vl {
 
+/// Which axis turns which frequency: in turn, as in Qwen3-VL, or a block each, as in Qwen2-VL.
+enum class RotaryAxes : std::uint8_t { interleaved, blocked };
+
+/// How positions are read, by the prompt and by what is generated behind it. Others than the default are experiments.
+struct PositionRule {
+  RotaryAxes axes = RotaryAxes::interleaved;
+  bool text_on_w = false;  // text at i stands at (0, 0, i), else on all three axes
+  bool operator==(const PositionRule&) const = default;
+};
+
+/// Where the next text stands, and how that is read.
+struct NextPosition {
+  Index at = 0;
+  PositionRule rule{};
+};
+
 /// One column per sequence position: t, h, w. `next` is the position of the first generated token.
 struct Positions {
   std::vector<float> t, h, w;  // [L] each
   Index next = 0;
+  PositionRule rule{};
 
   Index length() const { return static_cast<Index>(t.size()); }
   /// What Hugging Face calls rope_deltas: grows by one for every dropped column.
@@ -27,6 +45,11 @@ struct Positions {
     t.push_back(pt);
     h.push_back(ph);
     w.push_back(pw);
+  }
+  NextPosition following() const { return {next, rule}; }
+  void push_text(Index at) {
+    const auto p = static_cast<float>(at);
+    rule.text_on_w ? push(0, 0, p) : push(p, p, p);
   }
 };
 
@@ -41,8 +64,7 @@ inline Positions build_positions(const Prompt& prompt, std::span<const TokenSet>
   Positions p;
   Index next = 0, column = 0, start = 0;  // start: of the span, or of the block it goes on
   const auto text_until = [&](Index end) {
-    for (; column < end; ++column, ++next)
-      p.push(static_cast<float>(next), static_cast<float>(next), static_cast<float>(next));
+    for (; column < end; ++column, ++next) p.push_text(next);
   };
   const auto length = static_cast<Index>(prompt.ids.size());
   for (const VisionSpan& s : prompt.spans) {
@@ -81,6 +103,7 @@ inline Positions gather_columns(const Positions& full, const std::vector<Index>&
     p.push(full.t[i], full.h[i], full.w[i]);
   }
   p.next = full.next;
+  p.rule = full.rule;
   return p;
 }
 
@@ -88,9 +111,33 @@ inline Positions gather_columns(const Positions& full, const std::vector<Index>&
 /// that come without ids and grids.
 inline Positions sequential_positions(Index length) {
   Positions p;
-  for (Index i = 0; i < length; ++i) p.push(static_cast<float>(i), static_cast<float>(i), static_cast<float>(i));
+  for (Index i = 0; i < length; ++i) p.push_text(i);
   p.next = length;
   return p;
+}
+
+/// Those of the first sketch (seeds.md Z7, P3), which are wrong: text counts 0, 1, 2 ... on w alone, from the prompt's
+/// start and without the pictures, and every picture's first token stands at (0, 0, 0), so that text lies on the first
+/// row of each picture, and pictures on each other. `p`: the true ones of the whole prompt. What follows goes on at
+/// (0, 0, number of text columns).
+inline Positions seed_positions(const Positions& p, const Prompt& prompt) {
+  Positions out;
+  out.rule = {p.rule.axes, true};
+  Index column = 0;
+  float start = 0;  // of the picture, the frame, or the block that a frame goes on
+  const auto text_until = [&](Index end) {
+    for (; column < end; ++column) out.push_text(out.next++);
+  };
+  for (const VisionSpan& s : prompt.spans) {
+    if (s.frame == 0 || s.begin != column) start = p.t[static_cast<std::size_t>(s.begin)];
+    text_until(s.begin);
+    for (; column < s.end(); ++column) {
+      const auto i = static_cast<std::size_t>(column);
+      out.push(p.t[i] - start, p.h[i] - start, p.w[i] - start);
+    }
+  }
+  text_until(p.length());
+  return out;
 }
 
 /// cos and sin, [L, d/2] row-major each.
@@ -138,8 +185,14 @@ inline int mrope_axis(Index i, const std::vector<Index>& section) {
   return 0;
 }
 
-/// Interleaved M-RoPE in float32: angle = position * inv_freq, both float32, then cos and sin (times YaRN's attention
-/// factor).
+/// The same in blocks: t for the first section[0] frequencies, h for the next section[1], w for the rest
+/// (apply_multimodal_rotary_pos_emb of transformers' Qwen2-VL; seeds.md P9).
+inline int mrope_block(Index i, const std::vector<Index>& section) {
+  return i < section[0] ? 0 : i < section[0] + section[1] ? 1 : 2;
+}
+
+/// M-RoPE, its frequencies dealt out as p.rule.axes says, in float32: angle = position * inv_freq, both float32, then
+/// cos and sin (times YaRN's attention factor).
 inline RotaryTable text_rotary(const Positions& p, const TextConfig& c, const std::vector<float>& inv_freq) {
   RotaryTable table;
   table.rows = p.length();
@@ -151,7 +204,8 @@ inline RotaryTable text_rotary(const Positions& p, const TextConfig& c, const st
                                                              : 1.0f;
   for (Index l = 0; l < table.rows; ++l) {
     for (Index i = 0; i < table.half; ++i) {
-      const int axis = mrope_axis(i, c.mrope_section);
+      const int axis =
+          p.rule.axes == RotaryAxes::blocked ? mrope_block(i, c.mrope_section) : mrope_axis(i, c.mrope_section);
       const auto& axis_positions = axis == 0 ? p.t : axis == 1 ? p.h : p.w;
       const float angle = axis_positions[static_cast<std::size_t>(l)] * inv_freq[static_cast<std::size_t>(i)];
       const auto at = static_cast<std::size_t>(l * table.half + i);
