@@ -15,6 +15,7 @@
 #include "sweep/base64.hpp"
 #include "sweep/kept_maps.hpp"
 #include "sweep/report_parts.hpp"
+#include "sweep/row_scores.hpp"
 #include "sweep/run_units.hpp"
 
 namespace arrcoc {

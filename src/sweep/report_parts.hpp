@@ -13,10 +13,11 @@ std::string html_text(std::string_view text);
 /// Inside <script type="application/json">: nothing in it ends the element or begins a comment.
 std::string script_json(const nlohmann::ordered_json& value);
 
-/// Controls of the oracle: no way of choosing tokens.
-bool leaks(const std::string& pipeline);
-
 /// The part of the page that stands without a script: head, plots, tables, costs, provenance.
 std::string static_part(const ReportTables& tables);
+
+/// The scorecard's section, and its file with a line a column; empty where no column has a card.
+std::string cards_part(const ReportTables& tables);
+std::string cards_csv(const ReportTables& tables);
 
 }  // namespace arrcoc

@@ -1,67 +1,16 @@
 // The part of the page that stands without a script: plots, tables, costs, provenance.
 #include <algorithm>
-#include <cstdio>
 #include <map>
 
 #include "arrcoc/core/config.hpp"
 #include "arrcoc/core/digest.hpp"
 #include "sweep/report_parts.hpp"
+#include "sweep/report_table.hpp"
 
 namespace arrcoc {
 namespace {
 
 using Ordered = nlohmann::ordered_json;
-
-std::string fixed(double x, int digits) {
-  char text[48];
-  std::snprintf(text, sizeof text, "%.*f", digits, x);
-  return text;
-}
-/// "163 M"
-std::string scaled(double x) {
-  const char* units[] = {"", " k", " M", " G", " T", " P"};
-  std::size_t u = 0;
-  for (; x >= 1000 && u + 1 < std::size(units); ++u) x /= 1000;
-  char text[48];
-  std::snprintf(text, sizeof text, "%.3g%s", x, units[u]);
-  return text;
-}
-
-/// A cell, and the number that it is sorted by.
-struct Cell {
-  std::string text;
-  std::optional<double> value;
-};
-const Cell nothing{"–", std::nullopt};
-
-Cell percent(double x) { return {fixed(100 * x, 1), x}; }
-Cell interval(const measure::Interval& i) { return {fixed(100 * i.low, 1) + " … " + fixed(100 * i.high, 1), i.low}; }
-
-struct Heading {
-  std::string name, title;  // title: what the word means
-};
-
-/// Rows begin with a name.
-std::string table(const std::string& id, const std::string& caption, const std::vector<Heading>& headings,
-                  const std::vector<std::pair<std::string, std::vector<Cell>>>& rows) {
-  std::string out = "<div class=\"tools\"><label>Filter <input type=\"search\" data-filters=\"" + id +
-                    "\" placeholder=\"part of a name\"></label></div><div class=\"wide-box\" tabindex=\"0\" "
-                    "role=\"region\" aria-label=\"" +
-                    html_text(caption) + "\"><table class=\"sorts\" id=\"" + id + "\"><caption>" + html_text(caption) +
-                    "</caption><thead><tr>";
-  for (const Heading& h : headings)
-    out += "<th scope=\"col\"" + (h.title.empty() ? "" : " title=\"" + html_text(h.title) + "\"") + ">" +
-           html_text(h.name) + "</th>";
-  out += "</tr></thead><tbody>";
-  for (const auto& [name, cells] : rows) {
-    out += "<tr><th scope=\"row\">" + html_text(name) + "</th>";
-    for (const Cell& c : cells)
-      out += "<td" + (c.value ? " data-v=\"" + detail::to_text(*c.value) + "\"" : std::string()) + ">" +
-             html_text(c.text) + "</td>";
-    out += "</tr>";
-  }
-  return out + "</tbody></table></div>";
-}
 
 std::string columns_table(const ReportTables& tables) {
   std::vector<Heading> headings{{"column", ""},
@@ -98,9 +47,7 @@ std::string columns_table(const ReportTables& tables) {
     cells.push_back(g.all ? interval(g.all->interval) : nothing);
     cells.push_back(g.to_full ? percent(g.to_full->difference) : nothing);
     cells.push_back(g.to_full ? interval(g.to_full->interval) : nothing);
-    cells.push_back(
-        g.to_full ? Cell{g.to_full->p_value < 0.001 ? "< 0.001" : fixed(g.to_full->p_value, 3), g.to_full->p_value}
-                  : nothing);
+    cells.push_back(g.to_full ? p_cell(g.to_full->p_value) : nothing);
     cells.push_back({fixed(g.token_layers, 1), g.token_layers});
     cells.push_back(c.milliseconds ? Cell{fixed(*c.milliseconds, 1), *c.milliseconds} : nothing);
     cells.push_back({scaled(g.prefill_flops), g.prefill_flops});
@@ -242,6 +189,7 @@ std::string static_part(const ReportTables& tables) {
                     ", " + html_text(text_in(head, "data", "questions")) + " questions, " +
                     std::to_string(tables.columns.size()) +
                     " columns</p><nav><a href=\"#plots\">Plots</a> <a href=\"#table\">Columns</a> <a "
+                    "href=\"#cards\">Scorecard</a> <a "
                     "href=\"#questions\">Questions</a> <a href=\"#costs-by-stage\">Costs</a> <a "
                     "href=\"#provenance\">Provenance</a></nav></header><main>";
   if (untrained) out += "<p class=\"note\">The model's weights are random: the answers mean nothing.</p>";
@@ -259,7 +207,7 @@ std::string static_part(const ReportTables& tables) {
         " Times are as this run paid them: pictures and beginnings of prompts that columns share are paid by the "
         "first; vision is added to each.";
   out += "</p></section><section id=\"table\"><h2>Columns</h2>" + columns_table(tables) + scenarios_table(tables) +
-         "</section>";
+         "</section>" + cards_part(tables);
   out += R"(<section id="questions"><h2>Questions</h2>
 <noscript><p class="note">The questions are listed by a script, and scripts are off.</p></noscript>
 <p id="questions-about" class="small"></p>

@@ -9,6 +9,7 @@
 #include "files/json_util.hpp"
 #include "sweep/csv.hpp"
 #include "sweep/report_parts.hpp"
+#include "sweep/scorecards.hpp"
 
 namespace arrcoc {
 namespace {
@@ -174,8 +175,6 @@ RunData data_in(const std::vector<std::pair<std::string, std::string>>& head, co
 
 }  // namespace
 
-bool leaks(const std::string& pipeline) { return pipeline.ends_with("_blank") || pipeline.ends_with("_other"); }
-
 RunData data_of_run(const fs::path& run) { return data_in(read_record(run).head, run); }
 
 ReportTables report_tables(const fs::path& run, const std::vector<SweepRow>& rows) {
@@ -223,6 +222,11 @@ std::vector<std::pair<std::string, std::string>> report_files(const ReportTables
     columns += "," + share(g.loyalty) + "\n";
   }
   out.emplace_back("columns.csv", std::move(columns));
+  Ordered cards = Ordered::array();
+  for (const ReportColumn& c : tables.columns)
+    if (c.group.card) cards.push_back({{"column", c.title}, {"scorecard", card_json(*c.group.card)}});
+  out.emplace_back("scorecard.csv", cards_csv(tables));
+  out.emplace_back("scorecard.json", cards.dump(2, ' ', false, Ordered::error_handler_t::replace) + "\n");
   std::string points = "plot,series,column,x,y,low,high\n";
   Ordered json = Ordered::array();
   for (const Plot& plot : tables.plots) {

@@ -110,6 +110,7 @@ SweepRow row_of(std::string_view line, const std::string& at) {
   if (o.has("score")) r.score = o.number("score", 0, 1);
   if (o.has("prediction")) r.prediction = o.text("prediction");
   if (o.has("loyal")) r.loyal = o.number("loyal", 0, 1);
+  r.kind = o.text("kind");
   r.metric = o.text("metric", "exact");
   r.extracted = o.text("extracted");
   r.error = o.text("error");

@@ -1,77 +1,15 @@
 // Rows to shares, intervals and differences.
 #include <algorithm>
 
-#include "arrcoc/sweep/sweep.hpp"
-
-#include "csv.hpp"
+#include "sweep/row_scores.hpp"
+#include "sweep/scorecards.hpp"
 
 namespace arrcoc {
 namespace {
 
 using measure::YesNo;
-using Rows = std::vector<const SweepRow*>;
-using Scores = std::map<std::string, double, std::less<>>;  // question id -> 0, 1, or a mean over seeds
 
-/// "pipeline@budget depth" without the seed.
-std::string column_of(const SweepRow& r) { return r.pipeline + "\n" + r.budget + "\n" + r.depth; }
-
-Scores scores_of(const Rows& rows) {
-  std::map<std::string, std::pair<double, Index>, std::less<>> sums;
-  for (const SweepRow* r : rows)
-    if (r->score) {
-      auto& [sum, n] = sums[r->id];
-      sum += *r->score;
-      ++n;
-    }
-  Scores out;
-  for (const auto& [id, sum] : sums) out[id] = sum.first / static_cast<double>(sum.second);
-  return out;
-}
-
-/// Question id -> what it shares with the other questions about its pictures.
-using Pictures = std::map<std::string, std::string, std::less<>>;
-void note_picture(Pictures& pictures, const SweepRow& r) {
-  std::string& key = pictures[r.id];
-  if (!key.empty()) return;
-  for (const std::string& image : r.images) key += image + "\n";
-  if (r.images.empty()) key = r.id;
-}
-
-/// Scores by picture.
-std::vector<measure::PictureScores> by_picture(const Scores& scores, const Pictures& pictures) {
-  std::map<std::string_view, measure::PictureScores> groups;
-  for (const auto& [id, score] : scores) groups[pictures.at(id)].push_back(score);
-  std::vector<measure::PictureScores> out;
-  for (auto& [picture, own] : groups) out.push_back(std::move(own));
-  return out;
-}
-
-template <class Wanted>
-std::optional<Share> share_of(const Scores& scores, const Pictures& pictures, Wanted&& wanted) {
-  Scores own;
-  Share s;
-  for (const auto& [id, score] : scores) {
-    if (!wanted(id)) continue;
-    own.emplace_hint(own.end(), id, score);
-    ++s.n;
-    s.right += score;
-  }
-  if (s.n == 0) return std::nullopt;
-  s.effective_n = measure::spread_of(by_picture(own, pictures)).effective_n;
-  s.interval = measure::wilson(std::min(1.0, s.accuracy()) * s.effective_n, s.effective_n);
-  return s;
-}
-
-measure::Paired paired(const Scores& first, const Scores& second, const Pictures& pictures) {
-  Scores differences;
-  for (const auto& [id, score] : first)
-    if (const auto other = second.find(id); other != second.end()) differences[id] = score - other->second;
-  return measure::paired_difference(by_picture(differences, pictures));
-}
-
-using Columns = std::map<std::string, Rows>;  // column -> its rows, all seeds
-
-SweepGroup group_of(const Rows& rows, const std::string& seed, const Columns& columns) {
+SweepGroup group_of(const RowList& rows, const std::string& seed, const RowColumns& columns) {
   const SweepRow& head = *rows.front();
   SweepGroup g;
   g.pipeline = head.pipeline;
@@ -80,14 +18,9 @@ SweepGroup group_of(const Rows& rows, const std::string& seed, const Columns& co
   g.depth = head.depth;
   g.seed = seed;
   g.rows = static_cast<Index>(rows.size());
-  const auto rows_of = [&](const std::string& pipeline, const std::string& budget,
-                           const std::string& depth) -> const Rows* {
-    const auto at = columns.find(pipeline + "\n" + budget + "\n" + depth);
-    return at == columns.end() ? nullptr : &at->second;
-  };
   const Scores scores = scores_of(rows);
   std::map<std::string, std::string, std::less<>> scenario;
-  Pictures pictures;
+  PictureOf pictures;
   for (const SweepRow* r : rows) {
     scenario[r->id] = r->scenario;
     note_picture(pictures, *r);
@@ -98,13 +31,12 @@ SweepGroup group_of(const Rows& rows, const std::string& seed, const Columns& co
       if (const auto s = share_of(scores, pictures,
                                   [&, &name = own](const std::string& other) { return scenario.at(other) == name; }))
         g.scenarios[own] = *s;
-  const Rows* full = rows_of("full", "all", "all");
-  if (full == nullptr) full = rows_of("stock", "all", "all");
+  const RowList* full = columns.whole();
   if (full != nullptr && full->front() != &head && g.all) {
     const auto p = paired(scores, scores_of(*full), pictures);
     if (p.n > 0) g.to_full = p;
   }
-  if (const Rows* small = rows_of("downsample", head.budget, "all");
+  if (const RowList* small = columns.find("downsample", head.budget, "all");
       small != nullptr && head.pipeline != "downsample") {
     const Scores theirs = scores_of(*small);
     g.where_downsample_fails = share_of(scores, pictures, [&](const std::string& id) {
@@ -114,13 +46,14 @@ SweepGroup group_of(const Rows& rows, const std::string& seed, const Columns& co
   }
   for (const std::string_view control : {":query=blank", ":query=other"}) {
     if (!head.pipeline.ends_with(control)) continue;
-    const Rows* own = rows_of(head.pipeline.substr(0, head.pipeline.size() - control.size()), head.budget, head.depth);
+    const RowList* own =
+        columns.find(head.pipeline.substr(0, head.pipeline.size() - control.size()), head.budget, head.depth);
     if (own == nullptr) continue;
     const auto p = paired(scores_of(*own), scores, pictures);
     if (p.n > 0) g.own_question = p;
   }
-  const Rows *blank = rows_of(head.pipeline + "_blank", head.budget, head.depth),
-             *other = rows_of(head.pipeline + "_other", head.budget, head.depth);
+  const RowList *blank = columns.find(head.pipeline + "_blank", head.budget, head.depth),
+                *other = columns.find(head.pipeline + "_other", head.budget, head.depth);
   if (blank != nullptr && other != nullptr) {
     const Scores one = scores_of(*blank), two = scores_of(*other);
     Scores beyond;  // questions that have both rows
@@ -130,7 +63,7 @@ SweepGroup group_of(const Rows& rows, const std::string& seed, const Columns& co
     g.beyond_leaks = share_of(beyond, pictures, [](const std::string&) { return true; });
   }
   Scores loyal, whole;  // whole: picture -> 1 while all its yes and no questions are right
-  Pictures alone;
+  PictureOf alone;
   std::map<std::string, std::pair<double, Index>, std::less<>> loyal_sums;
   std::vector<std::pair<std::string, Share>> figures;
   for (const SweepRow* r : rows) {
@@ -182,20 +115,16 @@ SweepGroup group_of(const Rows& rows, const std::string& seed, const Columns& co
 }  // namespace
 
 std::vector<SweepGroup> summarise(const std::vector<SweepRow>& rows) {
-  Columns columns;
-  std::vector<std::string> order;
-  for (const SweepRow& r : rows) {
-    Rows& mine = columns[column_of(r)];
-    if (mine.empty()) order.push_back(column_of(r));
-    mine.push_back(&r);
-  }
+  const RowColumns columns(rows);
+  const CardNames names = card_names(columns);
   std::vector<SweepGroup> out;
-  for (const std::string& c : order) {
-    const Rows& mine = columns.at(c);
-    std::map<std::uint64_t, Rows> seeds;
+  for (const std::string& c : columns.order) {
+    const RowList& mine = columns.rows.at(c);
+    std::map<std::uint64_t, RowList> seeds;
     for (const SweepRow* r : mine) seeds[r->seed].push_back(r);
     for (const auto& [seed, part] : seeds) out.push_back(group_of(part, std::to_string(seed), columns));
     if (seeds.size() > 1) out.push_back(group_of(mine, "mean", columns));
+    if (!leaks(mine.front()->pipeline)) out.back().card = scorecard(columns, names, mine);
   }
   return out;
 }
@@ -209,7 +138,7 @@ std::vector<ComparedGroup> compare_runs(const std::vector<SweepRow>& first, cons
   };
   std::map<std::string, Pairs> columns;
   std::vector<std::string> order;
-  Pictures pictures;
+  PictureOf pictures;
   for (const SweepRow& r : first) {
     const auto at = theirs.find(r.key);
     if (at == theirs.end() || !r.score || !at->second->score) continue;

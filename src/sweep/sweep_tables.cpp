@@ -5,6 +5,7 @@
 
 #include "arrcoc/sweep/sweep.hpp"
 #include "sweep/csv.hpp"
+#include "sweep/scorecards.hpp"
 
 namespace arrcoc {
 namespace {
@@ -25,25 +26,6 @@ std::string short_number(double x) {
   char text[32];
   std::snprintf(text, sizeof text, "%.3f", x);
   return text;
-}
-
-Ordered share_json(const Share& s) {
-  return {{"n", s.n},
-          {"n_effective", s.effective_n},
-          {"right", s.right},
-          {"accuracy", s.accuracy()},
-          {"low", s.interval.low},
-          {"high", s.interval.high}};
-}
-Ordered paired_json(const measure::Paired& p) {
-  return {{"n", p.n},
-          {"n_effective", p.effective_n},
-          {"only_this", p.only_first},
-          {"only_other", p.only_second},
-          {"difference", p.difference},
-          {"low", p.interval.low},
-          {"high", p.interval.high},
-          {"p", p.p_value}};
 }
 
 /// One table for each axis: a line for each column, a value beside the other.
@@ -76,6 +58,25 @@ std::string axis_tables(const std::vector<SweepGroup>& groups) {
 }
 
 }  // namespace
+
+Ordered share_json(const Share& s) {
+  return {{"n", s.n},
+          {"n_effective", s.effective_n},
+          {"right", s.right},
+          {"accuracy", s.accuracy()},
+          {"low", s.interval.low},
+          {"high", s.interval.high}};
+}
+Ordered paired_json(const measure::Paired& p) {
+  return {{"n", p.n},
+          {"n_effective", p.effective_n},
+          {"only_this", p.only_first},
+          {"only_other", p.only_second},
+          {"difference", p.difference},
+          {"low", p.interval.low},
+          {"high", p.interval.high},
+          {"p", p.p_value}};
+}
 
 std::string title_of(const SweepGroup& g) {
   return g.pipeline + (g.budget == "all" ? "" : "@" + g.budget) + (g.depth == "all" ? "" : " depth=" + g.depth) +
@@ -208,6 +209,7 @@ std::string summary_json(const std::vector<SweepGroup>& groups,
                   {"evidence_flops", g.evidence_flops}};
     j["figures"] = Ordered::object();
     for (const auto& [name, s] : g.figures) j["figures"][name] = {{"n", s.n}, {"mean", s.accuracy()}};
+    if (g.card) j["scorecard"] = card_json(*g.card);
     list.push_back(std::move(j));
   }
   out["groups"] = std::move(list);

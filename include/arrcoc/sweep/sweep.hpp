@@ -12,6 +12,7 @@
 #include "arrcoc/measure/choice.hpp"
 #include "arrcoc/measure/statistics.hpp"
 #include "arrcoc/measure/tokens.hpp"
+#include "arrcoc/sweep/scorecard.hpp"
 
 namespace arrcoc {
 
@@ -127,6 +128,7 @@ struct SweepGroup {
   double kept = 0, visual_tokens = 0, sequence_length = 0, deepstack_additions = 0, prefill_flops = 0, kv_bytes = 0,
          legacy_effective_tokens = 0, token_layers = 0, tower_flops = 0, evidence_flops = 0;  // means
   std::vector<std::pair<std::string, Share>> figures;  // mean = right / n; no interval
+  std::optional<Scorecard> card;  // of a column that is no leak row; where there are several seeds, of their mean
 };
 
 /// One group for each column, in the order of the rows, and one more ("mean") for each that has several seeds.
