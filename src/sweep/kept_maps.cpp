@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <utility>
 
 #include "sweep/base64.hpp"
 
@@ -85,12 +86,14 @@ Json kept_json(const Allocation& a) {
 }
 
 /// What one decision saw of a picture, over the tokens that lived.
-Json seen_json(const Realized& r, Index left) {
+Json seen_json(const Realized& r, Index left, KeptTextures& textures) {
   Json out{{"grid", {r.allocation.grid().rows, r.allocation.grid().cols}}, {"left", left}};
   put_places(r.allocation.tokens, out);
   const auto n = static_cast<std::size_t>(r.allocation.tokens.count());
   for (std::size_t from = 0; n > 0 && from < r.maps.size(); from += n)
     out["maps"].push_back(map_json(std::span<const float>(r.maps).subspan(from, n)));
+  if (r.textures != nullptr && r.textures->count() == r.allocation.tokens.count() && r.allocation.tokens.raster())
+    out["texture"] = textures.place_of(r.textures);  // of fewer tokens: the same values, gathered
   if (!r.balanced.relevance.empty()) out["relevance"] = map_json(r.balanced.relevance);
   for (const float w : r.balanced.weights) out["weights"].push_back(rounded(w));
   for (const Tension& t : r.balanced.tensions) out["tensions"][t.name] = rounded(t.value);
@@ -104,7 +107,22 @@ std::filesystem::path maps_file(const std::filesystem::path& run, Index unit) {
   return run / "maps" / (std::string(number.size() < 6 ? 6 - number.size() : 0, '0') + number + ".jsonl");
 }
 
-std::string maps_line(const std::string& key, const AnswerResult& result, bool on_square) {
+Index KeptTextures::place_of(const std::shared_ptr<const Textures>& textures) {
+  if (const auto known = known_.find(textures); known != known_.end()) return known->second;
+  Json json{{"channels", textures->channels}, {"maps", Json::array()}};
+  std::vector<float> one(static_cast<std::size_t>(textures->count()));
+  for (Index c = 0; c < textures->channel_count(); ++c) {
+    for (Index t = 0; t < textures->count(); ++t) one[static_cast<std::size_t>(t)] = textures->at(t, c);
+    json["maps"].push_back(map_json(one));
+  }
+  const auto [at, fresh] = places_.try_emplace(json.dump(), static_cast<Index>(places_.size()));
+  if (fresh) fresh_.push_back(at->first);
+  return known_[textures] = at->second;
+}
+
+std::vector<std::string> KeptTextures::fresh() { return std::exchange(fresh_, {}); }
+
+std::string maps_line(const std::string& key, const AnswerResult& result, bool on_square, KeptTextures& textures) {
   Json out{{"key", key}};
   if (on_square) out["on_square"] = true;
   out["pictures"] = Json::array();
@@ -116,9 +134,11 @@ std::string maps_line(const std::string& key, const AnswerResult& result, bool o
     if (d.again) one["again"] = true;
     one["scorers"] = d.scorers;
     one["pictures"] = Json::array();
-    for (std::size_t p = 0; p < d.pictures.size(); ++p) one["pictures"].push_back(seen_json(d.pictures[p], d.left(p)));
+    for (std::size_t p = 0; p < d.pictures.size(); ++p)
+      one["pictures"].push_back(seen_json(d.pictures[p], d.left(p), textures));
     out["decisions"].push_back(std::move(one));
   }
+  for (const std::string& json : textures.fresh()) out["textures"].push_back(Json::parse(json));
   return out.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -130,16 +130,28 @@ class Maps {
  public:
   explicit Maps(fs::path run) : run_(std::move(run)) {}
   const io::Json* of(Index unit, const std::string& key) {
-    if (units_.size() >= 32 && !units_.contains(unit)) units_.clear();
-    const auto [lines, fresh] = units_.try_emplace(unit);
-    if (fresh) read(unit, lines->second);
-    const auto at = lines->second.find(key);
-    return at == lines->second.end() ? nullptr : &at->second;
+    const Unit& own = unit_of(unit);
+    const auto at = own.lines.find(key);
+    return at == own.lines.end() ? nullptr : &at->second;
+  }
+  /// Textures of a unit, by their places; null: there is none.
+  const io::Json* texture(Index unit, std::size_t place) {
+    const std::vector<io::Json>& all = unit_of(unit).textures;
+    return place < all.size() ? &all[place] : nullptr;
   }
 
  private:
-  using Lines = std::map<std::string, io::Json>;
-  void read(Index unit, Lines& lines) const {
+  struct Unit {
+    std::map<std::string, io::Json> lines;
+    std::vector<io::Json> textures;
+  };
+  const Unit& unit_of(Index unit) {
+    if (units_.size() >= 32 && !units_.contains(unit)) units_.clear();
+    const auto [at, fresh] = units_.try_emplace(unit);
+    if (fresh) read(unit, at->second);
+    return at->second;
+  }
+  void read(Index unit, Unit& own) const {
     std::error_code e;
     const fs::path file = maps_file(run_, unit);
     if (unit < 0 || !fs::exists(file, e)) return;
@@ -148,32 +160,52 @@ class Maps {
     for (std::string line; std::getline(in, line);) {
       io::Json json = io::parse_json(line, Code::bad_text, file.string() + ", line " + std::to_string(++number));
       std::string key = json.is_object() ? json.value("key", std::string()) : std::string();
-      lines.emplace(std::move(key), std::move(json));
+      if (json.is_object() && json.contains("textures"))
+        for (io::Json& texture : json["textures"]) own.textures.push_back(std::move(texture));
+      own.lines.emplace(std::move(key), std::move(json));
     }
   }
   fs::path run_;
-  std::map<Index, Lines> units_;
+  std::map<Index, Unit> units_;
 };
 
-/// Equal maps of a question's columns stand once, and are named by their place.
+/// Equal maps of a question's columns stand once, and are named by their place; so do textures, whose maps are
+/// channels.
 class MapTable {
  public:
-  void take(io::Json& seen) {
+  /// `texture_at`: a texture by its place in the unit.
+  template <class F>
+  void take(io::Json& seen, F&& texture_at) {
     if (!seen.is_object()) return;
+    if (seen.contains("texture")) {
+      const io::Json* texture =
+          seen["texture"].is_number_unsigned() ? texture_at(seen["texture"].get<std::size_t>()) : nullptr;
+      if (texture == nullptr || !texture->is_object()) seen.erase("texture");
+      else seen["texture"] = texture_place(*texture);
+    }
     if (seen.contains("maps"))
       for (io::Json& map : seen["maps"]) map = place_of(map);
     if (seen.contains("relevance")) seen["relevance"] = place_of(seen["relevance"]);
   }
   const Ordered& maps() const { return maps_; }
+  const Ordered& textures() const { return textures_; }
 
  private:
+  std::size_t texture_place(const io::Json& texture) {
+    const auto [at, fresh] = texture_places_.try_emplace(texture.dump(), texture_places_.size());
+    if (!fresh) return at->second;
+    Ordered own{{"channels", Ordered(texture.value("channels", io::Json::array()))}, {"maps", Ordered::array()}};
+    for (const io::Json& map : texture.value("maps", io::Json::array())) own["maps"].push_back(place_of(map));
+    textures_.push_back(std::move(own));
+    return at->second;
+  }
   std::size_t place_of(const io::Json& map) {
     const auto [at, fresh] = places_.try_emplace(map.dump(), maps_.size());
     if (fresh) maps_.push_back(Ordered(map));
     return at->second;
   }
-  std::map<std::string, std::size_t> places_;
-  Ordered maps_ = Ordered::array();
+  std::map<std::string, std::size_t> places_, texture_places_;
+  Ordered maps_ = Ordered::array(), textures_ = Ordered::array();
 };
 
 /// What is drawn of a question, out of its rows' lines.
@@ -201,10 +233,13 @@ class Details {
       const std::string key = row.value("key", std::string());
       const auto column = columns_.find(key.substr(std::min(key.size(), id.size() + 1)));
       if (column == columns_.end()) continue;
-      columns[std::to_string(column->second)] = column_json(row, maps_.of(q.unit, key), table);
+      columns[std::to_string(column->second)] = column_json(row, maps_.of(q.unit, key), [&](io::Json& seen) {
+        table.take(seen, [&](std::size_t place) { return maps_.texture(q.unit, place); });
+      });
     }
     json["columns"] = std::move(columns);
     json["maps"] = table.maps();
+    if (!table.textures().empty()) json["textures"] = table.textures();
     return out + "<script type=\"application/json\" id=\"q-" + std::to_string(number) + "\">" + script_json(json) +
            "</script>\n";
   }
@@ -224,7 +259,9 @@ class Details {
     }
   }
 
-  static Ordered column_json(const io::Json& row, const io::Json* kept, MapTable& table) {
+  /// take(what a decision saw of a picture): its maps become places.
+  template <class F>
+  static Ordered column_json(const io::Json& row, const io::Json* kept, F&& take) {
     Ordered out = Ordered::object();
     for (const char* key : {"name", "stopped", "loyal", "extracted", "clamped", "depth", "tokens", "kept"})
       if (row.contains(key)) out[key] = row[key];
@@ -236,7 +273,7 @@ class Details {
       if (own.contains("decisions"))
         for (io::Json& decision : own["decisions"])
           if (decision.contains("pictures"))
-            for (io::Json& seen : decision["pictures"]) table.take(seen);
+            for (io::Json& seen : decision["pictures"]) take(seen);
       for (const char* key : {"on_square", "pictures", "decisions"})
         if (own.contains(key)) out[key] = own[key];
       return out;

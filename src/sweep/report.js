@@ -337,6 +337,7 @@
       this.cursor = [Math.min(this.kept.grid[0] - 1e-6, Math.max(0, row)), Math.min(this.kept.grid[1] - 1e-6, Math.max(0, col))];
       this.readout.textContent = this.says(...this.cursor);
       this.paint();
+      if (this.moved && !this.column.on_square) this.moved(this.cursor[0] / this.kept.grid[0], this.cursor[1] / this.kept.grid[1]);
     }
     says(row, col) {
       const parts = [`row ${Math.floor(row)}, column ${Math.floor(col)}`], k = this.kept;
@@ -456,6 +457,7 @@
   };
 
   const view = views({ el, short, live, open: (i) => { tip.hidden = true; open(i); }, look_at: (i) => read("q-" + i), name_of_column: (c) => facts.columns[c], control: /:query=(blank|other)/ });
+  const channel_views = channels({ el, short, colors_of, sortable });
   // Reads every listed question that has its tokens in the page: when it is opened, and again when the list changes.
   let waits = 0;
   const over_again = () => {
@@ -520,6 +522,10 @@
       v.twin = canvases[1][p];
       canvases[1][p].twin = v;
     });
+    const textures = Array.from({ length: count }, (_, p) => channel_views.of(data, p, sides));
+    textures.forEach((list, p) => canvases.forEach((own) => {
+      if (own[p]) own[p].moved = (row, col) => list.forEach((t) => t.follow(row, col));
+    }));
     const causes = new Set(canvases.flat().flatMap((v) => v.causes));
     const overlay = el("select", { id: "overlay", onchange: () => { state.overlay = $("overlay").value; draw(); } },
       ...["kept", ...names].map((n) => el("option", { value: n, selected: n === state.overlay }, n === "kept" ? "kept tokens" : n)));
@@ -549,7 +555,7 @@
         scale ? el("span", {}, short(scale[0]) + " ", el("span", { class: "scale" }), " " + short(scale[1])) : null)
         : el("p", { class: "small" }, "Its picture and kept tokens are not in this page; arrcoc report --questions draws more."),
       el("div", { class: "sides" }, ...panels.map((p) => p[0]), ...panels.map((p) => p[1])),
-      ...Array.from({ length: count }, (_, p) => view.pairs(data, p, state.a, state.b, facts.columns)), every].filter(Boolean));
+      ...Array.from({ length: count }, (_, p) => view.pairs(data, p, state.a, state.b, facts.columns)), ...textures.flat().map((t) => t.node), every].filter(Boolean));
     if (focused && $(focused)) $(focused).focus({ preventScroll: true });
   };
   detail.addEventListener("keydown", (e) => { if (e.key === "Escape") close(); });

@@ -118,7 +118,7 @@ const views = ({ el, short, look_at, live, open, name_of_column, control }) => {
   };
   const head = (caption, names) => [el("caption", {}, caption), el("thead", {}, el("tr", {}, ...names.map((n) => el("th", { scope: "col" }, n))))];
   const boxed = (id, caption, names, rows) => el("div", { class: "wide-box", tabindex: "0", role: "region", "aria-label": caption },
-    el("table", { id }, ...head(caption, names), el("tbody", {}, ...rows.map(([name, ...cells]) => el("tr", {}, el("th", { scope: "row" }, name), ...cells.map(([text, title]) => el("td", { title }, text)))))));
+    el("table", { id }, ...head(caption, names), el("tbody", {}, ...rows.map(([name, ...cells]) => el("tr", {}, el("th", { scope: "row" }, name), ...cells.map(([text, title, style]) => el("td", { title, style }, text)))))));
   const meant = (list) => (list ? [figures.mean(list).toFixed(3), `mean of ${list.length}`] : ["–"]);
 
   const gather = (questions, a, b, names, score_of) => {
@@ -156,6 +156,55 @@ const views = ({ el, short, look_at, live, open, name_of_column, control }) => {
       }
     }
     return { sums, order, correlations, points, sides, tiers };
+  };
+
+  // Every scorer of every column, once: columns that have the same maps of it everywhere share it. Of controls and changed
+  // pictures none: other questions' maps, and other cells.
+  const apart = /:(query|picture)=/;
+  const all_scorers = (questions, names) => {
+    const seen_by = new Map(), places = [];  // scorer of a column -> its maps by place; a place is a picture of a question
+    for (const q of questions) {
+      const data = look_at(q), own = new Map();
+      for (const [c, column] of Object.entries(data.columns))
+        if (!apart.test(names[c])) (column.decisions || []).forEach((d, n) => d.pictures.forEach((seen, p) => (seen && seen.maps || []).forEach((m, k) => {
+          const key = `${c} ${n} ${k}`;
+          if (!seen_by.has(key)) seen_by.set(key, { name: d.scorers[k] || `map ${k + 1}`, column: names[c], where: column.decisions.length > 1 ? `, decision ${n + 1}` : "", maps: new Map() });
+          seen_by.get(key).maps.set(`${q} ${p}`, `${m} ${(seen.at || []).join()} ${JSON.stringify(seen.places || 0)}`);
+          if (!own.has(p)) own.set(p, new Map());
+          own.get(p).set(key, { seen, map: data.maps[m] });
+        })));
+      places.push(...own.values());
+    }
+    const scorers = new Map(), of = new Map();  // what its maps are -> { name, column, where, count }
+    for (const [key, s] of seen_by) {
+      const sign = s.name + "\n" + [...s.maps].map((m) => m.join()).join("\n");
+      if (!scorers.has(sign)) scorers.set(sign, { ...s, columns: [] });
+      scorers.get(sign).columns.push(s.column);
+      of.set(key, sign);
+    }
+    const order = [...scorers.keys()], sums = new Map();
+    for (const place of places) {
+      const maps = new Map();
+      for (const [key, m] of place) if (!maps.has(of.get(key))) maps.set(of.get(key), m);
+      const list = [...maps];
+      list.forEach(([x, m], i) => list.slice(0, i).forEach(([y, o]) => add(sums, `${order.indexOf(x)} ${order.indexOf(y)}`, "A", figures.map_correlation(m, o))));
+    }
+    const twice = (name) => [...scorers.values()].filter((s) => s.name === name).length > 1;
+    const label = (s) => s.name + (twice(s.name) ? ` (${s.column}${s.where})` : "");
+    const cell = (i, j) => {
+      if (i === j) return ["1"];
+      const list = (sums.get(`${i} ${j}`) || sums.get(`${j} ${i}`) || {}).A;
+      if (!list) return ["–"];
+      const r = figures.mean(list), strength = (0.5 * Math.abs(r)).toFixed(3);
+      return [r.toFixed(2), `${r.toFixed(3)}, mean of ${list.length}`, `background:rgba(${r > 0 ? "196,78,0" : "0,114,178"},${strength})`];
+    };
+    return { labels: order.map((x) => label(scorers.get(x))), columns: order.map((x) => scorers.get(x).columns), cell };
+  };
+  const scorers_view = (questions, names) => {
+    const s = all_scorers(questions, names), n = s.labels.length;
+    if (n < 2) return [];
+    const rows = s.labels.map((name, i) => [name, ...s.labels.map((_, j) => s.cell(i, j)), [String(s.columns[i].length), s.columns[i].join(", ")]]);
+    return [boxed("over-scorers", `Rank correlation of all ${n} scorers' maps, mean over pictures (orange: alike, blue: opposed)`, ["scorer", ...s.labels, "columns"], rows)];
   };
 
   const few = 20;
@@ -238,6 +287,7 @@ const views = ({ el, short, look_at, live, open, name_of_column, control }) => {
       [...g.sums].map(([name, s]) => [name, meant(s.A), ...(two ? [meant(s.B)] : [])])));
     const related = (x, y) => (x === y ? ["1"] : meant(((g.correlations.get(`${x}\n${y}`) || g.correlations.get(`${y}\n${x}`)) || {}).A));
     if (g.order.length > 1) out.push(boxed("over-maps", "Rank correlation (Spearman) of the maps, mean", ["map", ...g.order], g.order.map((x) => [x, ...g.order.map((y) => related(x, y))])));
+    out.push(...scorers_view(questions, names));
     for (const [side, c] of g.sides) if (g.tiers[side].size > 0) out.push(tier_view(side, names[c], g.tiers[side]));
     const tensions = tension_view(g, scenario_of, id_of, scenarios);
     return [about, ...out, ...(tensions ? [tensions] : [])];

@@ -88,6 +88,7 @@ struct SweepRunner::Work {
   std::vector<std::vector<StageTime>> times;
   std::vector<StageTime> shared;
   std::vector<std::string> maps;  // of each row; empty where it failed
+  KeptTextures textures;          // those of `maps`
   InkMaps inks;
   bool cancelled = false;
 };
@@ -119,8 +120,8 @@ void SweepRunner::answer(Work& work, std::size_t from, std::size_t to) {
     work.times[i] = std::move(done.answers[i - from].times);
     const Ask& ask = work.wanted[i].ask;
     if (keeps_maps_)
-      work.maps[i] =
-          maps_line(work.rows[i].key, done.answers[i - from], !ask.stock && ask.pipeline.framing != Framing::native);
+      work.maps[i] = maps_line(work.rows[i].key, done.answers[i - from],
+                               !ask.stock && ask.pipeline.framing != Framing::native, work.textures);
   }
 }
 

@@ -18,6 +18,7 @@ from checks import SMALL, check, ranks
 try:
     import numpy as np
     import browser
+    import texture_oracle
     from PIL import Image
 except ImportError as e:
     print(f"report_views: skipped, {e.name} is not installed")
@@ -190,6 +191,102 @@ def over(b, of, ids):
     check(said.keys() == set(ids) and all(abs(v - tensions[q][x]) <= 1e-3 for q, v in said.items()) and len(set(said.values())) > 3, f"tensions: {points[:3]}")
 
 
+# --- all scorers, and channels ---------------------------------------------------------------------------------------------
+def scorers(b, of, ids):
+    """Every scorer of every column once, but those of controls: columns with the same maps everywhere share it."""
+    columns, signs, order = list(dict.fromkeys(c for _, c in of)), {}, []
+    columns.sort(key=b.value("[...document.querySelector('#column-a').options].map(o => o.textContent)").index)
+    each = lambda q, c: [(n, d["scorers"][k], living(d["pictures"][0]), m) for n, d in enumerate(of[q, c]["decisions"]) for k, m in enumerate(d["pictures"][0].get("maps", []))]
+    for c in columns:
+        if ":query=" in c:
+            continue
+        for k in range(len(each(ids[0], c))):
+            name = each(ids[0], c)[k][1]
+            sign = (name, *((m[2], m[0], m[1], tuple(at)) for _, _, at, m in (each(q, c)[k] for q in ids)))
+            if sign not in signs:
+                order.append(sign)
+            signs.setdefault(sign, []).append((c, k))
+    rows = b.value("[...document.querySelectorAll('#over-scorers tr')].map(r => [...r.cells].map(c => c.title ? c.textContent + ' ' + c.title : c.textContent))")
+    names = [s[0] for s in order]
+    check(len(order) > 4 and [r[0].split(" (")[0] for r in rows[1:]] == names, f"scorers: {[r[0] for r in rows]}, not {names}")
+    check([r[-1] for r in rows[1:]] == [f"{len(signs[s])} {', '.join(c for c, _ in signs[s])}" for s in order], f"columns of scorers: {[r[-1] for r in rows]}")
+    check(all((names.count(n) > 1) == (" (" in r[0]) for n, r in zip(names, rows[1:])), "a column's name stands where a scorer's is not enough")
+    check(any(len(v) > 1 for v in signs.values()), "some columns share a scorer")
+    at = {s: signs[s][0] for s in order}
+    for i, x in enumerate(order):
+        for j, y in enumerate(order):
+            got = [spearman(*shared(*((m[2], values(m[3])) for m in (each(q, at[s][0])[at[s][1]] for s in (x, y))))) for q in ids]
+            got = [r for r in got if r is not None]
+            text = rows[i + 1][j + 1]
+            check(text == "1" if i == j else near(text.split(" ")[1].rstrip(","), np.mean(got)) and text.endswith(f" mean of {len(got)}") if got else text == "–", f"{names[i]}, {names[j]}: {text}, not {np.mean(got) if got else None} of {len(got)}")
+
+
+def textures_of(work):
+    """question -> channels of texture13 as the run keeps them: name -> values; and that they are NumPy's."""
+    out = {}
+    for f in (work / "run/maps").iterdir():
+        of, kept = {}, []
+        for m in lines(f):
+            kept += m.get("textures", [])
+            of[m["key"]] = m
+        for key, m in of.items():
+            q, column = m["key"].split(" ", 1)
+            seen = m["decisions"][-1]["pictures"][0] if m["decisions"] else {}
+            check(("texture" in seen) == column.startswith(("three_ways", "texture13")), f"{key}: a texture")
+            if column == THREE:
+                out[q] = dict(zip(kept[seen["texture"]]["channels"], kept[seen["texture"]]["maps"]))
+        check(len(kept) == 1, f"{f.name}: {len(kept)} textures, one picture")
+    items = {s["id"]: s["images"][0] for s in lines(work / "data/questions.jsonl")}
+    for picture in dict.fromkeys(items[q] for q in out):
+        im = np.array(Image.open(work / "data" / picture).convert("RGB")).astype(np.int64)
+        texture_oracle.H, texture_oracle.W, texture_oracle.R, texture_oracle.C = *im.shape[:2], im.shape[0] // 32, im.shape[1] // 32
+        wanted = texture_oracle.textures(im)
+        for q in (q for q in out if items[q] == picture):
+            check(len(out[q]) == 13, f"{q}: {list(out[q])}")
+            for c, (name, m) in enumerate(out[q].items()):
+                check(np.abs(values(m) - wanted[:, c]).max() <= (m[1] - m[0]) / 510 + 1e-5, f"{q}: channel {name} is {np.abs(values(m) - wanted[:, c]).max()} off")
+    return out
+
+
+def channels(b, of, textures, ids):
+    """The inspector, by the pointer and by the keyboard."""
+    own, (rows, cols) = textures[ids], of[ids, THREE]["pictures"][0]["grid"]
+    shown = b.value("[...document.querySelectorAll('#detail .channel-grid figure')].map(f => f.querySelector('b').textContent)")
+    check(shown == list(own), f"channels: {shown}, not {list(own)}")
+    table = lambda: {r[0]: r[1:] for r in b.value("[...document.querySelectorAll('#detail .inspector tbody tr')].map(r => [...r.cells].map(c => c.textContent))")}
+    def says(row, col):
+        i, got = row * cols + col, table()
+        for name, m in own.items():
+            v = values(m)
+            here, below, rho, least, mean, most = got[name]
+            near_to = lambda text, x: abs(float(text) - x) <= 6e-4 * max(abs(x), 1e-9) + 1e-9
+            check(near_to(here, v[i]) and near_to(least, v.min()) and near_to(mean, v.mean()) and near_to(most, v.max()), f"{ids} {name} at {row}, {col}: {got[name]}, not {v[i]}, {v.min()}, {v.mean()}, {v.max()}")
+            share = None if np.ptp(v) == 0 else ((v < v[i]).sum() + 0.5 * (v == v[i]).sum()) / len(v)
+            check(below == "–" if share is None else abs(float(below) - 100 * share) <= 0.51, f"{ids} {name}: {below} %, not {share}")
+            r = spearman(v, relevance(of[ids, THREE])[1])
+            check(rho == "–" if r is None else near(rho, r), f"{ids} {name}: rho {rho}, not {r}")
+        check(b.value("document.querySelector('#detail .channels .readout').textContent").startswith(f"row {row}, column {col};"), f"the cell {row}, {col}")
+        marks = b.value("[...document.querySelectorAll('#detail .cell-mark')].map(m => [m.hidden, parseFloat(m.style.top), parseFloat(m.style.left)])")
+        check(len(marks) == len(own) and all(m == [False, 100 * row / rows, 100 * col / cols] for m in marks), f"marks: {marks[:2]}")
+    check(all(r[0] == "–" for r in table().values()), "no cell before one is pointed at")
+    b.hover("#detail .channel-grid figure:nth-child(3) .channel", 4.5 / cols, 2.5 / rows)
+    says(2, 4)
+    b.value("document.querySelector('#detail .channel-grid').focus()")
+    for key in ("ArrowRight", "ArrowDown", "ArrowDown", "ArrowLeft", "ArrowUp"):
+        b.key(key)
+    says(3, 4)
+    for _ in range(rows + 1):
+        b.key("ArrowDown")
+    says(rows - 1, 4)
+    b.hover("#detail .side.body.a canvas.picture", 1.5 / cols, 5.5 / rows)
+    says(5, 1)
+    for column in (1, 3):
+        for down in (False, True):
+            b.click(f"#detail .inspector thead th:nth-child({column + 1}) button")
+            v = [float(r[column - 1]) for r in table().values() if r[column - 1] != "–"]
+            check(v == sorted(v, reverse=down) and len(v) > 8, f"sorted by {column}: {v}")
+
+
 TIERS, DEPTHS = "texture13/information/fixed/tiers:region=9:tiers=1+4+6+9:thresholds=0.2+0.4+0.7/tier@0.5", "texture13/information/fixed/hierarchical/gather@0.5"
 
 
@@ -254,7 +351,7 @@ def shows(work):
         for m in lines(f):
             q, column = m["key"].split(" ", 1)
             of[q, column] = m
-    ids = list(dict.fromkeys(r["id"] for r in lines(work / "run/rows.jsonl")))
+    ids, textures = list(dict.fromkeys(r["id"] for r in lines(work / "run/rows.jsonl"))), textures_of(work)
     with browser.Browser() as b:
         b.open(page)
         names = b.value("[...document.querySelector('#column-a').options].map(o => o.textContent)")
@@ -265,11 +362,13 @@ def shows(work):
         count = lambda: b.value("parseInt((document.querySelector('#over-body p') || {textContent: '-1'}).textContent)")
         b.wait(lambda: count() == len(ids), 30, "figures over all questions")
         over(b, of, ids)
+        scorers(b, of, ids)
         scenario = b.value("[...document.querySelector('#scenario').options].findIndex(o => o.textContent === 'receipt')")
         b.choose("#scenario", scenario)
         receipts = [q for q in ids if q.startswith("receipt")]
         b.wait(lambda: count() == len(receipts), 30, "figures over the questions listed")
         over(b, of, receipts)
+        scorers(b, of, receipts)
         # Another tension, by the keyboard; a point opens its question, by a click and by Enter.
         axes = b.value("[...document.querySelector('#tension-y').options].map(o => o.value)")
         check(set(axes) == set(next(iter(of[q, THREE] for q in ids))["decisions"][0]["pictures"][0]["tensions"]), f"tensions: {axes}")
@@ -282,12 +381,14 @@ def shows(work):
         b.wait(lambda: b.value("document.querySelectorAll('#detail canvas.picture').length") == 2, 20, "two pictures")
         check(b.value("document.querySelector('#detail h3').textContent") == target, "the point's question")
         one_question(b, of, target)
+        channels(b, of, textures, target)
         b.key("Escape")
         b.value("document.querySelector('svg.scatter .point').focus()")
         first = b.value("document.activeElement.getAttribute('aria-label')").split(":")[0]
         b.key("Enter")
         check(b.value("document.querySelector('#detail h3').textContent") == first and not b.value("document.querySelector('#detail').hidden"), "Enter opens a point's question")
         one_question(b, of, first)
+        channels(b, of, textures, first)
         for width in (420, 1280):
             b.size(width)
             check(b.value("document.documentElement.scrollWidth") <= width, f"nothing wider than {width} px")
@@ -317,7 +418,7 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         work = pathlib.Path(work)
         run("scenes", "--out", work / "data", "--count", 6, "--seed", 6000000, "--scenario", "receipt,form,shapes")
-        run("sweep", "-m", SMALL, "--data", work / "data", "--out", work / "run", "--keep-maps", "--kept", "--pipeline", "three_ways,deft,grid,full", "--keep-ratio", 0.25, "--query-controls")
+        run("sweep", "-m", SMALL, "--data", work / "data", "--out", work / "run", "--keep-maps", "--kept", "--pipeline", "three_ways,deft,grid,full,texture13/information+perspectival/fixed/top_k/gather,none/novelty+feature_norm/fixed/top_k/gather", "--keep-ratio", 0.25, "--query-controls")
         shows(work)
         run("sweep", "-m", SMALL, "--data", work / "data", "--out", work / "tiers", "--keep-maps", "--kept", "--pipeline", ",".join((*(c.split("@")[0] for c in (TIERS, DEPTHS)), "grid")), "--keep-ratio", 0.5)
         tiers_and_depths(work)
