@@ -290,6 +290,9 @@ def main():
         check({("scorer", "information"), ("allocator", "top_k"), ("injector", "gather")} <= names, "list --json")
         check(b"--balancer.explore=" in run("explain", "tension")[1], "explain")
         refused(2, "nearest: tension", "explain", "tensoin")
+        for texture, count in (("texture13", 13), ("seed13", 13), ("repo13", 13), ("d28_13", 13), ("d28_17", 17), ("full40", 40), ("named", 52)):
+            listed = [line.split(None, 1) for line in run("explain", texture)[1].decode().split("  channels", 1)[1].splitlines()[1:]]
+            check(len(listed) == count and len({c[0] for c in listed}) == count and all(len(c) == 2 for c in listed), f"explain {texture}: {count} channels, a line each: {listed}")
         check(run("detect", "--pipeline", "three_ways")[:2] == (0, b"no fault found in 'three_ways'\n"), "detect: nothing")
         status, said, _ = run("detect", "--pipeline", "three_ways:injector.positions=sequential:maps=first")
         check(status == 1 and [line.split(b":")[0] for line in said.splitlines()] == [b"batch", b"positions"], f"detect: {said}")

@@ -3,6 +3,7 @@
 #include "arrcoc/balancers/question_kind.hpp"
 #include "arrcoc/engine/engine.hpp"
 #include "arrcoc/io/atomic_file.hpp"
+#include "channel_lines.hpp"
 #include "seed_claims.hpp"
 #include "verbs.hpp"
 
@@ -63,7 +64,7 @@ int run_explain(const ExplainFlags& f) {
   }
   for (const Entry& e : list_strategies({f.plugins.begin(), f.plugins.end()})) {
     known.push_back(e.name);
-    if (e.name == f.name) text += explained(e);
+    if (e.name == f.name) text += explained(e) + (e.kind == Kind::texture ? channel_lines(e, f.plugins) : "");
   }
   for (const auto& k : known) all += (all.empty() ? "" : ", ") + k;
   require_that(!text.empty(), Code::unknown_strategy, "explain",
