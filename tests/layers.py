@@ -74,7 +74,7 @@ DEFAULT_BUDGET = 400
 # Files over their budget that are to be taken apart; none of them may grow, and none may join them.
 LARGE = {
     "backends/eigen/arrcoc/eigen/backend.hpp": 630,
-    "include/arrcoc/balancers/tension.hpp": 217,
+    "include/arrcoc/balancers/tension.hpp": 206,
     "include/arrcoc/texture/cell_sums.hpp": 249,
     "include/arrcoc/texture/texture13.hpp": 240,
     "tests/conformance/conformance.hpp": 552,

@@ -128,6 +128,17 @@ void register_scorers(HostStages& r) {
                                "how much a trained head says the token answers the question",
                                "O(N D H)"},
                               LoadHead{});
+  r.add_scorer<SaliencyNetworkScorer>({"ARR-COC notes, PerspectivalScorer",
+                                       {"K3"},
+                                       "what stands out by a small trained network of convolutions",
+                                       "O(N k^2 C H)"},
+                                      LoadHead{});
+  r.add_scorer<TextureCouplingScorer>(
+      {"ARR-COC notes, ParticipatoryScorer; djwar42/arr-coc-0-1, ARR_COC/knowing.py",
+       {"K5"},
+       "cosine of the question with a trained projection of textures, the sketches' coupling",
+       "O(N (k^2 C H + H^2) + E H^2)"},
+      LoadHead{});
   r.add_scorer<LayerAttentionScorer>(
       {"Chen et al. 2024 (FastV), section 4.1",
        {"K10"},
@@ -168,11 +179,17 @@ void register_scorers(HostStages& r) {
 
 void register_balancers(HostStages& r) {
   r.add_balancer<AdaptiveTensionBalancer>({"ARR-COC notes, opponent processing",
-                                           {"A10", "L1", "L2", "L3", "L4", "L8", "L10", "2A.2", "2A.3"},
+                                           {"A10", "K15", "L1", "L2", "L3", "L4", "L8", "L9", "L10", "2A.2", "2A.3"},
                                            "maps weighed by tensions and by how coherent each map is",
-                                           "O(M N log N)"});
+                                           "O(M N log N)"},
+                                          LoadHead{});
   r.add_balancer<FixedWeightsBalancer>(
       {"ARR-COC notes, fixed weights", {"L6", "L11", "K12"}, "a weighted sum of normalised maps", "O(M N)"});
+  r.add_balancer<PolicyBalancer>({"ARR-COC notes, 003 act VIII; djwar42/arr-coc-0-1, ARR_COC/balancing.py",
+                                  {"L5"},
+                                  "weights of the maps by a network of the question, the maps' statistics, or both",
+                                  "O(M N + weights)"},
+                                 LoadHead{});
   r.add_balancer<LearnedBalancer>({"ours; box supervision, base frozen",
                                    {"L5", "R10"},
                                    "maps into one by a trained network that is monotone in each",

@@ -37,7 +37,7 @@ void check_about(const std::filesystem::path& file, const arrcoc_about& a, std::
     refuse(file, "strategy " + std::to_string(i) + " does not say its size");
   if (a.name == nullptr || *a.name == '\0' || !has_function)
     refuse(file, "strategy " + std::to_string(i) + " has no name or no function");
-  if (a.phase > 3 || (a.evidence & ~(2 * Need::received - 1)) != 0)
+  if (a.phase > 3 || (a.evidence & ~(2 * Need::received - 1) & ~Need::asked) != 0)
     refuse(file, text(a.name) + ": asks for evidence or a phase that is not known here");
   if ((a.setting_count > 0 && a.settings == nullptr) || a.setting_count > 1000)
     refuse(file, text(a.name) + ": its settings are missing");

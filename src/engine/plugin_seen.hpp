@@ -73,6 +73,7 @@ struct SeenEvidence {
       view.words = e.question->dim(0);
       view.question = e.question->floats().data();
     }
+    if (e.asked) view.asked = e.asked->c_str();
     view.features = e.vision      ? e.vision->dim(1)
                     : e.query     ? e.query->count()
                     : e.question  ? e.question->dim(1)

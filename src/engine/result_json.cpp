@@ -81,7 +81,8 @@ Json pairs_json(const Allocation& a, const SeenSource& source, const std::vector
 /// `source`: of a clip, for the times of its tokens; else null.
 Json allocation_json(const Realized& r, Index levels, const SeenSource* source = nullptr) {
   const Allocation& a = r.allocation;
-  Json kept = Json::array(), positions = Json::array(), budgets = Json::array(), tensions = Json::object();
+  Json kept = Json::array(), positions = Json::array(), budgets = Json::array(), tensions = Json::object(),
+       said = Json::object();
   for (std::size_t i = 0; i < a.kept.size(); ++i) {
     const Place place = a.tokens.at(a.kept[i]);
     const auto whole = [&](float x) { return place.unit() ? Json(static_cast<Index>(x)) : number(x); };
@@ -108,7 +109,10 @@ Json allocation_json(const Realized& r, Index levels, const SeenSource* source =
     positions.push_back({row, col});
     budgets.push_back(1);
   }
-  for (const Tension& t : r.balanced.tensions) tensions[t.name] = number(t.value);
+  for (const Tension& t : r.balanced.tensions) {
+    tensions[t.name] = number(t.value);
+    if (!t.said.empty()) said[t.name] = t.said;
+  }
   Json weights = Json::array();
   for (const float w : r.balanced.weights) weights.push_back(number(w));
   Json regions = Json::array();
@@ -122,6 +126,7 @@ Json allocation_json(const Realized& r, Index levels, const SeenSource* source =
            {"budgets", budgets},
            {"kept", kept}};
   if (!tensions.empty()) out["tensions"] = tensions;
+  if (!said.empty()) out["tensions_said"] = said;
   if (!weights.empty()) out["weights"] = weights;
   if (!regions.empty()) out["regions"] = regions;
   return out;

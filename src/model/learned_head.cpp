@@ -42,7 +42,66 @@ class HeadFile {
   io::SafetensorsFile file_;
 };
 
+/// Layers PREFIX.0, PREFIX.2, ... of a SmallNetwork (matrices) or a ConvNetwork (kernels [O, C, k, k], k odd), until
+/// one is missing.
+template <class Network>
+Network read_layers(const std::filesystem::path& path, const io::SafetensorsFile& file, const std::string& prefix) {
+  constexpr std::size_t rank = std::is_same_v<Network, ConvNetwork> ? 4 : 2;
+  Network out;
+  const auto bad = [&](const std::string& name, const std::string& sentence) {
+    fail(Code::bad_weight, path.string(), name + ": " + sentence);
+  };
+  for (Index l = 0;; l += 2) {
+    const std::string name = prefix + "." + std::to_string(l) + ".weight",
+                      bias = prefix + "." + std::to_string(l) + ".bias";
+    HostTensor w = file.tensor(name), b = file.tensor(bias);
+    if (w.empty() && l > 0) return out;
+    for (const auto& [tensor, called] : {std::pair{&w, &name}, std::pair{&b, &bias}}) {
+      if (tensor->empty()) bad(*called, "missing; expected layers " + prefix + ".0, " + prefix + ".2 and on");
+      if (tensor->dtype != DType::f32) bad(*called, "expected F32, got " + std::string(name_of(tensor->dtype)));
+      check_finite(*called, *tensor);
+    }
+    if (w.shape.size() != rank || (rank == 4 && (w.shape[2] != w.shape[3] || w.shape[2] % 2 == 0)))
+      bad(name, std::string("expected ") + (rank == 4 ? "[O, C, k, k] with odd k" : "a matrix") + ", got " +
+                    shape_text(w.shape));
+    if (l > 0 && w.shape[1] != out.outputs())
+      bad(name, "expected " + std::to_string(out.outputs()) + " in, as the layer in front has out, got " +
+                    shape_text(w.shape));
+    if (b.shape != std::vector<Index>{w.shape[0]})
+      bad(bias, "expected " + std::to_string(w.shape[0]) + " values, got " + shape_text(b.shape));
+    out.weights.push_back(std::move(w));
+    out.biases.push_back(std::move(b));
+  }
+}
+
 }  // namespace
+
+std::shared_ptr<const SmallNetwork> read_small_network(const std::filesystem::path& path, const std::string& prefix) {
+  return std::make_shared<SmallNetwork>(read_layers<SmallNetwork>(path, io::SafetensorsFile::open(path), prefix));
+}
+
+std::shared_ptr<const ConvNetwork> read_conv_network(const std::filesystem::path& path, const std::string& prefix) {
+  return std::make_shared<ConvNetwork>(read_layers<ConvNetwork>(path, io::SafetensorsFile::open(path), prefix));
+}
+
+std::shared_ptr<const CouplingNetwork> read_coupling_network(const std::filesystem::path& path) {
+  const auto file = io::SafetensorsFile::open(path);
+  auto out = std::make_shared<CouplingNetwork>();
+  out->texture = read_layers<ConvNetwork>(path, file, "coupling");
+  require_that(out->texture.weights.size() > 1 && out->texture.weights.back().shape[2] == 1, Code::bad_weight,
+               path.string(), "coupling: expected at least two layers, the last one 1 x 1");
+  out->project = std::move(out->texture.weights.back());
+  out->project.shape.resize(2);
+  out->project_bias = std::move(out->texture.biases.back());
+  out->texture.weights.pop_back();
+  out->texture.biases.pop_back();
+  if (!file.tensor("query.0.weight").empty()) {
+    out->query = read_layers<SmallNetwork>(path, file, "query");
+    require_that(out->query.outputs() == out->project.shape[0], Code::bad_weight, path.string(),
+                 "query: expected as many numbers out as coupling has channels");
+  }
+  return out;
+}
 
 std::shared_ptr<const LearnedHead<HostTensor>> read_learned_head(const std::filesystem::path& path) {
   const HeadFile file(path, "scorer");

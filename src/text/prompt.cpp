@@ -64,6 +64,8 @@ Prompt build_prompt_with_clips(const std::vector<Message>& messages, const std::
   const std::vector<TokenAt> tokens = tokenizer.encode_at(
       rendered.text, allow_special ? std::span<const TextRange>{} : std::span<const TextRange>(rendered.words));
   Prompt prompt;
+  for (const TextRange& part : rendered.question)
+    prompt.asked += (prompt.asked.empty() ? "" : " ") + rendered.text.substr(part.begin, part.end - part.begin);
   std::size_t next = 0, word_begin = 0;
   auto question = rendered.question.begin();
   for (const TokenAt& token : tokens) {

@@ -5,15 +5,16 @@
 
 #include <numeric>
 
+#include "arrcoc/balancers/tension.hpp"
 #include "laws/material.hpp"
 
 using namespace arrcoc;
 
 namespace {
-TensionConfig settings(const char* question) { return read_question(question).tensions; }
+TensionPoles settings(const char* question) { return read_question(question).tensions; }
 /// Share of relevance in its greatest eighth: how focused it is. Depth has a curve of its own and stays as it is.
 double concentration(const char* question) {
-  const TensionConfig s = settings(question);
+  const TensionPoles s = settings(question);
   Evidence e;
   e.tokens = Grid{16, 16};
   const auto maps = laws::scores(3 * 256, 5, false);

@@ -10,6 +10,9 @@
 using namespace arrcoc;
 
 namespace {
+HostTensor floats(std::vector<float> v, std::vector<Index> shape) {
+  return host_tensor(std::move(v), std::move(shape));
+}
 double correlation(const std::vector<float>& a, const std::vector<float>& b) {
   double ma = 0, mb = 0, aa = 0, bb = 0, ab = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -172,6 +175,113 @@ TEST_CASE("equals the NumPy transcription") {
   double worst = 0;
   for (Index i = 0; i < e.count(); ++i) worst = std::max(worst, std::abs(r[std::size_t(i)] - gold.at(i, 16)));
   CHECK(worst < 1e-5);
+}
+
+TEST_CASE("the question's words set the tensions, from where they were given") {
+  Hills h;
+  const auto asked = [&](const char* text, TensionConfig c = {.by = "question"}) {
+    h.e.asked = std::string(text);
+    return AdaptiveTensionBalancer{c}.balance(h.maps, h.e);
+  };
+  const TensionPoles count = read_question("How many cars are there?").tensions;
+  const auto b = asked("How many cars are there?");
+  CHECK(b.relevance == h.run({.particularize = count.particularize,
+                              .explore = count.explore,
+                              .diversify = count.diversify,
+                              .deep = count.deep}));
+  CHECK(b.tensions[1].value == count.explore);
+  CHECK(b.tensions[2].said.starts_with("diversify 0.70, by the question ('how many': count): as much as "));
+  // Words that say nothing leave what was given, with coverage; a mixed question goes half of the way.
+  const auto vague = asked("Hm", {.explore = 0.9f, .by = "question"});
+  CHECK(vague.tensions[1].value == 0.9f);
+  CHECK(vague.tensions[2].value == 0.7f);
+  CHECK(vague.tensions[1].said.starts_with("explore 0.90, as no word of the question says more: "));
+  CHECK(asked("Describe the total", {.explore = 0, .by = "question"}).tensions[1].value == doctest::Approx(0.2));
+  // Without text, as where evidence came from elsewhere, it is a vague question.
+  CHECK(AdaptiveTensionBalancer{{.by = "question"}}.balance(h.maps, Hills{}.e).relevance == asked("").relevance);
+  // As given, the question moves nothing.
+  CHECK(asked("How many cars are there?", {}).relevance == asked("Describe it", {}).relevance);
+}
+
+TEST_CASE("a sentence says what each tension did, with figures of this picture") {
+  // As in the example worked by hand: S = .25 .3 .35 / .45 .6 .75, sum 2.7, squares 1.4: 2.7^2 / 1.4 = 5.2.
+  // deep .8: b = .8, R = S / (S + (1 - S) / 4) = .571 .632 .683 .766 .857 .923, mean .739.
+  Evidence e;
+  e.tokens = {2, 3};
+  const std::vector<float> maps{0, 1, 2, 3, 4, 5, 10, 8, 6, 4, 2, 0};
+  const TensionConfig c{.explore = 0.5f, .deep = 0.8f, .knowing_share = 0.5f, .tail = 0, .rank_share = 1e-6f};
+  const auto said = [&](const Balanced& b) {
+    std::vector<std::string> out;
+    for (const Tension& t : b.tensions) out.push_back(t.said);
+    return out;
+  };
+  CHECK(said(AdaptiveTensionBalancer{c}.balance(maps, e)) ==
+        std::vector<std::string>{"there is no map of the question: information alone",
+                                 "explore 0.50, as given: what stands out counts 50 %, what informs beside it 50 %",
+                                 "diversify 0.50, as given: as much as 5 tokens share the relevance evenly, 5 before",
+                                 "deep 0.80, as given: mean relevance is 0.74, 0.45 before, in the same order"});
+  const std::vector<float> one(maps.begin(), maps.begin() + 6);
+  CHECK(said(AdaptiveTensionBalancer{}.balance(one, e))[1] == "there is no map of what stands out: information alone");
+  Hills h;
+  h.e.previous = Look{h.e.tokens, h.salience, {}};
+  const auto b = AdaptiveTensionBalancer{{.particularize = 0.7f, .trust = 0, .adapt = 0.5f}}.balance(h.maps, h.e);
+  CHECK(b.tensions[0].said ==
+        "particularize 0.70, as given and the picture: the question's map counts 70 %, information 30 %");
+  CHECK(b.tensions[1].said.ends_with(", and what was seen before loses up to " +
+                                     tension::percent(double(b.tensions[1].value))));
+}
+
+TEST_CASE("a trained head sets the tensions from the kind of question and the maps") {
+  // 15 numbers in: confidence of the six kinds, then mean, deviation and trust of each map. The first unit hears
+  // `count` alone, the second the mean of the query map less 10, which ReLU silences.
+  SmallNetwork net;
+  std::vector<float> first(30), second{2, 5, 0, 0, -1, 5, 3, 5};
+  first[2] = 1;
+  first[15 + 12] = 1;
+  net.weights = {floats(first, {2, 15}), floats(second, {4, 2})};
+  net.biases = {floats({0.f, -10.f}, {2}), floats({-1.f, 0.5f, 0.f, 0.f}, {4})};
+  AdaptiveTensionBalancer l{{.by = "head", .head = "net"}};
+  l.network = std::make_shared<const SmallNetwork>(net);
+  Hills h;
+  const auto sigmoid = [](double x) { return float(1 / (1 + std::exp(-x))); };
+  h.e.asked = std::string("How many cars?");
+  CHECK(l.balance(h.maps, h.e).relevance ==
+        h.run({.particularize = sigmoid(1), .explore = sigmoid(0.5), .diversify = sigmoid(-1), .deep = sigmoid(3)}));
+  h.e.asked = std::string("Describe it");
+  const auto b = l.balance(h.maps, h.e);
+  CHECK(b.relevance == h.run({.particularize = sigmoid(-1), .explore = sigmoid(0.5), .diversify = 0.5f, .deep = 0.5f}));
+  CHECK(b.tensions[1].said.starts_with("explore 0.62, by the head: "));
+  // The numbers of the maps: those of the robustly scaled map and its trust, in their places.
+  const auto scaled = balance::robust(h.query, 0.02f, 0.25f);
+  const double mean = tension::spread_of(scaled).mean;
+  net.biases[0] = floats({0.f, float(-mean)}, {2});
+  second = {0, 0, 0, 1e6, 0, 0, 0, 0};
+  net.weights[1] = floats(second, {4, 2});
+  net.biases[1] = floats({0.f, 0.f, 0.f, 0.f}, {4});
+  l.network = std::make_shared<const SmallNetwork>(net);
+  CHECK(l.balance(h.maps, h.e).tensions[1].value == doctest::Approx(0.5).epsilon(0.05));
+  l.network = nullptr;
+  CHECK_THROWS_WITH_AS((void)l.balance(h.maps, h.e), doctest::Contains("15 numbers in and 4 out"), Error);
+  CHECK_THROWS_WITH_AS((void)AdaptiveTensionBalancer{{.by = "head"}}.balance(h.maps, h.e),
+                       doctest::Contains("expected a file"), Error);
+  CHECK_THROWS_WITH_AS((void)AdaptiveTensionBalancer{{.by = "whim"}}.balance(h.maps, h.e),
+                       doctest::Contains("given, question or head"), Error);
+}
+
+TEST_CASE("the picture moves every tension by adapt") {
+  const Hills h;
+  const auto fixed = AdaptiveTensionBalancer{}.balance(h.maps, h.e),
+             adapted = AdaptiveTensionBalancer{{.adapt = 1}}.balance(h.maps, h.e);
+  const auto info = balance::robust(h.info, 0.02f, 0.25f), salience = balance::robust(h.salience, 0.02f, 0.25f);
+  double gap = 0, mean = 0;
+  for (std::size_t i = 0; i < 256; ++i) {
+    gap += std::abs(double(info[i]) - double(salience[i])) / 256;
+    mean += double(info[i]) / 256;
+  }
+  CHECK(adapted.tensions[1].value == doctest::Approx(0.25 + gap - 0.25));
+  CHECK(adapted.tensions[2].value == doctest::Approx(0.5 + mean - 0.5));
+  CHECK(adapted.tensions[3].value == doctest::Approx(0.5 + mean - 0.5));
+  CHECK(fixed.tensions[3].value == 0.5f);
 }
 
 TEST_CASE("errors name the setting or the shape") {

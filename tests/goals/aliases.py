@@ -28,7 +28,7 @@ pictures = sorted(p for p in data.iterdir() if p.suffix in (".jpg", ".png"))
 WITHOUT = {"oracle", "full",  # they need boxes, or keep all
            "frame_change",  # of clips: a picture is one frame, and as flat as uniform
            "uniform_frames", "dycoke", "frame_quota", "vcast_frames", "vidcom2_frames",  # of clips: one frame is a lattice, or the most relevant
-           "given",  # it is what its file says
+           "given", "saliency_network", "texture_coupling",  # they are what their file says
            "previous_relevance", "inhibition"}  # alone they repeat an earlier look that was as flat
 FILES = {"scorer": "scorer.safetensors", "allocator": "depth.safetensors"}
 

@@ -83,7 +83,8 @@ TEST_CASE("every stage that is trained is tested here") {
   look(host_stages().scorers);
   look(host_stages().balancers);
   look(host_stages().allocators);
-  CHECK(found == std::set<std::string>{"scorer learned", "balancer learned", "allocator learned_depth"});
+  CHECK(found == std::set<std::string>{"scorer learned", "scorer saliency_network", "scorer texture_coupling",
+                                       "balancer learned", "balancer policy", "allocator learned_depth"});
 }
 
 TEST_CASE("the learned scorer keeps its laws with its recipe's weights") {
@@ -101,6 +102,30 @@ TEST_CASE("the learned balancer keeps its laws with its recipe's weights") {
   const std::string file = weights("balancer.safetensors");
   const LearnedBalancerFace face{made(host_stages().balancers, "learned", file)};
   CHECK(laws::broken_balancer_laws(face, {read_balancer_head(file)->maps()}) == Broken{});
+}
+
+TEST_CASE("the sketches' networks keep their laws, with small ones of random weights") {
+  const std::string file = std::string(ARRCOC_TESTS_DIR) + "/golden/networks.safetensors";
+  struct Face {
+    Any<erased::Scorer> any;
+    std::vector<float> score(const Evidence& e) const { return any->score(e); }
+  };
+  const laws::Case here(laws::shapes()[0], 5);
+  for (const char* name : {"saliency_network", "texture_coupling"}) {
+    CAPTURE(name);
+    const Face face{made(host_stages().scorers, name, file)};
+    CHECK(laws::broken_scorer_laws(face) == Broken{});
+    const auto map = face.score(here.evidence);
+    CHECK(std::set<float>(map.begin(), map.end()).size() > map.size() / 2);
+    for (const float v : map) CHECK((v >= 0 && v <= 1));
+  }
+  CHECK(laws::broken_balancer_laws(LearnedBalancerFace{made(host_stages().balancers, "policy", file)}, {3}) ==
+        Broken{});
+  CHECK(laws::broken_balancer_laws(LearnedBalancerFace{tests::made(host_stages().balancers, "policy",
+                                                                   {{"x.weights", file}, {"x.scale", "none"}})},
+                                   {3}) == Broken{"units"});  // maps as they come, as the sketches have it
+  CHECK(laws::broken_balancer_laws(LearnedBalancerFace{
+            tests::made(host_stages().balancers, "tension", {{"x.head", file}, {"x.by", "head"}})}) == Broken{});
 }
 
 TEST_CASE("the learned depth rule keeps its laws with its recipe's weights") {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "arrcoc/balancers/tension.hpp"
+#include "arrcoc/balancers/tension_parts.hpp"
 #include "arrcoc/core/split.hpp"
 
 namespace arrcoc {
@@ -22,17 +22,18 @@ constexpr std::string_view name_of(QuestionKind k) {
 
 struct QuestionReading {
   QuestionKind kind = QuestionKind::vague;
-  float confidence = 0;    // share of the kind's cue words among all cue words found; 0: none
-  bool mixed = false;      // another kind has as many cues
-  TensionConfig tensions;  // of balancer `tension`
-  std::string why;         // one sentence: which words, and what they did to the tensions
+  float confidence = 0;   // share of the kind's cue words among all cue words found; 0: none
+  bool mixed = false;     // another kind has as many cues
+  TensionPoles tensions;  // of balancer `tension`
+  std::string words;      // the cue words that decided, quoted; empty: none
+  std::string why;        // one sentence: which words, and what they did to the tensions
 };
 
 namespace detail {
 struct Cues {
   QuestionKind kind;
   std::string_view words;  // of one or more words, parted by |
-  TensionConfig tensions;
+  TensionPoles tensions;
   std::string_view did;
 };
 // Poles after ARR-COC dialogue 37 (compress, exploit, focus): formula .15 .60 .85, describe .80 .35 .25, anomalies
@@ -64,17 +65,16 @@ inline constexpr Cues cues[] = {
 }  // namespace detail
 
 /// Deterministic: counts cue words (whole words, lower case); the kind with most wins, an earlier one of detail,
-/// unusual, count, describe, specific on a tie. The settings lie between the usual ones and the kind's by the
+/// unusual, count, describe, specific on a tie. The settings lie between `usual` and the kind's by the
 /// confidence, so that a mixed question moves less. O(characters * cues). Source: ARR-COC notes 003 (find, describe,
 /// unusual) and dialogue 37's settings, read by their order.
-inline QuestionReading read_question(std::string_view question) {
+inline QuestionReading read_question(std::string_view question, const TensionPoles& usual = {}) {
   std::string text = " ";
   for (const char c : question)
     text += std::isalnum(static_cast<unsigned char>(c)) ? static_cast<char>(std::tolower(static_cast<unsigned char>(c)))
                                                         : ' ';
   text += " ";
   const detail::Cues* best = nullptr;
-  std::string best_words;
   int most = 0, all = 0;
   QuestionReading out;
   for (const detail::Cues& c : detail::cues) {
@@ -84,9 +84,10 @@ inline QuestionReading read_question(std::string_view question) {
       if (text.find(" " + word + " ") != std::string::npos || text.find(" " + word + "s ") != std::string::npos)
         ++found, words += (words.empty() ? "'" : ", '") + word + "'";
     all += found;
-    if (found > most) best = &c, best_words = words, most = found, out.mixed = false;
+    if (found > most) best = &c, out.words = words, most = found, out.mixed = false;
     else if (found == most && found > 0) out.mixed = true;
   }
+  out.tensions = usual;
   if (best == nullptr) {
     out.why = "no word says what is asked: the usual settings, with coverage";
     out.tensions.diversify = 0.7f;
@@ -94,14 +95,14 @@ inline QuestionReading read_question(std::string_view question) {
   }
   out.kind = best->kind;
   out.confidence = static_cast<float>(most) / static_cast<float>(all);
-  TensionConfig& set = out.tensions;
-  const TensionConfig &usual = TensionConfig{}, &far = best->tensions;
+  TensionPoles& set = out.tensions;
+  const TensionPoles& far = best->tensions;
   const auto between = [&](float a, float b) { return a + out.confidence * (b - a); };
   set.particularize = between(usual.particularize, far.particularize);
   set.explore = between(usual.explore, far.explore);
   set.diversify = between(usual.diversify, far.diversify);
   set.deep = between(usual.deep, far.deep);
-  out.why = best_words + ": " + std::string(name_of(best->kind)) + "; it " + std::string(best->did) +
+  out.why = out.words + ": " + std::string(name_of(best->kind)) + "; it " + std::string(best->did) +
             (out.mixed ? " (another kind has as many words)" : "");
   return out;
 }

@@ -1,16 +1,16 @@
 #pragma once
-#include <algorithm>
 #include <array>
-#include <cmath>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "arrcoc/core/stages.hpp"
-#include "arrcoc/primitives/neighbours.hpp"
+#include "arrcoc/balancers/question_kind.hpp"
 #include "arrcoc/primitives/normalise.hpp"
 #include "arrcoc/primitives/overlap.hpp"
+#include "arrcoc/primitives/small_network.hpp"
 
 namespace arrcoc {
 
@@ -27,7 +27,9 @@ struct TensionConfig {
   float trust_floor = 0.1f;    ///< least trust a map can fall to; (0, 1]
   float tail = 0.02f;          ///< quantile cut of the robust scaling; [0, 0.4]
   float rank_share = 0.25f;    ///< ranks mixed into the scaled maps; (0, 1]
-  float adapt = 0.f;           ///< how far the picture moves the three tensions; [0, 1], 0 = settings as given
+  float adapt = 0.f;           ///< how far the picture moves the four tensions; [0, 1], 0 = settings as they are
+  std::string by = "given";    ///< who sets the four: given, question (its words, from the given ones), head
+  std::string head = {};       ///< of by=head: safetensors of a small network, `tension.0.weight` [H, 15] and on
   std::string validate() const {
     const auto wrong = [](float v, float low, float high, const char* field) -> std::string {
       if (v >= low && v <= high) return {};
@@ -40,6 +42,10 @@ struct TensionConfig {
           wrong(trust, 0, 1, "trust"), wrong(trust_floor, 1e-6f, 1, "trust_floor"), wrong(tail, 0, 0.4f, "tail"),
           wrong(rank_share, 1e-6f, 1, "rank_share"), wrong(adapt, 0, 1, "adapt")})
       if (!w.empty()) return w;
+    if (by != "given" && by != "question" && by != "head")
+      return "by: expected given, question or head, got '" + by + "'";
+    if ((by == "head") == head.empty())
+      return by == "head" ? "head: expected a file, as by=head asks for one" : "head: expected by=head, got by=" + by;
     return {};
   }
   bool operator==(const TensionConfig&) const = default;
@@ -62,16 +68,21 @@ struct TensionConfig {
 /// What moves: 1 correlation with Q against I; 2 correlation with P, and what was seen before; 3 how many parts of the
 ///   grid the top K
 /// touch, and how concentrated relevance is; 4 the mean depth under a threshold rule.
-/// With adapt > 0: p += adapt (tQ - tI) / 2, x += adapt (mean |I - P| - 1/4), u += adapt (mean I - 1/2).
+/// Who sets them: `by` given, the question's words (question_kind.hpp, starting from the given ones), or a trained head
+///   over [15] numbers: confidence in each of the six kinds of question, then mean, deviation and trust of I, P and Q;
+///   its four outputs through a sigmoid. The picture then moves each by `adapt`:
+///   p += adapt (tQ - tI) / 2, x += adapt (mean |I - P| - 1/4), u and b += adapt (mean I - 1/2).
+/// Each tension says in a sentence where it stood, who set it and what that did to this picture.
 /// Law: M equal maps come out in their own order while diversify <= 1/2 and explore < 1.
 /// Source: ARR-COC's three tensions; two poles and a setting each instead of three weights. Moran 1950 (trust),
 ///   divisive normalisation
 /// of Heeger 1992 (diversify), Schlick 1994 (the bias curve of 4).
 struct AdaptiveTensionBalancer {
   static constexpr std::string_view name = "tension";
-  static constexpr Needs may_need{Phase::pixels, Need::none};
+  static constexpr Needs may_need{Phase::pixels, Need::asked};
   using Config = TensionConfig;
   Config config{};
+  std::shared_ptr<const SmallNetwork> network{};  // of config.head, read by whoever can read files
 
   Balanced balance(std::span<const float> maps, const Evidence& e) const {
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
@@ -90,118 +101,96 @@ struct AdaptiveTensionBalancer {
         query[i] = static_cast<float>(sum / static_cast<double>(count - 2));
       }
     }
-    const Cells cells{e.tokens.grid, covering(e.tokens)};
-    const double trust_info = trust(info, cells), trust_query = trust(query, cells);
-    const double set =
-        count > 2 ? clamp01(config.particularize + 0.5 * config.adapt * (trust_query - trust_info)) : 0.0;
-    const double p = set * trust_query / (set * trust_query + (1 - set) * trust_info);
+    const tension::Cells cells{e.tokens.grid, covering(e.tokens)};
+    const auto trusted = [&](const std::vector<float>& m) {
+      return tension::trust(m, cells, config.trust, config.trust_floor);
+    };
+    const double trust_info = trusted(info), trust_query = trusted(query);
+    const Stand stand = standing(e, [&] {
+      std::vector<double> seen;
+      for (const std::vector<float>* m : std::array{&info, &salience, &std::as_const(query)}) {
+        const tension::Spread s = tension::spread_of(*m);
+        seen.insert(seen.end(), {s.mean, s.deviation, trusted(*m)});
+      }
+      return seen;
+    });
     double gap = 0, mean_info = 0;
     for (std::size_t i = 0; i < n; ++i) {
       gap += std::abs(static_cast<double>(info[i]) - salience[i]);
       mean_info += info[i];
     }
-    const double x = count > 1 ? clamp01(config.explore + config.adapt * (gap / static_cast<double>(n) - 0.25)) : 0.0;
-    const double u = clamp01(config.diversify + config.adapt * (mean_info / static_cast<double>(n) - 0.5));
+    gap /= static_cast<double>(n);
+    mean_info /= static_cast<double>(n);
+    const auto moved = [&](float at, double by) { return tension::clamp01(at + config.adapt * by); };
+    const double set = count > 2 ? moved(stand.poles.particularize, 0.5 * (trust_query - trust_info)) : 0.0;
+    const double p = set * trust_query / (set * trust_query + (1 - set) * trust_info);
+    const double x = count > 1 ? moved(stand.poles.explore, gap - 0.25) : 0.0;
+    const double u = moved(stand.poles.diversify, mean_info - 0.5);
+    const double deep = moved(stand.poles.deep, mean_info - 0.5);
     std::vector<float> s(n);
     for (std::size_t i = 0; i < n; ++i) {
       const double t1 = (1 - p) * info[i] + p * query[i];
       double t2 = (1 - x) * salience[i] + x * std::max(0.0, static_cast<double>(info[i]) - salience[i]);
-      if (!before.empty()) t2 *= 1 - x * clamp01(before[i]);
+      if (!before.empty()) t2 *= 1 - x * tension::clamp01(before[i]);
       s[i] = static_cast<float>(config.knowing_share * t1 + (1.0 - config.knowing_share) * t2);
     }
-    spread(s, cells, u);
-    deepen(s);
+    const double even = tension::even_tokens(s);
+    tension::spread(s, cells, u);
+    const double even_now = tension::even_tokens(s), mean = tension::spread_of(s).mean;
+    tension::deepen(s, deep);
+    using tension::hundredths, tension::percent;
+    const auto said = [&](const char* pole, double at, const std::string& did) {
+      return std::string(pole) + " " + hundredths(at) + ", " + stand.from +
+             (config.adapt > 0 ? " and the picture" : "") + ": " + did;
+    };
     Balanced out;
+    out.tensions = {
+        {"compress-particularize", static_cast<float>(p),
+         count > 2
+             ? said("particularize", set, "the question's map counts " + percent(p) + ", information " + percent(1 - p))
+             : "there is no map of the question: information alone"},
+        {"exploit-explore", static_cast<float>(x),
+         count > 1 ? said("explore", x,
+                          "what stands out counts " + percent(1 - x) + ", what informs beside it " + percent(x) +
+                              (before.empty() ? "" : ", and what was seen before loses up to " + percent(x)))
+                   : "there is no map of what stands out: information alone"},
+        {"focus-diversify", static_cast<float>(u),
+         said("diversify", u,
+              "as much as " + std::to_string(std::lround(even_now)) + " tokens share the relevance evenly, " +
+                  std::to_string(std::lround(even)) + " before")},
+        {"shallow-deep", static_cast<float>(deep),
+         said("deep", deep,
+              "mean relevance is " + hundredths(tension::spread_of(s).mean) + ", " + hundredths(mean) +
+                  " before, in the same order")}};
     out.relevance = std::move(s);
-    out.tensions = {{"compress-particularize", static_cast<float>(p)},
-                    {"exploit-explore", static_cast<float>(x)},
-                    {"focus-diversify", static_cast<float>(u)},
-                    {"shallow-deep", config.deep}};
     out.weights = shares(count, p, x);
     return out;
   }
 
  private:
-  static double clamp01(double v) { return std::clamp(v, 0.0, 1.0); }
-
-  /// Which token covers each cell of the grid, frame by frame; -1: none.
-  struct Cells {
-    Grid grid;
-    std::vector<Index> token;
+  struct Stand {
+    TensionPoles poles;
+    std::string from;  // who set them
   };
-
-  double trust(const std::vector<float>& x, const Cells& cells) const {
-    const Grid g = cells.grid;
-    double sum = 0, squares = 0, pairs = 0;
-    for (const float v : x) sum += v;
-    const double mean = sum / static_cast<double>(x.size());
-    Index edges = 0, living = 0;
-    float greatest = x[0];
-    for (Index i = 0; i < static_cast<Index>(cells.token.size()); ++i) {
-      const Index t = cells.token[static_cast<std::size_t>(i)], c = i % g.cols, r = i % g.count() / g.cols;
-      if (t < 0) continue;
-      const float v = x[static_cast<std::size_t>(t)];
-      const double d = v - mean;
-      squares += d * d;
-      ++living;
-      greatest = std::max(greatest, v);
-      const auto pair = [&](Index other) {
-        const Index o = cells.token[static_cast<std::size_t>(other)];
-        if (o < 0) return;
-        pairs += d * (x[static_cast<std::size_t>(o)] - mean);
-        ++edges;
-      };
-      if (c + 1 < g.cols) pair(i + 1);
-      if (r + 1 < g.rows) pair(i + g.cols);
-    }
-    double raw = config.trust_floor;
-    if (squares > 1e-12 && edges > 0) {
-      const double variance = squares / static_cast<double>(living);
-      const double peak = clamp01(((greatest - mean) / std::sqrt(variance) - 4) / 8);
-      raw = std::max({raw, pairs / static_cast<double>(edges) / variance, peak});
-    }
-    return 1 - config.trust + config.trust * std::min(1.0, raw);
-  }
-
-  static void spread(std::vector<float>& s, const Cells& cells, double u) {
-    if (u < 0.5) {
-      const double f = 1 - 2 * u;
-      for (float& v : s) v = static_cast<float>((1 - f) * v + f * v * static_cast<double>(v));
-    } else if (u > 0.5) {
-      const double d = 2 * u - 1;
-      const auto top = window_max(s, cells, std::max<Index>(1, std::max(cells.grid.rows, cells.grid.cols) / 16));
-      for (std::size_t i = 0; i < s.size(); ++i)
-        s[i] = static_cast<float>((1 - d) * s[i] + d * 1.25 * s[i] / (0.25 + top[i]));
-    }
-  }
-  /// Greatest value at most `radius` cells away in row and in column of each token, at least 0; rows first, then
-  /// columns.
-  static std::vector<float> window_max(const std::vector<float>& s, const Cells& cells, Index radius) {
-    const Grid g = cells.grid;
-    std::vector<float> own(cells.token.size()), line(own.size()), out(s.size());
-    for (std::size_t i = 0; i < own.size(); ++i)
-      own[i] = cells.token[i] < 0 ? 0.f : s[static_cast<std::size_t>(cells.token[i])];
-    for (Index i = 0; i < static_cast<Index>(own.size()); ++i) {
-      const Window w = window_around(g, 0, i % g.cols, radius);
-      const auto* from = own.data() + (i - i % g.cols);
-      line[static_cast<std::size_t>(i)] = *std::max_element(from + w.col0, from + w.col1);
-    }
-    for (Index i = 0; i < static_cast<Index>(own.size()); ++i) {
-      const Index t = cells.token[static_cast<std::size_t>(i)], first = i - i % g.count();
-      if (t < 0) continue;
-      const Window w = window_around(g, i % g.count() / g.cols, 0, radius);
-      float& top = out[static_cast<std::size_t>(t)];
-      for (Index a = w.row0; a < w.row1; ++a)
-        top = std::max(top, line[static_cast<std::size_t>(first + g.at(a, i % g.cols))]);
-    }
-    return out;
-  }
-
-  void deepen(std::vector<float>& s) const {
-    const double b =
-        std::clamp(static_cast<double>(config.deep), 0.02, 0.98);  // 0 and 1 would make every token the same
-    if (b == 0.5) return;
-    for (float& v : s) v = static_cast<float>(v / (v + (1.0 - v) * (1 - b) / b));
+  /// `seen`: mean, deviation and trust of the three maps, asked by a head alone.
+  template <class Seen>
+  Stand standing(const Evidence& e, const Seen& seen) const {
+    const TensionPoles given{config.particularize, config.explore, config.diversify, config.deep};
+    if (config.by == "given") return {given, "as given"};
+    const QuestionReading asked = read_question(e.asked ? std::string_view(*e.asked) : "", given);
+    if (config.by == "question")
+      return {asked.tensions, asked.words.empty()
+                                  ? "as no word of the question says more"
+                                  : "by the question (" + asked.words + ": " + std::string(name_of(asked.kind)) + ")"};
+    require_that(network != nullptr && network->inputs() == 15 && network->outputs() == 4, Code::bad_config, name,
+                 [&] { return "head: expected a network of 15 numbers in and 4 out, got '" + config.head + "'"; });
+    std::vector<double> in(6);
+    in[static_cast<std::size_t>(asked.kind)] = asked.confidence;
+    for (const double v : seen()) in.push_back(v);
+    std::array<float, 4> at{};
+    const std::vector<double> out = (*network)(in);
+    for (std::size_t i = 0; i < 4; ++i) at[i] = static_cast<float>(1 / (1 + std::exp(-out[i])));
+    return {{at[0], at[1], at[2], at[3]}, "by the head"};
   }
 
   std::vector<float> shares(std::size_t count, double p, double x) const {

@@ -38,11 +38,11 @@ struct Textures {
 };
 
 /// Kinds of evidence. hidden to received are answers to requests, of the tower or of a layer; previous_attention is
-/// what the answer of an earlier look looked at.
+/// what the answer of an earlier look looked at; asked is the question as text.
 namespace Need {
 inline constexpr unsigned none = 0, rgb = 1, textures = 2, vision = 4, deepstack = 8, query = 16, question = 32,
                           similarity = 64, previous = 128, boxes = 256, hidden = 512, q = 1024, k = 2048, v = 4096,
-                          received = 8192, previous_attention = 16384;
+                          received = 8192, previous_attention = 16384, asked = 32768;
 inline constexpr unsigned features = vision | deepstack | query | question | similarity;
 inline constexpr unsigned answers = hidden | q | k | v | received;
 /// The kind that a request is of.
@@ -107,6 +107,7 @@ struct Evidence {
   Given<HostTensor> query{"query embedding"};                    // [D] f32
   Given<HostTensor> question{"question embeddings"};             // [Q, D] f32, a row a token (encoder `words`: a word)
   Given<SimilarityRows> similarity{"similarity"};                // of the vision embeddings
+  Given<std::string> asked{"the question's text"};               // the user's own words; of the question that scores
   Given<Look> previous{"an earlier look"};
   Given<std::vector<Box>> boxes{"answer boxes"};  // native pixels (data with known answers only: the oracle)
   std::vector<Answered> answers;

@@ -36,6 +36,7 @@ struct Prompt {
   std::vector<VisionSpan> spans;  // in prompt order, disjoint; those of a clip one after the other
   std::vector<Index> question;    // columns that hold the user's own words: no template, no pads, no special tokens
   std::vector<Index> words;       // [question.size()] whose word each of them is: 0, 1, ...; white space parts words
+  std::string asked{};            // the user's own words as text
 };
 
 /// The tokens of each source of a prompt: the raster of its grid, as many frames as it has spans. Error{bad_prompt}

@@ -30,8 +30,9 @@
 namespace arrcoc {
 
 struct Tension {
-  std::string name;  // "compress-particularize", ...
-  float value = 0;   // in [0, 1]
+  std::string name;    // "compress-particularize", ...
+  float value = 0;     // in [0, 1]
+  std::string said{};  // one sentence: where it stood, who set it, what it did
   bool operator==(const Tension&) const = default;
 };
 

@@ -67,6 +67,7 @@ struct arrcoc_evidence {
   std::int64_t previous_tokens;  // an earlier look; 0: none
   const arrcoc_place* previous_places;
   const float* previous_relevance;  // [previous_tokens]
+  const char* asked;                // the question's text, NUL-terminated
 };
 
 /// A setting: its default in `about`, its value in a call. `type` is "int", "float", "bool" or "text", or one of them

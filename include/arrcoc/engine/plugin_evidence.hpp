@@ -46,6 +46,7 @@ inline Evidence evidence_of(const arrcoc_evidence& from, const std::vector<Reque
   }
   if (from.query != nullptr) e.query = seen(from.query, {d});
   if (from.question != nullptr) e.question = seen(from.question, {from.words, d});
+  if (from.asked != nullptr) e.asked = std::string(from.asked);
   if (from.boxes != nullptr) {
     std::vector<Box> boxes;
     for (Index i = 0; i < from.box_count; ++i)

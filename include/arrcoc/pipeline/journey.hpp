@@ -45,15 +45,15 @@ class Journey {
         prompt_(prompt),
         options_(options),
         trace_(trace),
-        looks_(b, pipeline, pictures, options, trace,
-               textures ? std::move(textures) : std::make_shared<TextureShelf>()) {
+        looks_(b, pipeline, pictures, options, trace, textures ? std::move(textures) : std::make_shared<TextureShelf>(),
+               prompt.asked) {
     if (pipeline == nullptr) return;
     acts_ = acts_of(*pipeline, model.config());
     runs_ = layer_runs(acts_);
   }
 
   /// The question that scores, where it is another than the one that is answered; before the first decision.
-  void score_with(const Prompt& asking) { asking_ = &asking; }
+  void score_with(const Prompt& asking) { looks_.give_asked((asking_ = &asking)->asked); }
 
   bool decides(Phase phase) const {
     return pipeline_ != nullptr && std::any_of(pipeline_->decisions.begin(), pipeline_->decisions.end(),

@@ -17,13 +17,14 @@ class Looks {
  public:
   /// `textures` may be shared by looks at the same pictures. Everything must outlive this.
   Looks(B& b, const AnyPipeline<B>* pipeline, const std::vector<Picture>& pictures, const RunOptions& options,
-        Trace* trace, std::shared_ptr<TextureShelf> textures)
+        Trace* trace, std::shared_ptr<TextureShelf> textures, const std::string& asked = {})
       : b_(b),
         pipeline_(pipeline),
         pictures_(pictures),
         options_(options),
         trace_(trace),
         texture_shelf_(std::move(textures)) {
+    give_asked(asked);
     for (const Picture& p : pictures) {
       so_far_.push_back(keep_everything(p.tokens()));
       living_.push_back(p.tokens());
@@ -33,6 +34,8 @@ class Looks {
 
   void give_query(Query<B> q) { query_ = std::make_shared<const Query<B>>(std::move(q)); }
   const std::shared_ptr<const Query<B>>& query() const { return query_; }
+  /// The words of the question that scores.
+  void give_asked(const std::string& text) { asked_ = std::make_shared<const std::string>(text); }
 
   /// Decisions of one phase. `shelf` null or not encoded: what lives on it is evidence that is not there.
   void decide(Phase phase, Shelf<B>* shelf) {
@@ -170,6 +173,7 @@ class Looks {
   Trace* trace_;
   std::shared_ptr<TextureShelf> texture_shelf_;
   std::shared_ptr<const Query<B>> query_;
+  std::shared_ptr<const std::string> asked_;
   std::vector<Allocation> so_far_;
   std::vector<TokenSet> living_;
   std::vector<std::vector<Heard>> heard_;

@@ -33,6 +33,7 @@ auto Looks<B>::look(const AnyDecision<B>& decision, std::size_t p, Shelf<B>* she
   e.tokens = out.tensor.tokens = living_[p];
   if (host & (Need::rgb | Need::textures)) e.rgb = picture.native;
   if (host & Need::boxes) e.boxes = picture.boxes;
+  if (host & Need::asked) e.asked = asked_;
   if ((host & (Need::previous | Need::previous_attention)) && p < options_.previous.size())
     e.previous = options_.previous[p];
   if (host & Need::textures) e.textures = out.textures = textures(p);

@@ -5,8 +5,12 @@
 
 #include "arrcoc/allocators/depth/learned_depth.hpp"
 #include "arrcoc/balancers/learned.hpp"
+#include "arrcoc/balancers/policy.hpp"
+#include "arrcoc/balancers/tension.hpp"
 #include "arrcoc/scorers/control/given.hpp"
 #include "arrcoc/scorers/learned/learned.hpp"
+#include "arrcoc/scorers/learned/saliency_network.hpp"
+#include "arrcoc/scorers/learned/texture_coupling.hpp"
 #include "arrcoc/texture/named.hpp"
 
 namespace arrcoc {
@@ -15,6 +19,11 @@ namespace arrcoc {
 std::shared_ptr<const LearnedHead<HostTensor>> read_learned_head(const std::filesystem::path& file);
 std::shared_ptr<const BalancerHead> read_balancer_head(const std::filesystem::path& file);
 std::shared_ptr<const DepthHead> read_depth_head(const std::filesystem::path& file);
+
+/// Layers PREFIX.0.weight, PREFIX.0.bias, PREFIX.2.weight, ... in float32. Error 401..404.
+std::shared_ptr<const SmallNetwork> read_small_network(const std::filesystem::path& file, const std::string& prefix);
+std::shared_ptr<const ConvNetwork> read_conv_network(const std::filesystem::path& file, const std::string& prefix);
+std::shared_ptr<const CouplingNetwork> read_coupling_network(const std::filesystem::path& file);
 
 /// Numbers [rows, cols] of an .npy file, finite. Error 401, 402, 410.
 Plane<float> read_map(const std::filesystem::path& file);
@@ -40,6 +49,18 @@ struct LoadHead {
   }
   void operator()(LearnedBalancer& s) const {
     if (!s.config.weights.empty()) s.head = read_balancer_head(s.config.weights);
+  }
+  void operator()(SaliencyNetworkScorer& s) const {
+    if (!s.config.weights.empty()) s.network = read_conv_network(s.config.weights, "saliency");
+  }
+  void operator()(TextureCouplingScorer& s) const {
+    if (!s.config.weights.empty()) s.network = read_coupling_network(s.config.weights);
+  }
+  void operator()(PolicyBalancer& s) const {
+    if (!s.config.weights.empty()) s.network = read_small_network(s.config.weights, "policy");
+  }
+  void operator()(AdaptiveTensionBalancer& s) const {
+    if (!s.config.head.empty()) s.network = read_small_network(s.config.head, "tension");
   }
   void operator()(LearnedDepthAllocator& s) const {
     if (!s.config.weights.empty()) s.head = read_depth_head(s.config.weights);
