@@ -18,6 +18,8 @@
 #include "arrcoc/allocators/control/oracle.hpp"
 #include "arrcoc/allocators/control/random.hpp"
 #include "arrcoc/allocators/control/uniform.hpp"
+#include "arrcoc/allocators/depth/entry_by_relevance.hpp"
+#include "arrcoc/allocators/depth/hierarchical.hpp"
 #include "arrcoc/allocators/select/adaptive_k.hpp"
 #include "arrcoc/allocators/select/context_floor.hpp"
 #include "arrcoc/allocators/select/coverage_quota.hpp"
@@ -28,8 +30,11 @@
 #include "arrcoc/allocators/select/nms.hpp"
 #include "arrcoc/allocators/select/threshold.hpp"
 #include "arrcoc/allocators/select/top_k.hpp"
+#include "arrcoc/allocators/tier/tiers.hpp"
+#include "arrcoc/balancers/cautious.hpp"
 #include "arrcoc/balancers/fixed.hpp"
 #include "arrcoc/balancers/max_sum.hpp"
+#include "arrcoc/balancers/policy.hpp"
 #include "arrcoc/balancers/product_of_experts.hpp"
 #include "arrcoc/balancers/rank_fusion.hpp"
 #include "arrcoc/balancers/tension.hpp"
@@ -38,6 +43,8 @@
 #include "arrcoc/scorers/features/feature_norm.hpp"
 #include "arrcoc/scorers/features/novelty.hpp"
 #include "arrcoc/scorers/features/patch_max.hpp"
+#include "arrcoc/scorers/learned/saliency_network.hpp"
+#include "arrcoc/scorers/learned/texture_coupling.hpp"
 #include "arrcoc/scorers/pixels/contrast.hpp"
 #include "arrcoc/scorers/pixels/duplicates.hpp"
 #include "arrcoc/scorers/pixels/entropy.hpp"
@@ -84,10 +91,20 @@ struct Setting {
     vision = host_tensor(std::move(features), {n, width});
     evidence.vision = vision;
     evidence.question = host_tensor(std::move(words), {8, width});
+    evidence.query = numbers({width}, 2);
     maps = score();
     relevance = AdaptiveTensionBalancer{}.balance(maps, evidence).relevance;
   }
   Setting(const Setting&) = delete;
+  /// Seeded weights and features in [-.1, .1].
+  static HostTensor numbers(std::vector<Index> shape, std::uint64_t seed) {
+    Index count = 1;
+    for (const Index d : shape) count *= d;
+    Rng rng(seed);
+    std::vector<float> v(static_cast<std::size_t>(count));
+    for (float& x : v) x = 0.2f * static_cast<float>(rng.uniform()) - 0.1f;
+    return host_tensor(std::move(v), std::move(shape));
+  }
   static Grid side(Index n) {
     Index rows = Index(std::sqrt(double(n)));
     while (n % rows) --rows;
@@ -143,15 +160,16 @@ void add_families() {
   }
 }
 template <class S>
-void add_scorer() {
+void add_scorer(S scorer = S{}) {
   add(
-      "scorer/" + std::string(S::name), [](const Setting& s) { benchmark::DoNotOptimize(S{}.score(s.evidence)); }, 1);
+      "scorer/" + std::string(S::name),
+      [scorer](const Setting& s) { benchmark::DoNotOptimize(scorer.score(s.evidence)); }, 1);
 }
 template <class L>
-void add_balancer() {
+void add_balancer(L balancer = L{}) {
   add(
       "balancer/" + std::string(L::name),
-      [](const Setting& s) { benchmark::DoNotOptimize(L{}.balance(s.maps, s.evidence)); }, 1, 16384,
+      [balancer](const Setting& s) { benchmark::DoNotOptimize(balancer.balance(s.maps, s.evidence)); }, 1, 16384,
       L::name == "tension" || L::name == "rank_fusion" ? benchmark::oNLogN : benchmark::oN);
 }
 /// Cosines are new in every pass, as they are for every picture; a quarter of the tokens.
@@ -176,6 +194,29 @@ void add_allocator() {
         benchmark::DoNotOptimize(A{}.allocate(s.relevance, s.evidence, Budget{}, rng));
       },
       1);
+}
+
+/// The sketches' networks with seeded weights: 13-32-16-1; 13-64-1536 and a query layer; 256-256-3.
+void add_networks() {
+  const auto layers = [](auto net, std::vector<std::vector<Index>> shapes) {
+    for (const auto& shape : shapes) {
+      net.weights.push_back(Setting::numbers(shape, shapes.size()));
+      net.biases.push_back(Setting::numbers({shape[0]}, 9));
+    }
+    return net;
+  };
+  SaliencyNetworkScorer saliency;
+  saliency.network =
+      std::make_shared<const ConvNetwork>(layers(ConvNetwork{}, {{32, 13, 3, 3}, {16, 32, 3, 3}, {1, 16, 1, 1}}));
+  add_scorer(saliency);
+  TextureCouplingScorer coupling;
+  coupling.network = std::make_shared<const CouplingNetwork>(
+      CouplingNetwork{layers(ConvNetwork{}, {{64, 13, 3, 3}}), Setting::numbers({1536, 64}, 3),
+                      Setting::numbers({1536}, 4), layers(SmallNetwork{}, {{1536, Setting::width}})});
+  add_scorer(coupling);
+  PolicyBalancer policy;
+  policy.network = std::make_shared<const SmallNetwork>(layers(SmallNetwork{}, {{256, Setting::width}, {3, 256}}));
+  add_balancer(policy);
 }
 
 Allocation decide(const Setting& s) {
@@ -230,11 +271,13 @@ int main(int argc, char** argv) {
   add_scorer<FeatureNormScorer>();
   add_scorer<NoveltyScorer>();
   add_scorer<PatchMaxScorer>();
+  add_networks();
   add_balancer<AdaptiveTensionBalancer>();
   add_balancer<FixedWeightsBalancer>();
   add_balancer<MaxSumBalancer>();
   add_balancer<RankFusionBalancer>();
   add_balancer<ProductOfExpertsBalancer>();
+  add_balancer<CautiousBalancer>();
   add_allocator<TopKAllocator>();
   add_allocator<AdaptiveKAllocator>();
   add_allocator<ThresholdAllocator>();
@@ -242,6 +285,9 @@ int main(int argc, char** argv) {
   add_allocator<NmsAllocator>();
   add_allocator<CoverageQuotaAllocator>();
   add_allocator<ContextFloorAllocator>();
+  add_allocator<HierarchicalAllocator>();
+  add_allocator<EntryByRelevanceAllocator>();
+  add_allocator<TiersAllocator>();
   add_similar<FarthestPointAllocator>(4096);
   add_similar<DppGreedyAllocator>(4096);
   add_similar<FacilityLocationAllocator>(4096);

@@ -155,7 +155,7 @@ void register_scorers(HostStages& r) {
                                    "O(N D levels)"});
   r.add_scorer<NoveltyScorer>({"Cen-Prune", {}, "how unlike other tokens the vision embedding is", "O(N D)"});
   r.add_scorer<TowerAttentionScorer>({"FasterVLM, arXiv 2412.01818",
-                                      {},
+                                      {"T7"},
                                       "attention received in a block of the vision tower",
                                       "O(N), P^2 in the tower"});
   r.add_scorer<PreviousAttentionScorer>({"Zhang et al. 2025 (ViCrop), section 4",
@@ -241,11 +241,11 @@ void register_allocators(HostStages& r) {
       {"EADP, arXiv 2607.02484", {}, "every relevant token has something like it among the kept", "O(N^2 D + K N^2)"});
   r.add_allocator<FrameQuotaAllocator>(
       {"ours", {}, "a quota for each frame of a clip, by its relevance or evenly, with a floor", "O(N log N)"});
-  r.add_allocator<HierarchicalAllocator>(
-      {"ARR-COC notes, tokens x depth",
-       {"H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8", "H12", "H13", "H15", "H20", "H21", "H22", "K13"},
-       "the K most relevant tokens, each with the levels of its class of relevance",
-       "O(N + K log K)"});
+  r.add_allocator<HierarchicalAllocator>({"ARR-COC notes, tokens x depth",
+                                          {"H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8", "H9", "H10", "H11", "H12",
+                                           "H13", "H15", "H18", "H19", "H20", "H21", "H22", "K13"},
+                                          "the K most relevant tokens, each with the levels of its class of relevance",
+                                          "O(N + K log K)"});
   r.add_allocator<LearnedDepthAllocator>(
       {"ours; through the answers, base frozen",
        {"H16", "H17"},

@@ -32,15 +32,15 @@ void register_builtin(Registry<B>& r) {
       {"ARR-COC notes, query-patch cosine", {"A9", "K5", "K6"}, "how much the token speaks to the question", "O(N D)"});
 
   r.template add_query<MeanQuery>(
-      {"ARR-COC notes, masked mean", {"K6"}, "mean of the question's token embeddings", "O(Q D)"});
+      {"ARR-COC notes, masked mean", {"K6", "K14"}, "mean of the question's token embeddings", "O(Q D)"});
   r.template add_query<LastQuery>(
-      {"ARR-COC notes, last token", {"K7"}, "embedding of the question's last token", "O(D)"});
+      {"ARR-COC notes, last token", {"K7", "K14"}, "embedding of the question's last token", "O(D)"});
   r.template add_query<ContextualQuery>({"ARR-COC notes, pooled hidden state",
-                                         {"K8"},
+                                         {"K8", "K14"},
                                          "mean hidden row of the question run alone through the language model",
                                          "a prefill of Q rows"});
   r.template add_query<AttentionQuery>({"ARR-COC notes, attention pooling",
-                                        {"K9"},
+                                        {"K9", "K14"},
                                         "token embeddings weighed by how unlike the rest of the question they are",
                                         "O(Q D)"});
   r.template add_query<WordsQuery>({"ours", {}, "one row a word, and their mean", "O(Q D)"});
@@ -48,11 +48,14 @@ void register_builtin(Registry<B>& r) {
       {"published harnesses", {}, "a fault: the template counts as the question", "O(L D)"});
 
   r.template add_injector<TierInjector>({"seeds Z1 (TIER), G1; strategies.md 11.6",
-                                         {"Z1", "G1"},
+                                         {"Z1", "B6", "G1"},
                                          "regions are encoded with a number of tokens each, larger places for fewer",
                                          "O(K)"});
   r.template add_injector<FoveatedInjector>(
-      {"control", {"A14"}, "regions lose the sharpness that their tokens would not hold; no token goes", "O(H W)"});
+      {"control",
+       {"A14", "B6"},
+       "regions lose the sharpness that their tokens would not hold; no token goes",
+       "O(H W)"});
   r.template add_injector<DownsampleInjector>(
       {"control", {}, "the whole picture in one lower resolution, on a grid of its own", "O(H W)"});
   r.template add_injector<EarlyInjector>({"ours; Qwen3-VL's own coordinates, kept sparse",
