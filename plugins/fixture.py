@@ -112,10 +112,13 @@ def short(x):
     return float(f"{x:.9g}")
 
 
-def pick(budget, kept, merge=None, scores=None, settings=None):
-    """What comes out for a budget: kept in any order, a list of (token, weight) for each of them, a map a scorer."""
+def pick(budget, kept, merge=None, scores=None, settings=None, last=0):
+    """What comes out for a budget: kept in any order, a list of (token, weight) for each of them, a map a scorer. `last`:
+    what the decision behind it keeps."""
     order = np.argsort(kept)
     out = {"budget": budget, "kept": [int(kept[i]) for i in order]}
+    if last:
+        out["last"] = last
     if settings:
         out["settings"] = {name: str(value) for name, value in settings.items()}
     if scores is not None:

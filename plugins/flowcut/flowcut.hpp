@@ -10,10 +10,14 @@
 namespace arrcoc {
 
 struct FlowCutConfig {
-  Index blocks = 2;    ///< every second block from the last back, so many; >= 1
+  Index blocks = 2;    ///< every second block from `last` back, so many; >= 1
   double decay = 0.5;  ///< what earlier blocks count in c <- decay c + (1 - decay) s; [0, 1)
+  Index last = -1;     ///< the deepest block that is asked; negative: from the end
   std::string validate() const {
     if (blocks < 1 || blocks > 64) return "blocks: expected 1..64, got " + std::to_string(blocks);
+    if (last >= 0 && last < 2 * (blocks - 1))
+      return "last: expected at least " + std::to_string(2 * (blocks - 1)) + " for so many blocks, got " +
+             std::to_string(last);
     return decay >= 0 && decay < 1 ? "" : "decay: expected a number in [0, 1), got " + std::to_string(decay);
   }
   bool operator==(const FlowCutConfig&) const = default;
@@ -23,7 +27,7 @@ struct FlowCutConfig {
 /// times the L1 norm of the head-mean value, from the shallow to the deep c = decay c + (1 - decay) s, the first c = s:
 /// [N] >= 0. O(blocks N D). Error{bad_config} where the tower has fewer than 2 blocks - 1.
 /// Source: Tong et al. 2025, "FlowCut" (arXiv 2505.19536), with the mean query of its port to Qwen for the class token.
-/// Differs: nothing leaves between blocks, so that its schedule by entropy has no place; the whole cut comes behind.
+/// Differs: nothing leaves between blocks, the whole cut comes behind; its schedule is flowcut_schedule.
 struct FlowCutScorer {
   static constexpr std::string_view name = "flowcut";
   static constexpr Needs may_need{Phase::tower, Need::q | Need::k | Need::v};
@@ -33,7 +37,7 @@ struct FlowCutScorer {
   std::vector<Request> needs() const {
     std::vector<Request> out;
     for (Index i = config.blocks; i-- > 0;) {
-      const Index block = -1 - 2 * i;
+      const Index block = config.last - 2 * i;
       out.push_back({.index = block, .what = Request::What::q, .heads = Request::Over::each});
       out.push_back({.index = block, .what = Request::What::k, .heads = Request::Over::each});
       out.push_back({.index = block, .what = Request::What::v});

@@ -69,8 +69,15 @@ std::pair<std::string_view, std::optional<Budget>> take_budget(std::string_view 
   const auto at = text.rfind('@');
   if (at == std::string_view::npos) return {text, std::nullopt};
   const std::string_view budget = text.substr(at + 1);
-  if (!budget.starts_with('+')) return {text.substr(0, at), parse_budget(budget, whole)};
   Budget b;
+  if (budget.ends_with('x')) {
+    const std::string wrong = detail::from_text(budget.substr(0, budget.size() - 1), b.times);
+    if (!wrong.empty() || !(b.times >= 1 && b.times <= 1e6))
+      refuse(whole,
+             "expected at least 1 times what the last decision keeps, as @3x, got '" + std::string(budget) + "'");
+    return {text.substr(0, at), b};
+  }
+  if (!budget.starts_with('+')) return {text.substr(0, at), parse_budget(budget, whole)};
   const std::string wrong = detail::from_text(budget.substr(1), b.beyond);
   if (!wrong.empty() || !(b.beyond > 0 && b.beyond < 1))
     refuse(whole, "expected a share of the others in (0, 1) after @+, got '" + std::string(budget.substr(1)) + "'");
@@ -79,8 +86,8 @@ std::pair<std::string_view, std::optional<Budget>> take_budget(std::string_view 
 
 /// A budget of the last decision.
 std::optional<Budget> of_the_run(const std::optional<Budget>& budget, std::string_view whole) {
-  if (budget && budget->beyond > 0)
-    refuse(whole, "@+ is of an earlier decision: expected tokens or a ratio for the last one");
+  if (budget && (budget->beyond > 0 || budget->times > 0))
+    refuse(whole, "@+ and @x are of an earlier decision: expected tokens or a ratio for the last one");
   return budget;
 }
 
@@ -192,6 +199,7 @@ Budget parse_budget(std::string_view text, std::string_view where) {
 
 std::string budget_text(const Budget& b) {
   if (b.beyond > 0) return "+" + detail::to_text(b.beyond);
+  if (b.times > 0) return detail::to_text(b.times) + "x";
   if (b.tokens > 0) return std::to_string(b.tokens);
   const std::string ratio = detail::to_text(b.keep_ratio);
   return ratio + (ratio.find('.') == std::string::npos ? ".0" : "");  // @1 is one token

@@ -72,7 +72,8 @@ bool near(double got, double expected) { return std::abs(got - expected) <= 1e-6
 
 void check_pick(const std::string& method, const Json& c, const Json& pick) {
   PipelineSpec spec = preset_pipeline(method);
-  for (const auto& [path, text] : pick.value("settings", Settings{})) spec.settings[path] = text;
+  for (const auto& [path, text] : pick.value("settings", Settings{}))
+    spec.settings[path] = path.ends_with(".weights") ? (folder / text).string() : text;
   const std::size_t index = c.value("decision", 0);
   const DecisionSpec& d = spec.decisions.at(index);
   const std::string before = decision_prefix(index);
@@ -97,7 +98,7 @@ void check_pick(const std::string& method, const Json& c, const Json& pick) {
   const auto balancer = made(host_stages().balancers, d.balancer, spec.settings, before + "balancer");
   const auto allocator = made(host_stages().allocators, d.allocator, spec.settings, before + "allocator");
   const Balanced balanced = balancer->balance(maps, e);
-  Budget budget{pick.at("budget").get<Index>(), 1};
+  const Budget budget{pick.at("budget").get<Index>(), 1, 0, 0, pick.value("last", Index{0})};
   Rng rng(1);
   const Allocation a = allocator->allocate(balanced.relevance, e, budget, rng);
   CHECK_NOTHROW(check_allocation(a, method));

@@ -160,9 +160,26 @@ TEST_CASE("an earlier decision may keep what the last one does and a share of th
   CHECK(wide(64, {64, 1}) == 64);
   CHECK(budgets_of(made.pipeline, 1, {64}, {16, 1}, {})[0] == Budget{16, 1});
   for (const char* wrong : {"default@+0.2", "none/none/flat/grid/gather@+0.2"})
-    expect_error(Code::bad_config, "@+ is of an earlier decision", [&] { preset_pipeline(wrong); });
+    expect_error(Code::bad_config, "@+ and @x are of an earlier decision", [&] { preset_pipeline(wrong); });
   expect_error(Code::bad_config, "expected a share of the others in (0, 1) after @+, got '2'",
                [] { preset_pipeline("none/none/flat/grid/gather@+2%none/flat/grid/layer"); });
+}
+
+TEST_CASE("an earlier decision may keep so many times what the last one does, and knows what that is") {
+  const auto made = make("none/none/flat/grid/gather@2.5x%none/flat/grid/layer@16");
+  CHECK(full_name(made.spec, *made.spec.budget) == "none/none/flat/grid/gather@2.5x%none/flat/grid/layer@16");
+  const auto first = [&](Index native, Budget run) { return budgets_of(made.pipeline, 0, {native}, run, {})[0]; };
+  CHECK(first(64, {16, 1}) == Budget{40, 0.25, 0, 0, 16});
+  CHECK(first(64, {3, 1}).tokens == 8);     // ceil(7.5)
+  CHECK(first(64, {0, 0.5}).tokens == 64);  // no more than there are
+  CHECK(budgets_of(made.pipeline, 1, {64}, {16, 1}, {})[0] == Budget{16, 1});
+  const auto open = make("none/none/flat/grid/gather%none/flat/grid/layer@16");
+  CHECK(budgets_of(open.pipeline, 0, {64}, {16, 1}, {})[0] == Budget{64, 1, 0, 0, 16});
+  expect_error(Code::bad_config, "@+ and @x are of an earlier decision", [] { preset_pipeline("default@2x"); });
+  for (const char* wrong : {"0.5x", "x", "nanx", "-1x"})
+    expect_error(Code::bad_config, "expected at least 1 times what the last decision keeps", [&] {
+      preset_pipeline("none/none/flat/grid/gather@" + std::string(wrong) + "%none/flat/grid/layer");
+    });
 }
 
 TEST_CASE("every preset and every strategy can be made") {

@@ -16,6 +16,8 @@ struct Budget {
   Index tokens = 0;
   double keep_ratio = 0.25;
   double beyond = 0;  // above 0, of an earlier decision: what the last one keeps, and this share of the others
+  double times = 0;   // above 0, of an earlier decision: so many times what the last one keeps
+  Index last = 0;     // of an earlier decision: what the last one keeps; 0: this is the last
 
   struct Resolved {
     Index kept = 0;

@@ -19,15 +19,17 @@ std::vector<Budget> budgets_of(const AnyPipeline<B>& pipeline, std::size_t index
   const bool last = index + 1 == decisions.size();
   const std::optional<Budget>& own = decisions[index].keep;
   const auto tokens_of = [&](const Budget& b, Index native) {
-    if (!(b.beyond > 0)) return b.resolve(native).kept;
+    if (!(b.beyond > 0) && !(b.times > 0)) return b.resolve(native).kept;
     const Index k = run.resolve(native).kept;  // and a part of a token is one
+    if (b.times > 0) return std::min(native, static_cast<Index>(std::ceil(b.times * static_cast<double>(k) - 1e-9)));
     return k + static_cast<Index>(std::ceil(b.beyond * static_cast<double>(native - k) - 1e-9));
   };
   std::vector<Budget> out;
   for (std::size_t p = 0; p < natives.size(); ++p) {
     const Index native = natives[p];
+    const Index end = last ? 0 : tokens_of(decisions.back().keep.value_or(run), native);
     if (!last && !own) {
-      out.push_back({native, 1.0});
+      out.push_back({native, 1.0, 0, 0, end});
       continue;
     }
     Budget b = own ? *own : run;
@@ -39,7 +41,7 @@ std::vector<Budget> budgets_of(const AnyPipeline<B>& pipeline, std::size_t index
         if (keep) k = std::max(k, tokens_of(*keep, native));
         else if (later + 1 == decisions.size()) k = std::max(k, run.resolve(native).kept);
       }
-      b = {k, b.keep_ratio};
+      b = {k, b.keep_ratio, 0, 0, end};
     }
     out.push_back(b);
   }
