@@ -132,7 +132,7 @@ def pages(program):
     for page in ("docs/plugins.md", "docs/library.md", "docs/hooks.md", "plugins/README.md"):
         text = (ROOT / page).read_text(encoding="utf-8")
         blocks = re.findall(r"```cpp\n(.*?)```", text, re.S)
-        files = [f for f in re.findall(r"`((?:examples|tests/consumers/strangers)/[a-z_/]+\.cpp)`", text)]
+        files = [f for f in re.findall(r"`((?:examples|tests/consumers/strangers)/[a-z0-9_/]+\.cpp)`", text)]
         for block in blocks:
             checked += 1
             if not any((ROOT / f).read_text(encoding="utf-8").rstrip() == block.rstrip() for f in files):

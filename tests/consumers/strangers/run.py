@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Seven strategies as a stranger writes them, from the pages and public headers alone, and what they give.
+"""Eight strategies as a stranger writes them, from the pages and public headers alone, and what they give.
 
 usage: run.py PROGRAM --build BUILD --source ROOT --compiler "g++" [-k NAME]
 
@@ -309,6 +309,26 @@ class Strangers:
         check(rows == f"{length - 5 * 64 + total} rows of {length}", f"frame_split: {rows} in the language model")
 
 
+    @torch.no_grad()
+    def v2drop(self):
+        """8: how far a row moves in the layer below the decision."""
+        inputs, lm = [], self.ref.model.model.language_model
+        hooks = [layer.register_forward_pre_hook(
+            lambda _, args, kwargs: inputs.append((args[0] if args else kwargs["hidden_states"])[0]), with_kwargs=True)
+            for layer in lm.layers]
+        rows, mask, levels, positions = self.ref.assembled(self.inputs)
+        lm(inputs_embeds=rows, position_ids=positions, visual_pos_masks=mask, deepstack_visual_embeds=levels)
+        for h in hooks:
+            h.remove()
+        plugin = self.shop.plugin("v2drop")
+        for layer in (4, 3):
+            moved = (inputs[layer] - inputs[layer - 1])[mask[0]].double().norm(dim=1).numpy()
+            r = self.shop.ask("allocate", plugin, f"none/v2drop:layer={layer}/fixed/top_k/layer:before={layer}")
+            check_map(r, moved, f"v2drop before layer {layer}")
+        said = self.shop.ask("allocate", plugin, "none/v2drop/fixed/top_k/gather", status=2)
+        check("acts at phase 'vision'" in said and "E204" in said, f"v2drop behind the tower: {said}")
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("program", type=pathlib.Path)
@@ -319,7 +339,7 @@ def main():
     a = p.parse_args()
     with tempfile.TemporaryDirectory() as work:
         strangers = Strangers(Workshop(a, pathlib.Path(work)))
-        for name in ("word_match", "cascade", "join_similar", "block_tiers", "key_norm", "fastv_hook", "frame_split"):
+        for name in ("word_match", "cascade", "join_similar", "block_tiers", "key_norm", "fastv_hook", "frame_split", "v2drop"):
             source = HERE / f"{name}.hpp" if (HERE / f"{name}.hpp").exists() else HERE / f"{name}.cpp"
             text = [x.strip() for x in source.read_text().splitlines() if x.strip()]
             lines = [x for x in text if not x.startswith(("//", "#include", "#pragma"))]
