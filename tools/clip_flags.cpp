@@ -68,8 +68,9 @@ void take_processor(ClipFlags& f, const VideoPreprocessConfig& c) {
   take(f.of_hf[2], "clip_limits.frame_cap", f.limits.frame_cap, c.frame_cap);
 }
 
-void add_clock_flags(CLI::App& verb, ClipFlags& f) {
+void add_clock_flags(CLI::App& verb, ClipFlags& f, bool times) {
   f.fps_flag = verb.add_option("--fps", f.clock, "frames that have no clock: so many a second");
+  if (!times) return;
   f.times_flag = verb.add_option("--times", f.times, "frames that have no clock: the seconds of each, with commas")
                      ->delimiter(',');
 }
@@ -115,7 +116,7 @@ bool is_clip_setting(std::string_view path) {
 }
 
 void settle_clip_flags(ClipFlags& f) {
-  const auto given = [](const CLI::Option* o) { return o->count() > 0; };
+  const auto given = [](const CLI::Option* o) { return o != nullptr && o->count() > 0; };
   if (!given(f.count_flag) && std::any_of(f.of_rate.begin(), f.of_rate.end(), given)) f.sampling.frames = 0;
   if (given(f.fps_flag) && !given(f.times_flag)) f.times.clear();
   if (given(f.times_flag) && !given(f.fps_flag)) f.clock = 0;
@@ -141,16 +142,25 @@ void check_clip_flags(const ClipFlags& f) {
               qwen ? "--route qwen-vl-utils has limits of its own" : "it is of --route qwen-vl-utils");
 }
 
-std::unique_ptr<FrameSource> open_source(const ClipFlags& f) {
+io::ClipOptions clip_options(const ClipFlags& f) {
   io::ClipOptions o;
-  o.frames_per_second = f.clock;
-  o.seconds = f.times;
   o.max_pixels = f.max_decoded_pixels;
   o.alpha = f.alpha;
   require_that(o.max_pixels > 0, Code::bad_config, "clip", "--max-decoded-pixels: expected 1 or more");
-  const auto choose = [route = video_route(f), s = f.sampling](Index total, double rate) {
+  return o;
+}
+
+io::ChooseFrames chosen_frames(const ClipFlags& f) {
+  return [route = video_route(f), s = f.sampling](Index total, double rate) {
     return qwen3vl::sample_frames(total, rate, s, route);
   };
+}
+
+std::unique_ptr<FrameSource> open_source(const ClipFlags& f) {
+  io::ClipOptions o = clip_options(f);
+  o.frames_per_second = f.clock;
+  o.seconds = f.times;
+  const io::ChooseFrames choose = chosen_frames(f);
   if (f.files.size() == 1) return io::open_clip(io::picture_path(f.files.front()), choose, o);
   std::vector<std::filesystem::path> frames;
   for (const std::string& name : f.files) frames.push_back(io::picture_path(name));

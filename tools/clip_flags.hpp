@@ -9,6 +9,7 @@
 
 #include "arrcoc/core/clip.hpp"
 #include "arrcoc/core/config.hpp"
+#include "arrcoc/io/clip_file.hpp"
 #include "arrcoc/io/image_file.hpp"
 #include "arrcoc/qwen3vl/video_size.hpp"
 
@@ -34,8 +35,8 @@ struct ClipFlags {
 void add_sampling_flags(CLI::App& verb, ClipFlags& flags, const std::string& rate, bool route = true);
 /// What neither a flag nor a config says, as a checkpoint's video processor has it; of the route hf.
 void take_processor(ClipFlags& flags, const VideoPreprocessConfig& processor);
-/// --fps and --times.
-void add_clock_flags(CLI::App& verb, ClipFlags& flags);
+/// --fps, and --times unless the frames are of many clips.
+void add_clock_flags(CLI::App& verb, ClipFlags& flags, bool times = true);
 /// FILE..., --fps, --times, --max-decoded-pixels.
 void add_file_flags(CLI::App& verb, ClipFlags& flags);
 /// --context, of the route qwen-vl-utils.
@@ -55,6 +56,10 @@ qwen3vl::VideoRoute video_route(const ClipFlags& flags);
 void refuse_idle(const std::vector<const CLI::Option*>& flags, const std::string& why);
 /// Those beside --frames, and those of the other route.
 void check_clip_flags(const ClipFlags& flags);
+/// What opens clips, without a clock of their frames.
+io::ClipOptions clip_options(const ClipFlags& flags);
+/// Which frames are looked at.
+io::ChooseFrames chosen_frames(const ClipFlags& flags);
 /// One file or folder as a clip, several files as frames.
 std::unique_ptr<FrameSource> open_source(const ClipFlags& flags);
 /// The shortest decimal number that reads back the same.

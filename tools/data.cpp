@@ -41,7 +41,7 @@ void add_data_flags(CLI::App& app, DataFlags& f) {
     o->group("Data");
 }
 
-io::Dataset read_data(const DataFlags& f, bool quiet) {
+io::Dataset read_data(const DataFlags& f, bool quiet, const io::ClipOptions& clips) {
   const io::PromptShape shape = shape_of(f.shape);
   require_that(f.choice.limit >= 0, Code::bad_config, "data",
                [&] { return "--limit: expected at least 0, got " + std::to_string(f.choice.limit); });
@@ -49,7 +49,11 @@ io::Dataset read_data(const DataFlags& f, bool quiet) {
   choice.pictures = f.pictures;
   choice.annotations = f.annotations;
   io::Dataset data = io::read_dataset(f.file, choice);
-  io::probe_pictures(data, f.strict);
+  for (io::Sample& s : data.samples)  // frames whose item has no clock
+    if (std::error_code e; s.clip && s.clip->frames_per_second == 0 && s.clip->seconds.empty() &&
+                           std::filesystem::is_directory(s.images.front().file, e))
+      s.clip->frames_per_second = clips.frames_per_second;
+  io::probe_pictures(data, f.strict, clips);
   if (f.strict || data.samples.empty()) io::refuse_problems(data);
   if (!data.problems.empty()) {
     for (const io::DataProblem& p : data.problems)

@@ -16,9 +16,9 @@ struct DataFlags {
 /// --data and what goes with it, in the group "Data".
 void add_data_flags(CLI::App& app, DataFlags& flags);
 
-/// Reads, looks at every picture, puts the questions into their shape. Problems go to stderr, or with --strict are an
-/// error.
-io::Dataset read_data(const DataFlags& flags, bool quiet);
+/// Reads, looks at every picture and clip, puts the questions into their shape. Problems go to stderr, or with --strict
+/// are an error. `clips`: how they are opened; its clock is of folders of frames whose items have none.
+io::Dataset read_data(const DataFlags& flags, bool quiet, const io::ClipOptions& clips = {});
 
 /// Over the questions as they will be asked.
 std::string prompts_hash(const io::Dataset& data);

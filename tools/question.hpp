@@ -79,10 +79,16 @@ void add_machine_flags(CLI::App& app, QuestionFlags& flags);
 void add_generation_flags(CLI::App& app, QuestionFlags& flags);
 /// --literal and --rendered.
 void add_prompt_flags(CLI::App& app, QuestionFlags& flags);
-/// --video and what belongs to it, --config over its defaults; of `answer` and `allocate`. Behind the other flags.
+/// How clips are taken, --config over its defaults; `dataset`: without a time for each frame. Behind the other flags.
+void add_clip_setting_flags(CLI::App& verb, QuestionFlags& flags, const Command& command, bool dataset);
+/// --video and that; of `answer`, `allocate` and `bench`.
 void add_clip_flags(CLI::App& verb, QuestionFlags& flags, const Command& command);
 /// The order in which pictures and clips were typed.
 void take_parts(const CLI::App& verb, QuestionFlags& flags);
+/// Reads the settings of clips; `clips` false: those that were given are Error{bad_usage} because of `none`.
+void check_clip_settings(QuestionFlags& flags, AnswerRequest& request, bool clips, const std::string& none);
+/// The settings of clips with what the model's own processor says of those that were not given.
+ClipFlags resolved_clips(const QuestionFlags& flags, const ModelConfig& model);
 /// What is wrong with the flags of clips is said before the model is loaded.
 void check_clips(QuestionFlags& flags, AnswerRequest& request);
 /// --config over the defaults of `run`; before the flags are read.

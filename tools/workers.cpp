@@ -144,4 +144,27 @@ bool Team::still_ours() {
 
 void Team::done() { board_->done(); }
 
+Shard shard_of(const std::string& text) {
+  if (text.empty()) return {};
+  if (text != "slurm") return parse_shard(text);
+  const auto number = [](const char* name) {
+    const char* value = std::getenv(name);
+    Index n = 0;
+    require_that(value != nullptr && detail::from_text(value, n).empty(), Code::bad_usage, "shard", [&] {
+      return "--shard slurm: expected a number in " + std::string(name) + ", got " +
+             (value == nullptr ? "none: this is no task of an array job" : "'" + std::string(value) + "'");
+    });
+    return n;
+  };
+  const Index first = number("SLURM_ARRAY_TASK_MIN"), last = number("SLURM_ARRAY_TASK_MAX"),
+              count = number("SLURM_ARRAY_TASK_COUNT"), id = number("SLURM_ARRAY_TASK_ID"),
+              step = count > 1 ? (last - first) / (count - 1) : 1;
+  const bool even = step >= 1 && id >= first && id <= last && (id - first) % step == 0;
+  require_that(even && (last - first) == step * (count - 1), Code::bad_usage, "shard", [&] {
+    return "--shard slurm: expected an array of evenly spaced tasks, got task " + std::to_string(id) + " of " +
+           std::to_string(count) + " from " + std::to_string(first) + " to " + std::to_string(last);
+  });
+  return {(id - first) / step + 1, count};
+}
+
 }  // namespace arrcoc::tools

@@ -42,4 +42,7 @@ class Team {
   std::unique_ptr<Heartbeat> heart_;
 };
 
+/// --shard i/n, or "slurm": the task of an array job. Error{bad_usage}.
+Shard shard_of(const std::string& text);
+
 }  // namespace arrcoc::tools

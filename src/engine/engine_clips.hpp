@@ -64,7 +64,16 @@ Picture EngineOn<B>::prepare_clip(const InputClip& in, const AnswerRequest& r, S
   seen = {
       in.name,     clip.height, clip.width, clip.seconds, qwen3vl::patch_seconds(clip.seconds, v.temporal_patch_size),
       clip.indices};
-  return clip_of(std::move(frames), v, *how, size, r.resize);
+  Picture out = clip_of(std::move(frames), v, *how, size, r.resize);
+  out.boxes = boxes_of_pairs(in.boxes, seen.indices, v.temporal_patch_size);
+  return out;
+}
+
+/// Answer boxes as the pipeline sees them: of a clip in its temporal patches.
+template <class B>
+std::vector<Box> EngineOn<B>::boxes_in(const Picture& picture, const SeenSource& seen,
+                                       const std::vector<Box>& boxes) const {
+  return picture.is_clip() ? boxes_of_pairs(boxes, seen.indices, folder_.config.vision.temporal_patch_size) : boxes;
 }
 
 template <class B>

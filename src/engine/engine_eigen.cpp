@@ -74,8 +74,8 @@ EvidenceResult allocate_evidence(const EvidenceRequest& r) {
     pipeline.decisions[0].balancer = erase_balancer(GivenRelevance{{r.relevance}});
   }
   const unsigned needs = pipeline.may_need().evidence;
-  require_that(!(needs & (Need::textures | Need::rgb)) || !r.picture.empty(), Code::missing_evidence, "allocate",
-               "a stage reads the picture, but none was given");
+  require_that(!(needs & (Need::textures | Need::rgb | Need::size)) || !r.picture.empty(), Code::missing_evidence,
+               "allocate", "a stage reads the picture, but none was given");
   require_that(!(needs & Need::query) || !r.query.empty(), Code::missing_evidence, "allocate",
                "a stage needs the query embedding: expected query.npy, got none");
   require_that(!(needs & Need::question) || !r.query.empty(), Code::missing_evidence, "allocate",

@@ -205,6 +205,7 @@ class EngineOn final : public Engine {
   static std::vector<RequestPart> parts_of(const AnswerRequest& r, std::size_t pictures, std::size_t clips);
   static std::vector<io::PromptSource> prompt_sources(const AnswerRequest& r, const AnswerResult& seen);
   Picture prepare_clip(const InputClip& in, const AnswerRequest& r, SeenSource& seen, qwen3vl::Size& size) const;
+  std::vector<Box> boxes_in(const Picture& picture, const SeenSource& seen, const std::vector<Box>& boxes) const;
   std::vector<Picture> prepare(const AnswerRequest& r, AnswerResult& out, Trace& trace) const;
 
   /// The question that scores while `prompt` is answered; a rendered one that is left out leaves its frame.

@@ -32,6 +32,10 @@ AnswerRequest EngineOn<B>::request_of(const AnswerRequest& shared, const Ask& a)
   r.min_pixels = shared.min_pixels;
   r.max_pixels = shared.max_pixels;
   r.long_context = shared.long_context;
+  r.video_limits = shared.video_limits;
+  r.video_route = shared.video_route;
+  r.clip_layout = shared.clip_layout;
+  r.clip_timestamps = shared.clip_timestamps;
   r.cancelled = shared.cancelled;
   r.literal = shared.literal;
   r.rendered = shared.rendered;
@@ -69,7 +73,6 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
   ManyResult result;
   Trace trace;  // of the pictures
   AnswerResult seen;
-  refuse_clips(m.shared, "asking many questions at once");
   std::vector<Picture> pictures = prepare(m.shared, seen, trace);
   std::deque<MadePipeline<B>> pipelines;  // one for each spec
   std::deque<Asked> asked;
@@ -78,7 +81,11 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
   for (const Ask& a : m.asks) {
     Asked& q = asked.emplace_back();
     q.ask = &a;
-    if (by_itself(a)) continue;
+    if (by_itself(a)) {
+      refuse_clips(m.shared, a.pipeline.framing == Framing::native ? "passes=" + a.pipeline.passes
+                                                                   : "picture=" + name_of(a.pipeline.framing));
+      continue;
+    }
     if (!a.stock) {
       auto known =
           std::find_if(pipelines.begin(), pipelines.end(), [&](const auto& p) { return p.spec == a.pipeline; });
@@ -107,25 +114,40 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
 
   std::vector<qwen3vl::Pixels> whole;  // pixels once for all asks, until everything is encoded
   std::vector<TokenSet> sources;
+  const bool clips = streams(pictures);
   for (Picture& p : pictures) {
     sources.push_back(p.tokens());
+    if (clips) continue;
     whole.push_back(std::move(p.pixels));
     p.pixels = {{}, whole.back().patches};
   }
+  // As `answer` encodes a clip: a pair at a time, but for those who look inside.
+  const auto looks_inside = [](const Asked& q) {
+    return q.made != nullptr && (q.journey->decides(Phase::pixels) || q.journey->decides(Phase::tower) ||
+                                 !q.made->pipeline.requests(Request::Site::tower).empty());
+  };
+  const auto pull_whole = [&] {
+    AnswerResult again;
+    if (whole.empty()) whole = whole_pixels(prepare(m.shared, again, trace), &trace);
+  };
   const auto textures = std::make_shared<TextureShelf>();
   std::map<std::string, std::shared_ptr<Shelf<B>>> shelves;  // by what is encoded, and asked of it
   const auto encode = [&](Asked& q) {
     Journey<B>& journey = *q.journey;
-    std::string key = journey.encodes();
+    const bool by_pairs = clips && !looks_inside(q);
+    if (clips && !by_pairs && (look || journey.decides(Phase::tower))) pull_whole();
+    std::string key = by_pairs ? "pairs" : journey.encodes();
     if (journey.decides(Phase::tower)) return journey.encode(nullptr, &whole, {}, &trace);
-    if (!key.empty()) key += " " + full_name(q.made->spec);  // its own requests alone
+    if (!by_pairs && !key.empty()) key += " " + full_name(q.made->spec);  // its own requests alone
     auto& shelf = shelves[key];
     if (shelf) return journey.encode(shelf);
-    if (look) journey.encode(nullptr, &whole, key.empty() ? requests : std::vector<Request>{}, &trace);
+    if (look && by_pairs) journey.encode(nullptr, nullptr, {}, &trace);
+    else if (look) journey.encode(nullptr, &whole, key.empty() ? requests : std::vector<Request>{}, &trace);
     else journey.encode(std::make_shared<Shelf<B>>(sources, qwen3vl::VisionOut<B>{}));
     shelf = journey.shelf();
   };
 
+  const std::vector<Box> none;
   std::map<std::string, std::vector<std::size_t>> groups;  // asks that begin alike
   std::vector<const std::vector<std::size_t>*> order;
   for (std::size_t i = 0; i < asked.size(); ++i) {
@@ -138,7 +160,7 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
         q.asking = &worded(scoring_text(m.shared, q.ask->prompt, *question), {}, q.trace).prompt;
     q.pictures = pictures;
     for (std::size_t p = 0; p < pictures.size(); ++p)
-      q.pictures[p].boxes = p < q.ask->boxes.size() ? q.ask->boxes[p] : std::vector<Box>{};
+      q.pictures[p].boxes = boxes_in(pictures[p], seen.sources[p], p < q.ask->boxes.size() ? q.ask->boxes[p] : none);
     q.journey.emplace(b_, model_, q.made ? &q.made->pipeline : nullptr, q.pictures, *q.prompt, q.run, &q.trace,
                       textures);
     if (look) q.journey->give_embeddings(words.embeddings);
@@ -148,7 +170,9 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
     q.journey->decide(Phase::vision);
     q.journey->mask_levels(q.ask->levels);
     const std::string beginning = m.share_prefix && q.ask->generate ? q.journey->beginning() : "";
-    const auto [group, new_group] = groups.try_emplace(beginning.empty() ? "alone " + std::to_string(i) : beginning);
+    const auto [group, new_group] = groups.try_emplace(beginning.empty()           ? "alone " + std::to_string(i)
+                                                       : clips && !looks_inside(q) ? "pairs " + beginning
+                                                                                   : beginning);
     group->second.push_back(i);
     if (new_group) order.push_back(&group->second);
   }

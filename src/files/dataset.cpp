@@ -68,7 +68,24 @@ std::string metric_by_name(std::string name) {
   return {};
 }
 
+/// <video> or <image> at the beginning or the end of a question about a clip, which stands before the text in any case.
+void take_clip_mark(Sample& s) {
+  for (const std::string_view mark : {"<video>", "<image>"}) {
+    std::string& q = s.question;
+    const bool first = q.starts_with(mark), last = !first && q.ends_with(mark);
+    if (!first && !last) continue;
+    q.erase(first ? 0 : q.size() - mark.size(), mark.size());
+    if (first && q.starts_with('\n')) q.erase(0, 1);
+    if (last && q.ends_with('\n')) q.pop_back();
+    return;
+  }
+}
+
 }  // namespace
+
+std::vector<std::string> source_names(const Sample& s) {
+  return s.clip ? std::vector<std::string>{s.clip->name} : s.image_names;
+}
 
 std::vector<Index> take_picture_marks(std::string& text) {
   std::vector<Index> out;
@@ -126,8 +143,15 @@ void Reading::finish(Sample& s) {
   if (s.metric.starts_with("box"))
     for (const std::string& a : s.answers)
       if (!measure::first_box(a)) bad_item("answers: expected [x0, y0, x1, y1], got '" + printable(a, 60) + "'");
+  if (s.clip) take_clip_mark(s);
   const std::vector<Index> places = take_picture_marks(s.question);
   if (s.images.empty()) bad_item("images: expected at least one picture, got none");
+  if (s.clip) {
+    if (!places.empty()) bad_item("<image>: a clip stands before the text: expected none");
+    s.places = {0};
+    s.boxes.resize(1);
+    return;
+  }
   if (!places.empty() && places.size() != s.images.size())
     bad_item("<image>: expected one for each of " + std::to_string(s.images.size()) + " pictures, got " +
              std::to_string(places.size()));

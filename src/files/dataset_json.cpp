@@ -78,6 +78,49 @@ void read_pictures(const Reading& reading, Sample& s, const Json& j, std::string
   }
 }
 
+double seconds_in(const Json& v, std::string_view key) {
+  if (!v.is_number() || !std::isfinite(v.get<double>()) || v.get<double>() < 0)
+    bad_item(std::string(key) + ": expected seconds of at least 0, got " + shown(v));
+  return v.get<double>();
+}
+std::vector<double> list_of_seconds(const Json& list, std::string_view key) {
+  if (!list.is_array()) bad_item(std::string(key) + ": expected a list of seconds, got " + shown(list));
+  std::vector<double> out;
+  for (const Json& v : list) out.push_back(seconds_in(v, key));
+  return out;
+}
+
+/// A clip by its file or folder, or pictures that have a clock.
+void read_clip(const Reading& reading, Sample& s, const Json& j) {
+  if (const Json* video = first_of(j, {"videos", "video", "video_path"})) {
+    const Json& one = video->is_array() && video->size() == 1 ? (*video)[0] : *video;
+    const Json* name = one.is_object() ? first_of(one, {"path", "url", "video"}) : &one;
+    if (video->is_array() && video->size() != 1)
+      bad_item("videos: expected one clip, got " + std::to_string(video->size()));
+    if (name == nullptr || !name->is_string() || name->get_ref<const std::string&>().empty())
+      bad_item("videos: expected the path of a video, an animation or a folder of frames, got " + shown(one));
+    if (!s.images.empty()) bad_item("videos: a clip and pictures in one question are not read: expected one of them");
+    reading.add_clip(s, name->get<std::string>());
+  }
+  const Json *fps = first_of(j, {"fps"}), *times = first_of(j, {"times"});
+  if (!s.clip && (s.images.size() < 2 || (fps == nullptr && times == nullptr))) return;
+  if (!s.clip) s.clip = SampleClip{s.image_names.front() + " .. " + s.image_names.back()};
+  if (times != nullptr) s.clip->seconds = list_of_seconds(*times, "times");
+  else if (fps != nullptr) {
+    if (!fps->is_number() || !(fps->get<double>() > 0)) bad_item("fps: expected more than 0, got " + shown(*fps));
+    s.clip->frames_per_second = fps->get<double>();
+  }
+  if (const Json* at = first_of(j, {"box_seconds"})) s.clip->box_seconds = list_of_seconds(*at, "box_seconds");
+  if (const Json* when = first_of(j, {"when"})) {
+    if (!when->is_array()) bad_item("when: expected a list of [from, to] in seconds, got " + shown(*when));
+    for (const Json& w : *when) {
+      const std::vector<double> span = list_of_seconds(w, "when");
+      if (span.size() != 2 || span[0] > span[1]) bad_item("when: expected [from, to] in seconds, got " + shown(w));
+      s.clip->answer.emplace_back(span[0], span[1]);
+    }
+  }
+}
+
 /// LLaVA's conversations: the first question and its answer.
 void read_conversation(Sample& s, const Json& list) {
   if (!list.is_array() || list.empty() || !list[0].is_object())
@@ -130,6 +173,7 @@ void fill_from_json(Reading& reading, Sample& s, const Json& j, std::string_view
   read_options(s, doc);
   read_pictures(reading, s, doc, raw, at);
   if (s.images.empty() && &doc != &j) read_pictures(reading, s, j, raw, at);
+  read_clip(reading, s, doc);
   std::vector<Index> of;
   if (const Json* list = first_of(doc, {"box_images"})) {
     if (!list->is_array()) bad_item("box_images: expected a list, got " + shown(*list));

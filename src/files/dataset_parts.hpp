@@ -53,6 +53,9 @@ class Reading {
   /// place in the file (-1: unknown); a data: URL that stands there as it is stays on the disk.
   void add_picture(Sample& s, const std::string& name, std::string_view text = {}, std::int64_t at = -1) const;
 
+  /// A clip by what a file says of it: a video, an animation or a folder.
+  void add_clip(Sample& s, const std::string& name) const;
+
   /// Items without answers that name no metric are a problem, unless no item has any.
   void refuse_unanswered();
 
@@ -78,12 +81,20 @@ std::string scalar_text(const Json& value, std::string_view key);
 /// A string, a number, or a list of these (or of {"answer": ...}); strings that are Python lists are read as such.
 std::vector<std::string> answer_texts(const Json& value, std::string_view key, bool python);
 std::vector<Box> box_list(const Json& value, std::string_view key);
+/// `of`: the picture of each, or of a clip the frame by its number; empty: the first picture, or by `box_seconds`.
 void place_boxes(Sample& s, const std::vector<Box>& boxes, std::vector<Index> of);
 
 /// base64, white space and a missing end allowed; none where a character is none of it.
 std::optional<std::string> base64_bytes(std::string_view text);
 std::uint64_t fnv1a(std::string_view bytes, std::uint64_t hash = 0xcbf29ce484222325ull);
 std::string hex16(std::uint64_t value);
+
+/// What is wrong with a box of a picture of that size; empty: nothing.
+std::string box_outside(const Box& box, Index height, Index width);
+/// Size and times of all frames of a sample's clip; with `decode` each is decoded. Errors of open_clip.
+ClipInfo every_frame(const Sample& s, bool decode, const ClipOptions& options);
+/// Boxes that name a time get their frame; what is wrong with them, empty: nothing.
+std::string place_in_frames(Sample& s, const ClipInfo& clip);
 
 // Each format.
 void read_json_lines(Reading& reading);  // jsonl, lmms, llava: by what a line holds

@@ -70,6 +70,32 @@ std::string sentence_of(const Error& error) {
   return what;
 }
 
+/// Clips that were looked at, by name and clock.
+struct SeenClip {
+  ClipInfo info;
+  Code code = Code::bad_video;
+  std::string what;  // is wrong with it; empty: nothing
+};
+using SeenClips = std::map<std::string, SeenClip>;
+
+/// What is wrong with the clip of a sample, or with its boxes.
+std::optional<DataProblem> clip_problem(Sample& s, bool decode, const ClipOptions& options, SeenClips& seen) {
+  std::string key = s.images.front().file.string() + "\n" + s.clip->name + "\n" + hex16(s.images.size());
+  for (const double t : s.clip->seconds) key += "\n" + std::to_string(t);
+  const auto [at, fresh] = seen.try_emplace(key + "\n" + std::to_string(s.clip->frames_per_second));
+  SeenClip& now = at->second;
+  if (fresh) try {
+      now.info = every_frame(s, decode, options);
+    } catch (const Error& error) {
+      if (error.code() == Code::program_missing) throw;  // nothing is wrong with the clip
+      now.code = error.code();
+      now.what = "clip " + printable(s.clip->name, 200) + ": " + sentence_of(error);
+    }
+  if (!now.what.empty()) return DataProblem{s.line, s.id, now.code, now.what, false};
+  const std::string wrong = place_in_frames(s, now.info);
+  return wrong.empty() ? std::nullopt : std::optional(DataProblem{s.line, s.id, Code::bad_text, wrong, false});
+}
+
 }  // namespace
 
 void Reading::add_picture(Sample& s, const std::string& name, std::string_view text, std::int64_t at) const {
@@ -167,17 +193,27 @@ PictureSize header_size(std::string_view b) {
   return {};
 }
 
-void probe_pictures(Dataset& data, bool decode) {
+std::string box_outside(const Box& b, Index height, Index width) {
+  if (b.row0 >= 0 && b.col0 >= 0 && b.row0 < b.row1 && b.col0 < b.col1 && b.row1 <= static_cast<double>(height) &&
+      b.col1 <= static_cast<double>(width))
+    return {};
+  const Json shown_box{b.row0, b.col0, b.row1, b.col1};
+  return "box outside the picture: expected 0 <= row0 < row1 <= " + std::to_string(height) +
+         " and 0 <= col0 < col1 <= " + std::to_string(width) + ", got " + shown(shown_box);
+}
+
+void probe_pictures(Dataset& data, bool decode, const ClipOptions& clips) {
   struct Seen {
     PictureSize size;
     Code code = Code::bad_image;
     std::string what;
   };
   std::map<std::string, Seen> seen;  // by name and place: pictures are shared
+  SeenClips seen_clips;
   std::vector<Sample> good;
   for (Sample& s : data.samples) {
     std::optional<DataProblem> problem;
-    for (std::size_t p = 0; p < s.images.size() && !problem; ++p) {
+    for (std::size_t p = 0; p < s.images.size() && !problem && !s.clip; ++p) {
       const DatasetPicture& picture = s.images[p];
       const auto [at, fresh] =
           seen.try_emplace(picture.file.string() + "\n" + std::to_string(picture.offset) + "\n" + s.image_names[p]);
@@ -203,15 +239,10 @@ void probe_pictures(Dataset& data, bool decode) {
         break;
       }
       for (const Box& b : s.boxes[p])
-        if (!(b.row0 >= 0 && b.col0 >= 0 && b.row0 < b.row1 && b.col0 < b.col1 &&
-              b.row1 <= static_cast<double>(now.size.height) && b.col1 <= static_cast<double>(now.size.width))) {
-          const Json shown_box{b.row0, b.col0, b.row1, b.col1};
-          problem = {s.line, s.id, Code::bad_text,
-                     "box outside the picture: expected 0 <= row0 < row1 <= " + std::to_string(now.size.height) +
-                         " and 0 <= col0 < col1 <= " + std::to_string(now.size.width) + ", got " + shown(shown_box),
-                     false};
-        }
+        if (std::string wrong = box_outside(b, now.size.height, now.size.width); !wrong.empty())
+          problem = {s.line, s.id, Code::bad_text, std::move(wrong), false};
     }
+    if (s.clip) problem = clip_problem(s, decode, clips, seen_clips);
     if (problem) data.problems.push_back(std::move(*problem));
     else good.push_back(std::move(s));
   }

@@ -79,7 +79,11 @@ void shape_prompt(Sample& s, PromptShape shape) {
 }
 
 std::string sample_json(const Sample& s, const std::vector<std::string>& image_names) {
-  Ordered j{{"id", s.id}, {"images", image_names}};
+  Ordered j{{"id", s.id}};
+  if (s.clip && image_names.size() == 1) j["video"] = image_names.front();
+  else j["images"] = image_names;
+  if (s.clip && !s.clip->seconds.empty()) j["times"] = s.clip->seconds;
+  else if (s.clip && s.clip->frames_per_second > 0) j["fps"] = s.clip->frames_per_second;
   j["question"] = marked_question(s);
   j["answers"] = s.answers;
   if (!s.options.empty()) j["options"] = s.options;
@@ -96,11 +100,13 @@ std::string sample_json(const Sample& s, const std::vector<std::string>& image_n
   for (std::size_t p = 0; p < s.boxes.size(); ++p)
     for (const Box& b : s.boxes[p]) {
       boxes.push_back({b.row0, b.col0, b.row1, b.col1});
-      of.push_back(p);
-      others = others || p > 0;
+      of.push_back(s.clip ? b.frame : static_cast<Index>(p));
+      others = others || (s.clip ? b.frame >= 0 : p > 0);
     }
   if (!boxes.empty()) j["boxes"] = boxes;
   if (others) j["box_images"] = of;
+  if (s.clip && !s.clip->box_seconds.empty()) j["box_seconds"] = s.clip->box_seconds;
+  if (s.clip && !s.clip->answer.empty()) j["when"] = s.clip->answer;
   return j.dump(-1, ' ', false, Ordered::error_handler_t::replace) + "\n";
 }
 

@@ -168,12 +168,13 @@ void read_vlmevalkit(Reading& reading) {
                  [&] { return "line 1: two columns are named '" + printable(row[i].text, 60) + "'"; });
   }
   const std::size_t wide = row.size(), index = columns.find("index"), question = columns.find("question"),
-                    image = columns.find("image"), path = columns.find("image_path");
+                    image = columns.find("image"), path = columns.find("image_path"),
+                    video = columns.find(columns.at.contains("video_path") ? "video_path" : "video");
   for (const char* name : {"index", "question"})
     require_that(columns.find(name) != SIZE_MAX, Code::bad_text, where,
                  [&] { return "line 1: expected a column '" + std::string(name) + "', got none"; });
-  require_that(image != SIZE_MAX || path != SIZE_MAX, Code::bad_text, where,
-               "line 1: expected a column 'image' or 'image_path', got neither");
+  require_that(image != SIZE_MAX || path != SIZE_MAX || video != SIZE_MAX, Code::bad_text, where,
+               "line 1: expected a column 'image' or 'image_path', got neither, and no 'video' or 'video_path'");
   Shared shared;
   struct Late {  // rows that name a row further down
     std::size_t sample;
@@ -215,7 +216,9 @@ void read_vlmevalkit(Reading& reading) {
         if (auto list = python_list(row[path].text)) paths = *list;
         else paths = {row[path].text};
       }
-      if (image == SIZE_MAX || row[image].text.empty()) {
+      if (video != SIZE_MAX && !row[video].text.empty()) {
+        reading.add_clip(s, row[video].text);
+      } else if (image == SIZE_MAX || row[image].text.empty()) {
         for (const std::string& p : paths) reading.add_picture(s, p);
       } else if (const TsvCell& c = row[image]; c.text.size() <= reference && c.items.empty()) {
         names_row = c.text;  // the index of the row that holds it

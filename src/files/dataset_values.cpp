@@ -96,12 +96,22 @@ std::vector<Box> box_list(const Json& value, std::string_view key) {
 }
 
 void place_boxes(Sample& s, const std::vector<Box>& boxes, std::vector<Index> of) {
-  s.boxes.resize(s.images.size());
-  if (of.empty()) of.assign(boxes.size(), 0);
+  const bool timed = s.clip && of.empty() && !boxes.empty();
+  s.boxes.resize(s.clip ? 1 : s.images.size());
+  if (timed && s.clip->box_seconds.size() != boxes.size())
+    bad_item("boxes of a clip: expected the frame (box_images) or the time (box_seconds) of each of " +
+             std::to_string(boxes.size()) + ", got " + std::to_string(s.clip->box_seconds.size()));
+  if (!timed && s.clip) s.clip->box_seconds.clear();
+  if (of.empty()) of.assign(boxes.size(), s.clip ? -1 : 0);
   if (of.size() != boxes.size())
     bad_item("box_images: expected one for each of " + std::to_string(boxes.size()) + " boxes, got " +
              std::to_string(of.size()));
   for (std::size_t i = 0; i < boxes.size(); ++i) {
+    if (s.clip) {
+      s.boxes[0].push_back(boxes[i]);
+      s.boxes[0].back().frame = of[i];
+      continue;
+    }
     if (of[i] >= static_cast<Index>(s.images.size()))
       bad_item("box_images: expected below " + std::to_string(s.images.size()) + ", got " + std::to_string(of[i]));
     s.boxes[static_cast<std::size_t>(of[i])].push_back(boxes[i]);

@@ -32,16 +32,19 @@ Json map_json(std::span<const float> map) {
   return {rounded(*low), rounded(*high), base64(bytes)};
 }
 
-/// Of living tokens that are no raster: their raster indices, or [row, col, rows, cols] of each.
+/// Of living tokens that are no raster: their raster indices, frame by frame, or [row, col, rows, cols] of each, and
+/// its frame.
 void put_places(const TokenSet& tokens, Json& out) {
   if (tokens.frames > 1) out["frames"] = tokens.frames;
   if (tokens.raster()) return;
-  const bool unit = tokens.frames == 1 &&
-                    std::all_of(tokens.places.begin(), tokens.places.end(), [](const Place& p) { return p.unit(); });
+  const bool unit = std::all_of(tokens.places.begin(), tokens.places.end(), [](const Place& p) { return p.unit(); });
   Json& list = out[unit ? "at" : "places"] = Json::array();
-  for (const Place& p : tokens.places)
-    if (unit) list.push_back(tokens.grid.at(static_cast<Index>(p.row), static_cast<Index>(p.col)));
-    else list.push_back({p.row, p.col, p.rows, p.cols});
+  for (const Place& p : tokens.places) {
+    const Index before = p.frame * tokens.grid.count();
+    if (unit) list.push_back(before + tokens.grid.at(static_cast<Index>(p.row), static_cast<Index>(p.col)));
+    else if (tokens.frames == 1) list.push_back({p.row, p.col, p.rows, p.cols});
+    else list.push_back({p.row, p.col, p.rows, p.cols, p.frame});
+  }
 }
 
 /// Who is left of a picture, and why.

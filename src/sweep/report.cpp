@@ -8,13 +8,15 @@
 
 #include "arrcoc/core/random.hpp"
 #include "arrcoc/io/atomic_file.hpp"
-#include "arrcoc/qwen3vl/resize.hpp"
+#include "arrcoc/pipeline/clip.hpp"
 #include "arrcoc/sweep/run_folder.hpp"
 #include "files/json_util.hpp"
 #include "report_assets.hpp"
 #include "sweep/base64.hpp"
+#include "sweep/clip_sheet.hpp"
 #include "sweep/kept_maps.hpp"
 #include "sweep/report_parts.hpp"
+#include "sweep/report_pictures.hpp"
 #include "sweep/row_scores.hpp"
 #include "sweep/run_units.hpp"
 
@@ -74,54 +76,26 @@ std::vector<std::size_t> candidates(const std::vector<SweepRow>& rows, const std
   return order;
 }
 
-/// Pictures made small, each once, as elements of the page.
-class Pictures {
- public:
-  struct Shown {
-    std::string element;  // its id; empty: not found
-    Index height = 0, width = 0;
-  };
-  Pictures(Index side, io::DecodeOptions decode) : side_(side), decode_(decode) {}
-
-  /// `out` gains the element where the picture is new.
-  Shown show(const io::DatasetPicture& picture, const std::string& name, std::string& out) {
-    const auto [at, fresh] = shown_.try_emplace(name);
-    if (!fresh) return at->second;
-    try {
-      const Image image = io::read_image(picture, decode_);
-      at->second = {"p-" + std::to_string(++count_), image.height, image.width};
-      out += "<script type=\"text/plain\" id=\"" + at->second.element + "\">" + data_url(image) + "</script>\n";
-    } catch (const Error&) { ++missing_; }
-    return at->second;
-  }
-  Index count() const { return count_; }
-  Index missing() const { return missing_; }
-
- private:
-  std::string data_url(const Image& image) const {
-    const double longest = static_cast<double>(std::max(image.height, image.width)),
-                 scale = std::min(1.0, static_cast<double>(side_) / longest);
-    const auto side = [&](Index n) { return std::max<Index>(1, std::lround(static_cast<double>(n) * scale)); };
-    const Image small =
-        scale < 1 ? qwen3vl::resize_bicubic(image.view(), side(image.height), side(image.width)) : image;
-    return "data:image/jpeg;base64," + base64(io::encode_jpeg(small.view(), 80));
-  }
-  Index side_, count_ = 0, missing_ = 0;
-  io::DecodeOptions decode_;
-  std::map<std::string, Shown> shown_;
-};
+/// What a run was asked, by name.
+Ordered asked_of(const std::vector<std::pair<std::string, std::string>>& head) {
+  for (const auto& [name, json] : head)
+    if (name == "run") return Ordered::parse(json).value("asked", Ordered::object());
+  return Ordered::object();
+}
 
 /// As the run decoded them.
 io::DecodeOptions decode_of(const std::vector<std::pair<std::string, std::string>>& head) {
   io::DecodeOptions out;
-  for (const auto& [name, json] : head) {
-    if (name != "run") continue;
-    const Ordered run = Ordered::parse(json);
-    const Ordered asked = run.value("asked", Ordered::object());
-    const std::string alpha = asked.value("alpha", "white");
-    out.exif = asked.value("exif", false);
-    out.alpha = alpha == "drop" ? io::Alpha::drop : alpha == "rgba" ? io::Alpha::rgba : io::Alpha::white;
-  }
+  const Ordered asked = asked_of(head);
+  const std::string alpha = asked.value("alpha", "white");
+  out.exif = asked.value("exif", false);
+  out.alpha = alpha == "drop" ? io::Alpha::drop : alpha == "rgba" ? io::Alpha::rgba : io::Alpha::white;
+  return out;
+}
+io::ClipOptions clips_of(const std::vector<std::pair<std::string, std::string>>& head) {
+  io::ClipOptions out;
+  out.alpha = decode_of(head).alpha;
+  out.frames_per_second = asked_of(head).value("clip.fps", 0.0);
   return out;
 }
 
@@ -222,7 +196,9 @@ class Details {
   std::string elements(const Question& q, std::size_t number, const std::string& id) {
     std::string out;
     Ordered json{{"pictures", Ordered::array()}, {"boxes", Ordered::array()}};
-    if (const auto at = samples_.find(id); at != samples_.end()) put_pictures(*at->second, json, out);
+    const auto at = samples_.find(id);
+    const bool clip = at != samples_.end() && at->second->clip;
+    if (at != samples_.end() && !clip) put_pictures(*at->second, json, out);
     MapTable table;
     Ordered columns = Ordered::object();
     rows_.clear();
@@ -231,6 +207,7 @@ class Details {
     for (std::size_t i = q.first; i < q.last && std::getline(rows_, line); ++i) {
       const io::Json row = io::parse_json(line, Code::bad_text, "rows.jsonl", 1'000'000);
       const std::string key = row.value("key", std::string());
+      if (clip && json["pictures"].empty() && row.contains("clips")) put_clip(*at->second, row["clips"][0], json, out);
       const auto column = columns_.find(key.substr(std::min(key.size(), id.size() + 1)));
       if (column == columns_.end()) continue;
       columns[std::to_string(column->second)] = column_json(row, maps_.of(q.unit, key), [&](io::Json& seen) {
@@ -259,6 +236,24 @@ class Details {
     }
   }
 
+  void put_clip(const io::Sample& s, const io::Json& clip, Ordered& json, std::string& out) {
+    const auto frames = clip.at("frames").get<std::vector<Index>>();
+    const std::size_t pairs = std::max<std::size_t>(1, clip.at("seconds").size());
+    const Pictures::Shown shown = pictures_.show_clip(s, frames, pairs, out);
+    const auto [across, down] = sheet_shape(static_cast<Index>(pairs));
+    Ordered boxes = Ordered::array();
+    for (const Box& b : boxes_of_pairs(s.boxes[0], frames, static_cast<Index>((frames.size() + pairs - 1) / pairs))) {
+      if (shown.element.empty() || b.frame < 0) continue;
+      const auto h = static_cast<double>(shown.height), w = static_cast<double>(shown.width),
+                 row = static_cast<double>(b.frame / across), col = static_cast<double>(b.frame % across),
+                 tall = static_cast<double>(down), wide = static_cast<double>(across);
+      boxes.push_back(
+          {(row + b.row0 / h) / tall, (col + b.col0 / w) / wide, (row + b.row1 / h) / tall, (col + b.col1 / w) / wide});
+    }
+    json["pictures"].push_back({{"id", shown.element}, {"size", {shown.height * down, shown.width * across}}});
+    json["boxes"].push_back(std::move(boxes));
+  }
+
   /// take(what a decision saw of a picture): its maps become places.
   template <class F>
   static Ordered column_json(const io::Json& row, const io::Json* kept, F&& take) {
@@ -273,16 +268,23 @@ class Details {
       if (own.contains("decisions"))
         for (io::Json& decision : own["decisions"])
           if (decision.contains("pictures"))
-            for (io::Json& seen : decision["pictures"]) take(seen);
+            for (io::Json& seen : decision["pictures"]) {
+              lay_out(seen);
+              take(seen);
+            }
+      if (own.contains("pictures"))
+        for (io::Json& picture : own["pictures"]) lay_out(picture);
       for (const char* key : {"on_square", "pictures", "decisions"})
         if (own.contains(key)) out[key] = own[key];
       return out;
     }
     if (!row.contains("grids")) return out;
     for (std::size_t p = 0; p < row["grids"].size(); ++p) {  // --kept alone
-      Ordered picture{{"grid", row["grids"][p]}};
+      io::Json picture{{"grid", row["grids"][p]}};
+      if (row.contains("clips") && p < row["clips"].size()) picture["frames"] = row["clips"][p].at("seconds").size();
       if (row.contains("kept_tokens") && p < row["kept_tokens"].size()) picture["kept"] = row["kept_tokens"][p];
-      out["pictures"].push_back(std::move(picture));
+      lay_out(picture);
+      out["pictures"].push_back(Ordered(picture));
     }
     return out;
   }
@@ -348,7 +350,7 @@ ReportFacts write_report(const fs::path& run, const io::Dataset* data, const Rep
   std::vector<std::string> column_names, scenario_names;
   const auto columns = numbered(rows, column_names, column_label);
   const auto scenarios = numbered(rows, scenario_names, [](const SweepRow& r) { return r.scenario; });
-  Pictures pictures(choice.picture_side, decode_of(tables.head));
+  Pictures pictures(choice.picture_side, decode_of(tables.head), clips_of(tables.head));
   Details details(run, data, columns, pictures);
   std::set<std::size_t> drawn;
   std::int64_t spent = 0;

@@ -6,6 +6,7 @@
 #include "arrcoc/engine/framed.hpp"
 #include "arrcoc/measure/metrics.hpp"
 #include "sweep/kept_maps.hpp"
+#include "sweep/run_slot.hpp"
 
 namespace arrcoc {
 
@@ -13,20 +14,17 @@ std::vector<PictureQuestions> by_picture(const std::vector<io::Sample>& samples)
   std::vector<PictureQuestions> out;
   std::map<std::vector<std::string>, std::size_t> known;
   for (const io::Sample& s : samples) {
-    const auto [at, fresh] = known.emplace(s.image_names, out.size());
+    std::vector<std::string> names = s.image_names;
+    if (s.clip) {  // frames are another thing than pictures of that name
+      names = {"clip", s.clip->name, detail::to_text(s.clip->frames_per_second)};
+      for (const double time : s.clip->seconds) names.push_back(detail::to_text(time));
+    }
+    const auto [at, fresh] = known.emplace(std::move(names), out.size());
     if (fresh) out.emplace_back();
     out[at->second].push_back(&s);
   }
   return out;
 }
-
-/// One row to be.
-struct SweepRunner::Slot {
-  const io::Sample* sample = nullptr;
-  const SweepColumn* column = nullptr;
-  Ask ask;
-  std::uint64_t draw = 0;
-};
 
 std::string SweepRunner::asked(const Slot& slot) {
   return slot.column->kind == ColumnKind::oracle_blank ? std::string() : io::marked_question(*slot.sample);
@@ -37,7 +35,7 @@ std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questi
     return std::all_of(boxes.begin(), boxes.end(), [](const auto& b) { return b.empty(); });
   };
   std::string picture;
-  for (const auto& name : questions.front()->image_names) picture += name + "\n";
+  for (const auto& name : io::source_names(*questions.front())) picture += name + "\n";
   std::vector<Slot> out;
   for (std::size_t i = 0; i < questions.size(); ++i) {
     const io::Sample& s = *questions[i];
@@ -95,6 +93,14 @@ struct SweepRunner::Work {
 
 void SweepRunner::open_pictures(const PictureQuestions& questions) {
   many_.shared.pictures.clear();
+  many_.shared.clips.clear();
+  if (questions.front()->clip) {
+    require_that(open_clip_ != nullptr, Code::bad_usage, "sweep", "a clip, and nobody says how it is opened");
+    // `open` is called once for each time that the clip is encoded; the sample outlives the unit.
+    many_.shared.clips.push_back(
+        {[this, sample = questions.front()] { return open_clip_(*sample); }, questions.front()->clip->name});
+    return;
+  }
   for (std::size_t p = 0; p < questions.front()->images.size(); ++p) {
     const auto start = std::chrono::steady_clock::now();
     InputPicture in;
@@ -129,8 +135,9 @@ namespace {
 
 /// Of the question or its pictures; anything else is of the machine or the model.
 bool of_data(Code c) {
-  return c == Code::bad_image || c == Code::bad_text || c == Code::bad_prompt || c == Code::bad_usage ||
-         c == Code::file_missing || c == Code::file_unreadable || c == Code::bad_number || c == Code::out_of_memory;
+  return c == Code::bad_image || c == Code::bad_video || c == Code::bad_text || c == Code::bad_prompt ||
+         c == Code::bad_usage || c == Code::file_missing || c == Code::file_unreadable || c == Code::bad_number ||
+         c == Code::out_of_memory;
 }
 /// Of a strategy and its settings: of the question only where the column has answered others.
 bool of_strategy(Code c) {
@@ -293,7 +300,7 @@ SweepRow SweepRunner::begun_row(const io::Sample& s, const SweepColumn& c) const
   row.kind = s.kind;
   row.metric = s.metric;
   row.difficulty = s.difficulty;
-  row.images = s.image_names;
+  row.images = io::source_names(s);
   row.pipeline = c.pipeline;
   row.name = c.label();
   row.budget = c.budget;
@@ -317,8 +324,10 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result, InkMa
                                                        slot.ask.pipeline.framing.kind == Framing::Kind::shift);
     if (s.metric != "unscored" && !moved) {
       measure::Expected expected{s.answers, s.options, s.category};
-      expected.width = static_cast<double>(many_.shared.pictures[0].image.width);
-      expected.height = static_cast<double>(many_.shared.pictures[0].image.height);
+      const SeenSource& seen = result.sources.at(0);
+      const bool clip = seen.is_clip();
+      expected.width = static_cast<double>(clip ? seen.width : many_.shared.pictures[0].image.width);
+      expected.height = static_cast<double>(clip ? seen.height : many_.shared.pictures[0].image.height);
       measure::Verdict verdict = measure::judge(s.metric, result.text, expected, flavour_);
       row.score = verdict.score;
       row.extracted = std::move(verdict.extracted);
@@ -327,46 +336,7 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result, InkMa
   row.stopped = result.stopped;
   row.costs = result.costs;
   row.passes = result.passes;
-  std::vector<Allocation> allocations;
-  std::map<std::size_t, std::pair<double, Index>> sums;  // over the pictures that have the figure
-  const VisionConfig& v = engine_.model().config.vision;
-  const Index token_pixels = v.patch_size * v.spatial_merge_size;  // along one axis, in what the model sees
-  for (std::size_t p = 0; p < result.pictures.size(); ++p) {
-    const Realized& r = result.pictures[p];
-    const ImageView native = many_.shared.pictures[p].image.view();
-    const Framing framing = slot.ask.stock ? Framing::native : slot.ask.pipeline.framing;
-    const std::vector<Box> boxes = framed(s.boxes[p], native.height, native.width, framing),
-                           asked = framed(slot.ask.boxes[p], native.height, native.width, framing);
-    const auto [height, width] = framed_size(native.height, native.width, framing);  // of what was cut into patches
-    row.kept += static_cast<Index>(r.allocation.kept.size());
-    row.clamped = row.clamped || r.allocation.clamped;
-    row.grids.push_back(r.allocation.grid());
-    row.kept_tokens.push_back(r.allocation.kept);
-    const auto [ink, fresh] =
-        inks.try_emplace({p, name_of(framing), r.allocation.grid().rows, r.allocation.grid().cols});
-    if (fresh && framing != Framing::native)
-      ink->second = measure::ink_map(framed(native, framing).view(), r.allocation.grid());
-    else if (fresh) ink->second = measure::ink_map(native, r.allocation.grid());
-    std::vector<float> relevance = r.balanced.relevance;
-    if (c.kind >= ColumnKind::oracle) {  // what it looked at
-      const auto shares = cells::covered_shares(r.allocation.grid(), height, width, asked);
-      relevance.assign(shares.begin(), shares.end());
-    }
-    const measure::TokenFigures f = measure::token_figures(
-        r.allocation, relevance, boxes, ink->second, height, width,
-        static_cast<double>(r.allocation.grid().rows * token_pixels) / static_cast<double>(height));
-    for (std::size_t k = 0; k < std::size(measure::figure_fields); ++k)
-      if (const auto& value = f.*measure::figure_fields[k].second) {
-        sums[k].first += *value;
-        ++sums[k].second;
-      }
-    const bool whole = static_cast<Index>(relevance.size()) == r.allocation.grid().count();
-    row.maps.push_back(whole ? std::move(relevance) : std::vector<float>{});
-    allocations.push_back(r.allocation);
-  }
-  for (const auto& [k, sum] : sums)
-    row.figures.*measure::figure_fields[k].second = sum.first / static_cast<double>(sum.second);
-  row.kept_hash = kept_hash(allocations);
+  take_figures(slot, result, inks, row);
   return row;
 }
 

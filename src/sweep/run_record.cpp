@@ -100,6 +100,20 @@ std::string settings_digest(const RunRecord& record) {
   return d.hex();
 }
 
+namespace {
+
+/// Of a file; of a folder that of all files in it.
+std::uint64_t bytes_of(const fs::path& what) {
+  std::error_code e;
+  if (!fs::is_directory(what, e)) return fs::file_size(what, e);
+  std::uint64_t sum = 0;
+  for (const auto& entry : fs::directory_iterator(what, e))
+    if (entry.is_regular_file(e)) sum += entry.file_size(e);
+  return sum;
+}
+
+}  // namespace
+
 std::string data_digest(const io::Dataset& data) {
   Digest d;
   std::map<std::string, std::uint64_t> sizes;  // of the pictures' files
@@ -116,6 +130,13 @@ std::string data_digest(const io::Dataset& data) {
     for (const auto& boxes : s.boxes) {
       d.value(boxes.size());
       for (const Box& b : boxes) d.value(b.row0).value(b.col0).value(b.row1).value(b.col1);
+      if (s.clip)
+        for (const Box& b : boxes) d.value(b.frame);
+    }
+    if (s.clip) {
+      d.value(s.clip->frames_per_second);
+      for (const double t : s.clip->seconds) d.value(t);
+      for (const auto& [from, to] : s.clip->answer) d.value(from).value(to);
     }
     for (const io::DatasetPicture& p : s.images) {
       if (p.offset >= 0 || !p.base64.empty()) {
@@ -123,8 +144,7 @@ std::string data_digest(const io::Dataset& data) {
         continue;
       }
       const auto [at, fresh] = sizes.try_emplace(p.file.string());
-      std::error_code ignored;
-      if (fresh) at->second = fs::file_size(p.file, ignored);
+      if (fresh) at->second = bytes_of(p.file);
       d.value(at->second);
     }
   }

@@ -30,6 +30,7 @@ std::vector<std::pair<std::string_view, double>> figures_of(const SweepRow& r) {
     if (const auto& value = r.figures.*field) out.emplace_back(name, *value);
   if (r.distinctiveness) out.emplace_back("distinctiveness", *r.distinctiveness);
   if (r.rank_correlation) out.emplace_back("rank_correlation", *r.rank_correlation);
+  if (r.seconds_off) out.emplace_back("seconds_off", *r.seconds_off);
   return out;
 }
 
@@ -70,6 +71,8 @@ std::string row_json(const SweepRow& r, bool with_kept) {
   j["clamped"] = r.clamped;
   j["kept_hash"] = r.kept_hash;
   if (with_kept) j["kept_tokens"] = r.kept_tokens;
+  for (const SweptClip& c : r.clips)
+    j["clips"].push_back({{"frames", c.frames}, {"seconds", c.seconds}, {"kept", c.kept}});
   j["costs"] = costs_json(r.costs);
   if (!r.passes.empty()) j["passes"] = passes_json(r.passes);
   j["figures"] = Ordered::object();
@@ -123,6 +126,7 @@ SweepRow row_of(std::string_view line, const std::string& at) {
     if (figures.has(key)) r.figures.*field = figures.number(key, -most, most);
   if (figures.has("distinctiveness")) r.distinctiveness = figures.number("distinctiveness", 0, 1);
   if (figures.has("rank_correlation")) r.rank_correlation = figures.number("rank_correlation", -1.000001, 1.000001);
+  if (figures.has("seconds_off")) r.seconds_off = figures.number("seconds_off", 0, most);
   require_that(problems.empty(), Code::bad_text, at, [&] { return problems.front(); });
   return r;
 }

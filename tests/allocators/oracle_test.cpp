@@ -9,6 +9,7 @@ static Allocation run(Grid grid, Index height, Index width, std::vector<Box> box
   Evidence e;
   e.tokens = grid;
   e.rgb = im.view();
+  e.size = FrameSize{im.height, im.width};
   e.boxes = std::move(boxes);
   Rng rng(1);
   return OracleAllocator{}.allocate(std::vector<float>(std::size_t(grid.count())), e, Budget{k, 0.25}, rng);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "arrcoc/engine/result_json.hpp"
+#include "arrcoc/pipeline/clip.hpp"
 #include "engine/demo_engine.hpp"
 #include "pipeline/material.hpp"
 #include "registry/errors.hpp"
@@ -201,6 +202,53 @@ TEST_CASE("clips: what is of pictures alone refuses them") {
   many.shared = request("stock", &pulled);
   many.asks.push_back({});
   many.asks[0].prompt = "x";
-  many.asks[0].stock = true;
+  many.asks[0].pipeline = parse_pipeline_name("none/none/flat/full/gather:passes=fixations");
   CHECK_THROWS_AS(demo_engine().answer_many(many), Error);
+}
+
+TEST_CASE("clips: many questions at once get what each gets alone, the frames pulled once for all, or twice") {
+  int pulled = 0;
+  const std::vector<std::string> inside{"uniattn", "none/none/flat/random/early"};  // all pairs at once
+  std::vector<std::string> columns{"stock", "full", "uniform_frames", "none/frame_change/fixed/top_k/gather",
+                                   "default"};
+  for (const bool more : {false, true}) {
+    if (more) columns.insert(columns.begin() + 2, inside.begin(), inside.end());
+    ManyRequest m;
+    m.shared = request("stock", &pulled);
+    for (const std::string& column : columns)
+      for (const char* question : {"When?", "What is it?"}) {
+        Ask& a = m.asks.emplace_back();
+        a.prompt = question;
+        a.stock = column == "stock";
+        if (!a.stock) a.pipeline = preset_pipeline(column);
+        a.budget.tokens = 7;
+      }
+    pulled = 0;
+    const ManyResult many = demo_engine().answer_many(m);
+    CHECK(pulled == (more ? 6 : 3));
+    for (std::size_t i = 0; i < m.asks.size(); ++i) {
+      CAPTURE(columns[i / 2]);
+      AnswerRequest r = request(columns[i / 2], &pulled, 7);
+      r.prompt = m.asks[i].prompt;
+      const AnswerResult alone = demo_engine().answer(r), &together = many.answers[i];
+      CHECK(together.tokens == alone.tokens);
+      for (const std::size_t p : {0u, 1u}) CHECK(together.pictures[p].allocation == alone.pictures[p].allocation);
+      CHECK(together.costs.prefill_flops == alone.costs.prefill_flops);
+      CHECK(together.sources[1].pairs == alone.sources[1].pairs);
+    }
+  }
+}
+
+TEST_CASE("clips: the oracle keeps the cells under a frame's boxes in that frame's pair") {
+  int pulled = 0;
+  AnswerRequest r = request("oracle", &pulled, 2);
+  r.pictures.clear();
+  // Frames 0, 3 and 6 of the file; 160 x 96 px in 5 x 3 cells. Frame 1 was not looked at, 6 is the second pair.
+  r.clips[0].boxes = {{0, 0, 32, 32, 1}, {64, 32, 96, 64, 3}, {128, 64, 160, 96, 6}};
+  const AnswerResult out = demo_engine().answer(r);
+  CHECK(out.pictures[0].allocation.kept == std::vector<Index>{7, 15 + 14});
+  CHECK(boxes_of_pairs(r.clips[0].boxes, std::vector<Index>{0, 3, 6}, 2) ==
+        std::vector<Box>{{64, 32, 96, 64, 0}, {128, 64, 160, 96, 1}});
+  r.clips[0].boxes.clear();
+  CHECK(code_of(r) == Code::missing_evidence);
 }

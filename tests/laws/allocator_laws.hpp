@@ -37,6 +37,7 @@ Broken broken_allocator_laws(const A& model = A{}) {
     Evidence e;
     e.tokens = grid;
     e.rgb = image.view();
+    e.size = FrameSize{image.height, image.width};
     e.boxes = {{0, 0, 40, 50}};
     const HostTensor vision = features(n, 6, 31);
     e.vision = vision;

@@ -117,6 +117,7 @@ struct Case {
       : image(page(s.height, s.width, from)), textures(Texture13{}.generate(image.view(), s.grid)), seed(from) {
     evidence.tokens = s.grid;
     evidence.rgb = image.view();
+    evidence.size = FrameSize{image.height, image.width};
     evidence.textures = &textures;
     evidence.boxes = {{10, 20, 50, 70}};
     see_features();

@@ -36,6 +36,7 @@ Broken broken_provenance_laws(const A& model = A{}, bool looks_at_similarity = t
           Evidence e;
           e.tokens = grid;
           e.rgb = image.view();
+          e.size = FrameSize{image.height, image.width};
           e.boxes = std::move(boxes);
           e.similarity = std::shared_ptr<const SimilarityRows>(std::make_shared<const Similarity>(vision));
           e.vision = std::move(vision);

@@ -24,6 +24,7 @@ Broken broken_spend_laws(const A& model = A{}) {
       Evidence e;
       e.tokens = grid;
       e.rgb = image.view();
+      e.size = FrameSize{image.height, image.width};
       e.boxes = {{0, 0, 40, 50}};
       const HostTensor vision = features(grid.count(), 6, seed);
       e.vision = vision;

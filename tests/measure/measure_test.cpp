@@ -222,3 +222,24 @@ TEST_CASE("rank correlation: ties have their mean rank, equal values none") {
   CHECK_FALSE(rank_correlation({1}, {2}).has_value());
   CHECK_FALSE(rank_correlation({}, {}).has_value());
 }
+
+TEST_CASE("figures of a clip: tokens of pairs under boxes, and frame by frame") {
+  // Two pairs of 1 x 3 cells of 10 x 10 px. Frame 0: cells 0 and 1. Frame 4, looked at as the third: cell 2 of pair 1.
+  const std::vector<Box> boxes{{0, 5, 10, 15, 0}, {0, 20, 10, 30, 4}, {0, 0, 10, 10, 7}};
+  const std::vector<Index> frames{0, 2, 4};
+  const Allocation a = [] {
+    Allocation all = keep_everything(TokenSet({1, 3}, 2));
+    all.kept = {1, 3, 5};
+    all.depth.resize(3);
+    all.why.resize(3);
+    return all;
+  }();
+  CHECK(recall_by_frame(a, boxes, frames, 2, 10, 30) == std::vector<double>{0.5, 1});
+  const std::vector<Box> pairs{{0, 5, 10, 15, 0}, {0, 20, 10, 30, 1}};
+  const TokenFigures f = token_figures(a, {}, pairs, {}, 10, 30, 2);
+  CHECK(*f.recall == doctest::Approx(2.0 / 3));
+  CHECK(*f.box_coverage == doctest::Approx(1.5 / 2));
+  CHECK(*f.miss == 1);
+  CHECK(*f.legibility == doctest::Approx((10 * 2 * 0.5 + 10 * 2) / 2));
+  CHECK(!f.ink_kept);
+}

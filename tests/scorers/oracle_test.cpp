@@ -11,6 +11,7 @@ TEST_CASE("a 2x3 example worked by hand") {
   Evidence e;
   e.tokens = Grid{2, 3};
   e.rgb = image.view();
+  e.size = FrameSize{image.height, image.width};
   e.boxes = {{5, 0, 15, 10}, {15, 5, 20, 30}};
   CHECK(OracleScorer{}.score(e) == std::vector<float>{.5f, 0, 0, .75f, .5f, .5f});
   // A place of 2 x 2 tokens: 175 of 400 px.

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 
 #include "arrcoc/build_info.hpp"
@@ -69,13 +68,16 @@ std::pair<std::string, std::string> settings_of(const std::vector<SweepColumn>& 
   return {object(settings), object(files)};
 }
 
-/// What decides the answers besides model, data and columns.
-std::string asked_how(const SweepFlags& f) {
+/// What decides the answers besides model, data and columns. `clips`: of data that has some.
+std::string asked_how(const SweepFlags& f, const std::optional<ClipFlags>& clips) {
   constexpr std::string_view elsewhere[] = {"pipeline", "budget",         "keep_ratio", "budget_scope", "seed",
                                             "depth",    "max_new_tokens", "backend",    "dtype"};
   std::map<std::string, std::string> out;
   for (const ConfigField& field : flatten(f.run))
     if (std::find(std::begin(elsewhere), std::end(elsewhere), field.path) == std::end(elsewhere))
+      out[field.path] = field.type == "string" ? json_text(field.value) : field.value;
+  if (clips)
+    for (const ConfigField& field : clip_settings(*clips))
       out[field.path] = field.type == "string" ? json_text(field.value) : field.value;
   if (f.image_min_tokens) out["image_min_tokens"] = std::to_string(*f.image_min_tokens);
   if (f.image_max_tokens) out["image_max_tokens"] = std::to_string(*f.image_max_tokens);
@@ -87,7 +89,8 @@ std::string asked_how(const SweepFlags& f) {
 /// What the summary says of the run besides its figures. Nothing in it changes from run to run on one machine.
 std::vector<std::pair<std::string, std::string>> run_head(const SweepFlags& f, const ModelSummary& m,
                                                           const std::vector<SweepColumn>& columns,
-                                                          const io::Dataset& data, std::size_t pictures) {
+                                                          const io::Dataset& data, std::size_t pictures,
+                                                          const std::optional<ClipFlags>& clips) {
   const auto [settings, files] = settings_of(columns);
   return {
       {"arrcoc", json_text(build_info.version)},
@@ -106,35 +109,16 @@ std::vector<std::pair<std::string, std::string>> run_head(const SweepFlags& f, c
                    ",\"prompts\":" + json_text(prompts_hash(data)) + ",\"flavour\":" + json_text(f.flavour) + "}"},
       {"run", "{\"model_free\":" + std::string(f.model_free ? "true" : "false") +
                   ",\"max_new_tokens\":" + std::to_string(f.run.max_new_tokens) + ",\"system\":" + json_text(f.system) +
-                  ",\"shared_prefix\":" + (f.no_shared_prefix ? "false" : "true") + ",\"kept\":" +
-                  (f.kept ? "true" : "false") + (f.keep_maps ? ",\"maps\":true" : "") + ",\"asked\":" + asked_how(f) +
+                  ",\"shared_prefix\":" + (f.no_shared_prefix ? "false" : "true") +
+                  ",\"kept\":" + (f.kept ? "true" : "false") + (f.keep_maps ? ",\"maps\":true" : "") +
+                  ",\"asked\":" + asked_how(f, clips) +
                   ",\"columns\":" + listed(columns, [](const SweepColumn& c) { return json_text(c.label()); }) +
                   ",\"settings\":" + settings + ",\"files\":" + files + "}"}};
 }
 
-/// --shard i/n, or "slurm": the task of an array job.
-Shard shard_of(const std::string& text) {
-  if (text.empty()) return {};
-  if (text != "slurm") return parse_shard(text);
-  const auto number = [](const char* name) {
-    const char* value = std::getenv(name);
-    Index n = 0;
-    require_that(value != nullptr && detail::from_text(value, n).empty(), Code::bad_usage, "shard", [&] {
-      return "--shard slurm: expected a number in " + std::string(name) + ", got " +
-             (value == nullptr ? "none: this is no task of an array job" : "'" + std::string(value) + "'");
-    });
-    return n;
-  };
-  const Index first = number("SLURM_ARRAY_TASK_MIN"), last = number("SLURM_ARRAY_TASK_MAX"),
-              count = number("SLURM_ARRAY_TASK_COUNT"), id = number("SLURM_ARRAY_TASK_ID"),
-              step = count > 1 ? (last - first) / (count - 1) : 1;
-  const bool even = step >= 1 && id >= first && id <= last && (id - first) % step == 0;
-  require_that(even && (last - first) == step * (count - 1), Code::bad_usage, "shard", [&] {
-    return "--shard slurm: expected an array of evenly spaced tasks, got task " + std::to_string(id) + " of " +
-           std::to_string(count) + " from " + std::to_string(first) + " to " + std::to_string(last);
-  });
-  return {(id - first) / step + 1, count};
-}
+/// Of data of clips alone, where --pipeline says nothing: what reads a picture anew has no place there.
+const std::vector<std::string> clip_columns{
+    "full", "default", "random", "grid", "uniform_frames", "none/frame_change/fixed:scale=none/top_k/gather", "oracle"};
 
 /// What the line of progress says of the rows so far.
 struct SoFar {
@@ -166,9 +150,11 @@ int run_sweep(SweepFlags f, const Command& command) {
   require_that(f.run.max_new_tokens >= 1, Code::bad_config, "sweep",
                [&] { return "--max-new-tokens: expected at least 1, got " + std::to_string(f.run.max_new_tokens); });
   check_threads(f.threads, "sweep");
+  const bool columns_given = !f.pipelines.empty();
+  if (!columns_given) f.pipelines = {"full", "default", "random", "grid", "centre", "downsample", "oracle"};
   SweepChoice choice = choice_of(f);
   for (const auto& [path, text] : command.config)
-    if (!path.starts_with("run.")) choice.fixed[path] = text;
+    if (!path.starts_with("run.") && !is_clip_setting(path)) choice.fixed[path] = text;
   choice.settings = command.settings;
   const std::vector<fs::path> plugins(f.plugins.begin(), f.plugins.end());
   sweep_columns(choice, 32, list_strategies(plugins));  // what was typed is checked before the model is opened
@@ -186,7 +172,14 @@ int run_sweep(SweepFlags f, const Command& command) {
     f.data.shape = "none";
   }
   f.strict = f.data.strict;
-  const io::Dataset data = read_data(f.data, f.quiet);
+  AnswerRequest shared;
+  io::ClipOptions opening = clip_options(f.clip);
+  opening.frames_per_second = f.clip.clock;
+  const io::Dataset data = read_data(f.data, f.quiet, opening);
+  const auto is_clip = [](const io::Sample& s) { return s.clip.has_value(); };
+  const bool clips = std::any_of(data.samples.begin(), data.samples.end(), is_clip);
+  if (!columns_given && std::all_of(data.samples.begin(), data.samples.end(), is_clip)) choice.pipelines = clip_columns;
+  check_clip_settings(f, shared, clips, "it is of clips, and the data has none");
   const std::vector<io::Sample>& samples = data.samples;
   const std::vector<PictureQuestions> groups = by_picture(samples);
   require_that(shard.index <= static_cast<Index>(groups.size()), Code::bad_usage, "shard", [&] {
@@ -199,19 +192,25 @@ int run_sweep(SweepFlags f, const Command& command) {
   const std::unique_ptr<Engine> engine = open_engine(f);
   loading.stop();
   const ModelSummary& model = engine->model();
-  AnswerRequest shared;
   read_shared(f, shared);
   shared.cancelled = interrupt_asked;
+  if (clips) shared.video_limits = resolved_clips(f, model.config).limits;
   settle(f, model, shared);
   SweepRunner runner(
       *engine,
       sweep_columns(choice, static_cast<Index>(model.config.vision.deepstack_taps.size()), engine->strategies()),
       std::move(shared), decode_options(f), f.model_free, !f.no_shared_prefix);
+  std::optional<ClipFlags> clip_flags;
+  if (clips) {
+    clip_flags = resolved_clips(f, model.config);
+    runner.open_clips_by([choose = chosen_frames(*clip_flags), options = clip_options(*clip_flags)](
+                             const io::Sample& s) { return io::open_clip(s, choose, options); });
+  }
   runner.score_by(*flavour);
   if (f.keep_maps) runner.keep_maps();
 
-  const RunRecord record{run_head(f, model, runner.columns(), data, groups.size()), static_cast<Index>(groups.size()),
-                         shard};
+  const RunRecord record{run_head(f, model, runner.columns(), data, groups.size(), clip_flags),
+                         static_cast<Index>(groups.size()), shard};
   const Writing writing;  // a signal waits for the end of an append, and a folder without a unit goes
   RunFolder folder(f.out, record);
   std::optional<Team> team;
@@ -258,7 +257,7 @@ int run_sweep(SweepFlags f, const Command& command) {
       team->done();
       continue;
     }
-    std::string rows, times = "{\"images\":" + listed(groups[u].front()->image_names, json_text) +
+    std::string rows, times = "{\"images\":" + listed(io::source_names(*groups[u].front()), json_text) +
                               ",\"milliseconds\":" + times_json(part.shared) +
                               ",\"peak_memory_bytes\":" + detail::to_text(peak_memory_bytes()) + "}\n";
     for (std::size_t i = 0; i < part.rows.size(); ++i) {
@@ -310,7 +309,6 @@ void add_sweep(CLI::App& app, Command& command) {
   auto f = std::make_shared<SweepFlags>();
   f->run.max_new_tokens = 32;
   apply_run_config(*f, command);
-  f->pipelines = {"full", "default", "random", "grid", "centre", "downsample", "oracle"};
   const auto group = [&](const char* name, std::initializer_list<CLI::Option*> options) {
     for (CLI::Option* o : options) o->group(name);
   };
@@ -362,6 +360,7 @@ void add_sweep(CLI::App& app, Command& command) {
         });
   add_prompt_flags(*verb, *f);
   add_picture_flags(*verb, *f);
+  add_clip_setting_flags(*verb, *f, command, true);
   add_machine_flags(*verb, *f);
   add_generation_flags(*verb, *f);
   group("Output",

@@ -38,11 +38,12 @@ struct Textures {
 };
 
 /// Kinds of evidence. hidden to received are answers to requests, of the tower or of a layer; previous_attention is
-/// what the answer of an earlier look looked at; asked is the question as text.
+/// what the answer of an earlier look looked at; asked is the question as text; size is a picture's without its pixels,
+/// which a clip has too: who asks for it beside boxes reads the frame of each.
 namespace Need {
 inline constexpr unsigned none = 0, rgb = 1, textures = 2, vision = 4, deepstack = 8, query = 16, question = 32,
                           similarity = 64, previous = 128, boxes = 256, hidden = 512, q = 1024, k = 2048, v = 4096,
-                          received = 8192, previous_attention = 16384, asked = 32768;
+                          received = 8192, previous_attention = 16384, asked = 32768, size = 65536;
 inline constexpr unsigned features = vision | deepstack | query | question | similarity;
 inline constexpr unsigned answers = hidden | q | k | v | received;
 /// The kind that a request is of.
@@ -101,6 +102,7 @@ struct Look {
 struct Evidence {
   TokenSet tokens;                                               // who is alive: N = tokens.count()
   Given<ImageView> rgb{"pixels"};                                // native
+  Given<FrameSize> size{"the picture's size"};                   // native
   Given<Textures> textures{"textures"};                          // [N, C]
   Given<HostTensor> vision{"vision embeddings"};                 // [N, D] merged, f32
   Given<std::vector<HostTensor>> deepstack{"DeepStack levels"};  // per level [N, D], f32

@@ -16,6 +16,11 @@ struct ImageView {
   const std::uint8_t* row(Index r) const { return rgb + r * width * 3; }
 };
 
+/// Pixels of a picture, or of each frame of a clip, as decoded.
+struct FrameSize {
+  Index height = 0, width = 0;
+};
+
 /// Brightness in levels: .299/.587/.114 in 8 bits.
 constexpr int luma_of(int r, int g, int b) { return (77 * r + 150 * g + 29 * b + 128) >> 8; }
 

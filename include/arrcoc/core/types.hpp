@@ -23,6 +23,7 @@ struct Grid {
 /// A rectangle in pixels, half open: rows [row0, row1), columns [col0, col1).
 struct Box {
   double row0 = 0, col0 = 0, row1 = 0, col1 = 0;
+  Index frame = -1;  // of a clip, where it lies in one alone: of the file, or the temporal patch; -1: in all
   bool operator==(const Box&) const = default;
 };
 

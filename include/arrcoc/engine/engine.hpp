@@ -47,6 +47,8 @@ struct InputPicture {
 struct InputClip {
   std::function<std::unique_ptr<FrameSource>()> open;
   std::string name;  // for messages and results
+  std::vector<Box>
+      boxes{};  // answer boxes in native pixels of frames, by their numbers in the file; the oracle reads them
 };
 
 /// What stands in front of a question.
@@ -68,7 +70,7 @@ struct GenerationChoice {
 
 struct AnswerRequest {
   std::vector<InputPicture> pictures;                  // in prompt order, before the question's text
-  std::vector<InputClip> clips{};                      // likewise; of `answer` alone
+  std::vector<InputClip> clips{};                      // likewise
   std::vector<RequestPart> parts{};                    // their order, and text among them; empty: pictures, then clips
   std::optional<qwen3vl::VideoLimits> video_limits{};  // default: the model's (qwen3vl::limits_of)
   qwen3vl::VideoRoute video_route = qwen3vl::VideoRoute::transformers;
@@ -145,12 +147,12 @@ struct AnswerResult {
   std::vector<PassResult> passes;      // several looks: each in turn; the rest is of the last one, costs are the sum
 };
 
-/// One question about pictures that others ask about too, through one pipeline.
+/// One question about pictures and clips that others ask about too, through one pipeline.
 struct Ask {
   std::string prompt;                           // may be empty
   std::vector<Index> places;                    // of the pictures in it, as in AnswerRequest
   std::optional<std::string> scoring_question;  // scores instead of `prompt`
-  std::vector<std::vector<Box>> boxes;          // answer boxes of each picture; shorter or empty: none
+  std::vector<std::vector<Box>> boxes;          // answer boxes of each picture or clip; shorter or empty: none
   bool stock = false;
   PipelineSpec pipeline;
   Budget budget;
@@ -160,8 +162,8 @@ struct Ask {
 };
 
 struct ManyRequest {
-  AnswerRequest
-      shared;  // pictures, system, scope, generation, resize, pixel limits, cancelled; the rest is each ask's own
+  AnswerRequest shared;  // pictures, clips and how they are taken, system, scope, generation, resize, pixel limits,
+                         // cancelled; the rest is each ask's own
   std::vector<Ask> asks;
   bool share_prefix = true;  // asks whose prompts agree up to the last picture's end run that part once
 };
@@ -196,9 +198,9 @@ class Engine {
   virtual const ModelSummary& model() const = 0;
   /// Errors of every layer below. May be called again and again; not from two threads at once.
   virtual AnswerResult answer(const AnswerRequest& request) = 0;
-  /// Many questions about the same pictures, which are encoded once. Each answer is what `answer` gives for it alone:
-  /// to the bit on eigen for models without experts, elsewhere within the rounding of a shared prefix. A prefix's time
-  /// is its first ask's.
+  /// Many questions about the same pictures and clips, which are encoded once (a clip of which some ask for all pairs
+  /// at once, and others do not, twice). Each answer is what `answer` gives for it alone: to the bit on eigen for
+  /// models without experts, elsewhere within the rounding of a shared prefix. A prefix's time is its first ask's.
   virtual ManyResult answer_many(const ManyRequest& request) = 0;
   /// Measured with the backend's own products in the type that the weights are in; takes about a second.
   virtual MachineLimits limits() const = 0;

@@ -4,12 +4,15 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "arrcoc/core/error.hpp"
 #include "arrcoc/core/image.hpp"
+#include "arrcoc/io/clip_file.hpp"
 #include "arrcoc/io/image_file.hpp"
 
 namespace arrcoc::io {
@@ -22,6 +25,17 @@ struct DatasetPicture {
   bool operator==(const DatasetPicture&) const = default;
 };
 
+/// What makes the pictures of a sample one clip: a video, an animation or a folder of frames, which `images` names, or
+/// the frames themselves, in order.
+struct SampleClip {
+  std::string name;                                 // as the file spells it; of frames the first and the last
+  double frames_per_second = 0;                     // a clock for frames that have none,
+  std::vector<double> seconds{};                    // or the time of each
+  std::vector<double> box_seconds{};                // of boxes whose frames are not numbered, until the clip is probed
+  std::vector<std::pair<double, double>> answer{};  // seconds, from and to, that answer a question about time
+  bool operator==(const SampleClip&) const = default;
+};
+
 struct Sample {
   std::string id;
   std::vector<DatasetPicture> images;    // in prompt order
@@ -31,7 +45,9 @@ struct Sample {
   std::string hint;
   std::vector<std::string> answers;       // any of them is right; none with metric "none" and "unscored"
   std::vector<std::string> options;       // of multiple choice: A, B, ...; an empty text is no option
-  std::vector<std::vector<Box>> boxes{};  // of each picture: all that are needed; none = the whole picture, or nothing
+  std::vector<std::vector<Box>> boxes{};  // of each picture: all that are needed; none = the whole picture, or nothing;
+                                          // of a clip one list, whose boxes name their frames
+  std::optional<SampleClip> clip{};
   std::string scenario, split, category, kind = "plain";
   std::string metric = "exact";  // measure/metrics.hpp; unscored: asked, not scored; none: not even asked
   Index difficulty = 0;
@@ -42,6 +58,11 @@ struct Sample {
     return std::any_of(places.begin(), places.end(), [](Index p) { return p != 0; });
   }
 };
+
+/// What stands in front of a question: its pictures by name, or its one clip.
+std::vector<std::string> source_names(const Sample& sample);
+/// The clip of a sample that has one, with its clock. Errors of open_clip.
+std::unique_ptr<FrameSource> open_clip(const Sample& sample, const ChooseFrames& choose, ClipOptions options);
 
 /// Takes the marks <image> out of a text, a line of one whole; the byte before which each stood.
 std::vector<Index> take_picture_marks(std::string& text);
@@ -85,9 +106,10 @@ struct DatasetChoice {
 /// Error{unknown_strategy} for a scenario that no item has; Error{bad_usage} for an unknown format or metric; 401, 402.
 Dataset read_dataset(const std::filesystem::path& file_or_folder, const DatasetChoice& choice = {});
 
-/// Looks at every picture: its header's size and ratio, or with `decode` all of its pixels, and the boxes in it. What
-/// is wrong joins `problems`, and its samples go.
-void probe_pictures(Dataset& data, bool decode);
+/// Looks at every picture: its header's size and ratio, or with `decode` all of its pixels, and the boxes in it; at
+/// every clip: its frames' times, with `decode` every frame, and the boxes in them. What is wrong joins `problems`, and
+/// its samples go. `clips`: how clips are opened; its clock is of frames whose sample has none.
+void probe_pictures(Dataset& data, bool decode, const ClipOptions& clips = {});
 
 /// Error with the first problem's code, and the first twenty by name, when there is one.
 void refuse_problems(const Dataset& data);
@@ -99,7 +121,7 @@ std::vector<Sample> read_questions(const std::filesystem::path& file_or_folder, 
 std::string picture_bytes(const DatasetPicture& picture);
 Image read_image(const DatasetPicture& picture, const DecodeOptions& options = {});
 
-/// Our own JSONL line with its end; pictures by the names given.
+/// Our own JSONL line with its end; pictures, or the files of a clip, by the names given.
 std::string sample_json(const Sample& sample, const std::vector<std::string>& image_names);
 
 /// How a question becomes the prompt. automatic: multiple choice as VLMEvalKit puts it, all else as it stands.

@@ -29,6 +29,7 @@ struct Scene {
     Evidence& e = evidence;
     e.tokens = TokenSet(grid);
     e.rgb = image->view();
+    e.size = FrameSize{image->height, image->width};
     Rng asked(1);  // one question, whatever the picture
     for (Index i = 0; i < 4 * width; ++i) question_.push_back(static_cast<float>(asked.uniform()) - 0.5f);
     vision_ = rows(grid.count());

@@ -54,7 +54,9 @@ struct TokenFigures {
   std::optional<double> iou20;         // the most relevant 20 % against the tokens under the boxes
   std::optional<double>
       legibility;  // px: the boxes' heights as the model sees them, times the share of each that is kept, mean
-  std::optional<double> ink_kept;  // share of the ink in kept tokens
+  std::optional<double> ink_kept;      // share of the ink in kept tokens
+  std::optional<double> frame_recall;  // of a clip: share of the cells under a frame's boxes that its pair keeps, mean
+  std::optional<double> worst_frame;   // the least of these
   std::optional<double>
       largest_hole;  // largest connected group of dropped tokens with ink, as a share of the tokens with ink
 };
@@ -69,14 +71,18 @@ inline constexpr std::pair<const char*, std::optional<double> TokenFigures::*> f
     {"iou20", &TokenFigures::iou20},
     {"legibility", &TokenFigures::legibility},
     {"ink_kept", &TokenFigures::ink_kept},
-    {"largest_hole", &TokenFigures::largest_hole}};
+    {"largest_hole", &TokenFigures::largest_hole},
+    {"frame_recall", &TokenFigures::frame_recall},
+    {"worst_frame", &TokenFigures::worst_frame}};
 
 /// relevance [N]; a map that is equal everywhere tells nothing, and then what was kept counts 1 and what was dropped 0.
-/// `ink` [N] of ink_map, or empty. `scale`: pixels of the model's picture per native pixel, downwards.
+/// `ink` [N] of ink_map, or empty, as for clips. `scale`: pixels of the model's picture per native pixel, downwards.
+/// Boxes of a clip lie in its temporal patches. All but frame_recall and worst_frame.
 inline TokenFigures token_figures(const Allocation& a, std::span<const float> relevance, std::span<const Box> boxes,
                                   std::span<const double> ink, Index height, Index width, double scale) {
   TokenFigures f;
   const Grid grid = a.grid();
+  const Index frames = a.tokens.frames;
   const std::vector<Index> living =
       covering(a.tokens);  // the figures are of cells of the full grid, whatever places cover them
   const std::size_t n = living.size();
@@ -119,7 +125,7 @@ inline TokenFigures token_figures(const Allocation& a, std::span<const float> re
   }
   if (boxes.empty()) return f;
 
-  const std::vector<double> share = cells::covered_shares(grid, height, width, boxes);
+  const std::vector<double> share = cells::covered_shares(grid, height, width, boxes, frames);
   const double area = std::accumulate(share.begin(), share.end(), 0.0);
   const auto targets = static_cast<Index>(std::count_if(share.begin(), share.end(), [](double s) { return s > 0; }));
   if (targets == 0) return f;
@@ -171,7 +177,7 @@ inline TokenFigures token_figures(const Allocation& a, std::span<const float> re
 
   double heights = 0;
   for (const Box& b : boxes) {
-    const std::vector<double> own = cells::covered_shares(grid, height, width, std::span(&b, 1));
+    const std::vector<double> own = cells::covered_shares(grid, height, width, std::span(&b, 1), frames);
     double whole = 0, left = 0;
     for (std::size_t t = 0; t < n; ++t) {
       whole += own[t];
@@ -181,6 +187,31 @@ inline TokenFigures token_figures(const Allocation& a, std::span<const float> re
   }
   f.legibility = heights / static_cast<double>(boxes.size());
   return f;
+}
+
+/// Of each frame that was looked at and has boxes: the share of the cells under them that were kept in its temporal
+/// patch, [frames with boxes]. `boxes`: by the frame's number in the file; `indices`: numbers of the frames that were
+/// looked at, ascending, `slots` of them a patch.
+inline std::vector<double> recall_by_frame(const Allocation& a, std::span<const Box> boxes,
+                                           std::span<const Index> indices, Index slots, Index height, Index width) {
+  const Grid grid = a.grid();
+  const std::vector<Index> living = covering(a.tokens);
+  std::vector<double> out;
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    std::vector<Box> own;
+    for (const Box& b : boxes)
+      if (b.frame == indices[i]) own.push_back(b);
+    const std::vector<double> share = cells::covered_shares(grid, height, width, own);
+    Index under = 0, kept = 0;
+    for (Index t = 0; t < grid.count(); ++t) {
+      if (share[static_cast<std::size_t>(t)] <= 0) continue;
+      const Index token = living[static_cast<std::size_t>(static_cast<Index>(i) / slots * grid.count() + t)];
+      ++under;
+      kept += token >= 0 && std::binary_search(a.kept.begin(), a.kept.end(), token) ? 1 : 0;
+    }
+    if (under > 0) out.push_back(static_cast<double>(kept) / static_cast<double>(under));
+  }
+  return out;
 }
 
 /// 1 - |a and b| / |a or b|: how differently two questions look at one picture. Both ascending.

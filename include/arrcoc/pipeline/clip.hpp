@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +33,22 @@ inline void check_clip(const ClipInfo& clip) {
 
 /// Temporal patches of `frames` frames, `slots` in each; the last frame is repeated where some are missing.
 constexpr Index pairs_of(Index frames, Index slots) { return (frames + slots - 1) / slots; }
+
+/// Boxes of frames by their numbers in the file as boxes of temporal patches, `slots` frames in each; those of frames
+/// that were not sampled go. `indices`: numbers of the sampled frames, ascending; empty: those of the sample itself.
+inline std::vector<Box> boxes_of_pairs(std::span<const Box> boxes, std::span<const Index> indices, Index slots) {
+  std::vector<Box> out;
+  for (Box b : boxes) {
+    if (b.frame >= 0 && !indices.empty()) {
+      const auto at = std::lower_bound(indices.begin(), indices.end(), b.frame);
+      if (at == indices.end() || *at != b.frame) continue;
+      b.frame = at - indices.begin();
+    }
+    if (b.frame >= 0) b.frame /= slots;
+    out.push_back(b);
+  }
+  return out;
+}
 
 /// Pulls a clip's frames, resizes each, and cuts them into the patches of one temporal patch after the other.
 class ClipPairs final : public PairSource {
@@ -78,6 +95,7 @@ inline Picture clip_of(std::unique_ptr<FrameSource> frames, const VisionConfig& 
   check_clip(frames->info());
   const Index pairs = pairs_of(static_cast<Index>(frames->info().seconds.size()), v.temporal_patch_size);
   Picture out;
+  out.native = {frames->info().height, frames->info().width, nullptr};
   out.grid = qwen3vl::merged_grid(size.height, size.width, v);
   out.pixels.patches = {pairs, size.height / v.patch_size, size.width / v.patch_size};
   out.pairs = std::make_shared<ClipPairs>(std::move(frames), size, v, how, kind);

@@ -8,16 +8,18 @@ namespace arrcoc {
 /// clip. `host`: what the decision's stages may look at on the host plane.
 template <class B>
 void refuse_pixels(const AnyDecision<B>& decision, unsigned host) {
-  constexpr unsigned of_one = Need::rgb | Need::textures | Need::boxes;
-  if (!(host & of_one)) return;
+  if (!(host & (Need::rgb | Need::textures | Need::boxes))) return;
   std::string name;
   const auto look = [&](const StageFacts& f) {
-    if (name.empty() && (f.may_need.evidence & of_one)) name = f.name;
+    const unsigned own = f.may_need.evidence;
+    const bool of_one = (own & (Need::rgb | Need::textures)) || ((own & Need::boxes) && !(own & Need::size));
+    if (name.empty() && of_one) name = f.name;
   };
   for (const AnyScorer<B>& s : decision.scorers)
     if (s.on_host()) look(s.facts());
   look(decision.balancer.facts);
   look(decision.allocator.facts);
+  if (name.empty()) return;
   fail(Code::missing_evidence, name,
        "looks at the pixels, textures or boxes of a picture: expected one that looks at features, got a clip");
 }
@@ -32,6 +34,7 @@ auto Looks<B>::look(const AnyDecision<B>& decision, std::size_t p, Shelf<B>* she
   Evidence& e = out.host;
   e.tokens = out.tensor.tokens = living_[p];
   if (host & (Need::rgb | Need::textures)) e.rgb = picture.native;
+  if (host & Need::size) e.size = FrameSize{picture.native.height, picture.native.width};
   if (host & Need::boxes) e.boxes = picture.boxes;
   if (host & Need::asked) e.asked = asked_;
   if ((host & (Need::previous | Need::previous_attention)) && p < options_.previous.size())

@@ -24,10 +24,10 @@ struct PairSource {
 /// A picture or clip as the pipeline sees it. The pixels for the tower may be empty when features are given, nothing
 /// looks at them, or `pairs` brings them; `pixels.patches` is of the whole in any case.
 struct Picture {
-  ImageView native;  // as decoded, before any resize; of a clip none
+  ImageView native;  // as decoded, before any resize; of a clip its size alone
   Grid grid;         // tokens, of one frame
   qwen3vl::Pixels pixels;
-  std::vector<Box> boxes;               // answer boxes in native pixels, for the oracle only
+  std::vector<Box> boxes;               // answer boxes in native pixels, for the oracle only; of a clip by its pairs
   std::shared_ptr<PairSource> pairs{};  // of a clip that is not held in memory
 
   bool is_clip() const { return pairs != nullptr || pixels.patches.frames > 1; }

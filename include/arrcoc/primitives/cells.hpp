@@ -59,7 +59,8 @@ inline std::vector<double> covered_areas(Grid grid, Index height, Index width, s
   return out;
 }
 
-/// The same for living tokens, [N]: cells of a raster, or the rectangles of places. Boxes lie in every frame.
+/// The same for living tokens, [N]: cells of a raster, or the rectangles of places. A box lies in its own frame, or in
+/// every one.
 inline std::vector<double> covered_areas(const TokenSet& tokens, Index height, Index width,
                                          std::span<const Box> boxes) {
   if (tokens.raster() && tokens.frames == 1) return covered_areas(tokens.grid, height, width, boxes);
@@ -73,6 +74,7 @@ inline std::vector<double> covered_areas(const TokenSet& tokens, Index height, I
                    wide * (col + static_cast<double>(p.cols))};
     std::vector<Box> parts;
     for (const Box& b : boxes) {
+      if (b.frame >= 0 && b.frame != p.frame) continue;
       const Box part{std::max(b.row0, cell.row0), std::max(b.col0, cell.col0), std::min(b.row1, cell.row1),
                      std::min(b.col1, cell.col1)};
       if (part.row0 < part.row1 && part.col0 < part.col1) parts.push_back(part);
@@ -82,9 +84,10 @@ inline std::vector<double> covered_areas(const TokenSet& tokens, Index height, I
   return out;
 }
 
-/// The same as a share of each cell of a grid, [N] in [0, 1].
-inline std::vector<double> covered_shares(Grid grid, Index height, Index width, std::span<const Box> boxes) {
-  std::vector<double> out = covered_areas(grid, height, width, boxes);
+/// The same as a share of each cell of a grid, frame by frame, [N] in [0, 1].
+inline std::vector<double> covered_shares(Grid grid, Index height, Index width, std::span<const Box> boxes,
+                                          Index frames = 1) {
+  std::vector<double> out = covered_areas(TokenSet(grid, frames), height, width, boxes);
   const double tall = static_cast<double>(height) / static_cast<double>(grid.rows),
                wide = static_cast<double>(width) / static_cast<double>(grid.cols);
   for (double& area : out) area = std::min(1.0, area / (tall * wide));

@@ -46,8 +46,8 @@ constexpr std::string_view name_of(Spend s) {
 /// "vision+query"; "none" for an empty mask.
 inline std::string needs_text(unsigned evidence) {
   constexpr std::string_view names[] = {
-      "rgb",   "textures", "vision", "deepstack", "query", "question", "similarity",         "previous",
-      "boxes", "hidden",   "q",      "k",         "v",     "received", "previous_attention", "asked"};
+      "rgb",    "textures", "vision", "deepstack", "query",    "question",           "similarity", "previous", "boxes",
+      "hidden", "q",        "k",      "v",         "received", "previous_attention", "asked",      "size"};
   std::string text;
   for (std::size_t i = 0; i < std::size(names); ++i)
     if (evidence >> i & 1u) text += (text.empty() ? "" : "+") + std::string(names[i]);

@@ -1,6 +1,8 @@
 #pragma once
-// The questions about one picture through every column of a sweep.
+// The questions about one picture or clip through every column of a sweep.
+#include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <tuple>
@@ -14,17 +16,20 @@
 
 namespace arrcoc {
 
-/// Questions that name the same pictures, in the order of the file.
+/// Questions that name the same pictures, or the same clip by the same clock, in the order of the file.
 using PictureQuestions = std::vector<const io::Sample*>;
 std::vector<PictureQuestions> by_picture(const std::vector<io::Sample>& samples);
 
 struct PictureRows {
   std::vector<SweepRow> rows;                 // question by question, column by column
   std::vector<std::vector<StageTime>> times;  // of each row
-  std::vector<StageTime> shared;              // of the pictures: decode_image, resize, vision
+  std::vector<StageTime> shared;              // of the pictures: decode_image, resize, vision; of a clip frames, vision
   std::string maps;                           // lines of RUN/maps, where they are kept
   bool cancelled = false;
 };
+
+/// Opens the clip of a sample, its frames chosen.
+using OpenClip = std::function<std::unique_ptr<FrameSource>(const io::Sample&)>;
 
 class SweepRunner {
  public:
@@ -40,6 +45,8 @@ class SweepRunner {
   /// reason for each that still fails. Errors of the machine and the model pass through, and those of a column's
   /// strategies and settings as long as it has answered nothing.
   PictureRows run_or_explain(const PictureQuestions& questions);
+  /// How clips are opened; without it their rows say that nobody can.
+  void open_clips_by(OpenClip open) { open_clip_ = std::move(open); }
   /// Whose rules score; the default is measure::Flavour::vlmevalkit.
   void score_by(measure::Flavour flavour) { flavour_ = flavour; }
   /// Fills PictureRows::maps.
@@ -57,6 +64,11 @@ class SweepRunner {
   Work begin(const PictureQuestions& questions) const;
   PictureRows finish(Work&& work) const;
   void open_pictures(const PictureQuestions& questions);
+  void take_figures(const Slot& slot, const AnswerResult& result, InkMaps& inks, SweepRow& row) const;
+  measure::TokenFigures figures_of_picture(const Slot& slot, const Realized& r, std::size_t p, InkMaps& inks,
+                                           std::vector<float>& relevance) const;
+  measure::TokenFigures figures_of_clip(const Slot& slot, const Realized& r, const SeenSource& seen,
+                                        std::vector<float>& relevance) const;
   void answer(Work& work, std::size_t from, std::size_t to);
   void answer_or_explain(Work& work, std::size_t from, std::size_t to);
   void explain(Work& work, std::size_t i, const std::string& reason) const;
@@ -73,6 +85,7 @@ class SweepRunner {
   std::set<std::string> answered_;
   measure::Flavour flavour_ = measure::Flavour::vlmevalkit;
   bool keeps_maps_ = false;
+  OpenClip open_clip_;
 };
 
 }  // namespace arrcoc

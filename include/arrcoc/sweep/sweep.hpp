@@ -59,11 +59,18 @@ std::vector<SweepColumn> sweep_columns(const SweepChoice& choice, Index levels, 
 
 // --- what comes out ---
 
+/// What was looked at of a clip, and what was kept of it.
+struct SweptClip {
+  std::vector<Index> frames;    // numbers of the sampled frames in the file
+  std::vector<double> seconds;  // of each temporal patch
+  std::vector<Index> kept;      // tokens of each
+};
+
 struct SweepRow {
   std::string key;  // id and the column's label: the same in every run
   std::string id, scenario, split, kind, metric;
   Index difficulty = 0;
-  std::vector<std::string> images;
+  std::vector<std::string> images;            // the pictures, or the clip
   std::string pipeline, name, budget, depth;  // name: the full name with its budget
   std::uint64_t seed = 0, draw = 0;           // draw: the seed this picture's run was given, as `answer -s` takes it
   std::string question;                       // as asked: empty where it was left out
@@ -83,6 +90,8 @@ struct SweepRow {
   measure::TokenFigures figures;
   std::optional<double> rank_correlation;  // of a changed picture's maps with those of the picture as it is
   std::vector<std::vector<float>> maps;    // of each picture: the relevance, where it is of the whole grid; not written
+  std::vector<SweptClip> clips;            // of a question about a clip
+  std::optional<double> seconds_off;       // of an answer that states a time, where the true one does
   std::optional<double> distinctiveness;   // mean distance to the tokens kept for other questions about the picture
 };
 

@@ -20,7 +20,7 @@ struct OracleConfig {
 /// Throws Error{missing_evidence} without boxes or without the picture's size.
 struct OracleAllocator {
   static constexpr std::string_view name = "oracle";
-  static constexpr Needs may_need{Phase::pixels, Need::rgb | Need::boxes};
+  static constexpr Needs may_need{Phase::pixels, Need::size | Need::boxes};
   static constexpr Spend spend = Spend::exact;
   using Config = OracleConfig;
   Config config{};
@@ -28,10 +28,10 @@ struct OracleAllocator {
   Allocation allocate(std::span<const float> relevance, const Evidence& e, Budget budget, Rng&) const {
     selection::check_relevance(relevance, e.tokens, name);
     require_that(!e.boxes->empty(), Code::missing_evidence, name, "expected answer boxes, got none");
-    require_that(e.rgb->height > 0 && e.rgb->width > 0, Code::missing_evidence, name,
+    require_that(e.size->height > 0 && e.size->width > 0, Code::missing_evidence, name,
                  "expected the picture's size, got none");
     const auto [k, clamped] = budget.resolve(e.count());
-    const std::vector<double> areas = cells::covered_areas(e.tokens, e.rgb->height, e.rgb->width, *e.boxes);
+    const std::vector<double> areas = cells::covered_areas(e.tokens, e.size->height, e.size->width, *e.boxes);
     const std::vector<float> covered(areas.begin(), areas.end());
     const auto hit = static_cast<Index>(std::count_if(covered.begin(), covered.end(), [](float x) { return x > 0.f; }));
     std::vector<selection::Choice> choices;
