@@ -220,7 +220,7 @@ int run_bench(BenchFlags& f, const Command& command) {
   f.run.ignore_eos = true;
   Question q = read_question(f, command);
   AnswerRequest& r = q.request;
-  if (r.pictures.empty()) r.pictures.push_back(noise_picture(f.size, r.seed));
+  if (r.pictures.empty() && f.videos.empty()) r.pictures.push_back(noise_picture(f.size, r.seed));
   Progress progress(f.quiet);
   progress.stage("loading the model");
   const auto start = std::chrono::steady_clock::now();
@@ -229,6 +229,7 @@ int run_bench(BenchFlags& f, const Command& command) {
   PeakMemory memory;
   memory.end();
   const double load_bytes = memory.highest();
+  add_clips(f, engine->model().config, q);
   settle(f, engine->model(), r);
   std::vector<Measured> all;
   AnswerRequest stock = r;
@@ -261,10 +262,14 @@ void add_bench(CLI::App& app, Command& command) {
   CLI::App* verb = app.add_subcommand("bench", "times every stage of an answer beside what the machine gives at best");
   add_question_flags(*verb, *flags, command);
   verb->add_option("-n,--max-new-tokens", flags->run.max_new_tokens, "tokens of the answer, at least 2");
-  verb->add_option("--size", flags->size, "P or HxW px of a picture of noise, when there is no -i");
+  verb->add_option("--size", flags->size, "P or HxW px of a picture of noise, when there is no -i or --video");
   verb->add_option("--budgets", flags->budgets, "visual tokens of the pruned runs, comma-separated")->delimiter(',');
   verb->add_option("--repeat", flags->repeat, "runs after the first; medians are shown");
-  verb->callback([flags, &command] { command.run = [flags, &command] { return run_bench(*flags, command); }; });
+  add_clip_flags(*verb, *flags, command);
+  verb->callback([flags, verb, &command] {
+    take_parts(*verb, *flags);
+    command.run = [flags, &command] { return run_bench(*flags, command); };
+  });
 }
 
 }  // namespace arrcoc::tools
