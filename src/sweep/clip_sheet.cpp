@@ -46,7 +46,7 @@ void reorder_kept(json& tokens, const std::vector<std::size_t>& place) {
 
 SheetShape sheet_shape(Index pairs) {
   SheetShape out{1, std::max<Index>(1, pairs)};
-  for (Index across = 2; across <= std::min<Index>(8, pairs); ++across)
+  for (Index across = 2; across <= std::min<Index>(8, pairs) && out.across < out.down; ++across)
     if (pairs % across == 0) out = {across, pairs / across};
   return out;
 }

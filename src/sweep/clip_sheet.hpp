@@ -8,7 +8,7 @@
 
 namespace arrcoc {
 
-/// How temporal patches lie, row by row: as many columns, at most 8, as leave no cell empty.
+/// How temporal patches lie, row by row, no cell empty: as few columns as there are rows or more, at most 8.
 struct SheetShape {
   Index across = 1, down = 1;
 };

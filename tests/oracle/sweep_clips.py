@@ -198,7 +198,8 @@ def check_report(data, folder):
     row = next(r for r in rows_of(folder) if r["id"] == "folder" and r["pipeline"] == EVS)
     clip, (r, c) = row["clips"][0], row["grids"][0]
     pairs = len(clip["seconds"])
-    across = max(k for k in range(1, 9) if pairs % k == 0)
+    columns = [k for k in range(1, 9) if pairs % k == 0]
+    across = next((k for k in columns if k * k >= pairs), columns[-1])
     column = detail["columns"][str(facts["columns"].index(row["key"].split(" ", 1)[1]))]
     grid = column["pictures"][0]["grid"]
     check(grid == [pairs // across * r, across * c] and "frames" not in column["pictures"][0], f"sheet: grid {grid} of {pairs} pairs")
