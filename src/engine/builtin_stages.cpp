@@ -38,6 +38,7 @@
 #include "arrcoc/scorers/attention/layer_attention.hpp"
 #include "arrcoc/scorers/attention/tower_attention.hpp"
 #include "arrcoc/scorers/control/centre.hpp"
+#include "arrcoc/scorers/control/channel.hpp"
 #include "arrcoc/scorers/control/given.hpp"
 #include "arrcoc/scorers/control/oracle.hpp"
 #include "arrcoc/scorers/control/random.hpp"
@@ -118,6 +119,7 @@ void register_scorers(HostStages& r) {
                                     {},
                                     "how much the cell looks like print of either polarity",
                                     "O(H W scales log radius)"});
+  r.add_scorer<ChannelScorer>({"control", {}, "one channel of the textures as it is", "O(N)"});
   r.add_scorer<SobelScorer>({"control", {"T3", "2B"}, "mean edge strength of the cell", "O(N)"});
   r.add_scorer<SoftmaxChannelEntropyScorer>({"ARR-COC notes, first sketch",
                                              {"K1"},

@@ -65,6 +65,7 @@ Picture EngineOn<B>::prepare_clip(const InputClip& in, const AnswerRequest& r, S
       in.name,     clip.height, clip.width, clip.seconds, qwen3vl::patch_seconds(clip.seconds, v.temporal_patch_size),
       clip.indices};
   Picture out = clip_of(std::move(frames), v, *how, size, r.resize);
+  out.frames = in.open;
   out.boxes = boxes_of_pairs(in.boxes, seen.indices, v.temporal_patch_size);
   return out;
 }

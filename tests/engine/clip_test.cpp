@@ -180,7 +180,7 @@ TEST_CASE("clips: parts stand in the order given, text among them, in both layou
 
 TEST_CASE("clips: what is of pictures alone refuses them") {
   int pulled = 0;
-  AnswerRequest r = request("texture13/information/fixed/top_k/gather", &pulled);
+  AnswerRequest r = request("none/text_likeness/fixed/top_k/gather", &pulled);
   CHECK(code_of(r) == Code::missing_evidence);
   r.pipeline = parse_pipeline_name("none/none/flat/full/gather:passes=fixations");
   CHECK(code_of(r) == Code::bad_usage);

@@ -8,6 +8,7 @@
 
 #include "arrcoc/scorers/attention/tower_attention.hpp"
 #include "arrcoc/scorers/control/centre.hpp"
+#include "arrcoc/scorers/control/channel.hpp"
 #include "arrcoc/scorers/control/random.hpp"
 #include "arrcoc/scorers/control/sobel.hpp"
 #include "arrcoc/scorers/control/uniform.hpp"
@@ -103,6 +104,9 @@ TEST_CASE("controls on 2x3 tokens, worked by hand") {
   CHECK(std::set<float>(noise.begin(), noise.end()).size() == 6);
   Textures t{{"edge_y", "red", "edge_x"}, {.1f, 9, .2f, 0, 9, 0, .5f, 9, 0, 0, 9, .25f, 1, 9, 1, 0, 9, 0}};
   e.textures = &t;
+  CHECK(ChannelScorer{{"edge_x"}}.score(e) == Map{.2f, 0, 0, .25f, 1, 0});
+  CHECK(ChannelScorer{{"edge_y", true}}.score(e)[2] == -.5f);
+  CHECK_THROWS_AS(ChannelScorer{}.score(e), Error);
   const Map edges = SobelScorer{}.score(e), by_hand{.3f, 0, .5f, .25f, 2, 0};
   for (std::size_t i = 0; i < 6; ++i) CHECK(edges[i] == doctest::Approx(by_hand[i]));
 }

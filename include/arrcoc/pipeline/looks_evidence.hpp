@@ -1,18 +1,19 @@
 #pragma once
 // What a decision gets to see.
+#include "arrcoc/pipeline/clip_textures.hpp"
 #include "arrcoc/pipeline/looks.hpp"
 
 namespace arrcoc {
 
-/// Error{missing_evidence} naming the stage that looks at pixels or answer boxes, which are of one picture, not of a
-/// clip. `host`: what the decision's stages may look at on the host plane.
+/// Error{missing_evidence} naming the stage that looks at pixels, or at answer boxes without their frames, which are of
+/// one picture, not of a clip. `host`: what the decision's stages may look at on the host plane.
 template <class B>
 void refuse_pixels(const AnyDecision<B>& decision, unsigned host) {
-  if (!(host & (Need::rgb | Need::textures | Need::boxes))) return;
+  if (!(host & (Need::rgb | Need::boxes))) return;
   std::string name;
   const auto look = [&](const StageFacts& f) {
     const unsigned own = f.may_need.evidence;
-    const bool of_one = (own & (Need::rgb | Need::textures)) || ((own & Need::boxes) && !(own & Need::size));
+    const bool of_one = (own & Need::rgb) || ((own & Need::boxes) && !(own & Need::size));
     if (name.empty() && of_one) name = f.name;
   };
   for (const AnyScorer<B>& s : decision.scorers)
@@ -21,7 +22,7 @@ void refuse_pixels(const AnyDecision<B>& decision, unsigned host) {
   look(decision.allocator.facts);
   if (name.empty()) return;
   fail(Code::missing_evidence, name,
-       "looks at the pixels, textures or boxes of a picture: expected one that looks at features, got a clip");
+       "looks at the pixels or boxes of a picture: expected one that looks at features or textures, got a clip");
 }
 
 /// Evidence of one picture or clip for one decision: what it asked for and no more.
@@ -33,7 +34,7 @@ auto Looks<B>::look(const AnyDecision<B>& decision, std::size_t p, Shelf<B>* she
   if (picture.is_clip()) refuse_pixels(decision, host);
   Evidence& e = out.host;
   e.tokens = out.tensor.tokens = living_[p];
-  if (host & (Need::rgb | Need::textures)) e.rgb = picture.native;
+  if ((host & (Need::rgb | Need::textures)) && !picture.is_clip()) e.rgb = picture.native;
   if (host & Need::size) e.size = FrameSize{picture.native.height, picture.native.width};
   if (host & Need::boxes) e.boxes = picture.boxes;
   if (host & Need::asked) e.asked = asked_;
@@ -96,13 +97,15 @@ void Looks<B>::look_at_features(Seen& out, unsigned host, unsigned any, std::siz
 template <class B>
 std::shared_ptr<const Textures> Looks<B>::textures(std::size_t p) {
   const StageTimer timer(trace_, "texture");
-  if (so_far_[p].tokens != TokenSet(pictures_[p].grid))  // others than the raster that is shared
-    return std::make_shared<const Textures>(pipeline_->texture->generate(pictures_[p].native, living_[p]));
+  const Picture& picture = pictures_[p];
+  if (so_far_[p].tokens != picture.tokens())  // others than the raster that is shared
+    return std::make_shared<const Textures>(pipeline_->texture->generate(picture.native, living_[p]));
   std::shared_ptr<const Textures> own;
   auto& whole = pipeline_->texture_key.empty() ? own : texture_shelf_->at(p, pipeline_->texture_key);
   if (!whole)
-    whole = std::make_shared<const Textures>(
-        pipeline_->texture->generate(pictures_[p].native, TokenSet(pictures_[p].grid)));
+    whole = std::make_shared<const Textures>(picture.is_clip()
+                                                 ? clip_textures(*pipeline_->texture, picture)
+                                                 : pipeline_->texture->generate(picture.native, picture.tokens()));
   if (living_[p].raster()) return whole;
   Textures some{whole->channels, {}};
   const auto width = static_cast<std::ptrdiff_t>(whole->channel_count());

@@ -1,10 +1,12 @@
 #pragma once
 // Evidence of the pictures of one prompt, computed once and shared by every decision, pipeline and question about them.
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "arrcoc/core/clip.hpp"
 #include "arrcoc/core/similarity.hpp"
 #include "arrcoc/pipeline/pipeline.hpp"
 #include "arrcoc/qwen3vl/pixels.hpp"
@@ -29,6 +31,7 @@ struct Picture {
   qwen3vl::Pixels pixels;
   std::vector<Box> boxes;               // answer boxes in native pixels, for the oracle only; of a clip by its pairs
   std::shared_ptr<PairSource> pairs{};  // of a clip that is not held in memory
+  std::function<std::unique_ptr<FrameSource>()> frames{};  // of a clip: its pixels once more, for textures
 
   bool is_clip() const { return pairs != nullptr || pixels.patches.frames > 1; }
   TokenSet tokens() const { return {grid, pixels.patches.frames}; }

@@ -6,6 +6,7 @@
 
 #include "arrcoc/core/stages.hpp"
 #include "arrcoc/texture/channels/catalogue.hpp"
+#include "arrcoc/texture/motion.hpp"
 
 namespace arrcoc {
 
@@ -27,13 +28,35 @@ struct NamedTextureConfig {
 /// [H, W, 3] uint8 and places -> [N, C], channels by name (docs/strategies.md has them all), each box-integrated over
 /// the place from native pixels; NAME.3 (.5, .7, .9) over a box so many times as high and wide around the same middle,
 /// cut at the rim: the same channel on a coarser scale. Channels of a family share their passes. A channel that one
-/// picture cannot fill (temporal_difference, flow, depth, mask) comes from a file or is refused. Cost: the sum of the
+/// picture cannot fill (temporal_difference, flow, depth, mask) comes from a file or is refused; of a clip the first
+/// two are filled from its frames, the others from the first frame of each temporal patch. Cost: the sum of the
 /// families'.
 struct NamedTexture {
   static constexpr std::string_view name = "named";
   using Config = NamedTextureConfig;
   Config config{};
   std::shared_ptr<const TextureMaps> maps = {};  // of config.maps, read by whoever can read files
+
+  /// temporal_difference and flow: means over the steps that lead to the patch's frames, from `before` (empty: none)
+  /// and from each frame to the next; 0 without a step.
+  Textures generate_pair(std::span<const ImageView> frames, ImageView before, const TokenSet& tokens) const {
+    std::string wrong;
+    auto all = std::make_shared<TextureMaps>(maps ? *maps : TextureMaps{});
+    for (const texture::Channel& c : texture::parse_channels(config.channels, wrong)) {
+      if (all->contains(c.base)) continue;
+      if (c.base == "temporal_difference")
+        (*all)[c.base] =
+            mean_of_steps(frames, before, frames.front().height, frames.front().width,
+                          [](ImageView now, ImageView then) { return texture::temporal_difference(now, then); });
+      if (c.base == "flow")
+        (*all)[c.base] =
+            mean_of_steps(frames, before, tokens.grid.rows, tokens.grid.cols,
+                          [&](ImageView now, ImageView then) { return texture::flow(now, then, tokens.grid); });
+    }
+    NamedTexture one = *this;
+    one.maps = std::move(all);
+    return one.generate(frames.front(), tokens);
+  }
 
   Textures generate(ImageView image, const TokenSet& tokens) const {
     require_that(!image.empty(), Code::shape_mismatch, name, "expected a picture, got an empty one");
@@ -91,6 +114,22 @@ struct NamedTexture {
   }
 
  private:
+  template <class Step>
+  static Plane<float> mean_of_steps(std::span<const ImageView> frames, ImageView before, Index height, Index width,
+                                    Step&& step) {
+    Plane<float> out(height, width);
+    float steps = 0;
+    for (const ImageView now : frames) {
+      if (!before.empty()) {
+        const Plane<float> one = step(now, before);
+        for (std::size_t i = 0; i < out.values.size(); ++i) out.values[i] += one.values[i];
+        ++steps;
+      }
+      before = now;
+    }
+    for (float& v : out.values) v /= std::max(steps, 1.f);
+    return out;
+  }
   static texture::Boxes boxes_of(ImageView image, const TokenSet& tokens, Index wide) {
     texture::Boxes out;
     const Grid g = tokens.grid;
