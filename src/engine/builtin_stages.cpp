@@ -244,8 +244,8 @@ void register_allocators(HostStages& r) {
   r.add_allocator<FrameQuotaAllocator>(
       {"ours", {}, "a quota for each frame of a clip, by its relevance or evenly, with a floor", "O(N log N)"});
   r.add_allocator<HierarchicalAllocator>({"ARR-COC notes, tokens x depth",
-                                          {"H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8", "H9", "H10", "H11", "H12",
-                                           "H13", "H15", "H18", "H19", "H20", "H21", "H22", "K13"},
+                                          {"H1",  "H2",  "H3",  "H4",  "H5",  "H6",  "H7",  "H8",  "H9",  "H10",
+                                           "H11", "H12", "H13", "H15", "H18", "H19", "H20", "H21", "H22", "K13"},
                                           "the K most relevant tokens, each with the levels of its class of relevance",
                                           "O(N + K log K)"});
   r.add_allocator<LearnedDepthAllocator>(
