@@ -341,10 +341,13 @@ ReportFacts write_report(const fs::path& run, const io::Dataset* data, const Rep
       "content=\"width=device-width,initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src "
       "'unsafe-inline'; script-src '" +
-      std::string(report_script_hash) + "'\"><title>" + html_text(tables.title) + "</title><style>");
+      std::string(report_script_hash) + "'" +
+      (plots_script.empty() ? std::string() : " '" + std::string(plots_script_hash) + "'") + "\"><title>" +
+      html_text(tables.title) + "</title><style>");
+  put(plots_style);
   put(report_style);
   put("</style></head><body>");
-  put(static_part(tables));
+  put(static_part(tables, !plots_script.empty()));
   const std::vector<Question> questions = questions_of(run, rows);
   facts.questions = static_cast<Index>(questions.size());
   std::vector<std::string> column_names, scenario_names;
@@ -377,7 +380,14 @@ ReportFacts write_report(const fs::path& run, const io::Dataset* data, const Rep
                    {"missing", facts.missing},
                    {"most_bytes", choice.most_bytes},
                    {"seed", choice.seed}}) +
-      "</script>\n<script>");
+      "</script>\n");
+  if (!plots_script.empty()) {
+    put("<script type=\"application/json\" id=\"plots-data\">" + script_json(plots_json(tables)) +
+        "</script>\n<script>");
+    put(plots_script);
+    put("</script>\n");
+  }
+  put("<script>");
   put(report_script);
   put("</script></body></html>\n");
   return facts;

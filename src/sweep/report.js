@@ -112,6 +112,21 @@
     }
   };
   document.querySelectorAll("svg.plot").forEach(live);
+  if ($("plots-data")) {
+    const plots = read("plots-data");
+    for (const p of plots) for (const s of p.series) for (const at of s.points) {
+      const value = (v) => (p.percent ? (100 * v).toFixed(1) + " %" : short(v));
+      at.says = `${at.column}: ${value(at.y)}` + (at.low < at.high ? ` (${value(at.low)} to ${value(at.high)})` : "") + `, ${p.x} ${short(at.x)}`;
+    }
+    zoomed({ el, tell: (text, over, x, y) => {
+      tip.hidden = !text;
+      if (!text) return;
+      tip.textContent = text;
+      const b = over.getBoundingClientRect(), own = tip.getBoundingClientRect();
+      tip.style.left = Math.max(4, Math.min(b.left + x + 12, innerWidth - own.width - 4)) + "px";
+      tip.style.top = Math.max(4, b.top + y - own.height - 12) + "px";
+    } })($("plots"), plots);
+  }
   addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
 
   // --- the command ---

@@ -13,8 +13,12 @@ std::string html_text(std::string_view text);
 /// Inside <script type="application/json">: nothing in it ends the element or begins a comment.
 std::string script_json(const nlohmann::ordered_json& value);
 
-/// The part of the page that stands without a script: head, plots, tables, costs, provenance.
-std::string static_part(const ReportTables& tables);
+/// Every plot with its points, as plots.json has it.
+nlohmann::ordered_json plots_json(const ReportTables& tables);
+
+/// The part of the page that stands without a script: head, plots, tables, costs, provenance. `zooms`: the page has a
+/// library whose plots zoom.
+std::string static_part(const ReportTables& tables, bool zooms);
 
 /// The scorecard's section, and its file with a line a column; empty where no column has a card.
 std::string cards_part(const ReportTables& tables);

@@ -180,7 +180,7 @@ std::string script_json(const Ordered& value) {
   return out;
 }
 
-std::string static_part(const ReportTables& tables) {
+std::string static_part(const ReportTables& tables, bool zooms) {
   Ordered head;
   for (const auto& [name, json] : tables.head) head[name] = Ordered::parse(json);
   const bool untrained = text_in(head, "model", "untrained") == "true",
@@ -202,6 +202,8 @@ std::string static_part(const ReportTables& tables) {
       "<p class=\"small\">Bands and whiskers are 95 % intervals over pictures. Random is the mean of its seeds; a "
       "question counts by its mean. The oracle sees the answer's boxes, and its leak rows are in the table alone. A "
       "click on a name keeps its line lit; bands of more than 12 lines are seen where a line is lit.";
+  if (!zooms && !tables.plots.empty())
+    out += " This program was built without npm: the plots are drawings, and do not zoom.";
   if (shares)
     out +=
         " Times are as this run paid them: pictures and beginnings of prompts that columns share are paid by the "

@@ -195,6 +195,22 @@ ReportTables report_tables(const fs::path& run, const std::vector<SweepRow>& row
   return out;
 }
 
+Ordered plots_json(const ReportTables& tables) {
+  Ordered out = Ordered::array();
+  for (const Plot& plot : tables.plots) {
+    Ordered one{
+        {"id", plot.id}, {"title", plot.title}, {"x", plot.x_label}, {"y", plot.y_label}, {"percent", plot.percent}};
+    for (const PlotSeries& s : plot.series) {
+      Ordered list = Ordered::array();
+      for (const PlotPoint& p : s.points)
+        list.push_back({{"column", p.name}, {"x", p.x}, {"y", p.y}, {"low", p.low}, {"high", p.high}});
+      one["series"].push_back({{"name", s.name}, {"look", s.look}, {"points", list}});
+    }
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
 std::vector<std::pair<std::string, std::string>> report_files(const ReportTables& tables) {
   std::vector<std::pair<std::string, std::string>> out;
   const auto share = [](const std::optional<Share>& s) {
@@ -228,24 +244,17 @@ std::vector<std::pair<std::string, std::string>> report_files(const ReportTables
   out.emplace_back("scorecard.csv", cards_csv(tables));
   out.emplace_back("scorecard.json", cards.dump(2, ' ', false, Ordered::error_handler_t::replace) + "\n");
   std::string points = "plot,series,column,x,y,low,high\n";
-  Ordered json = Ordered::array();
   for (const Plot& plot : tables.plots) {
-    Ordered one{{"id", plot.id}, {"title", plot.title}, {"x", plot.x_label}, {"y", plot.y_label}};
-    for (const PlotSeries& s : plot.series) {
-      Ordered list = Ordered::array();
+    for (const PlotSeries& s : plot.series)
       for (const PlotPoint& p : s.points) {
-        list.push_back({{"column", p.name}, {"x", p.x}, {"y", p.y}, {"low", p.low}, {"high", p.high}});
         points += plot.id + "," + csv_field(s.name) + "," + csv_field(p.name);
         for (const double v : {p.x, p.y, p.low, p.high}) points += "," + detail::to_text(v);
         points += "\n";
       }
-      one["series"].push_back({{"name", s.name}, {"points", list}});
-    }
-    json.push_back(std::move(one));
     out.emplace_back(plot.id + ".svg", plot_svg(plot, false, true));
   }
   out.emplace_back("plots.csv", std::move(points));
-  out.emplace_back("plots.json", json.dump(2, ' ', false, Ordered::error_handler_t::replace) + "\n");
+  out.emplace_back("plots.json", plots_json(tables).dump(2, ' ', false, Ordered::error_handler_t::replace) + "\n");
   return out;
 }
 

@@ -411,6 +411,77 @@ def shows(work):
         check(b.requests == [page.resolve().as_uri()], f"requests: {b.requests}")
 
 
+# --- plots that zoom -------------------------------------------------------------------------------------------------------
+def zooms(work):
+    """With uPlot: the points of plots.json under the pointer, a part dragged, buttons, lines put out. A build without npm says that it is one."""
+    page = work / "run/report.html"
+    run("report", work / "run", "--data", work / "data", "--out", page, "--files", work / "files")
+    plots = json.loads((work / "files/plots.json").read_text())
+    with browser.Browser() as b:
+        b.open(page)
+        if b.value("document.getElementById('plots-data') === null"):
+            check("built without npm" in b.value("document.querySelector('#plots').textContent") and b.value("document.querySelector('#zooms') === null"), "a build without npm says so")
+            print("report_views: this build has no npm, its plots do not zoom")
+            return
+        check("built without npm" not in b.value("document.querySelector('#plots').textContent") and b.value("document.querySelectorAll('.zoom').length") == 0, "drawings until it is asked for")
+        drawn = "[...document.querySelectorAll('#plots svg.plot.wide')].filter(s => getComputedStyle(s).display !== 'none').length"
+        check(b.value(drawn) == len(plots), "the page's own drawings")
+        b.click("#zooms")
+        b.wait(lambda: b.value("document.querySelectorAll('.zoom canvas').length") == len(plots), 20, "charts")
+        check(b.value(drawn) == 0 and b.value("[...document.querySelectorAll('.zoom h3')].map(h => h.textContent)") == [p["title"] for p in plots], "charts in the place of drawings")
+        # Where a value stands is read off the ticks' grid of a whole chart: its corners are 4 % beyond the least and the most.
+        plot = plots[0]
+        ends = lambda values: (min(values) - 0.04 * (max(values) - min(values)), max(values) + 0.04 * (max(values) - min(values)))
+        points = [(s["name"], p) for s in plot["series"] for p in s["points"]]
+        many = len(plot["series"]) > 12
+        xs, ys = ends([p["x"] for _, p in points]), ends([100 * v for _, p in points for v in ([p["y"]] if many else [p["y"], p["low"], p["high"]])])
+        across, down = lambda p: (p["x"] - xs[0]) / (xs[1] - xs[0]), lambda p: 1 - (100 * p["y"] - ys[0]) / (ys[1] - ys[0])
+        tip = lambda: b.value("document.querySelector('#tip').hidden ? '' : document.querySelector('#tip').textContent")
+        same = lambda p: {q["column"] for _, q in points if abs(q["x"] - p["x"]) < 1e-9 and abs(q["y"] - p["y"]) < 1e-9}
+        for name, p in points:
+            b.hover(".zoom .u-over", across(p), down(p))
+            said = tip()
+            check(said.split(": ")[0] in same(p) and f": {100 * p['y']:.1f} %" in said, f"{name} at {p['x']}, {p['y']}: {said}")
+        b.hover(".zoom .u-over", 0.5, 0.5 if all(abs(down(p) - 0.5) > 0.15 or abs(across(p) - 0.5) > 0.1 for _, p in points) else 0.01)
+        check(tip() == "", f"nothing where no point is: {tip()}")
+        # A part that holds the first point alone of its x; then the whole by a double click, and closer and back by buttons.
+        ticks = lambda: b.value("document.querySelector('.zoom canvas').toDataURL()")
+        whole = ticks()
+        _, _, left, top, width, height = b.place(".zoom .u-over")
+        name, p = points[0]
+        x, y = left + across(p) * width, top + down(p) * height
+        corner = (max(left + 2, x - 60), max(top + 2, y - 60), min(left + width - 2, x + 60), min(top + height - 2, y + 60))
+        b.mouse("mouseMoved", corner[0], corner[1])
+        b.mouse("mousePressed", corner[0], corner[1], button="left", clickCount=1)
+        b.mouse("mouseMoved", corner[2], corner[3], button="left", buttons=1)
+        b.mouse("mouseReleased", corner[2], corner[3], button="left", clickCount=1)
+        b.wait(lambda: ticks() != whole, 10, "a part of the chart")
+        b.hover(".zoom .u-over", (x - corner[0]) / (corner[2] - corner[0]), (y - corner[1]) / (corner[3] - corner[1]))
+        check(tip().split(": ")[0] in same(p), f"{name} in the part that was dragged: {tip()}")
+        b.click(".zoom .zoom-buttons button:last-child")
+        b.wait(lambda: ticks() == whole, 10, "the whole again")
+        b.value("document.querySelector('.zoom .zoom-buttons button').focus()")
+        b.key("Enter")
+        b.wait(lambda: ticks() != whole, 10, "closer, by the keyboard")
+        b.click(".zoom .zoom-buttons button:last-child")
+        b.wait(lambda: ticks() == whole, 10, "the whole once more")
+        b.click(f".zoom .zoom-names button[data-line={json.dumps(name)}]")
+        check(b.value(f"[...document.querySelectorAll('.zoom-names button')].filter(x => x.dataset.line === {json.dumps(name)}).every(x => x.getAttribute('aria-pressed') === 'false')"), "a line is put out in every chart")
+        b.hover(".zoom .u-over", across(p), down(p))
+        check(tip().split(": ")[0] != p["column"], f"a line that is out says nothing: {tip()}")
+        b.click("#logs")
+        b.wait(lambda: ticks() != whole, 10, "a logarithmic foot")
+        for width in (420, 1280):
+            b.size(width)
+            check(b.value("document.documentElement.scrollWidth") <= width, f"charts no wider than {width} px")
+            if PICTURES:
+                b.picture(PICTURES / f"zoom-{width}.png")
+        b.click("#zooms")
+        check(b.value(drawn) == len(plots) and b.value("document.querySelectorAll('.zoom').length") == 0, "the drawings again")
+        check(not b.faults, f"faults in the page: {b.faults}")
+        check(b.requests == [page.resolve().as_uri()], f"requests: {b.requests}")
+
+
 def main():
     if not browser.program():
         print("report_views: skipped, no Chromium here")
@@ -420,6 +491,7 @@ def main():
         run("scenes", "--out", work / "data", "--count", 6, "--seed", 6000000, "--scenario", "receipt,form,shapes")
         run("sweep", "-m", SMALL, "--data", work / "data", "--out", work / "run", "--keep-maps", "--kept", "--pipeline", "three_ways,deft,grid,full,texture13/information+perspectival/fixed/top_k/gather,none/novelty+feature_norm/fixed/top_k/gather", "--keep-ratio", 0.25, "--query-controls")
         shows(work)
+        zooms(work)
         run("sweep", "-m", SMALL, "--data", work / "data", "--out", work / "tiers", "--keep-maps", "--kept", "--pipeline", ",".join((*(c.split("@")[0] for c in (TIERS, DEPTHS)), "grid")), "--keep-ratio", 0.5)
         tiers_and_depths(work)
     print(f"report_views: {checks.made} checks, {len(checks.problems)} mismatches: {'FAILED' if checks.problems else 'ok'}")
