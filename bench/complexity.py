@@ -22,7 +22,7 @@ CLAIMS = {  # of those whose cost is not proportional to N, or to the pixels, 1,
     "balancer/rank_fusion": ("M N log N", lambda n: n * log2(n)),
     "scorer/novelty": ("N D", lambda n: n),
     "allocator/farthest_point": ("N^2 D", lambda n: n * n),
-    "allocator/dpp_greedy": ("K N D + K^2 N", lambda n: n / 4 * n * 256 + (n / 4) ** 2 * n),
+    "allocator/dpp_greedy": ("K N D + K^2 N, K to D", lambda n: min(n / 4, 256) * n * (256 + min(n / 4, 256))),  # no more than D are independent
     "allocator/facility_location": ("N^2 D + K N^2, lazy", lambda n: n * n),
     "allocator/cumulative_mass": ("N log N", lambda n: n * log2(n)),
     "allocator/nms": ("N log N", lambda n: n * log2(n)),
