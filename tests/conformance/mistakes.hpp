@@ -43,8 +43,10 @@ void mistakes_in_attention(Mistakes<B>& m, const std::string& name, Index querie
   Bench<B>& s = m.s;
   const Matrix q = random_matrix(queries, spec.heads * d, 24), k = random_matrix(keys, spec.kv_heads * d, 25),
                v = random_matrix(keys, spec.kv_heads * d, 26);
-  const auto [want, want_received] = reference::attention(q, k, v, spec);
-  const auto [limit, received_limit] = bound::attention(q, k, v, spec, s.accurate);
+  // clang 14 captures no structured binding
+  const auto wanted = reference::attention(q, k, v, spec), limits = bound::attention(q, k, v, spec, s.accurate);
+  const Matrix &want = wanted.first, &want_received = wanted.second, &limit = limits.first,
+               &received_limit = limits.second;
   const auto tq = s.tensor(q), tk = s.tensor(k), tv = s.tensor(v);
   const std::vector<float> right = m.host(s.b.attention(tq, tk, tv, spec).out);
   const auto expect = [&](const std::string& what, const std::vector<float>& wrong) {
