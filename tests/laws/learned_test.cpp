@@ -5,9 +5,12 @@
 #include <set>
 
 #include "arrcoc/registry/learned.hpp"
+#include "io/temporary_folder.hpp"
 #include "laws/allocator_laws.hpp"
 #include "laws/balancer_laws.hpp"
 #include "laws/scorer_laws.hpp"
+#include "registry/errors.hpp"
+#include "registry/glimpse_head.hpp"
 #include "registry/host_stages.hpp"
 
 using namespace arrcoc;
@@ -49,6 +52,13 @@ struct LearnedScorerFace {
   Index width = 0;
   std::vector<float> score(const Evidence& e) const { return any->score(with_features(e, width)); }
 };
+struct GlimpseFace {
+  Any<erased::Scorer> any;
+  std::vector<float> score(Evidence e) const {
+    laws::answer_all(e, any.facts.needs);
+    return any->score(e);
+  }
+};
 struct LearnedBalancerFace {
   AnyBalancer any;
   Balanced balance(std::span<const float> maps, const Evidence& e) const { return any->balance(maps, e); }
@@ -83,8 +93,9 @@ TEST_CASE("every stage that is trained is tested here") {
   look(host_stages().scorers);
   look(host_stages().balancers);
   look(host_stages().allocators);
-  CHECK(found == std::set<std::string>{"scorer learned", "scorer saliency_network", "scorer texture_coupling",
-                                       "balancer learned", "balancer policy", "allocator learned_depth"});
+  CHECK(found == std::set<std::string>{"scorer learned", "scorer glimpseprune", "scorer saliency_network",
+                                       "scorer texture_coupling", "balancer learned", "balancer policy",
+                                       "allocator learned_depth"});
 }
 
 TEST_CASE("the learned scorer keeps its laws with its recipe's weights") {
@@ -96,6 +107,24 @@ TEST_CASE("the learned scorer keeps its laws with its recipe's weights") {
   const laws::Case here(laws::shapes()[0], 5);
   const auto map = face.score(here.evidence);
   CHECK(std::set<float>(map.begin(), map.end()).size() > map.size() / 2);  // the head says something
+}
+
+TEST_CASE("the scorer that glimpses keeps its laws with drawn weights, and refuses those of another model") {
+  const test::TemporaryFolder folder;
+  const auto face = [&](Index heads, Index tower, Index merged) {
+    const std::string file = tests::write_glimpse_head(folder.path / "head.safetensors", heads, tower, merged);
+    return GlimpseFace{made(host_stages().scorers, "glimpseprune", file)};
+  };
+  CHECK(laws::broken_scorer_laws(face(2, 4, 12)) == Broken{});
+  const laws::Case here(laws::shapes()[0], 5);
+  const auto map = face(2, 4, 12).score(here.evidence);
+  CHECK(std::set<float>(map.begin(), map.end()).size() > map.size() / 2);
+  for (const auto& other : {face(3, 4, 12), face(2, 5, 12), face(2, 4, 11)})
+    tests::expect_error(Code::bad_weight, "trained for ", [&] { other.score(here.evidence); });
+  tests::expect_error(Code::bad_config, "expected a file of plugins/glimpseprune/train.py, got none",
+                      [&] { GlimpseFace{tests::made(host_stages().scorers, "glimpseprune")}.score(here.evidence); });
+  tests::expect_error(Code::bad_weight, "in.weight: missing",
+                      [&] { made(host_stages().scorers, "glimpseprune", weights("scorer.safetensors")); });
 }
 
 TEST_CASE("the learned balancer keeps its laws with its recipe's weights") {

@@ -5,6 +5,7 @@
 
 #include "engine/demo_engine.hpp"
 #include "pipeline/material.hpp"
+#include "registry/glimpse_head.hpp"
 #include "registry/host_stages.hpp"
 
 using namespace arrcoc;
@@ -20,6 +21,11 @@ std::map<std::string, HostTensor> dumped(const Preset& method, Index budget, Ans
   const bool deep = method.name == "sparsevlm";  // its third decision stands behind the demo model's four layers
   r.pipeline =
       preset_pipeline(std::string(method.name) + (deep ? ":3.injector.before=3:3.scorers.sparsevlm.layer=2" : ""));
+  if (method.name == "glimpseprune") {
+    static const test::TemporaryFolder folder;
+    r.pipeline.settings["scorers.glimpseprune.weights"] =
+        write_glimpse_head(folder.path / "head.safetensors", 4, 64, 128);
+  }
   r.budget.tokens = budget;
   r.generation.max_new_tokens = 3;
   r.generation.ignore_eos = true;

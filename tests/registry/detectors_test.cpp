@@ -6,7 +6,9 @@
 #include "arrcoc/eigen.hpp"
 #include "arrcoc/pipeline/detectable.hpp"
 #include "arrcoc/registry/builtin.hpp"
+#include "io/temporary_folder.hpp"
 #include "registry/errors.hpp"
+#include "registry/glimpse_head.hpp"
 
 using namespace arrcoc;
 using arrcoc::tests::expect_error;
@@ -49,6 +51,11 @@ TEST_CASE("every preset and every registered strategy passes all failure detecto
   std::vector<std::pair<std::string, PipelineSpec>> all;
   for (const Preset& p : presets())
     if (p.name != "v1.0") all.emplace_back(p.name, preset_pipeline(p.name));  // it needs a trained scorer's file
+  const test::TemporaryFolder folder;
+  for (auto& [name, spec] : all)
+    if (name == "glimpseprune")
+      spec.settings["scorers.glimpseprune.weights"] =
+          tests::write_glimpse_head(folder.path / "head.safetensors", 2, 16, 16);
   for (const Entry& e : builtin().entries()) {
     // not of a decision about one picture: what is made of a prompt is given here
     if (trained(e) || e.kind == Kind::query || e.kind == Kind::split || e.kind == Kind::passes) continue;
