@@ -17,7 +17,7 @@ struct Outer : S {
   Outer() = default;
   explicit Outer(typename S::Config c) { this->config = c; }
 };
-constexpr char contrast[] = "outer_contrast", tension[] = "outer_tension", top_k[] = "outer_top_k",
+constexpr char contrast[] = "outer_contrast", tension_name[] = "outer_tension", top_k[] = "outer_top_k",
                random_name[] = "outer_random", texture_name[] = "outer_texture", attention[] = "outer_attention";
 
 /// The first token, then each time the one least like any that is chosen.
@@ -55,7 +55,7 @@ struct QuestionWidth {
 }  // namespace
 
 using OuterContrast = Outer<ContrastScorer, contrast>;
-using OuterTension = Outer<AdaptiveTensionBalancer, tension>;
+using OuterTension = Outer<AdaptiveTensionBalancer, tension_name>;
 using OuterTopK = Outer<TopKAllocator, top_k>;
 using OuterRandom = Outer<RandomAllocator, random_name>;
 using OuterTexture = Outer<Texture13, texture_name>;
