@@ -131,7 +131,7 @@ inline void register_clse(HostStages& r) {
   r.add_scorer<ClseScorer>({"CLSE", {}, "change of high frequencies times attention", "O(N (H + W) D)"});
   r.add_preset({"clse",
                 "none/clse/fixed:scale=none/top_k/layer:before=1@5.375x%"
-                "layer_attention:layer=1:rows=last/fixed:scale=none/top_k/layer:before=2@3.40625x%"
+                "layer_attention:rows=last/fixed:scale=none/top_k/layer@3.40625x%"
                 "layer_attention:layer=2:rows=last/fixed:scale=none/top_k/layer:before=3",
                 "what changes most between layers and is looked at, in three steps", "CLSE, code of November 2026"});
 }

@@ -70,7 +70,7 @@ inline void register_flowcut_schedule(HostStages& r) {
                                              "more go where the attention of a block of the tower is concentrated",
                                              "O(N D + N log N)"});
   r.add_preset({"flowcut_schedule",
-                "none/flowcut:blocks=1:last=1/fixed:scale=none/flowcut_schedule:last=1:left=2/tower:before=2%"
+                "none/flowcut:blocks=1:last=1/fixed:scale=none/flowcut_schedule:last=1/tower:before=2%"
                 "flowcut/fixed:scale=none/top_k/gather",
                 "tokens leave between blocks of the tower, more where its attention is concentrated",
                 "Tong et al. 2025, arXiv 2505.19536"});
