@@ -292,11 +292,11 @@ def main():
         refused(2, "nearest: tension", "explain", "tensoin")
         def tensions(question, pipeline):
             return json.loads(run("allocate", "-m", str(checks.SMALL), "-i", str(checks.ROOT / "examples/small_receipt.png"), "-p", question, "--pipeline", pipeline, "--json", "-", "--quiet")[1])["pictures"][0]
-        counted = tensions("How many prices are there?", "three_ways:balancer.by=question")
+        counted = tensions("How many lines are there?", "three_ways:balancer.by=question")
         check(counted["tensions"]["exploit-explore"] == 0.8 and all("by the question ('how many': count)" in s for s in counted["tensions_said"].values()) and len(counted["tensions_said"]) == 4, f"tensions by the question: {counted['tensions_said']}")
-        blank = tensions("How many prices are there?", "three_ways:balancer.by=question:query=blank")
+        blank = tensions("How many lines are there?", "three_ways:balancer.by=question:query=blank")
         check(blank["tensions"]["exploit-explore"] == 0.25 and "no word of the question" in blank["tensions_said"]["exploit-explore"], "tensions by a question that is left out")
-        given = tensions("How many prices are there?", "three_ways")
+        given = tensions("How many lines are there?", "three_ways")
         check("0.25, as given" in given["tensions_said"]["exploit-explore"], "tensions as given")
         for texture, count in (("texture13", 13), ("seed13", 13), ("repo13", 13), ("d28_13", 13), ("d28_17", 17), ("full40", 40), ("named", 52)):
             listed = [line.split(None, 1) for line in run("explain", texture)[1].decode().split("  channels", 1)[1].splitlines()[1:]]
