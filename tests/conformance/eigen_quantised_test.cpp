@@ -22,7 +22,7 @@ std::vector<double> meant(const eigen::Quantised& q) {
     for (Index i = 0; i < q.in; ++i)
       out[static_cast<std::size_t>(j * q.in + i)] =
           q.format == WeightFormat::int8 ? static_cast<double>(q.row8(j)[i]) * static_cast<double>(q.scales8.get()[j])
-                                         : static_cast<double>(eigen::weight4(q.row4(j), q.row_scales4(j), i));
+                                         : static_cast<double>(eigen::weight4(q, j, i));
   return out;
 }
 
@@ -70,7 +70,7 @@ TEST_CASE("eigen: int4 puts the largest of a group at -8 and takes the step with
   CHECK(q.scales4.get()[0] == f32_to_bf16(-0.5f));  // 4.0 is -8 * -0.5
   CHECK(q.scales4.get()[1] == 0);                   // zeros
   for (Index i = 0; i < 64; ++i)
-    CHECK(eigen::weight4(q.row4(0), q.row_scales4(0), i) ==
+    CHECK(eigen::weight4(q, 0, i) ==
           (i == 15 ? -3.5f : m[static_cast<std::size_t>(i)]));  // -3.5: 7 is the highest code
   // Never further off than half a step of the plain choice where no code is cut, and within the range everywhere.
   auto random = random_matrix(40, 512, 3);
@@ -89,9 +89,7 @@ TEST_CASE("eigen: int4 puts the largest of a group at -8 and takes the step with
       const float v = values[static_cast<std::size_t>(g * 32 + i)];
       const float code = std::clamp(std::nearbyint(v * (1.0f / d)), -8.0f, 7.0f);
       simple += std::pow(static_cast<double>(v - code * d), 2);
-      ours += std::pow(static_cast<double>(v - eigen::weight4(r.quantised()->row4(g / 16),
-                                                              r.quantised()->row_scales4(g / 16), g % 16 * 32 + i)),
-                       2);
+      ours += std::pow(static_cast<double>(v - eigen::weight4(*r.quantised(), g / 16, g % 16 * 32 + i)), 2);
     }
     CHECK(ours <= simple * 1.00001);
     error += ours, plain += simple;
@@ -104,7 +102,7 @@ TEST_CASE("eigen: products with int8 and int4 are those of the matrix that they 
     for (const bool bf16 : {false, true}) {
       if (bf16 && !eigen::bf16_products) continue;
       EigenBackend b = with_format(format, 2, bf16);
-      for (const Index in : {1, 7, 32, 130, 512, 514, 1100})
+      for (const Index in : {1, 7, 32, 130, 512, 514, 768, 1100})
         for (const Index out : {1, 17, 70})
           for (const Index rows : {1, 2, 3, 5, 8, 9, 40}) {
             auto m = random_matrix(out, in, 1), x = random_matrix(rows, in, 2), c = random_matrix(1, out, 3);
@@ -122,6 +120,16 @@ TEST_CASE("eigen: products with int8 and int4 are those of the matrix that they 
             CHECK(product_error(b.to_host(b.linear(t, w, bias)), x.floats(), rows, want, out, in, c.floats()) <= limit);
           }
     }
+}
+
+TEST_CASE("eigen: int4 takes half a byte and a sixteenth for each input, whatever the width") {
+  EigenBackend b = with_format(WeightFormat::int4);
+  for (const Index in : {32, 128, 512, 768, 1152, 2048}) {
+    auto m = random_matrix(3, in, 1);
+    const auto w =
+        b.for_use(b.import_weight(conformance::stored(m, DType::bf16, {3, in}), Layout::out_in), WeightUse::layer);
+    CHECK(w.quantised()->bytes() * 16 == 3 * in * 9);
+  }
 }
 
 TEST_CASE("eigen: the same codes from a matrix stored the other way round, in every type") {

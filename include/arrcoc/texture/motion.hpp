@@ -6,6 +6,7 @@
 #include "arrcoc/core/error.hpp"
 #include "arrcoc/core/image.hpp"
 #include "arrcoc/core/places.hpp"
+#include "arrcoc/primitives/area_map.hpp"
 #include "arrcoc/texture/cell_sums.hpp"
 
 namespace arrcoc::texture {

@@ -1,10 +1,12 @@
 #pragma once
 // Matrices in eight or four bits: how they are made from a stored one, and how they are read.
-//   int8  codes [out][in], row-major, -127..127; weight = code * scale of its row (float32, the largest magnitude /
-//   127) int4  groups of 32 neighbours of a row, 16 groups a block: word (w, lane) of a block holds the codes of inputs
-//   8w to
-//         8w + 7 of group `lane`, four bits each, the first lowest; weight = (code - 8) * scale of its group (bf16)
-// A block's words lie as they are multiplied: sixteen groups side by side, whatever the width of a packet.
+// int8: codes [out][in], row-major, -127..127. weight = code * scale of its row (float32, the largest magnitude / 127)
+//
+// int4: groups of 32 neighbours of a row, 16 groups a block, in the last one as many as are left. Word (w, lane) of a
+// block holds the codes of inputs 8w to 8w + 7 of group `lane`, four bits each, the first lowest.
+// weight = (code - 8) * scale of its group (bf16)
+//
+// A block's words lie as they are multiplied: its groups side by side, whatever the width of a packet.
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -25,14 +27,17 @@ struct Quantised {
   Index out = 0, in = 0;
   std::shared_ptr<std::int8_t> codes8{};     // [out][in]
   std::shared_ptr<float> scales8{};          // [out]
-  std::shared_ptr<std::uint32_t> codes4{};   // [out][blocks][4][16]
-  std::shared_ptr<std::uint16_t> scales4{};  // [out][blocks][16], bf16
+  std::shared_ptr<std::uint32_t> codes4{};   // [out][blocks][4][groups of the block], readable a block past the end
+  std::shared_ptr<std::uint16_t> scales4{};  // [out][groups], bf16, as readable
 
+  Index groups() const { return (in + int4_group - 1) / int4_group; }
   Index blocks() const { return (in + int4_block - 1) / int4_block; }
+  /// Groups of block b.
+  Index width(Index b) const { return std::min(int4_groups, groups() - b * int4_groups); }
   const std::int8_t* row8(Index j) const { return codes8.get() + j * in; }
-  const std::uint32_t* row4(Index j) const { return codes4.get() + j * blocks() * 64; }
-  const std::uint16_t* row_scales4(Index j) const { return scales4.get() + j * blocks() * int4_groups; }
-  Index bytes() const { return format == WeightFormat::int8 ? out * (in + 4) : out * blocks() * (64 * 4 + 16 * 2); }
+  const std::uint32_t* row4(Index j) const { return codes4.get() + j * groups() * 4; }
+  const std::uint16_t* row_scales4(Index j) const { return scales4.get() + j * groups(); }
+  Index bytes() const { return format == WeightFormat::int8 ? out * (in + 4) : out * groups() * (4 * 4 + 2); }
 };
 
 /// `lanes` codes of int8 as float32.
@@ -149,26 +154,29 @@ inline void stored_rows(const Weight& w, Index first, Index count, float* to) {
 template <class Threads>
 Quantised quantise(Threads& threads, const Weight& w, WeightFormat format) {
   Quantised q{format, w.out(), w.in()};
-  const Index blocks = q.blocks(), step = w.transposed() ? 64 : 1;
+  const Index step = w.transposed() ? 64 : 1;
   if (format == WeightFormat::int8) {
     q.codes8 = aligned_values<std::int8_t>(q.out * q.in);
     q.scales8 = aligned_values<float>(q.out);
   } else {
-    q.codes4 = aligned_values<std::uint32_t>(q.out * blocks * 64);
-    q.scales4 = aligned_values<std::uint16_t>(q.out * blocks * int4_groups);
+    q.codes4 = aligned_values<std::uint32_t>(q.out * q.groups() * 4 + 64);
+    q.scales4 = aligned_values<std::uint16_t>(q.out * q.groups() + int4_groups);
+    std::fill_n(q.codes4.get() + q.out * q.groups() * 4, 64, 0u);
+    std::fill_n(q.scales4.get() + q.out * q.groups(), int4_groups, std::uint16_t{0});
   }
   const auto one = [&](const float* x, Index j) {
     if (format == WeightFormat::int8) {
       q.scales8.get()[j] = quantise_row8(x, q.in, q.codes8.get() + j * q.in);
       return;
     }
-    for (Index g = 0; g < blocks * int4_groups; ++g) {
+    for (Index g = 0; g < q.groups(); ++g) {
       alignas(64) float group[int4_group] = {};
-      if (const Index at = g * int4_group; at < q.in) std::copy_n(x + at, std::min(int4_group, q.in - at), group);
+      const Index at = g * int4_group, block = g / int4_groups;
+      std::copy_n(x + at, std::min(int4_group, q.in - at), group);
       std::uint32_t words[4];
-      q.scales4.get()[j * blocks * int4_groups + g] = quantise_group4(group, words);
-      const Index block = j * blocks + g / int4_groups, lane = g % int4_groups;
-      for (Index k = 0; k < 4; ++k) q.codes4.get()[(block * 4 + k) * int4_groups + lane] = words[k];
+      q.scales4.get()[j * q.groups() + g] = quantise_group4(group, words);
+      std::uint32_t* to = q.codes4.get() + j * q.groups() * 4 + block * 64 + g % int4_groups;
+      for (Index k = 0; k < 4; ++k) to[k * q.width(block)] = words[k];
     }
   };
   const Index pieces = (q.out + step - 1) / step;
@@ -183,11 +191,12 @@ Quantised quantise(Threads& threads, const Weight& w, WeightFormat format) {
   return q;
 }
 
-/// Weight i of a row of an int4 matrix.
-inline float weight4(const std::uint32_t* row, const std::uint16_t* scales, Index i) {
+/// Weight i of a row of an int4 matrix, one by one.
+inline float weight4(const Quantised& m, Index row, Index i) {
   const Index group = i / int4_group, block = group / int4_groups, lane = group % int4_groups, at = i % int4_group;
-  const std::uint32_t word = row[(block * 4 + at / 8) * int4_groups + lane];
-  return static_cast<float>(static_cast<int>((word >> (4 * (at % 8))) & 15u) - 8) * bf16_to_f32(scales[group]);
+  const std::uint32_t word = m.row4(row)[block * 64 + at / 8 * m.width(block) + lane];
+  return static_cast<float>(static_cast<int>((word >> (4 * (at % 8))) & 15u) - 8) *
+         bf16_to_f32(m.row_scales4(row)[group]);
 }
 
 }  // namespace arrcoc::eigen

@@ -43,12 +43,13 @@ EIGEN_ALWAYS_INLINE void keep_in_register([[maybe_unused]] Word& w) {
 template <int R, int J>
 EIGEN_ALWAYS_INLINE void dots4(const float* x, Index x_stride, const Quantised& m, Index first, float* out) {
   constexpr int H = static_cast<int>(int4_groups) / lanes;  // packets side by side
-  const Index blocks = m.blocks();
+  const Index blocks = m.blocks(), groups = m.groups();
   const std::uint32_t* codes = m.row4(first);
   const std::uint16_t* scales = m.row_scales4(first);
   P total[J * R * H];
   unrolled<J * R * H>([&](auto t) __attribute__((always_inline)) { total[t] = set(0.0f); });
   for (Index b = 0; b < blocks; ++b) {
+    const Index width = m.width(b);  // lanes from there on read what follows, times inputs that are 0
     unrolled<H>([&](auto h) __attribute__((always_inline)) {
       P part[J * R * 4];
       const float* values = x + b * turned_block + h * lanes;
@@ -59,7 +60,7 @@ EIGEN_ALWAYS_INLINE void dots4(const float* x, Index x_stride, const Quantised& 
       for (Index w = 0; w < 4; ++w) {
         Word word[J];
         unrolled<J>([&](auto j) __attribute__((always_inline)) {
-          const std::uint32_t* from = codes + ((j * blocks + b) * 4 + w) * int4_groups + h * lanes;
+          const std::uint32_t* from = codes + j * groups * 4 + b * 64 + w * width + h * lanes;
           std::memcpy(&word[j], from, sizeof word[j]);
           keep_in_register(word[j]);
           __builtin_prefetch(from + read_ahead / 4);
@@ -76,7 +77,7 @@ EIGEN_ALWAYS_INLINE void dots4(const float* x, Index x_stride, const Quantised& 
         });
       }
       unrolled<J * R>([&](auto t) __attribute__((always_inline)) {
-        const P scale = widen<DType::bf16>(scales + (t / R * blocks + b) * int4_groups + h * lanes);
+        const P scale = widen<DType::bf16>(scales + t / R * groups + b * int4_groups + h * lanes);
         const P sum = ei::padd(ei::padd(part[t * 4], part[t * 4 + 1]), ei::padd(part[t * 4 + 2], part[t * 4 + 3]));
         total[t * H + h] = fma(sum, scale, total[t * H + h]);
       });
@@ -160,7 +161,7 @@ void pack_rows4(const Quantised& m, Index first, int count, Index k, Index depth
           P rows[lanes];
           for (int j = 0; j < lanes; ++j) {
             Word word{};
-            if (j < count) std::memcpy(&word, m.row4(first + j) + (b * 4 + w) * int4_groups, sizeof word);
+            if (j < count) std::memcpy(&word, m.row4(first + j) + b * 64 + w * m.width(b), sizeof word);
             if constexpr (per == 2)
               rows[j] = pair(weight(widen_nibbles<2 * static_cast<int>(n)>(word), scale[j]),
                              weight(widen_nibbles<2 * static_cast<int>(n) + 1>(word), scale[j]));
@@ -178,7 +179,7 @@ void pack_rows4(const Quantised& m, Index first, int count, Index k, Index depth
     alignas(64) float rows[lanes * k_block * per] = {};
     for (int j = 0; j < count; ++j) {
       float* to = rows + j * k_block * per;
-      for (Index i = 0; i < depth * per; ++i) to[i] = weight4(m.row4(first + j), m.row_scales4(first + j), k * per + i);
+      for (Index i = 0; i < depth * per; ++i) to[i] = weight4(m, first + j, k * per + i);
       if constexpr (per == 2) round_row(to, depth * per, reinterpret_cast<std::uint16_t*>(to));
     }
     transpose_rows<ReadStored<DType::f32>>(rows, k_block * per, count, depth, out, step, true);
