@@ -324,10 +324,13 @@ SweepRow SweepRunner::row_of(const Slot& slot, const AnswerResult& result, InkMa
                                                        slot.ask.pipeline.framing.kind == Framing::Kind::shift);
     if (s.metric != "unscored" && !moved) {
       measure::Expected expected{s.answers, s.options, s.category};
-      const SeenSource& seen = result.sources.at(0);
-      const bool clip = seen.is_clip();
-      expected.width = static_cast<double>(clip ? seen.width : many_.shared.pictures[0].image.width);
-      expected.height = static_cast<double>(clip ? seen.height : many_.shared.pictures[0].image.height);
+      if (s.clip) {
+        expected.width = static_cast<double>(result.sources.at(0).width);
+        expected.height = static_cast<double>(result.sources.at(0).height);
+      } else {
+        expected.width = static_cast<double>(many_.shared.pictures[0].image.width);
+        expected.height = static_cast<double>(many_.shared.pictures[0].image.height);
+      }
       measure::Verdict verdict = measure::judge(s.metric, result.text, expected, flavour_);
       row.score = verdict.score;
       row.extracted = std::move(verdict.extracted);

@@ -73,14 +73,15 @@ void SweepRunner::take_figures(const Slot& slot, const AnswerResult& result, Ink
     row.grids.push_back(a.grid());
     row.kept_tokens.push_back(a.kept);
     std::vector<float> relevance = r.balanced.relevance;
-    const SeenSource& seen = result.sources[p];
-    if (seen.is_clip()) {
+    const bool is_clip = slot.sample->clip.has_value();
+    if (is_clip) {
+      const SeenSource& seen = result.sources.at(p);
       SweptClip& clip = row.clips.emplace_back(SweptClip{seen.indices, seen.pairs, {}});
       clip.kept.resize(static_cast<std::size_t>(a.tokens.frames));
       for (const Index t : a.kept) ++clip.kept[static_cast<std::size_t>(a.tokens.at(t).frame)];
     }
-    const measure::TokenFigures f =
-        seen.is_clip() ? figures_of_clip(slot, r, seen, relevance) : figures_of_picture(slot, r, p, inks, relevance);
+    const measure::TokenFigures f = is_clip ? figures_of_clip(slot, r, result.sources.at(p), relevance)
+                                            : figures_of_picture(slot, r, p, inks, relevance);
     for (std::size_t k = 0; k < std::size(measure::figure_fields); ++k)
       if (const auto& value = f.*measure::figure_fields[k].second) {
         sums[k].first += *value;

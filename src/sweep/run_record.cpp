@@ -75,6 +75,18 @@ RunRecord read_record(const fs::path& run) {
   return record;
 }
 
+std::string dtype_before(const fs::path& run, std::string_view backend) {
+  std::error_code e;
+  const fs::path file = run / "run.json";
+  if (!fs::exists(file, e) || fs::file_size(file, e) == 0 || e) return "auto";
+  for (const auto& [name, json] : read_record(run).head) {
+    if (name != "backend") continue;
+    const Ordered was = Ordered::parse(json);
+    if (was.is_object() && was.value("name", std::string()) == backend) return was.value("dtype", std::string("auto"));
+  }
+  return "auto";
+}
+
 std::vector<std::string> differences(const RunRecord& before, const RunRecord& now) {
   const std::map<std::string, std::string> first = leaves_of(before), second = leaves_of(now);
   std::vector<std::string> out;

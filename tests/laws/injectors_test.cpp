@@ -118,7 +118,7 @@ TEST_CASE("gather with a harness's fault breaks the laws that the fault says, an
   CHECK(laws::broken_injector_laws<B>(GatherInjector{{.positions = "sequential"}}) == Broken{"identity", "text"});
   CHECK(laws::broken_injector_laws<B>(GatherInjector{{.deepstack = "dropped"}}) == Broken{"identity", "own", "others"});
   CHECK_THROWS_WITH_AS(laws::broken_injector_laws<B>(GatherInjector{{.positions = "short"}}),
-                       doctest::Contains("positions: expected true or sequential, got 'short'"), Error);
+                       doctest::Contains("positions: expected true, sequential or seed, got 'short'"), Error);
 }
 
 TEST_CASE_TEMPLATE("each injector mutant breaks one law", I, ShortcutInjector, RenumberingInjector, NeighbourInjector,

@@ -149,6 +149,18 @@ def main():
             same(folder, whole, name)
             check(not [p.name for p in folder.iterdir() if "partial" in p.name], f"{name}: a partial file stays")
             check(units(folder) == PICTURES, f"{name}: {units(folder)} lines of units")
+        # `auto` is measured: what began in float32 goes on in it
+        narrow = top / "float32"
+        run(*common, "--out", narrow, "--dtype", "f32", "-q")
+        begun = json.loads((narrow / "run.json").read_text())["backend"]["dtype"]
+        cut = top / "float32_cut"
+        shutil.copytree(narrow, cut)
+        (cut / "units.jsonl").write_text("".join((narrow / "units.jsonl").read_text().splitlines(keepends=True)[:6]))
+        (cut / "summary.json").unlink()
+        run(*common, "--out", cut, "-q")
+        same(cut, narrow, "a run in float32 goes on by itself")
+        refused = run(*common, "--out", cut, "--dtype", "bf16", "-q", status=2)
+        check(begun == "f32" and ("dtype" in refused.stderr or "E301" in refused.stderr), f"another arithmetic by name: {refused.stderr}")
         for name, file in {"foreign_file": "notes.txt", "foreign_rows": "rows.jsonl", "foreign_link": "units.jsonl"}.items():  # somebody else's
             (top / name).mkdir()
             if name == "foreign_link":

@@ -17,6 +17,7 @@
 #include "arrcoc/scorers/attention/layer_attention.hpp"
 #include "arrcoc/scorers/attention/tower_attention.hpp"
 #include "arrcoc/scorers/control/uniform.hpp"
+#include "arrcoc/scorers/pixels/entropy.hpp"
 #include "arrcoc/scorers/pixels/information.hpp"
 #include "arrcoc/texture/texture13.hpp"
 #include "pipeline/material.hpp"
@@ -298,11 +299,15 @@ TEST_CASE("stages that look at a picture's pixels refuse a clip by name") {
     } catch (const Error& e) { return std::string(e.what()); }
     return std::string();
   };
-  CHECK(code_of([] { run_on(With<TopKAllocator, GatherInjector, ScorerSet<InformationScorer>>{}, 5); }) ==
+  CHECK(code_of([] { run_on(With<TopKAllocator, GatherInjector, ScorerSet<EntropyScorer>>{}, 5); }) ==
         Code::missing_evidence);
   CHECK(sentence([] {
+          run_on(With<TopKAllocator, GatherInjector, ScorerSet<EntropyScorer>>{}, 5);
+        }).starts_with("[entropy]"));
+  // Textures are made of frames: those of this clip cannot be pulled.
+  CHECK(sentence([] {
           run_on(With<TopKAllocator, GatherInjector, ScorerSet<InformationScorer>>{}, 5);
-        }).starts_with("[information]"));
+        }).starts_with("[textures] expected a clip whose frames can be pulled once more"));
 }
 
 TEST_CASE("prompts and clips must agree") {

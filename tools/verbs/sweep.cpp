@@ -189,6 +189,7 @@ int run_sweep(SweepFlags f, const Command& command) {
 
   Progress loading(f.quiet);
   loading.stage("loading the model");
+  if (f.run.dtype == "auto") f.run.dtype = dtype_before(f.out, f.run.backend);
   const std::unique_ptr<Engine> engine = open_engine(f);
   loading.stop();
   const ModelSummary& model = engine->model();
