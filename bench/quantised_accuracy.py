@@ -4,7 +4,8 @@
 usage: quantised_accuracy.py PROGRAM MODEL [--questions 500] [--logits 60] [--keep-ratio 0.25] [--seed 6900000] [--json FILE]
 
 Scenes of the synthetic suite that nothing was trained or tuned on, 256x256. For each form of weights and each row (all tokens, the default, random and
-oracle at the ratio): share of right answers with a 95 % interval (bootstrap over questions), share of answers equal to those of the stored weights,
+oracle at the ratio): share of right answers with a 95 % interval (bootstrap over pictures, whose questions stay together; random is the mean of
+three seeds), share of answers equal to those of the stored weights,
 and, on the first questions, the mean Kullback-Leibler divergence of the next token's distribution from the stored weights' (nats), and the share of
 equal first choices. Exit 77 without NumPy.
 """
@@ -33,14 +34,17 @@ FORMS = {
 ROWS = "full,default,random,oracle"
 
 
-def interval(right, rng):
-    means = np.array(right, float)[rng.integers(0, len(right), (2000, len(right)))].mean(1)
-    return [float(x) for x in np.quantile(means, [0.025, 0.975])]
+def interval(right, pictures, rng):
+    """right[i] of a question about pictures[i]."""
+    which = np.unique(pictures, return_inverse=True)[1]
+    sums, counts = np.bincount(which, right), np.bincount(which)
+    drawn = rng.integers(0, len(sums), (2000, len(sums)))
+    return [float(x) for x in np.quantile(sums[drawn].sum(1) / counts[drawn].sum(1), [0.025, 0.975])]
 
 
 def answers(a, data, words, out):
     done = subprocess.run([a.program, "sweep", "-m", a.model, "--data", str(data), "--limit", str(a.questions), "--pipeline", ROWS, "--keep-ratio", str(a.keep_ratio),
-                           "--seed", "0", "--out", str(out), "--no-report", "-q", *words], capture_output=True, text=True)
+                           "--seed", "0:2", "--out", str(out), "--no-report", "-q", *words], capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(done.stderr)
     rows = {}
@@ -48,7 +52,7 @@ def answers(a, data, words, out):
         row = json.loads(line)
         if row["pipeline"] not in ROWS.split(","):
             continue  # controls of the oracle
-        rows.setdefault(row["pipeline"], {})[row["id"]] = (row["prediction"], row["score"])
+        rows.setdefault(row["pipeline"], {})[row["id"], row["seed"]] = (row["prediction"], row["score"], row["images"][0])
     return rows
 
 
@@ -91,9 +95,9 @@ def main():
             stored_rows, stored_logits = stored_rows or rows, stored_logits or at
             result[form] = {}
             for name, row in rows.items():
-                right = [score for _, score in row.values()]
+                right, pictures = [score for _, score, _ in row.values()], [picture for _, _, picture in row.values()]
                 same = [row[i][0] == stored_rows[name][i][0] for i in row]
-                result[form][name] = dict(right=float(np.mean(right)), interval=interval(right, np.random.default_rng(1)), same=float(np.mean(same)))
+                result[form][name] = dict(right=float(np.mean(right)), interval=interval(right, pictures, np.random.default_rng(1)), same=float(np.mean(same)))
             for column, name in enumerate(("full", "default")):
                 truth = [log_softmax(x[column]) for x in stored_logits]
                 ours = [log_softmax(x[column]) for x in at]
