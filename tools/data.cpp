@@ -68,6 +68,14 @@ io::Dataset read_data(const DataFlags& f, bool quiet, const io::ClipOptions& cli
   return data;
 }
 
+bool takes_clock(const io::Dataset& data, double frames_per_second) {
+  return std::any_of(data.samples.begin(), data.samples.end(), [&](const io::Sample& s) {
+    std::error_code e;
+    return s.clip && s.clip->seconds.empty() && s.clip->frames_per_second == frames_per_second &&
+           std::filesystem::is_directory(s.images.front().file, e);
+  });
+}
+
 std::string prompts_hash(const io::Dataset& data) {
   std::vector<std::string> prompts;
   for (const io::Sample& s : data.samples) prompts.push_back(io::marked_question(s));

@@ -20,6 +20,9 @@ void add_data_flags(CLI::App& app, DataFlags& flags);
 /// are an error. `clips`: how they are opened; its clock is of folders of frames whose items have none.
 io::Dataset read_data(const DataFlags& flags, bool quiet, const io::ClipOptions& clips = {});
 
+/// Whether a clip of the data, a folder of frames whose item names no clock, goes by `--fps` so many a second.
+bool takes_clock(const io::Dataset& data, double frames_per_second);
+
 /// Over the questions as they will be asked.
 std::string prompts_hash(const io::Dataset& data);
 

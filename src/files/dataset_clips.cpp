@@ -11,6 +11,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr double latest_second = 1e9;  // as a prompt can say it
+
 /// "clip" as published tables name it, where the folder holds clip.mp4.
 fs::path found_clip(const fs::path& folder, std::string name) {
   if (name.starts_with("file://")) name.erase(0, 7);
@@ -59,6 +61,10 @@ ClipInfo every_frame(const Sample& s, bool decode, const ClipOptions& options) {
   const std::size_t count = frames->info().seconds.size();
   require_that(count >= 2, Code::bad_video, s.clip->name,
                [&] { return "expected at least two frames, got " + std::to_string(count); });
+  require_that(frames->info().seconds.back() < latest_second, Code::bad_video, s.clip->name, [&] {
+    return "expected frames before " + std::to_string(static_cast<Index>(latest_second)) + " s, got one at " +
+           std::to_string(frames->info().seconds.back()) + " s";
+  });
   for (std::size_t i = 0; decode && i < count; ++i) frames->next();
   return frames->info();
 }
@@ -70,10 +76,15 @@ std::string place_in_frames(Sample& s, const ClipInfo& clip) {
     if (!s.clip->box_seconds.empty()) {  // the frame that is nearest in time
       const double t = s.clip->box_seconds[i];
       const auto behind = std::lower_bound(clip.seconds.begin(), clip.seconds.end(), t);
-      b.frame = std::min<Index>(behind - clip.seconds.begin(), count - 1);
-      if (b.frame > 0 && t - clip.seconds[static_cast<std::size_t>(b.frame) - 1] <=
-                             clip.seconds[static_cast<std::size_t>(b.frame)] - t)
-        --b.frame;
+      Index frame = std::min<Index>(behind - clip.seconds.begin(), count - 1);
+      if (frame > 0 &&
+          t - clip.seconds[static_cast<std::size_t>(frame) - 1] <= clip.seconds[static_cast<std::size_t>(frame)] - t)
+        --frame;
+      if (b.frame < 0) b.frame = frame;
+      if (b.frame < count && std::abs(clip.seconds[static_cast<std::size_t>(b.frame)] - t) >
+                                 std::abs(clip.seconds[static_cast<std::size_t>(frame)] - t) + 1e-3)
+        return "box_images and box_seconds: expected the same frame, got " + std::to_string(b.frame) + " and " +
+               std::to_string(frame) + " by the time";
     }
     if (b.frame >= count)
       return "box_images: expected below " + std::to_string(count) + ", got " + std::to_string(b.frame);

@@ -13,6 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t longest_line = std::size_t{1} << 30;
+constexpr double least_fps = 1e-6, most_fps = 1e6;  // frames a second
 
 const Json* first_of(const Json& j, std::initializer_list<const char*> keys) {
   for (const char* key : keys)
@@ -90,6 +91,11 @@ std::vector<double> list_of_seconds(const Json& list, std::string_view key) {
   return out;
 }
 
+/// Two clips that share their ends are two: "a.png .. z.png (18, 0123456789abcdef)", how many and a hash of all names.
+std::string name_of_frames(const std::vector<std::string>& names) {
+  return names.front() + " .. " + names.back() + " (" + std::to_string(names.size()) + ", " + texts_hash(names) + ")";
+}
+
 /// A clip by its file or folder, or pictures that have a clock.
 void read_clip(const Reading& reading, Sample& s, const Json& j) {
   if (const Json* video = first_of(j, {"videos", "video", "video_path"})) {
@@ -104,11 +110,18 @@ void read_clip(const Reading& reading, Sample& s, const Json& j) {
   }
   const Json *fps = first_of(j, {"fps"}), *times = first_of(j, {"times"});
   if (!s.clip && (s.images.size() < 2 || (fps == nullptr && times == nullptr))) return;
-  if (!s.clip) s.clip = SampleClip{s.image_names.front() + " .. " + s.image_names.back()};
-  if (times != nullptr) s.clip->seconds = list_of_seconds(*times, "times");
-  else if (fps != nullptr) {
-    if (!fps->is_number() || !(fps->get<double>() > 0)) bad_item("fps: expected more than 0, got " + shown(*fps));
-    s.clip->frames_per_second = fps->get<double>();
+  if (!s.clip) s.clip = SampleClip{name_of_frames(s.image_names)};
+  const double rate = fps == nullptr || !fps->is_number() ? 0 : fps->get<double>();
+  if (fps != nullptr && !(rate >= least_fps && rate <= most_fps))
+    bad_item("fps: expected 1e-6 to 1e6, got " + shown(*fps));
+  if (times != nullptr) {
+    s.clip->seconds = list_of_seconds(*times, "times");
+    for (std::size_t i = 0; fps != nullptr && i < s.clip->seconds.size(); ++i)
+      if (const double at = static_cast<double>(i) / rate; std::abs(s.clip->seconds[i] - at) > 1e-3 * std::max(1.0, at))
+        bad_item("fps and times: expected one of them, or the same clock, got " + shown(*fps) + " a second and " +
+                 shown((*times)[i]) + " s for frame " + std::to_string(i));
+  } else {
+    s.clip->frames_per_second = rate;
   }
   if (const Json* at = first_of(j, {"box_seconds"})) s.clip->box_seconds = list_of_seconds(*at, "box_seconds");
   if (const Json* when = first_of(j, {"when"})) {

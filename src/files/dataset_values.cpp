@@ -101,7 +101,9 @@ void place_boxes(Sample& s, const std::vector<Box>& boxes, std::vector<Index> of
   if (timed && s.clip->box_seconds.size() != boxes.size())
     bad_item("boxes of a clip: expected the frame (box_images) or the time (box_seconds) of each of " +
              std::to_string(boxes.size()) + ", got " + std::to_string(s.clip->box_seconds.size()));
-  if (!timed && s.clip) s.clip->box_seconds.clear();
+  if (s.clip && !of.empty() && !s.clip->box_seconds.empty() && s.clip->box_seconds.size() != boxes.size())
+    bad_item("box_seconds: expected one for each of " + std::to_string(boxes.size()) + " boxes, got " +
+             std::to_string(s.clip->box_seconds.size()));
   if (of.empty()) of.assign(boxes.size(), s.clip ? -1 : 0);
   if (of.size() != boxes.size())
     bad_item("box_images: expected one for each of " + std::to_string(boxes.size()) + " boxes, got " +
@@ -158,10 +160,11 @@ std::string hex16(std::uint64_t value) {
   return out;
 }
 
-std::string prompts_hash(const std::vector<std::string>& prompts) {
+std::string texts_hash(const std::vector<std::string>& texts) {
   std::uint64_t h = fnv1a("");
-  for (const std::string& p : prompts) h = fnv1a(std::string_view("\0", 1), fnv1a(p, h));
+  for (const std::string& t : texts) h = fnv1a(std::string_view("\0", 1), fnv1a(t, h));
   return hex16(h);
 }
+std::string prompts_hash(const std::vector<std::string>& prompts) { return texts_hash(prompts); }
 
 }  // namespace arrcoc::io

@@ -30,15 +30,32 @@ std::string SweepRunner::asked(const Slot& slot) {
   return slot.column->kind == ColumnKind::oracle_blank ? std::string() : io::marked_question(*slot.sample);
 }
 
-std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questions) const {
+namespace {
+
+/// Those in frames that are looked at (ascending numbers; none: all), and those of every frame.
+std::vector<std::vector<Box>> looked_at(std::vector<std::vector<Box>> boxes, const std::vector<Index>& frames) {
+  for (std::vector<Box>& list : boxes)
+    std::erase_if(list, [&](const Box& b) {
+      return !frames.empty() && b.frame >= 0 && !std::binary_search(frames.begin(), frames.end(), b.frame);
+    });
+  return boxes;
+}
+
+}  // namespace
+
+std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questions,
+                                                  const std::vector<Index>& frames) const {
   const auto empty = [](const std::vector<std::vector<Box>>& boxes) {
     return std::all_of(boxes.begin(), boxes.end(), [](const auto& b) { return b.empty(); });
   };
   std::string picture;
   for (const auto& name : io::source_names(*questions.front())) picture += name + "\n";
   std::vector<Slot> out;
+  std::vector<std::vector<std::vector<Box>>> all;
+  for (const io::Sample* s : questions) all.push_back(looked_at(s->boxes, frames));
   for (std::size_t i = 0; i < questions.size(); ++i) {
     const io::Sample& s = *questions[i];
+    const std::vector<std::vector<Box>>& boxes = all[i];
     for (const SweepColumn& c : columns_) {
       Slot slot;
       slot.sample = &s;
@@ -46,7 +63,7 @@ std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questi
       Ask& a = slot.ask;
       a.prompt = c.kind == ColumnKind::oracle_blank ? std::string() : s.question;
       if (s.pictures_inside() && c.kind != ColumnKind::oracle_blank) a.places = s.places;
-      a.boxes = s.boxes;
+      a.boxes = boxes;
       a.stock = c.kind == ColumnKind::stock;
       a.pipeline = c.spec;
       a.budget = c.tokens;
@@ -54,18 +71,18 @@ std::vector<SweepRunner::Slot> SweepRunner::slots(const PictureQuestions& questi
       a.levels = c.levels;
       a.generate = !model_free_ && s.metric != "none";
       const bool leak = c.kind == ColumnKind::oracle_blank || c.kind == ColumnKind::oracle_other;
-      if (leak && empty(s.boxes)) continue;
+      if (leak && empty(boxes)) continue;
       if (c.kind == ColumnKind::oracle_blank && many_.shared.rendered) continue;  // its frame is the caller's
-      if (c.kind == ColumnKind::oracle && empty(s.boxes))
+      if (c.kind == ColumnKind::oracle && empty(boxes))
         a.pipeline.decisions.back().allocator = "grid";  // no box to point at: the lattice that fills an oracle
       if (c.kind == ColumnKind::oracle_other) {          // the next question, in a ring, that looks elsewhere
-        const io::Sample* other = nullptr;
+        const std::vector<std::vector<Box>>* other = nullptr;
         for (std::size_t k = 1; k < questions.size() && other == nullptr; ++k) {
-          const io::Sample* next = questions[(i + k) % questions.size()];
-          if (!empty(next->boxes) && next->boxes != s.boxes) other = next;
+          const auto& next = all[(i + k) % questions.size()];
+          if (!empty(next) && next != boxes) other = &next;
         }
         if (other == nullptr) continue;
-        a.boxes = other->boxes;
+        a.boxes = *other;
       }
       if (c.spec.asking == Asking::other) {  // the next question about the picture, in a ring
         for (std::size_t k = 1; k < questions.size() && !a.scoring_question; ++k)
@@ -88,8 +105,16 @@ struct SweepRunner::Work {
   std::vector<std::string> maps;  // of each row; empty where it failed
   KeptTextures textures;          // those of `maps`
   InkMaps inks;
+  Index boxes_lost = 0;
   bool cancelled = false;
 };
+
+std::vector<Index> SweepRunner::frames_of(const PictureQuestions& questions) const {
+  const bool named = std::any_of(questions.begin(), questions.end(), [](const io::Sample* s) {
+    return s->clip && std::any_of(s->boxes[0].begin(), s->boxes[0].end(), [](const Box& b) { return b.frame >= 0; });
+  });
+  return named ? open_clip_(*questions.front())->info().indices : std::vector<Index>{};
+}
 
 void SweepRunner::open_pictures(const PictureQuestions& questions) {
   many_.shared.pictures.clear();
@@ -144,6 +169,10 @@ bool of_strategy(Code c) {
   return c == Code::bad_config || c == Code::bad_budget || c == Code::shape_mismatch || c == Code::bad_stage_output ||
          c == Code::missing_evidence || c == Code::bad_array || c == Code::bad_plugin;
 }
+/// Of what a strategy was given, not of how it is set.
+bool of_input(Code c) {
+  return c == Code::shape_mismatch || c == Code::bad_stage_output || c == Code::missing_evidence;
+}
 
 /// Why `f` failed, where that may be the question's fault; empty: it did not.
 template <class F, class Known>
@@ -152,7 +181,7 @@ std::string failure_of(F&& f, Known&& known) {
     f();
     return {};
   } catch (const Error& error) {
-    if (!of_data(error.code()) && !(of_strategy(error.code()) && known())) throw;
+    if (!of_data(error.code()) && !(of_strategy(error.code()) && known(error.code()))) throw;
     return error.what();
   } catch (const std::bad_alloc&) { return "[memory] an allocation failed: the picture or the prompt is too large"; }
 }
@@ -161,8 +190,12 @@ std::string failure_of(F&& f, Known&& known) {
 
 void SweepRunner::answer_or_explain(Work& work, std::size_t from, std::size_t to) {
   const bool alone = to - from == 1;
-  const std::string reason = failure_of(
-      [&] { answer(work, from, to); }, [&] { return !alone || answered_.contains(work.wanted[from].column->label()); });
+  const Slot& first = work.wanted[from];
+  const auto known = [&](Code c) {
+    const bool of_kind = mixed_ && (first.sample->clip || of_input(c));
+    return !alone || of_kind || answered_.contains(first.column->label());
+  };
+  const std::string reason = failure_of([&] { answer(work, from, to); }, known);
   if (work.cancelled) return;
   if (reason.empty()) {
     for (std::size_t i = from; i < to; ++i) answered_.insert(work.wanted[i].column->label());
@@ -184,17 +217,25 @@ void SweepRunner::explain(Work& work, std::size_t i, const std::string& reason) 
 }
 
 PictureRows SweepRunner::run_or_explain(const PictureQuestions& questions) {
-  Work work = begin(questions);
-  const std::string reason = failure_of([&] { open_pictures(questions); }, [] { return false; });
+  std::vector<Index> frames;
+  const std::string reason = failure_of(
+      [&] {
+        open_pictures(questions);
+        frames = frames_of(questions);
+      },
+      [](Code) { return false; });
+  Work work = begin(questions, frames);
   if (reason.empty()) answer_or_explain(work, 0, work.wanted.size());
   else
     for (std::size_t i = 0; i < work.wanted.size(); ++i) explain(work, i, reason);
   return finish(std::move(work));
 }
 
-SweepRunner::Work SweepRunner::begin(const PictureQuestions& questions) const {
+SweepRunner::Work SweepRunner::begin(const PictureQuestions& questions, const std::vector<Index>& frames) const {
   Work work;
-  work.wanted = slots(questions);
+  work.wanted = slots(questions, frames);
+  for (const io::Sample* s : questions)
+    if (s->clip && !s->boxes[0].empty() && looked_at(s->boxes, frames)[0].empty()) ++work.boxes_lost;
   work.rows.resize(work.wanted.size());
   work.times.resize(work.wanted.size());
   work.maps.resize(work.wanted.size());
@@ -244,6 +285,7 @@ PictureRows SweepRunner::finish(Work&& work) const {
   out.rows = std::move(work.rows);
   out.times = std::move(work.times);
   out.shared = std::move(work.shared);
+  out.boxes_lost = work.boxes_lost;
   for (const std::string& line : work.maps) out.maps += line;
   const std::vector<Slot>& wanted = work.wanted;
   // Who says what the whole picture's column says.

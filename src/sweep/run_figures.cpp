@@ -15,11 +15,13 @@ std::vector<float> covered(const Allocation& a, Index height, Index width, const
   return {shares.begin(), shares.end()};
 }
 
-/// How far an answer is from the true time, where the true answer is one.
+/// How far an answer is from the true time, where the item says when, is scored by it, or has a true answer that says
+/// it is one: a bare number may count things.
 std::optional<double> off_by(const io::Sample& s, const std::string& answer) {
   if (!s.clip || s.answers.empty()) return std::nullopt;
   const std::optional<double> stated = measure::stated_seconds(s.answers.front());
-  if (!stated) return std::nullopt;
+  const bool timed = !s.clip->answer.empty() || s.metric == "temporal_iou" || measure::says_time(s.answers.front());
+  if (!stated || !timed) return std::nullopt;
   return measure::seconds_off(answer, s.clip->answer.empty() ? *stated : s.clip->answer.front().first);
 }
 

@@ -206,3 +206,19 @@ TEST_CASE("answers as texts and numbers; <image> is a place") {
   CHECK(samples[0].question == "How much?");
   CHECK(samples[0].answers == std::vector<std::string>{"88.48"});
 }
+
+TEST_CASE("clips of frames are told apart by all their frames") {
+  const Data d;
+  for (const char* name : {"b", "c", "z"})
+    io::write_png(d.path / "images" / (name + std::string(".png")), Image(40, 60).view());
+  const auto film = [](const std::string& id, const std::string& middle) {
+    return R"({"id":")" + id + R"(","images":["images/a.png","images/)" + middle +
+           R"(.png","images/z.png"],"fps":8,"question":"Q?","answers":["A"],"metric":"exact"})" + "\n";
+  };
+  d.write(film("one", "b") + film("two", "c") + film("again", "b"));
+  const auto samples = io::read_questions(d.path);
+  REQUIRE(samples.size() == 3);
+  CHECK(samples[0].clip->name != samples[1].clip->name);
+  CHECK(samples[0].clip->name == samples[2].clip->name);
+  CHECK(samples[0].clip->name.starts_with("images/a.png .. images/z.png (3, "));
+}

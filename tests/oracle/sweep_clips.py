@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Clips in sweeps: every row beside `arrcoc answer` on the same clip (answer, costs, kept tokens), figures beside NumPy, bad clips, shards, kills, the report's sheet.
 
-usage: sweep_clips.py ARRCOC        exit 0 when all agrees, 1 on any mismatch, 77 without ffmpeg or NumPy
+usage: sweep_clips.py ARRCOC [--corners]        --corners: the hard cases alone; exit 0 when all agrees, 1 on any mismatch, 77 without ffmpeg or NumPy
 """
 import base64
 import io
@@ -179,7 +179,8 @@ def check_rows(data, questions, folder):
         gold = questions[row["id"]]["answers"][0]
         truth = questions[row["id"]].get("when", [[float(first(gold) or 0)]])[0][0]
         said = first(row["prediction"]) if re.fullmatch(r"[a-z ]*\d+(\.\d+)?[a-z ]*( to \d+(\.\d+)?[a-z ]*)?", row["prediction"]) else None
-        if first(gold) is None:
+        timed_gold = "when" in questions[row["id"]] or re.search(r"\d (s|second)", gold)
+        if not timed_gold:
             check("seconds_off" not in row["figures"], f"{row['key']}: no time was asked")
         elif said is not None:
             timed += 1
@@ -222,12 +223,89 @@ def check_report(data, folder):
     check(len(detail["boxes"][0]) > 0 and all(0 <= x <= 1 for b in detail["boxes"][0] for x in b), "sheet: boxes")
 
 
+def check_corners(data, top):
+    """Films that share both ends, boxes in frames that nobody looks at, counts beside times, clocks and boxes that contradict, pictures beside clips in either order."""
+    film = [json.loads(line) for line in (data / "questions.jsonl").read_text().splitlines()][:1][0]["images"]
+    shades = [f"images/shade{i}.png" for i in range(4)]
+    for name, (one, two) in zip(shades, ((0, 0), (60, 60), (200, 60), (255, 255))):
+        Image.fromarray(np.repeat(np.array([[one] * 64 + [two] * 64] * 128, np.uint8)[..., None], 3, 2)).save(data / name)
+    plain = {"question": "When does it end?", "answers": ["3 seconds"], "metric": "relaxed_loose"}
+    ask = lambda id_, frames=film, **more: {"id": id_, "images": frames, "fps": 8} | plain | more
+
+    def sweep(name, items, *more, pipeline="full,random,oracle", status=0):
+        (data / f"{name}.jsonl").write_text("".join(json.dumps(q) + "\n" for q in items))
+        done = run("sweep", "-m", SMALL, "--data", data / f"{name}.jsonl", "--out", top / name, "-n", 2, "-t", 1, "--seed", 0, "--keep-ratio", "0.25", "--kept", "--min-frames", 4,
+                   *(["--pipeline", pipeline] if pipeline else []), *more, status=status)
+        return done.stderr, rows_of(top / name) if (top / name / "rows.jsonl").exists() else []
+
+    # the same ends, other frames between
+    ends = [shades[0], shades[1], shades[1], shades[3]], [shades[0], shades[2], shades[2], shades[3]]
+    evs = "none/frame_change/fixed:scale=none/top_k/gather"
+    _, rows = sweep("ends", [ask("dark", ends[0]), ask("light", ends[1])], pipeline="random," + evs)
+    sweep("light", [ask("light", ends[1])], pipeline="random," + evs)
+    check(json.loads((top / "ends/run.json").read_text())["units"] == 2, "two films that share both ends are two")
+    check(len({tuple(r["images"]) for r in rows}) == 2 and len({r["draw"] for r in rows if r["pipeline"] == "random"}) == 2, "their names and draws are their own")
+    if rows:
+        check([r for r in rows if r["id"] == "light"] == rows_of(top / "light"), "a film is answered as it is alone")
+
+    # boxes in no frame that is looked at: four of eighteen are
+    lost = ask("lost", boxes=[[10, 10, 60, 60]], box_images=[2])
+    seen = ask("seen", boxes=[[10, 10, 60, 60]], box_images=[0])
+    said, rows = sweep("lost", [lost, seen])
+    by = {(r["id"], r["pipeline"]): r for r in rows}
+    check("1 questions have no box" in said and not [r for r in rows if "error" in r], f"lost boxes: {said[-300:]}")
+    check({p for i, p in by if i == "lost"} == {"full", "random", "oracle"} and ("seen", "oracle_blank") in by, f"lost boxes: {sorted(by)}")
+    sweep("none", [ask("lost")])
+    none = {r["pipeline"]: r for r in rows_of(top / "none")} if (top / "none/rows.jsonl").exists() else {}
+    if none and by:
+        check(by["lost", "oracle"]["kept_tokens"] == none["oracle"]["kept_tokens"] and "recall" not in by["lost", "oracle"]["figures"], "lost boxes: the lattice")
+
+    # numbers that count are no times
+    _, rows = sweep("counts", [ask("count", question="How many cars are there?", answers=["3"]), ask("when", answers=["3"], when=[[2, 4]]), ask("unit")], pipeline="full", )
+    check(not [r for r in rows if r["id"] == "count" and "seconds_off" in r["figures"]], "a count has no seconds_off")
+    check(not [r for r in rows if r["id"] != "count" and first_number(r["prediction"]) and "seconds_off" not in r["figures"]], "a time has")
+
+    # what contradicts itself or has no end is left out
+    wrong = [ask("slow", fps=1e-9), ask("later", fps=None, times=[*range(17), 2e9]), ask("clocks", times=[i / 4 for i in range(18)]), ask("length", boxes=[[0, 0, 9, 9]], box_images=[0], box_seconds=[0, 1]),
+             ask("frames", boxes=[[0, 0, 9, 9]], box_images=[2], box_seconds=[1])]
+    right = ask("right", times=[i / 8 for i in range(18)], boxes=[[0, 0, 9, 9]], box_images=[8], box_seconds=[1])
+    said, rows = sweep("wrong", [*wrong, right], pipeline="full")
+    for id_, words in {"slow": "fps: expected", "later": "expected frames before", "clocks": "fps and times", "length": "box_seconds: expected one for each", "frames": "expected the same frame, got 2 and 8"}.items():
+        line = [x for x in said.splitlines() if f"('{id_}')" in x]
+        check(len(line) == 1 and words in line[0] and "left out" in line[0], f"{id_}: {line}")
+    check([r["id"] for r in rows] == ["right"], f"one is right: {[r['id'] for r in rows]}")
+
+    # pictures and clips, whichever stands first
+    picture = {"id": "picture", "images": film[:1], "question": "What is it?", "answers": ["a car"]}
+    for name, items in (("ahead", [ask("clip"), picture]), ("behind", [picture, ask("clip")])):
+        _, rows = sweep(name, items, pipeline="full,downsample")
+        errors = {(r["id"], r["pipeline"]): r.get("error", "") for r in rows}
+        check(len(rows) == 4 and [k for k, e in errors.items() if e] == [("clip", "downsample")] and "[injector.downsample]" in errors["clip", "downsample"], f"{name}: {errors}")
+    _, rows = sweep("both", [ask("clip"), picture], pipeline="")
+    check({r["pipeline"] for r in rows} == {"full", "default", "random", "grid", "centre", "oracle"} and all(r["pipeline"] == "centre" for r in rows if "error" in r), f"columns of both: {[(r['key'], r.get('error')) for r in rows]}")
+
+    # flags that say nothing
+    for flag, value in (("--image-max-tokens", 64), ("--fps", 4)):
+        said, rows = sweep("idle", [ask("clip")], flag, value, pipeline="full", status=2)
+        check(flag in said and "says nothing here" in said and not rows, f"{flag}: {said[-200:]}")
+    said = run("bench", "-m", SMALL, "--video", data / "as_folder", "--fps", 8, "--size", 64, status=2).stderr
+    check("--size says nothing here" in said, f"bench: {said[-200:]}")
+
+
+def first_number(text):
+    return re.fullmatch(r"\d+(\.\d+)?( seconds)?", text)
+
+
 def main():
     need_ffmpeg()
     with tempfile.TemporaryDirectory() as temporary:
         top = pathlib.Path(temporary)
         data, questions = make_data(top)
         common = ["sweep", "-m", SMALL, "--data", data, "-n", 8, "-t", 1, "--pipeline", ",".join(COLUMNS), "--keep-ratio", "0.25", "--seed", "0,1", "--min-frames", 6, "--kept", "--keep-maps"]
+        check_corners(data, top)
+        if "--corners" in sys.argv:
+            print("\n".join(checks.problems))
+            return 1 if checks.problems else 0
         whole = top / "whole"
         began = time.monotonic()
         done = run(*common, "--out", whole)

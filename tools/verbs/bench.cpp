@@ -14,6 +14,7 @@ namespace {
 
 struct BenchFlags : QuestionFlags {
   std::string size = "1024";
+  const CLI::Option* size_flag = nullptr;
   std::vector<Index> budgets;
   Index repeat = 3;
 };
@@ -220,7 +221,9 @@ int run_bench(BenchFlags& f, const Command& command) {
   f.run.ignore_eos = true;
   Question q = read_question(f, command);
   AnswerRequest& r = q.request;
-  if (r.pictures.empty() && f.videos.empty()) r.pictures.push_back(noise_picture(f.size, r.seed));
+  if (!r.pictures.empty() || !f.videos.empty())
+    refuse_idle({f.size_flag}, "it is of a picture of noise, and there is -i or --video");
+  else r.pictures.push_back(noise_picture(f.size, r.seed));
   Progress progress(f.quiet);
   progress.stage("loading the model");
   const auto start = std::chrono::steady_clock::now();
@@ -262,7 +265,8 @@ void add_bench(CLI::App& app, Command& command) {
   CLI::App* verb = app.add_subcommand("bench", "times every stage of an answer beside what the machine gives at best");
   add_question_flags(*verb, *flags, command);
   verb->add_option("-n,--max-new-tokens", flags->run.max_new_tokens, "tokens of the answer, at least 2");
-  verb->add_option("--size", flags->size, "P or HxW px of a picture of noise, when there is no -i or --video");
+  flags->size_flag =
+      verb->add_option("--size", flags->size, "P or HxW px of a picture of noise, when there is no -i or --video");
   verb->add_option("--budgets", flags->budgets, "visual tokens of the pruned runs, comma-separated")->delimiter(',');
   verb->add_option("--repeat", flags->repeat, "runs after the first; medians are shown");
   add_clip_flags(*verb, *flags, command);

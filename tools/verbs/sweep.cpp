@@ -178,8 +178,12 @@ int run_sweep(SweepFlags f, const Command& command) {
   const io::Dataset data = read_data(f.data, f.quiet, opening);
   const auto is_clip = [](const io::Sample& s) { return s.clip.has_value(); };
   const bool clips = std::any_of(data.samples.begin(), data.samples.end(), is_clip);
-  if (!columns_given && std::all_of(data.samples.begin(), data.samples.end(), is_clip)) choice.pipelines = clip_columns;
+  const bool clips_alone = std::all_of(data.samples.begin(), data.samples.end(), is_clip);
+  if (!columns_given && clips_alone) choice.pipelines = clip_columns;
+  else if (!columns_given && clips) std::erase(choice.pipelines, "downsample");
+  if (clips_alone) refuse_idle(f.of_pictures, "it is of pictures, and the data has none");
   check_clip_settings(f, shared, clips, "it is of clips, and the data has none");
+  if (!takes_clock(data, f.clip.clock)) refuse_idle({f.clip.fps_flag}, "every clip of the data has a clock");
   const std::vector<io::Sample>& samples = data.samples;
   const std::vector<PictureQuestions> groups = by_picture(samples);
   require_that(shard.index <= static_cast<Index>(groups.size()), Code::bad_usage, "shard", [&] {
@@ -208,6 +212,7 @@ int run_sweep(SweepFlags f, const Command& command) {
                              const io::Sample& s) { return io::open_clip(s, choose, options); });
   }
   runner.score_by(*flavour);
+  if (clips && !clips_alone) runner.of_both();
   if (f.keep_maps) runner.keep_maps();
 
   const RunRecord record{run_head(f, model, runner.columns(), data, groups.size(), clip_flags),
@@ -236,7 +241,7 @@ int run_sweep(SweepFlags f, const Command& command) {
     std::fprintf(stderr, "%s: %lld of %lld questions are done already\n", f.out.c_str(), static_cast<long long>(before),
                  static_cast<long long>(asked));
   Meter meter("sweep", "questions", asked, f.quiet || !(f.progress || is_terminal(STDERR_FILENO)), before);
-  Index done = before;
+  Index done = before, boxes_lost = 0;
   Index last = -1;
   const auto next = [&]() -> std::optional<Index> {
     if (team) return team->next();
@@ -269,10 +274,14 @@ int run_sweep(SweepFlags f, const Command& command) {
     folder.append(*unit, static_cast<Index>(part.rows.size()), rows, times, part.maps);
     if (team) team->done();
     done += static_cast<Index>(groups[u].size());
+    boxes_lost += part.boxes_lost;
     meter.show(done, so_far.text());
   }
   const double seconds = meter.seconds();
   if (team && interrupt_asked()) return interrupted_status();
+  if (boxes_lost > 0 && !f.quiet)
+    std::fprintf(stderr, "%lld questions have no box in a frame that was looked at, and are asked as without boxes\n",
+                 static_cast<long long>(boxes_lost));
   if (done > before)
     folder.add_timing("{\"seconds\":" + detail::to_text(seconds) + ",\"questions\":" + std::to_string(done - before) +
                       ",\"rows\":" + std::to_string(so_far.rows) + ",\"command\":" + json_text(command.line) + "}\n");
@@ -362,6 +371,8 @@ void add_sweep(CLI::App& app, Command& command) {
   add_prompt_flags(*verb, *f);
   add_picture_flags(*verb, *f);
   add_clip_setting_flags(*verb, *f, command, true);
+  for (const char* name : {"--image-min-tokens", "--image-max-tokens", "--min-pixels", "--max-pixels", "--exif"})
+    if (const CLI::Option* o = verb->get_option_no_throw(name)) f->of_pictures.push_back(o);
   add_machine_flags(*verb, *f);
   add_generation_flags(*verb, *f);
   group("Output",

@@ -28,7 +28,7 @@ struct DatasetPicture {
 /// What makes the pictures of a sample one clip: a video, an animation or a folder of frames, which `images` names, or
 /// the frames themselves, in order.
 struct SampleClip {
-  std::string name;                                 // as the file spells it; of frames the first and the last
+  std::string name;                                 // as the file spells it; of frames the ends and a hash of all
   double frames_per_second = 0;                     // a clock for frames that have none,
   std::vector<double> seconds{};                    // or the time of each
   std::vector<double> box_seconds{};                // of boxes whose frames are not numbered, until the clip is probed

@@ -118,6 +118,12 @@ inline std::optional<double> stated_seconds(std::string_view text) {
   return times.empty() ? std::nullopt : std::optional(times[0].seconds);
 }
 
+/// Whether a text has a time with colons or a unit; a bare number may count things.
+inline bool says_time(std::string_view text) {
+  const auto times = detail::times_meant(text);
+  return !times.empty() && times[0].sure;
+}
+
 /// |stated - truth| in seconds; none where the answer states no time.
 inline std::optional<double> seconds_off(std::string_view answer, double truth) {
   const auto stated = stated_seconds(answer);

@@ -25,6 +25,7 @@ struct PictureRows {
   std::vector<std::vector<StageTime>> times;  // of each row
   std::vector<StageTime> shared;              // of the pictures: decode_image, resize, vision; of a clip frames, vision
   std::string maps;                           // lines of RUN/maps, where they are kept
+  Index boxes_lost = 0;  // questions about a clip none of whose boxes is in a frame that is looked at
   bool cancelled = false;
 };
 
@@ -43,10 +44,14 @@ class SweepRunner {
         model_free_(model_free) {}
   /// All rows; where that ends in an error, each question alone and each of its columns alone, and a row with the
   /// reason for each that still fails. Errors of the machine and the model pass through, and those of a column's
-  /// strategies and settings as long as it has answered nothing.
+  /// strategies and settings as long as it has answered nothing. A question none of whose boxes is in a frame that is
+  /// looked at is one without boxes.
   PictureRows run_or_explain(const PictureQuestions& questions);
   /// How clips are opened; without it their rows say that nobody can.
   void open_clips_by(OpenClip open) { open_clip_ = std::move(open); }
+  /// The data has pictures and clips: what a column cannot read of the one or the other is a row with its reason,
+  /// whichever stands first.
+  void of_both() { mixed_ = true; }
   /// Whose rules score; the default is measure::Flavour::vlmevalkit.
   void score_by(measure::Flavour flavour) { flavour_ = flavour; }
   /// Fills PictureRows::maps.
@@ -60,8 +65,9 @@ class SweepRunner {
   struct Work;
   using InkMaps =
       std::map<std::tuple<std::size_t, std::string, Index, Index>, std::vector<double>>;  // picture, framing, grid
-  std::vector<Slot> slots(const PictureQuestions& questions) const;
-  Work begin(const PictureQuestions& questions) const;
+  std::vector<Index> frames_of(const PictureQuestions& questions) const;  // looked at, where boxes name some
+  std::vector<Slot> slots(const PictureQuestions& questions, const std::vector<Index>& frames) const;
+  Work begin(const PictureQuestions& questions, const std::vector<Index>& frames) const;
   PictureRows finish(Work&& work) const;
   void open_pictures(const PictureQuestions& questions);
   void take_figures(const Slot& slot, const AnswerResult& result, InkMaps& inks, SweepRow& row) const;
@@ -84,7 +90,7 @@ class SweepRunner {
   bool model_free_;
   std::set<std::string> answered_;
   measure::Flavour flavour_ = measure::Flavour::vlmevalkit;
-  bool keeps_maps_ = false;
+  bool keeps_maps_ = false, mixed_ = false;
   OpenClip open_clip_;
 };
 
