@@ -180,7 +180,7 @@ def check_rows(data, questions, folder):
         truth = questions[row["id"]].get("when", [[float(first(gold) or 0)]])[0][0]
         said = first(row["prediction"]) if re.fullmatch(r"[a-z ]*\d+(\.\d+)?[a-z ]*( to \d+(\.\d+)?[a-z ]*)?", row["prediction"]) else None
         timed_gold = "when" in questions[row["id"]] or re.search(r"\d (s|second)", gold)
-        if not timed_gold:
+        if first(gold) is None or not timed_gold:
             check("seconds_off" not in row["figures"], f"{row['key']}: no time was asked")
         elif said is not None:
             timed += 1
