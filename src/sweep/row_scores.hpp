@@ -37,10 +37,11 @@ struct RowColumns {
     const auto at = rows.find(column_key(pipeline, budget, depth));
     return at == rows.end() ? nullptr : &at->second;
   }
-  /// The column with every token: full, else the model's own path.
-  const RowList* whole() const {
-    const RowList* full = find("full", "all", "all");
-    return full != nullptr ? full : find("stock", "all", "all");
+  /// The column with every token: full, else the model's own path. `framing`: on the picture changed so,
+  /// ":picture=flip".
+  const RowList* whole(const std::string& framing = "") const {
+    const RowList* full = find("full" + framing, "all", "all");
+    return full != nullptr ? full : find("stock" + framing, "all", "all");
   }
 };
 

@@ -38,23 +38,34 @@ std::optional<WayToOracle> way_of(const Scores& own, const Scores& random, const
   return WayToOracle{static_cast<Index>(all.n), ratio, {ratio - measure::z95 * error, ratio + measure::z95 * error}};
 }
 
-CardCosts costs_of(const RowList& rows) {
-  CardCosts out;
-  double n = 0;
+/// Means over seeds of each question that was answered.
+std::map<std::string_view, CardCosts> costs_of(const RowList& rows) {
+  std::map<std::string_view, CardCosts> out;
+  std::map<std::string_view, double> seeds;
+  for (const SweepRow* r : rows)
+    if (r->error.empty()) ++seeds[r->id];
   for (const SweepRow* r : rows) {
     if (!r->error.empty()) continue;
-    ++n;
-    out.tokens += static_cast<double>(r->kept);
-    out.token_layers += r->costs.token_layers;
-    out.flops += r->costs.vision_flops + r->costs.merger_flops + r->costs.evidence_flops + r->costs.prefill_flops;
-    out.kv_bytes += r->costs.kv_bytes;
+    CardCosts& own = out[r->id];
+    const Costs& c = r->costs;
+    const double n = seeds.at(r->id);
+    own.tokens += static_cast<double>(r->kept) / n;
+    own.token_layers += c.token_layers / n;
+    own.flops += (c.vision_flops + c.merger_flops + c.evidence_flops + c.prefill_flops) / n;
+    own.kv_bytes += c.kv_bytes / n;
   }
-  for (double* sum : {&out.tokens, &out.token_layers, &out.flops, &out.kv_bytes}) *sum /= std::max(1.0, n);
   return out;
 }
 
+/// Over the questions that both answered.
 std::optional<CardCosts> costs_beside(const RowList& own, const RowList& whole) {
-  const CardCosts a = costs_of(own), b = costs_of(whole);
+  CardCosts a, b;
+  const auto theirs = costs_of(whole);
+  for (const auto& [id, mine] : costs_of(own))
+    if (const auto at = theirs.find(id); at != theirs.end())
+      for (double CardCosts::*cost :
+           {&CardCosts::tokens, &CardCosts::token_layers, &CardCosts::flops, &CardCosts::kv_bytes})
+        a.*cost += mine.*cost, b.*cost += at->second.*cost;
   for (const double below : {b.tokens, b.token_layers, b.flops, b.kv_bytes})
     if (!(below > 0)) return std::nullopt;
   return CardCosts{a.tokens / b.tokens, a.token_layers / b.token_layers, a.flops / b.flops, a.kv_bytes / b.kv_bytes};
@@ -270,6 +281,14 @@ CardFailures failures_of(const RowList& own, const Scores& whole, const Scores& 
   return out;
 }
 
+/// ":picture=VALUE" of a column on a changed picture, else nothing.
+std::string framing_of(const std::string& pipeline) {
+  if (pipeline.find(":picture=") == std::string::npos) return {};
+  const Settings settings = named_settings(pipeline);
+  const auto at = settings.find("picture");
+  return at == settings.end() ? std::string() : ":picture=" + at->second;
+}
+
 }  // namespace
 
 CardNames card_names(const RowColumns& columns) {
@@ -289,16 +308,17 @@ Scorecard scorecard(const RowColumns& columns, const CardNames& names, const Row
   const Scores scores = scores_of(own);
   PictureOf pictures;
   for (const SweepRow* r : own) note_picture(pictures, *r);
+  const std::string framed = framing_of(head.pipeline);
   const auto at_same = [&](const std::string& pipeline) {
-    const RowList* rows = columns.find(pipeline, head.budget, head.depth);
-    return rows == nullptr ? Scores{} : scores_of(*rows);
+    return columns.find(pipeline + framed, head.budget, head.depth);
   };
-  const RowList* whole_rows = columns.whole();
-  const Scores whole = whole_rows == nullptr ? Scores{} : scores_of(*whole_rows), oracle = at_same("oracle");
+  const RowList *unchanged = columns.whole(), *whole_rows = framed.empty() ? unchanged : columns.whole(framed),
+                *random = at_same("random"), *best = at_same("oracle");
+  const auto scores_or_none = [](const RowList* rows) { return rows == nullptr ? Scores{} : scores_of(*rows); };
+  const Scores whole = scores_or_none(whole_rows), oracle = scores_or_none(best);
   Scorecard card;
-  if (head.pipeline != "random" && head.pipeline != "oracle")
-    card.way = way_of(scores, at_same("random"), oracle, pictures);
-  if (whole_rows != nullptr) card.costs = costs_beside(own, *whole_rows);
+  if (&own != random && &own != best) card.way = way_of(scores, scores_or_none(random), oracle, pictures);
+  if (unchanged != nullptr) card.costs = costs_beside(own, *unchanged);
   card.changes = changes_of(columns, head, scores, pictures);
   if (const RowList* blank = columns.find(head.pipeline + ":query=blank", head.budget, head.depth); blank != nullptr)
     if (const auto p = paired(scores, scores_of(*blank), pictures); p.n > 0) card.own_question = p;

@@ -28,7 +28,7 @@ PARTS = {  # (column, part) -> the column that is the same without it
     ("three_ways:balancer.explore=0.9", "balancer tension"): "texture13/information+perspectival+participatory/fixed/top_k/gather",
     ("none/none/flat/grid/gather@0.5%none/novelty/fixed/top_k/gather", "decision 1"): "none/novelty/fixed/top_k/gather",
 }
-PIPELINES = list(dict.fromkeys(["full", "three_ways", "three_ways:picture=flip", "three_ways:picture=brightness_0.8", "three_ways:corrupt=0.2", "random", "oracle", *(c for c, _ in PARTS), *PARTS.values()]))
+PIPELINES = list(dict.fromkeys(["full", "three_ways", "three_ways:picture=flip", "three_ways:picture=brightness_0.8", "three_ways:corrupt=0.2", "random", "oracle", "random:picture=flip", "oracle:picture=flip", "full:picture=flip", *(c for c, _ in PARTS), *PARTS.values()]))
 PLAIN = {"ambiguous", "contradictory", "empty"}
 
 
@@ -86,11 +86,17 @@ class Run:
         return {i: float(np.mean(v)) for i, v in of.items()}
 
 
+def framing(name):
+    """What follows `full` in the name of the column with every token of the same, perhaps changed, picture."""
+    found = re.search(r":picture=[^:]+", name)
+    return found[0] if found else ""
+
+
 def check_way(run, card, column, what):
     name, budget, depth = column
-    s, low, high = run.scores(*column), run.scores("random", budget, depth), run.scores("oracle", budget, depth)
+    s, low, high = run.scores(*column), *(run.scores(other + framing(name), budget, depth) for other in ("random", "oracle"))
     ids = [i for i in s if i in low and i in high]
-    there = name not in ("random", "oracle") and bool(ids) and sum(high[i] - low[i] for i in ids) > 0
+    there = name.split(":")[0] not in ("random", "oracle") and bool(ids) and sum(high[i] - low[i] for i in ids) > 0
     check(("way_to_oracle" in card) == there, what + ": way to the oracle")
     if not there:
         return 0
@@ -105,9 +111,18 @@ def check_way(run, card, column, what):
 
 
 def check_costs(run, card, column, what):
+    def answered(rows):
+        return {r["id"] for r in rows if not r.get("error")}
+
     def mean(rows, key):
-        return np.mean([r["kept"] if key == "tokens" else sum(r["costs"][k] for k in key) for r in rows])
+        """Each question's mean over its seeds, summed: seeds that failed weigh nothing."""
+        of = collections.defaultdict(list)
+        for r in rows:
+            if r["id"] in both and not r.get("error"):
+                of[r["id"]].append(r["kept"] if key == "tokens" else sum(r["costs"][k] for k in key))
+        return sum(np.mean(v) for v in of.values())
     full = run.columns["full", "all", "all"]
+    both = answered(full) & answered(run.columns[column])
     flops = ("vision_flops", "merger_flops", "evidence_flops", "prefill_flops")
     for name, key in (("tokens", "tokens"), ("token_layers", ("token_layers",)), ("flops", flops), ("kv_bytes", ("kv_bytes",))):
         near(card["costs_of_full"][name], float(mean(run.columns[column], key) / mean(full, key)), f"{what}: {name}")
@@ -132,7 +147,7 @@ def check_changes(run, card, column, what):
 
 
 def check_losses(run, card, column, what):
-    own, full, kinds = run.scores(*column), run.scores("full", "all"), collections.defaultdict(set)
+    own, full, kinds = run.scores(*column), run.scores("full" + framing(column[0]), "all"), collections.defaultdict(set)
     for r in run.columns[column]:
         for by in ("scenario", "kind"):
             if r[by]:
@@ -143,7 +158,7 @@ def check_losses(run, card, column, what):
         mine = {i: own[i] for i in ids if i in own}
         if several[by] > 1 and sum(i in full for i in mine) >= 20:
             wanted[by, name] = paired(mine, full, run.picture)
-    if column[0] == "full":
+    if column[0].split(":")[0] == "full":
         wanted = {}
     got = {(x["by"], x["name"]): x for x in card.get("losses", [])}
     check(set(got) == set(wanted), f"{what}: kinds {set(got) ^ set(wanted)}")
@@ -176,7 +191,7 @@ def check_consistency(run, card, column, budgets, what):
 
 
 def check_failures(run, card, column, what):
-    full, oracle, wanted = run.scores("full", "all"), run.scores("oracle", *column[1:]), collections.Counter()
+    full, oracle, wanted = run.scores("full" + framing(column[0]), "all"), run.scores("oracle" + framing(column[0]), *column[1:]), collections.Counter()
     for r in run.columns[column]:
         if r["score"] is None or r["score"] >= 0.5:
             continue

@@ -1,6 +1,7 @@
 #pragma once
 // A column's card beyond its share of right answers: seven levels, and what its failures are owed to (seeds.md 2A.10),
-// out of rows alone. What a run has not the columns for is absent.
+// out of rows alone. What a run has not the columns for is absent. Random, oracle and full are those on the same
+// picture: with the column's own `picture=`.
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,7 +18,7 @@ struct WayToOracle {
   measure::Interval interval;
 };
 
-/// Means, as shares of those of `full`.
+/// Means over the questions that this and `full`, on the picture as it is, both answered, as shares of those of `full`.
 struct CardCosts {
   double tokens = 0, token_layers = 0, flops = 0, kv_bytes = 0;  // flops: tower, evidence, prefill
 };
