@@ -203,7 +203,7 @@ std::string static_part(const ReportTables& tables, bool zooms) {
       "question counts by its mean. The oracle sees the answer's boxes, and its leak rows are in the table alone. A "
       "click on a name keeps its line lit; bands of more than 12 lines are seen where a line is lit.";
   if (!zooms && !tables.plots.empty())
-    out += " This program was built without npm: the plots are drawings, and do not zoom.";
+    out += " This program was built without uPlot: the plots are drawings, and do not zoom.";
   if (shares)
     out +=
         " Times are as this run paid them: pictures and beginnings of prompts that columns share are paid by the "

@@ -420,10 +420,10 @@ def zooms(work):
     with browser.Browser() as b:
         b.open(page)
         if b.value("document.getElementById('plots-data') === null"):
-            check("built without npm" in b.value("document.querySelector('#plots').textContent") and b.value("document.querySelector('#zooms') === null"), "a build without npm says so")
+            check("built without uPlot" in b.value("document.querySelector('#plots').textContent") and b.value("document.querySelector('#zooms') === null"), "a build without npm says so")
             print("report_views: this build has no npm, its plots do not zoom")
             return
-        check("built without npm" not in b.value("document.querySelector('#plots').textContent") and b.value("document.querySelectorAll('.zoom').length") == 0, "drawings until it is asked for")
+        check("built without uPlot" not in b.value("document.querySelector('#plots').textContent") and b.value("document.querySelectorAll('.zoom').length") == 0, "drawings until it is asked for")
         drawn = "[...document.querySelectorAll('#plots svg.plot.wide')].filter(s => getComputedStyle(s).display !== 'none').length"
         check(b.value(drawn) == len(plots), "the page's own drawings")
         b.click("#zooms")
