@@ -3,6 +3,7 @@
 usage: cli.py PROGRAM          exit 0 when all is as docs/cli.md says, 1 with one line per mismatch, 77 when a Python package is absent
 """
 import json
+import math
 import os
 import pathlib
 import re
@@ -138,6 +139,13 @@ def main():
         check(json.loads(run(*one, "--json", "--budget", 500)[1])["clamped"] is True, "clamped")
         both = json.loads(run(*one, "-i", "wide.png", "--json", "--budget", 20, "--budget-scope", "prompt")[1])
         check(sum(len(p["kept"]) for p in both["pictures"]) == 20, "--budget-scope prompt")
+        sizes = [p["tokens"] for p in both["pictures"]]
+        for first, least in (("3x", lambda share, n: 3 * share), ("+0.5", lambda share, n: share + math.ceil((n - share) / 2)), ("1", lambda share, n: share)):
+            said = json.loads(run(*one, "-i", "wide.png", "--json", "--budget", 20, "--budget-scope", "prompt", "--pipeline", f"none/none/flat/random/gather@{first}%none/flat/random/layer:before=1")[1])
+            ends = [len(p["kept"]) for p in said["pictures"]]
+            left = [p["decisions"][0]["kept_count"] for p in said["pictures"]]
+            shares = [round(20 * n / sum(sizes)) for n in sizes]  # no halves here
+            check(left == [least(s, n) for s, n in zip(shares, sizes)] and sum(ends) == 20, f"@{first} of a total of the prompt: {left}, then {ends} of {sizes}")
         sampled = [json.loads(run(*one, "--json", "--sample", "--temperature", 5, "--top-k", 0, "--top-p", 1, "--seed", s)[1])["tokens"] for s in (1, 1, 2)]
         check(sampled[0] == sampled[1] != sampled[2], "sampling follows the seed")
         compared = json.loads(run(*one, "--json", "--compare", "--pipeline", "full")[1])

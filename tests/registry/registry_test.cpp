@@ -173,7 +173,14 @@ TEST_CASE("an earlier decision may keep so many times what the last one does, an
   CHECK(first(64, {3, 1}).tokens == 8);     // ceil(7.5)
   CHECK(first(64, {0, 0.5}).tokens == 64);  // no more than there are
   CHECK(budgets_of(made.pipeline, 1, {64}, {16, 1}, {})[0] == Budget{16, 1});
+  // A total of the prompt, 16 for pictures of 48 and 24 tokens: each picture's own part counts.
+  const auto both = budgets_of(made.pipeline, 0, {48, 24}, {16, 1}, {11, 5});
+  CHECK(both[0] == Budget{28, 0.25, 0, 0, 11});
+  CHECK(both[1] == Budget{13, 0.25, 0, 0, 5});
+  const auto plain = make("none/none/flat/grid/gather@3%none/flat/grid/layer@16");
+  CHECK(budgets_of(plain.pipeline, 0, {48, 24}, {16, 1}, {11, 5})[1].tokens == 5);
   const auto open = make("none/none/flat/grid/gather%none/flat/grid/layer@16");
+  CHECK(budgets_of(open.pipeline, 0, {48, 24}, {16, 1}, {11, 5})[1] == Budget{24, 1, 0, 0, 5});
   CHECK(budgets_of(open.pipeline, 0, {64}, {16, 1}, {})[0] == Budget{64, 1, 0, 0, 16});
   expect_error(Code::bad_config, "@+ and @x are of an earlier decision", [] { preset_pipeline("default@2x"); });
   for (const char* wrong : {"0.5x", "x", "nanx", "-1x"})

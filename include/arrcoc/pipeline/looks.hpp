@@ -3,6 +3,7 @@
 // alive.
 #include <algorithm>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -122,21 +123,22 @@ class Looks {
                                     tokens.places.begin());
   }
 
-  /// Tokens of each picture, where the last decision divides a total of the prompt; else empty.
-  std::vector<Index> split_total(std::size_t index, const std::vector<Realized>& scored) const {
+  /// Each picture's part of the run's budget, where that is a total of the prompt: the last decision divides it by the
+  /// split; earlier ones, in front of the maps that a split may read, count on parts by size. Else empty.
+  std::vector<Index> shares(std::size_t index, const std::vector<Index>& natives,
+                            const std::vector<Realized>& scored) const {
+    if (pipeline_->decisions.back().keep || options_.scope != BudgetScope::prompt || pictures_.empty()) return {};
     const AnyDecision<B>& decision = pipeline_->decisions[index];
-    if (index + 1 != pipeline_->decisions.size() || decision.keep || options_.scope != BudgetScope::prompt ||
-        pictures_.empty())
-      return {};
-    Index all = 0;
+    const Index total = options_.budget.resolve(std::accumulate(natives.begin(), natives.end(), Index{0})).kept;
+    if (index + 1 != pipeline_->decisions.size())
+      return apportion(total, std::vector<double>(natives.begin(), natives.end()), natives);
     std::vector<SplitPart> parts;
     std::vector<std::vector<float>> raw(pictures_.size());
     for (std::size_t p = 0; p < pictures_.size(); ++p) {
-      all += pictures_[p].tokens().count();
       raw[p] = comparable_maps(decision, scored[p].maps, living_[p].count());
       parts.push_back({&living_[p], raw[p]});
     }
-    return pipeline_->split->split(options_.budget.resolve(all).kept, parts);
+    return pipeline_->split->split(total, parts);
   }
 
   std::vector<float> score(const AnyDecision<B>& decision, const Seen& seen) {
@@ -197,7 +199,7 @@ DecisionTrace Looks<B>::choose(std::size_t index, Shelf<B>* shelf, Index at, Ind
   if (pipeline_->maps_of_first)
     for (std::size_t p = 1; p < pictures_.size(); ++p) use_first(out.pictures[0].maps, out.pictures[p].maps, p);
   const std::vector<Budget> budgets =
-      budgets_of(*pipeline_, index, natives, options_.budget, split_total(index, out.pictures));
+      budgets_of(*pipeline_, index, natives, options_.budget, shares(index, natives, out.pictures));
   for (std::size_t p = 0; p < pictures_.size(); ++p) {
     Realized& r = out.pictures[p];
     const Evidence& e = seen[p].host;
