@@ -1,3 +1,5 @@
+#include <set>
+
 #include "arrcoc/core/check_finite.hpp"
 #include "arrcoc/io/safetensors.hpp"
 #include "arrcoc/registry/learned.hpp"
@@ -42,12 +44,14 @@ class HeadFile {
   io::SafetensorsFile file_;
 };
 
-/// Layers PREFIX.0, PREFIX.2, ... of a SmallNetwork (matrices) or a ConvNetwork (kernels [O, C, k, k], k odd), until
-/// one is missing.
+/// Layers PREFIX.0, PREFIX.2, ... of a SmallNetwork (matrices) or a ConvNetwork (kernels [O, C, k, k], k odd), none of
+/// them empty, until one is missing. Another tensor of that prefix is refused: it belongs to a network that this is
+/// not.
 template <class Network>
 Network read_layers(const std::filesystem::path& path, const io::SafetensorsFile& file, const std::string& prefix) {
   constexpr std::size_t rank = std::is_same_v<Network, ConvNetwork> ? 4 : 2;
   Network out;
+  std::set<std::string, std::less<>> read;
   const auto bad = [&](const std::string& name, const std::string& sentence) {
     fail(Code::bad_weight, path.string(), name + ": " + sentence);
   };
@@ -55,15 +59,17 @@ Network read_layers(const std::filesystem::path& path, const io::SafetensorsFile
     const std::string name = prefix + "." + std::to_string(l) + ".weight",
                       bias = prefix + "." + std::to_string(l) + ".bias";
     HostTensor w = file.tensor(name), b = file.tensor(bias);
-    if (w.empty() && l > 0) return out;
+    if (l > 0 && !file.entries().contains(name) && !file.entries().contains(bias)) break;
     for (const auto& [tensor, called] : {std::pair{&w, &name}, std::pair{&b, &bias}}) {
-      if (tensor->empty()) bad(*called, "missing; expected layers " + prefix + ".0, " + prefix + ".2 and on");
+      if (!file.entries().contains(*called))
+        bad(*called, "missing; expected layers " + prefix + ".0, " + prefix + ".2 and on");
       if (tensor->dtype != DType::f32) bad(*called, "expected F32, got " + std::string(name_of(tensor->dtype)));
       check_finite(*called, *tensor);
     }
     if (w.shape.size() != rank || (rank == 4 && (w.shape[2] != w.shape[3] || w.shape[2] % 2 == 0)))
       bad(name, std::string("expected ") + (rank == 4 ? "[O, C, k, k] with odd k" : "a matrix") + ", got " +
                     shape_text(w.shape));
+    if (w.count() == 0) bad(name, "expected at least one value, got " + shape_text(w.shape));
     if (l > 0 && w.shape[1] != out.outputs())
       bad(name, "expected " + std::to_string(out.outputs()) + " in, as the layer in front has out, got " +
                     shape_text(w.shape));
@@ -71,7 +77,12 @@ Network read_layers(const std::filesystem::path& path, const io::SafetensorsFile
       bad(bias, "expected " + std::to_string(w.shape[0]) + " values, got " + shape_text(b.shape));
     out.weights.push_back(std::move(w));
     out.biases.push_back(std::move(b));
+    read.insert({name, bias});
   }
+  for (const auto& [name, entry] : file.entries())
+    if (name.starts_with(prefix + ".") && !read.contains(name))
+      bad(name, "expected weight and bias of layers " + prefix + ".0, " + prefix + ".2 and on alone");
+  return out;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@ Needs the standard library only. Exit status: 0 all as stated, 1 otherwise.
 """
 import base64
 import json
+import math
 import os
 import pathlib
 import re
@@ -189,6 +190,24 @@ flags("tensions set by a whim", 101, 2, ["by: expected given, question or head, 
 flags("tensions set by a head that is not named", 101, 2, ["head: expected a file"], "--pipeline", "three_ways:balancer.by=head")
 flags("a head that nobody asks", 101, 2, ["head: expected by=head, got by=given"], "--pipeline", "three_ways", f"--balancer.head={ROOT}/models/small/tension.safetensors")
 flags("a head of another kind", 404, 1, ["tension.0.weight: missing"], "--pipeline", "three_ways:balancer.by=head", f"--balancer.head={ROOT}/models/small/scorer.safetensors")
+def head_case(what, sentence, shapes):
+    """A file of a tension head: zeros of these shapes."""
+    def run(s):
+        header, at = {}, 0
+        for name, shape in shapes.items():
+            size = 4 * math.prod(shape)
+            header[f"tension.{name}"] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + size]}
+            at += size
+        text = json.dumps(header).encode()
+        file = s.file("head.safetensors", struct.pack("<Q", len(text)) + text + bytes(at))
+        return s.answer("--pipeline", "three_ways:balancer.by=head", f"--balancer.head={file}")
+    CASES.append((what, 404, 1, (sentence,), run))
+
+
+head_case("a head whose second layer has another number", "tension.3.bias: expected weight and bias of layers tension.0, tension.2",
+          {"0.weight": [4, 15], "0.bias": [4], "3.weight": [4, 4], "3.bias": [4]})
+head_case("a head without hidden units", "tension.0.weight: expected at least one value", {"0.weight": [0, 15], "0.bias": [0], "2.weight": [4, 0], "2.bias": [4]})
+head_case("a head whose second layer has a bias alone", "tension.2.weight: missing", {"0.weight": [8, 15], "0.bias": [8], "2.bias": [4]})
 flags("a network without its file", 101, 2, ["saliency.0.weight, got none"], "--pipeline", "texture13/saliency_network/fixed/top_k/gather")
 flags("a network for other channels", 404, 1, ["expected 8 channels in", "got 13 and 1"], "--pipeline", "named/saliency_network/fixed/top_k/gather", f"--scorers.saliency_network.weights={ROOT}/tests/golden/networks.safetensors")
 flags("a coupling for another width of query", 404, 1, ["and a query of", "got 13 and 12"], "--pipeline", "texture13/texture_coupling/fixed/top_k/gather", f"--scorers.texture_coupling.weights={ROOT}/tests/golden/networks.safetensors")
