@@ -327,6 +327,9 @@ class Strangers:
             check_map(r, moved, f"v2drop before layer {layer}")
         said = self.shop.ask("allocate", plugin, "none/v2drop/fixed/top_k/gather", status=2)
         check("acts at phase 'vision'" in said and "E204" in said, f"v2drop behind the tower: {said}")
+        for layer in (0, -1, -3):
+            said = self.shop.ask("allocate", plugin, f"none/v2drop:layer={layer}/fixed/top_k/layer:before={layer}", status=2)
+            check(f"layer: expected at least 1, got {layer}" in said and "E101" in said, f"v2drop before layer {layer}: {said}")
 
 
 def main():

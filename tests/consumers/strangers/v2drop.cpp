@@ -7,6 +7,9 @@ struct V2DropScorer {
   static constexpr arrcoc::Needs may_need{arrcoc::Phase::layer, arrcoc::Need::hidden};
   struct Config {
     arrcoc::Index layer = 4;  // the decision stands before it; its input is compared with that of the layer below
+    std::string validate() const {
+      return layer >= 1 ? "" : "layer: expected at least 1, got " + std::to_string(layer);
+    }
   } config{};
   arrcoc::Request input(arrcoc::Index layer) const {
     using R = arrcoc::Request;
