@@ -123,19 +123,17 @@ class Looks {
                                     tokens.places.begin());
   }
 
-  /// Each picture's part of the run's budget, where that is a total of the prompt: the last decision divides it by the
-  /// split; earlier ones, in front of the maps that a split may read, count on parts by size. Else empty.
+  /// Each picture's part of a total of the prompt, the last decision's by the split, earlier ones' by size; else empty.
   std::vector<Index> shares(std::size_t index, const std::vector<Index>& natives,
                             const std::vector<Realized>& scored) const {
     if (pipeline_->decisions.back().keep || options_.scope != BudgetScope::prompt || pictures_.empty()) return {};
-    const AnyDecision<B>& decision = pipeline_->decisions[index];
     const Index total = options_.budget.resolve(std::accumulate(natives.begin(), natives.end(), Index{0})).kept;
     if (index + 1 != pipeline_->decisions.size())
       return apportion(total, std::vector<double>(natives.begin(), natives.end()), natives);
     std::vector<SplitPart> parts;
     std::vector<std::vector<float>> raw(pictures_.size());
     for (std::size_t p = 0; p < pictures_.size(); ++p) {
-      raw[p] = comparable_maps(decision, scored[p].maps, living_[p].count());
+      raw[p] = comparable_maps(pipeline_->decisions[index], scored[p].maps, living_[p].count());
       parts.push_back({&living_[p], raw[p]});
     }
     return pipeline_->split->split(total, parts);
