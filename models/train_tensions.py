@@ -42,9 +42,8 @@ def right_answers(args, settings, work):
     """{question: (its text, [S] share right over the budgets)}"""
     spelled = [args.pipeline + "".join(f":balancer.{n}={v:g}" for n, v in zip(NAMES, s)) for s in settings]
     run = pathlib.Path(work) / "tensions"
-    if not (run / "run.json").exists():
-        subprocess.run([args.program, "sweep", "-m", args.model, "--data", args.data, "--limit", str(args.limit), "--keep-ratio", args.budgets, "--out", str(run), "--pipeline", ",".join(spelled)], check=True)
-    out, texts = {}, {}
+    subprocess.run([args.program, "sweep", "-m", args.model, "--data", args.data, "--limit", str(args.limit), "--keep-ratio", args.budgets, "--out", str(run), "--pipeline", ",".join(spelled)], check=True)
+    out, texts, asked = {}, {}, np.zeros(len(spelled), int)
     for line in (run / "rows.jsonl").read_text().splitlines():
         row = json.loads(line)
         name = row["pipeline"].split("@")[0]
@@ -52,6 +51,9 @@ def right_answers(args, settings, work):
             continue
         texts[row["id"]] = row["question"]
         out.setdefault(row["id"], np.zeros(len(spelled)))[spelled.index(name)] += row["score"] / len(args.budgets.split(","))
+        asked[spelled.index(name)] += 1
+    if not out or (asked != len(out) * len(args.budgets.split(","))).any():
+        raise SystemExit(f"{run}: {np.count_nonzero(asked)} of {len(spelled)} settings have answers, or some have not all")
     return {k: (texts[k], v) for k, v in out.items()}
 
 
