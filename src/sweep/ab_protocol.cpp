@@ -102,8 +102,13 @@ void put_mean(AbProtocol& out, const PictureOf& pictures) {
   double squares = 0;
   for (const auto& [picture, part] : parts) squares += part * part;
   const double error = std::sqrt(groups / (groups - 1) * squares);
-  out.interval = {std::max(-1.0, mean - measure::z95 * error), std::min(1.0, mean + measure::z95 * error)};
-  out.p = error > 0 ? std::erfc(std::abs(mean) / error / std::sqrt(2.0)) : (mean == 0 ? 1.0 : 0.0);
+  if (error > 0) {
+    out.interval = {std::max(-1.0, mean - measure::z95 * error), std::min(1.0, mean + measure::z95 * error)};
+    out.p = std::erfc(std::abs(mean) / error / std::sqrt(2.0));
+  } else {  // pictures that all say the same tell nothing of their spread: their signs alone are counted
+    out.interval = {-1.0, 1.0};
+    out.p = mean == 0 ? 1.0 : std::exp2(1.0 - groups);
+  }
 }
 
 std::string percent(double x) {

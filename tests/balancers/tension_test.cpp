@@ -191,10 +191,10 @@ TEST_CASE("the question's words set the tensions, from where they were given") {
                               .deep = count.deep}));
   CHECK(b.tensions[1].value == count.explore);
   CHECK(b.tensions[2].said.starts_with("diversify 0.70, by the question ('how many': count): as much as "));
-  // Words that say nothing leave what was given, with coverage; a mixed question goes half of the way.
+  // Words that say nothing leave what was given; a mixed question goes half of the way.
   const auto vague = asked("Hm", {.explore = 0.9f, .by = "question"});
   CHECK(vague.tensions[1].value == 0.9f);
-  CHECK(vague.tensions[2].value == 0.7f);
+  CHECK(vague.tensions[2].value == 0.5f);
   CHECK(vague.tensions[1].said.starts_with("explore 0.90, as no word of the question says more: "));
   CHECK(asked("Describe the total", {.explore = 0, .by = "question"}).tensions[1].value == doctest::Approx(0.2));
   // Without text, as where evidence came from elsewhere, it is a vague question.

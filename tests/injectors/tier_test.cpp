@@ -89,6 +89,11 @@ TEST_CASE("what cannot be encoded is refused in a sentence") {
     a.tokens.places = {{0, 0}, {0, 1}, {1, 0}, {1, 1}};
     return a;
   }());
+  refused("expected a picture, got a clip", [] {
+    Allocation a = with_regions({2, 2}, {{0, 0, 2, 2, 4}});
+    a.tokens.frames = 2;
+    return a;
+  }());
   expect_error(Code::bad_config, "expected mixed or packed, got loose", [] {
     TierInjector{{"loose"}}.plan(with_regions({2, 2}, {{0, 0, 2, 2, 4}}));
   });

@@ -280,7 +280,7 @@ def check_corners(data, top):
     for name, items in (("ahead", [ask("clip"), picture]), ("behind", [picture, ask("clip")])):
         _, rows = sweep(name, items, pipeline="full,downsample")
         errors = {(r["id"], r["pipeline"]): r.get("error", "") for r in rows}
-        check(len(rows) == 4 and [k for k, e in errors.items() if e] == [("clip", "downsample")] and "[injector.downsample]" in errors["clip", "downsample"], f"{name}: {errors}")
+        check(len(rows) == 4 and [k for k, e in errors.items() if e] == [("clip", "downsample")] and "expected a picture, got a clip" in errors["clip", "downsample"], f"{name}: {errors}")
     _, rows = sweep("both", [ask("clip"), picture], pipeline="")
     check({r["pipeline"] for r in rows} == {"full", "default", "random", "grid", "centre", "oracle"} and all(r["pipeline"] == "centre" for r in rows if "error" in r), f"columns of both: {[(r['key'], r.get('error')) for r in rows]}")
 

@@ -89,8 +89,7 @@ inline QuestionReading read_question(std::string_view question, const TensionPol
   }
   out.tensions = usual;
   if (best == nullptr) {
-    out.why = "no word says what is asked: the usual settings, with coverage";
-    out.tensions.diversify = 0.7f;
+    out.why = "no word says what is asked: the usual settings";
     return out;
   }
   out.kind = best->kind;

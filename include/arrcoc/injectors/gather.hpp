@@ -15,6 +15,8 @@ struct GatherConfig {
       return "positions: expected true, sequential or seed, got '" + positions + "'";
     if (rotary != "interleaved" && rotary != "blocked")
       return "rotary: expected interleaved or blocked, got '" + rotary + "'";
+    if (positions == "sequential" && rotary == "blocked")
+      return "rotary: sequential positions are alike on all axes: expected interleaved, got 'blocked'";
     if (deepstack != "kept" && deepstack != "dropped")
       return "deepstack: expected kept or dropped, got '" + deepstack + "'";
     return "";

@@ -22,7 +22,8 @@ namespace detail {
 /// Of an allocation that gives regions their tokens once, over the picture's raster.
 inline void check_tiers(const Allocation& a, unsigned honours, std::string_view where) {
   refuse_unhonoured(a, honours, where);
-  require_that(a.tokens.raster() && a.tokens.frames == 1, Code::bad_stage_output, where,
+  require_that(a.tokens.frames == 1, Code::bad_stage_output, where, "expected a picture, got a clip");
+  require_that(a.tokens.raster(), Code::bad_stage_output, where,
                "regions are given their tokens once, over all of a picture");
   require_that(!a.regions.empty(), Code::bad_stage_output, where,
                "expected an allocation with regions, got none: nothing would be encoded");

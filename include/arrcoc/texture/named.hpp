@@ -43,6 +43,9 @@ struct NamedTexture {
     std::string wrong;
     auto all = std::make_shared<TextureMaps>(maps ? *maps : TextureMaps{});
     for (const texture::Channel& c : texture::parse_channels(config.channels, wrong)) {
+      require_that(!maps || !maps->contains(c.base), Code::bad_config, name, [&] {
+        return "maps: a file is a plane of one picture: expected none for channel '" + c.base + "' of a clip";
+      });
       if (all->contains(c.base)) continue;
       if (c.base == "temporal_difference")
         (*all)[c.base] =
