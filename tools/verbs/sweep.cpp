@@ -190,7 +190,6 @@ int run_sweep(SweepFlags f, const Command& command) {
     return "expected at most as many shards as pictures, got shard " + std::to_string(shard.index) + " of " +
            std::to_string(groups.size()) + " pictures";
   });
-
   Progress loading(f.quiet);
   loading.stage("loading the model");
   if (f.run.dtype == "auto") f.run.dtype = dtype_before(f.out, f.run.backend);
