@@ -115,9 +115,9 @@ TEST_CASE("faults of harnesses are off, and in the name where they are on") {
       full_name(make("three_ways:picture=native:maps=own:injector.positions=true:injector.rotary=interleaved").spec) ==
       usual);
   const std::string faulty =
-      usual + ":deepstack=dropped:positions=sequential:rotary=blocked:query=template:picture=grey_square:maps=first";
+      usual + ":deepstack=dropped:positions=seed:rotary=blocked:query=template:picture=grey_square:maps=first";
   const auto made = make(
-      "three_ways:maps=first:picture=grey_square:query=template:injector.positions=sequential:"
+      "three_ways:maps=first:picture=grey_square:query=template:injector.positions=seed:"
       "injector.deepstack=dropped:injector.rotary=blocked");
   CHECK(full_name(made.spec) == faulty);
   CHECK(parse_pipeline_name(faulty) == made.spec);
@@ -133,6 +133,8 @@ TEST_CASE("faults of harnesses are off, and in the name where they are on") {
                [&] { make("three_ways:injector.positions=zero"); });
   expect_error(Code::bad_config, "rotary: expected interleaved or blocked, got 'block'",
                [&] { make("three_ways:injector.rotary=block"); });
+  expect_error(Code::bad_config, "rotary: sequential positions are alike on all axes",
+               [&] { make("three_ways:injector.positions=sequential:injector.rotary=blocked"); });
   expect_error(Code::bad_config, "deepstack: expected kept or dropped, got 'lost'",
                [&] { make("three_ways:injector.deepstack=lost"); });
 }
