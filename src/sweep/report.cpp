@@ -147,7 +147,7 @@ class Maps {
 /// channels.
 class MapTable {
  public:
-  /// `texture_at`: a texture by its place in the unit.
+  /// What a decision saw, of a clip as its sheet has it. `texture_at`: a texture by its place in the unit.
   template <class F>
   void take(io::Json& seen, F&& texture_at) {
     if (!seen.is_object()) return;
@@ -155,8 +155,9 @@ class MapTable {
       const io::Json* texture =
           seen["texture"].is_number_unsigned() ? texture_at(seen["texture"].get<std::size_t>()) : nullptr;
       if (texture == nullptr || !texture->is_object()) seen.erase("texture");
-      else seen["texture"] = texture_place(*texture);
+      else seen["texture"] = texture_place(seen.contains("frames") ? on_sheet(*texture, seen) : *texture);
     }
+    lay_out(seen);
     if (seen.contains("maps"))
       for (io::Json& map : seen["maps"]) map = place_of(map);
     if (seen.contains("relevance")) seen["relevance"] = place_of(seen["relevance"]);
@@ -165,6 +166,12 @@ class MapTable {
   const Ordered& textures() const { return textures_; }
 
  private:
+  /// A texture of all tokens of a clip.
+  static io::Json on_sheet(io::Json texture, const io::Json& seen) {
+    for (const char* key : {"frames", "grid"}) texture[key] = seen.at(key);
+    lay_out(texture);
+    return texture;
+  }
   std::size_t texture_place(const io::Json& texture) {
     const auto [at, fresh] = texture_places_.try_emplace(texture.dump(), texture_places_.size());
     if (!fresh) return at->second;
@@ -268,10 +275,7 @@ class Details {
       if (own.contains("decisions"))
         for (io::Json& decision : own["decisions"])
           if (decision.contains("pictures"))
-            for (io::Json& seen : decision["pictures"]) {
-              lay_out(seen);
-              take(seen);
-            }
+            for (io::Json& seen : decision["pictures"]) take(seen);
       if (own.contains("pictures"))
         for (io::Json& picture : own["pictures"]) lay_out(picture);
       for (const char* key : {"on_square", "pictures", "decisions"})

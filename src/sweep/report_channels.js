@@ -6,7 +6,7 @@ const channels = ({ el, short, colors_of, sortable }) => {
     for (const [side, c] of sides)
       for (const d of (data.columns[c] && data.columns[c].decisions) || []) {
         const seen = d.pictures[p], texture = seen && (data.textures || [])[seen.texture];
-        if (!texture || seen.frames > 1) continue;
+        if (!texture) continue;
         const known = out.find((u) => u[0] === texture);
         if (!known) out.push([texture, seen, [side]]);
         else if (!known[2].includes(side)) known[2].push(side);

@@ -223,6 +223,21 @@ def check_report(data, folder):
     check(len(detail["boxes"][0]) > 0 and all(0 <= x <= 1 for b in detail["boxes"][0] for x in b), "sheet: boxes")
 
 
+def check_texture(data, folder):
+    """A clip's texture on its sheet: the channel is the map of the scorer that takes it as it is."""
+    run("sweep", "-m", SMALL, "--data", data, "--limit", 3, "-n", 2, "-t", 1, "--pipeline", "full,named:channels=flow+luma/channel:of=flow/fixed:scale=none/top_k/gather",
+        "--keep-ratio", "0.25", "--min-frames", 6, "--keep-maps", "--out", folder, "-q")
+    seen = 0
+    for text in re.findall(r'id="q-\d+">(.*?)</script>', (folder / "report.html").read_text(), re.S):
+        detail = json.loads(text)
+        for column in detail["columns"].values():
+            for picture in (p for d in column.get("decisions", []) for p in d["pictures"] if "texture" in p):
+                texture = detail["textures"][picture["texture"]]
+                seen += 1
+                check(texture["channels"] == ["flow", "luma"] and detail["maps"][texture["maps"][0]] == detail["maps"][picture["relevance"]], "sheet: texture")
+    check(seen > 0, "sheet: no texture")
+
+
 def check_corners(data, top):
     """Films that share both ends, boxes in frames that nobody looks at, counts beside times, clocks and boxes that contradict, pictures beside clips in either order."""
     film = [json.loads(line) for line in (data / "questions.jsonl").read_text().splitlines()][:1][0]["images"]
@@ -318,6 +333,7 @@ def main():
         check(asked.get("clip_sampling.min_frames") == 6 and asked.get("clip.layout") == "nested" and asked.get("clip_limits.max_pixels") == 16777216, f"settings of clips: {asked}")
         counted, compared = check_rows(data, questions, whole)
         check_report(data, whole)
+        check_texture(data, top / "texture")
 
         # a clip and its clock are a unit: three films, a folder, a file, a GIF, frames with times, and a picture
         check(record["units"] == 8, f"{record['units']} units")
