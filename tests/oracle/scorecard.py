@@ -96,7 +96,7 @@ def check_way(run, card, column, what):
     name, budget, depth = column
     s, low, high = run.scores(*column), *(run.scores(other + framing(name), budget, depth) for other in ("random", "oracle"))
     ids = [i for i in s if i in low and i in high]
-    there = name.split(":")[0] not in ("random", "oracle") and bool(ids) and sum(high[i] - low[i] for i in ids) > 0
+    there = name not in ("random" + framing(name), "oracle" + framing(name)) and bool(ids) and sum(high[i] - low[i] for i in ids) > 0
     check(("way_to_oracle" in card) == there, what + ": way to the oracle")
     if not there:
         return 0
@@ -158,7 +158,7 @@ def check_losses(run, card, column, what):
         mine = {i: own[i] for i in ids if i in own}
         if several[by] > 1 and sum(i in full for i in mine) >= 20:
             wanted[by, name] = paired(mine, full, run.picture)
-    if column[0].split(":")[0] == "full":
+    if column[0] == "full" + framing(column[0]):
         wanted = {}
     got = {(x["by"], x["name"]): x for x in card.get("losses", [])}
     check(set(got) == set(wanted), f"{what}: kinds {set(got) ^ set(wanted)}")
@@ -314,7 +314,7 @@ def main():
         run("scenes", "--out", data, "--count", 42, "--seed", 6510000, "--scenario", "receipt,form,formula,shapes,street,adversarial", "--size", 256, "--no-tsv", "-q")
         run("sweep", "-m", SMALL, "--data", data, "--out", folder, "--keep-ratio", "0.25,0.5", "--query-controls", "-q", "--pipeline", ",".join(PIPELINES))
         ways, changes, kinds, cards = check_cards(folder, ["0.25", "0.5"])
-        check(ways > 10 and changes == 18 and all(kinds[k] > 0 for k in ("question", "model", "choice", "reading")), f"{ways} ways, {changes} changes, failures {dict(kinds)}")
+        check(ways > 10 and changes >= 30 and all(kinds[k] > 0 for k in ("question", "model", "choice", "reading")), f"{ways} ways, {changes} changes, failures {dict(kinds)}")
         print(f"scorecard: {len(cards)} columns, failures {dict(kinds)}, {checks.made} checks")
 
         run("report", folder, "--files", top / "files", "--questions", 1)
