@@ -28,9 +28,11 @@ pictures = sorted(p for p in data.iterdir() if p.suffix in (".jpg", ".png"))
 WITHOUT = {"oracle", "full",  # they need boxes, or keep all
            "frame_change",  # of clips: a picture is one frame, and as flat as uniform
            "uniform_frames", "dycoke", "frame_quota", "vcast_frames", "vidcom2_frames",  # of clips: one frame is a lattice, or the most relevant
+           "flowcut_schedule",  # in a single decision it keeps what that is given: its schedule lies between blocks
            "given", "saliency_network", "texture_coupling",  # they are what their file says
            "previous_relevance", "inhibition"}  # alone they repeat an earlier look that was as flat
 FILES = {"scorer": "scorer.safetensors", "allocator": "depth.safetensors"}
+OWN = {"glimpseprune": pathlib.Path(__file__).resolve().parents[2] / "plugins/glimpseprune/small.safetensors"}
 
 
 def ranks(values):
@@ -73,7 +75,7 @@ def main():
     listed = json.loads(subprocess.run([program, "list", "--json"], capture_output=True, text=True, check=True).stdout)
     entries = listed["strategies"]
     names = lambda kind: [e["name"] for e in entries if e["kind"] == kind and e["name"] not in WITHOUT]
-    setting = lambda e, kind, path: [f"--{path}.weights={model / FILES[kind]}"] if any(s["name"] == "weights" for s in e.get("settings", [])) else []
+    setting = lambda e, kind, path: [f"--{path}.weights={OWN.get(e['name'], model / FILES[kind])}"] if any(s["name"] == "weights" for s in e.get("settings", [])) else []
     by_name = {(e["kind"], e["name"]): e for e in entries}
     inside = lambda e: "layer:before=-1" if e["phase"] == "layer" else "gather:passes=coarse_answer" if e["name"].startswith("previous") else "gather"  # what lets it decide
     carries = {}  # a published method's allocator goes by the injector of the method
