@@ -37,12 +37,7 @@ void attend_one(Threads& threads, MemoryPool& pool, const AttentionPlan& p, cons
           for (Index j = 0; j < n; ++j) {
             float s[4];
             const float* key = k.row(start + j) + g * p.d;
-            switch (heads) {
-              case 1: dots<DType::f32, 1>(queries, p.d, key, p.d, s); break;
-              case 2: dots<DType::f32, 2>(queries, p.d, key, p.d, s); break;
-              case 3: dots<DType::f32, 3>(queries, p.d, key, p.d, s); break;
-              default: dots<DType::f32, 4>(queries, p.d, key, p.d, s);
-            }
+            with_few(heads, [&]<int R>() { dots<ReadStored<DType::f32>, R>(queries, p.d, key, p.d, s); });
             for (Index h = 0; h < heads; ++h) weights.get()[(first + h) * p.keys + count + j] = s[h];
           }
           for (Index h = 0; h < heads && !p.bias.empty(); ++h) {

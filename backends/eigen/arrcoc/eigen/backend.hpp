@@ -86,13 +86,7 @@ class EigenOn {
   }
   /// A matrix as it was imported, in the form that the options give to its use; memory of its own unless that is the
   /// stored one.
-  Weight for_use(const Weight& w, WeightUse use) const {
-    const WeightFormat format = formats_.of(use);
-    if (format == WeightFormat::int8 || format == WeightFormat::int4)
-      return Weight(std::make_shared<const eigen::Quantised>(eigen::quantise(*threads_, w, format)));
-    if (format == WeightFormat::bf16 && w.dtype() != DType::bf16) return rounded_weight(w);
-    return w;
-  }
+  Weight for_use(const Weight& w, WeightUse use) const { return eigen::in_format(*threads_, w, formats_.of(use)); }
 
   // --- products ---
   Tensor linear(const Tensor& x, const Weight& w) const { return linear_from(x, w, nullptr); }
@@ -426,7 +420,7 @@ class EigenOn {
               *to++ = y >= 0 && y < s.height && z >= 0 && z < s.width ? x.row(y * s.width + z)[c] : 0.0f;
       });
       Tensor part = out.window(first, count, 0, out.cols());
-      weight_product(patches, w, bias.stored_row<float>(0), part);
+      eigen::weight_product(*threads_, *pool_, patches, w, bf16_, bias.stored_row<float>(0), part);
     }
     return out;
   }
@@ -491,14 +485,6 @@ class EigenOn {
     return "expected a range inside " + shape_of(x) + ", got [" + std::to_string(i) + ", " + std::to_string(j) + ")";
   }
 
-  Weight rounded_weight(const Weight& w) const {
-    const HostTensor& from = w.values();
-    std::vector<std::uint16_t> values(static_cast<std::size_t>(from.count()));
-    threads_->run(from.count(), 65536, [&](Index begin, Index end) {
-      for (Index i = begin; i < end; ++i) values[static_cast<std::size_t>(i)] = f32_to_bf16(float_at(from, i));
-    });
-    return {host_tensor(std::move(values), from.shape), w.out(), w.in(), w.transposed()};
-  }
   Tensor make(Index r, Index c) const { return {pool_->take(r * c), r, c, c}; }
   Tensor copy(const Tensor& x) const {
     Tensor out = make(x.rows(), x.cols());
@@ -605,15 +591,12 @@ class EigenOn {
   void product(const Tensor& a, Index n, const PackB& pack, const float* init, Tensor& out) const {
     eigen::gemm(*threads_, *pool_, a.data(), a.stride(), a.rows(), a.cols(), n, pack, init, out.fill(), out.stride());
   }
-  void weight_product(const Tensor& x, const Weight& w, const float* init, Tensor& out) const {
-    eigen::weight_product(*threads_, *pool_, x, w, bf16_, init, out);
-  }
   Tensor linear_from(const Tensor& x, const Weight& w, const float* init) const {
     check(x.cols() == w.in(), "linear", [&] {
       return "expected x [L, " + std::to_string(w.in()) + "] for a weight " + shape_of(w) + ", got " + shape_of(x);
     });
     Tensor out = make(x.rows(), w.out());
-    if (x.rows() > 0) weight_product(x, w, init, out);
+    if (x.rows() > 0) eigen::weight_product(*threads_, *pool_, x, w, bf16_, init, out);
     return out;
   }
 

@@ -91,7 +91,7 @@ inline void group_tile(int rows, const float* a, const float* b, Index depth, co
   with_rows(rows, [&]<int R>() { edge_tile<R, Q, 1, R, Op>(a, b, depth, init, accumulate, c, stride, columns); });
 }
 
-/// How packing reads stored values: a packet's worth of them, or the first n.
+/// How stored values are read: a packet's worth of them, or the first n.
 template <DType D>
 struct ReadStored {
   using T = stored_t<D>;
@@ -325,10 +325,11 @@ inline Index few_rows_grain(Index columns, Index depth, int threads) {
   return std::clamp(columns / (4 * threads), least, std::max(least, 524288 / row));
 }
 
-/// Dot products of R rows of x with one stored row: every row in four chains of packets, in an order that depends on n
-/// alone.
-template <DType D, int R>
-EIGEN_ALWAYS_INLINE void dots(const float* x, Index x_stride, const stored_t<D>* w, Index n, float* out) {
+/// Dot products of R rows of x with one row, as `Read` has it: every row in four chains of packets, in an order that
+/// depends on n alone.
+template <class Read, int R>
+EIGEN_ALWAYS_INLINE void dots(const float* x, Index x_stride, const typename Read::T* w, Index n, float* out) {
+  static_assert(Read::per == 1);
   P s[R * 4];
   unrolled<R * 4>([&](auto t) __attribute__((always_inline)) { s[t] = set(0.0f); });
   Index k = 0;
@@ -336,18 +337,18 @@ EIGEN_ALWAYS_INLINE void dots(const float* x, Index x_stride, const stored_t<D>*
     unrolled<4>([&](auto u) __attribute__((always_inline)) {
       if constexpr (u * lanes * static_cast<int>(sizeof *w) % 64 == 0)
         __builtin_prefetch(reinterpret_cast<const char*>(w + k + u * lanes) + read_ahead);
-      const P value = widen<D>(w + k + u * lanes);
+      const P value = Read::whole(w + k + u * lanes);
       unrolled<R>([&](auto r) __attribute__((always_inline)) {
         s[r * 4 + u] = fma(load(x + r * x_stride + k + u * lanes), value, s[r * 4 + u]);
       });
     });
   for (; k + lanes <= n; k += lanes) {
-    const P value = widen<D>(w + k);
+    const P value = Read::whole(w + k);
     unrolled<R>([&](auto r)
                     __attribute__((always_inline)) { s[r * 4] = fma(load(x + r * x_stride + k), value, s[r * 4]); });
   }
   if (k < n) {
-    const P value = widen_part<D>(w + k, n - k);
+    const P value = Read::part(w + k, n - k);
     unrolled<R>([&](auto r) __attribute__((always_inline)) {
       s[r * 4 + 1] = fma(load_part(x + r * x_stride + k, n - k), value, s[r * 4 + 1]);
     });
@@ -371,19 +372,20 @@ EIGEN_ALWAYS_INLINE void with_few(Index rows, F&& f) {
   }
 }
 
-/// C = A * W^T + init for up to `unpacked_rows` rows: reads W once, as it is stored. Bound by memory.
-template <DType D>
-void few_rows(ThreadPool& threads, const float* a, Index a_stride, Index rows, Index depth, const stored_t<D>* w,
-              Index w_stride, Index columns, const float* init, float* c, Index c_stride) {
+/// C = A * W^T for up to `unpacked_rows` rows: reads W once, as `Read` has it, and puts finish(column, value). Bound by
+/// memory.
+template <class Read, class F>
+void few_rows(ThreadPool& threads, const float* a, Index a_stride, Index rows, Index depth, const typename Read::T* w,
+              Index w_stride, Index columns, float* c, Index c_stride, F finish) {
   threads.run(columns, few_rows_grain(columns, depth, threads.size()), [&](Index begin, Index end) {
     for (Index j = begin; j < end; ++j) {
-      const stored_t<D>* row = w + j * w_stride;
+      const auto* row = w + j * w_stride;
       float out[unpacked_rows];
       for (Index i = 0; i < rows; i += 4) {
         const float* from = a + i * a_stride;
-        with_few(rows - i, [&]<int R>() { dots<D, R>(from, a_stride, row, depth, out + i); });
+        with_few(rows - i, [&]<int R>() { dots<Read, R>(from, a_stride, row, depth, out + i); });
       }
-      for (Index i = 0; i < rows; ++i) c[i * c_stride + j] = init != nullptr ? out[i] + init[j] : out[i];
+      for (Index i = 0; i < rows; ++i) c[i * c_stride + j] = finish(j, out[i]);
     }
   });
 }

@@ -134,18 +134,14 @@ std::shared_ptr<T> aligned_values(Index n) {
 /// Rows [first, first + count) of a stored matrix as float32, [count][in].
 inline void stored_rows(const Weight& w, Index first, Index count, float* to) {
   with_dtype(w.dtype(), [&]<DType D>() {
-    const auto* from = w.stored_row<stored_t<D>>(0);
-    const auto value = [](stored_t<D> v) {
-      if constexpr (D == DType::f32) return v;
-      else return D == DType::bf16 ? bf16_to_f32(v) : f16_to_f32(v);
-    };
     for (Index k = 0; k < (w.transposed() ? w.in() : 0); ++k)
-      for (Index i = 0; i < count; ++i) to[i * w.in() + k] = value(from[k * w.out() + first + i]);
+      for (Index i = 0; i < count; ++i) to[i * w.in() + k] = float_at(w.values(), k * w.out() + first + i);
     for (Index i = 0; i < (w.transposed() ? 0 : count); ++i) {
-      const auto* row = from + (first + i) * w.in();
+      const auto* row = w.stored_row<stored_t<D>>(first + i);
+      float* out = to + i * w.in();
       Index k = 0;
-      for (; k + lanes <= w.in(); k += lanes) store(to + i * w.in() + k, widen<D>(row + k));
-      for (; k < w.in(); ++k) to[i * w.in() + k] = value(row[k]);
+      for (; k + lanes <= w.in(); k += lanes) store(out + k, widen<D>(row + k));
+      if (k < w.in()) store_part(out + k, widen_part<D>(row + k, w.in() - k), w.in() - k);
     }
   });
 }
@@ -189,6 +185,25 @@ Quantised quantise(Threads& threads, const Weight& w, WeightFormat format) {
     }
   });
   return q;
+}
+
+/// A stored matrix in bf16; values go to the threads.
+template <class Threads>
+Weight rounded_weight(Threads& threads, const Weight& w) {
+  const HostTensor& from = w.values();
+  std::vector<std::uint16_t> values(static_cast<std::size_t>(from.count()));
+  threads.run(from.count(), 65536, [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) values[static_cast<std::size_t>(i)] = f32_to_bf16(float_at(from, i));
+  });
+  return {host_tensor(std::move(values), from.shape), w.out(), w.in(), w.transposed()};
+}
+
+/// A stored matrix in a form: itself where that is its own.
+template <class Threads>
+Weight in_format(Threads& threads, const Weight& w, WeightFormat format) {
+  if (format == WeightFormat::int8 || format == WeightFormat::int4)
+    return Weight(std::make_shared<const Quantised>(quantise(threads, w, format)));
+  return format == WeightFormat::bf16 && w.dtype() != DType::bf16 ? rounded_weight(threads, w) : w;
 }
 
 /// Weight i of a row of an int4 matrix, one by one.

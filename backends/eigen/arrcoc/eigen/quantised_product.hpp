@@ -9,27 +9,37 @@ namespace arrcoc::eigen {
 /// Floats of a block that turn_for_int4 makes.
 inline constexpr Index turned_block = int4_block + int4_groups;
 
-/// Dot products of R rows of x with the codes of one row, four chains of packets a row, in an order that depends on n
-/// alone.
-template <int R>
-EIGEN_ALWAYS_INLINE void dots8(const float* x, Index x_stride, const std::int8_t* codes, Index n, float* out) {
-  P s[R * 4];
-  unrolled<R * 4>([&](auto t) __attribute__((always_inline)) { s[t] = set(0.0f); });
-  Index k = 0;
-  for (; k + 4 * lanes <= n; k += 4 * lanes)
-    unrolled<4>([&](auto u) __attribute__((always_inline)) {
-      if constexpr (u * lanes % 64 == 0) __builtin_prefetch(codes + k + u * lanes + read_ahead);
-      const P value = widen_codes(codes + k + u * lanes);
-      unrolled<R>([&](auto r) __attribute__((always_inline)) {
-        s[r * 4 + u] = fma(load(x + r * x_stride + k + u * lanes), value, s[r * 4 + u]);
-      });
-    });
-  unrolled<R>([&](auto r) __attribute__((always_inline)) {
-    float sum = eigen::sum(ei::padd(ei::padd(s[r * 4], s[r * 4 + 1]), ei::padd(s[r * 4 + 2], s[r * 4 + 3])));
-    for (Index i = k; i < n; ++i) sum += x[r * x_stride + i] * static_cast<float>(codes[i]);
-    out[r] = sum;
-  });
-}
+/// How codes of int8 are read, without their scales: as float32, or neighbours as a pair of bf16, which holds them
+/// exactly.
+template <class Op>
+struct ReadCodes {
+  using T = std::int8_t;
+  static constexpr Index per = 1;
+  static EIGEN_ALWAYS_INLINE P whole(const T* p) { return widen_codes(p); }
+  static EIGEN_ALWAYS_INLINE P part(const T* p, Index n) {
+    T codes[lanes] = {};
+    std::copy_n(p, n, codes);
+    return widen_codes(codes);
+  }
+};
+template <>
+struct ReadCodes<Pairs> {
+  using T = std::int8_t;
+  static constexpr Index per = 2;
+  static EIGEN_ALWAYS_INLINE P whole(const T* p) {
+    std::uint16_t halves[2 * lanes];
+    store_bf16(halves, widen_codes(p));
+    store_bf16(halves + lanes, widen_codes(p + lanes));
+    P out;
+    std::memcpy(static_cast<void*>(&out), halves, sizeof out);
+    return out;
+  }
+  static EIGEN_ALWAYS_INLINE P part(const T* p, Index n) {
+    T codes[2 * lanes] = {};
+    std::copy_n(p, 2 * n, codes);
+    return whole(codes);
+  }
+};
 
 /// Eight shifts of a word read it from memory eight times, if they are let.
 EIGEN_ALWAYS_INLINE void keep_in_register([[maybe_unused]] Word& w) {
@@ -38,8 +48,8 @@ EIGEN_ALWAYS_INLINE void keep_in_register([[maybe_unused]] Word& w) {
 #endif
 }
 
-/// The same for J rows of int4 from row `first` on, which share what is read of x: out[j * R + r]. x lies as
-/// turn_for_int4 puts it. A row's bits do not depend on J.
+/// Dot products of R rows of x with J rows of int4 from row `first` on, which share what is read of x:
+/// out[j * R + r]. x lies as turn_for_int4 puts it. A row's bits do not depend on J.
 template <int R, int J>
 EIGEN_ALWAYS_INLINE void dots4(const float* x, Index x_stride, const Quantised& m, Index first, float* out) {
   constexpr int H = static_cast<int>(int4_groups) / lanes;  // packets side by side
@@ -106,38 +116,6 @@ inline void turn_for_int4(const float* x, Index n, Index blocks, float* to) {
       at[int4_block] = static_cast<float>(-static_cast<double>(nibble_zero) * sum);
     }
 }
-
-/// How packing reads codes of int8, without their scales: as float32, or neighbours as a pair of bf16, which holds them
-/// exactly.
-template <class Op>
-struct ReadCodes {
-  using T = std::int8_t;
-  static constexpr Index per = 1;
-  static EIGEN_ALWAYS_INLINE P whole(const T* p) { return widen_codes(p); }
-  static EIGEN_ALWAYS_INLINE P part(const T* p, Index n) {
-    T codes[lanes] = {};
-    std::copy_n(p, n, codes);
-    return widen_codes(codes);
-  }
-};
-template <>
-struct ReadCodes<Pairs> {
-  using T = std::int8_t;
-  static constexpr Index per = 2;
-  static EIGEN_ALWAYS_INLINE P whole(const T* p) {
-    std::uint16_t halves[2 * lanes];
-    store_bf16(halves, widen_codes(p));
-    store_bf16(halves + lanes, widen_codes(p + lanes));
-    P out;
-    std::memcpy(static_cast<void*>(&out), halves, sizeof out);
-    return out;
-  }
-  static EIGEN_ALWAYS_INLINE P part(const T* p, Index n) {
-    T codes[2 * lanes] = {};
-    std::copy_n(p, 2 * n, codes);
-    return whole(codes);
-  }
-};
 
 /// Packs `count` rows of an int4 matrix from row `first` on, inputs (with `Pairs`, pairs) [k, k + depth) of them, zeros
 /// in the other lanes; row k of the panel goes to out + k * step.
@@ -208,45 +186,41 @@ struct PackQuantised {
   }
 };
 
-/// C [rows, out] = A * W^T + init (a row, or null) for up to `unpacked_rows` rows. Bound by memory.
-inline void few_quantised(ThreadPool& threads, MemoryPool& pool, const float* a, Index a_stride, Index rows,
-                          const Quantised& w, const float* init, float* c, Index c_stride) {
-  const bool wide = w.format == WeightFormat::int8;
-  std::shared_ptr<float> turned;
-  if (!wide) {
-    const Index stride = w.blocks() * turned_block;
-    turned = pool.take(rows * stride);
-    for (Index i = 0; i < rows; ++i) turn_for_int4(a + i * a_stride, w.in, w.blocks(), turned.get() + i * stride);
-    a = turned.get();
-    a_stride = stride;
-  }
+/// C [rows, out] = A * W^T + init (a row, or null) for up to `unpacked_rows` rows and int4. Bound by memory.
+inline void few_rows4(ThreadPool& threads, MemoryPool& pool, const Tensor& x, const Quantised& w, const float* init,
+                      float* c, Index c_stride) {
+  const Index rows = x.rows(), stride = w.blocks() * turned_block;
+  const auto turned = pool.take(rows * stride);
+  const float* a = turned.get();
+  for (Index i = 0; i < rows; ++i) turn_for_int4(x.row(i), w.in, w.blocks(), turned.get() + i * stride);
   threads.run(w.out, few_rows_grain(w.out, w.in, threads.size()), [&](Index begin, Index end) {
     Index next = begin;
     // A single row, as decoding has it: two rows of the matrix read it once.
-    for (; rows == 1 && !wide && next + 2 <= end; next += 2) {
+    for (; rows == 1 && next + 2 <= end; next += 2) {
       float out[2];
-      dots4<1, 2>(a, a_stride, w, next, out);
+      dots4<1, 2>(a, stride, w, next, out);
       for (Index j = 0; j < 2; ++j) c[next + j] = init != nullptr ? out[j] + init[next + j] : out[j];
     }
     for (Index j = next; j < end; ++j) {
       float out[unpacked_rows];
       for (Index i = 0; i < rows; i += 4)
-        with_few(rows - i, [&]<int R>() {
-          if (wide) dots8<R>(a + i * a_stride, a_stride, w.row8(j), w.in, out + i);
-          else dots4<R, 1>(a + i * a_stride, a_stride, w, j, out + i);
-        });
-      const float scale = wide ? w.scales8.get()[j] : 1.0f, start = init != nullptr ? init[j] : 0.0f;
-      for (Index i = 0; i < rows; ++i) c[i * c_stride + j] = out[i] * scale + start;
+        with_few(rows - i, [&]<int R>() { dots4<R, 1>(a + i * stride, stride, w, j, out + i); });
+      for (Index i = 0; i < rows; ++i) c[i * c_stride + j] = init != nullptr ? out[i] + init[j] : out[i];
     }
   });
 }
 
-/// The same for any number of rows. `bf16`: inputs are rounded to bf16 where there are many.
+/// out = x * W^T + init (a row, or null). `bf16`: inputs are rounded to bf16 where there are many.
 inline void quantised_product(ThreadPool& threads, MemoryPool& pool, const Tensor& x, const Quantised& w, bool bf16,
                               const float* init, Tensor& out) {
-  if (x.rows() <= unpacked_rows)
-    return few_quantised(threads, pool, x.data(), x.stride(), x.rows(), w, init, out.fill(), out.stride());
   const bool wide = w.format == WeightFormat::int8;
+  if (x.rows() <= unpacked_rows) {
+    if (!wide) return few_rows4(threads, pool, x, w, init, out.fill(), out.stride());
+    const float* scales = w.scales8.get();
+    return few_rows<ReadCodes<Floats>>(
+        threads, x.data(), x.stride(), x.rows(), w.in, w.row8(0), w.in, w.out, out.fill(), out.stride(),
+        [&](Index j, float v) { return v * scales[j] + (init != nullptr ? init[j] : 0.0f); });
+  }
   const float* start = wide ? nullptr : init;
   if (bf16 && w.in % 2 == 0) {
     const RoundedRows rounded = round_rows(threads, pool, x.data(), x.stride(), x.rows(), x.cols());

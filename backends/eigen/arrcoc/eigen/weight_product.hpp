@@ -28,8 +28,8 @@ inline void weight_product(ThreadPool& threads, MemoryPool& pool, const Tensor& 
         few_rows_by_input<D>(threads, x.data(), x.stride(), x.rows(), w.in(), data, w.out(), init, out.fill(),
                              out.stride());
       else
-        few_rows<D>(threads, x.data(), x.stride(), x.rows(), w.in(), data, w.in(), w.out(), init, out.fill(),
-                    out.stride());
+        few_rows<ReadStored<D>>(threads, x.data(), x.stride(), x.rows(), w.in(), data, w.in(), w.out(), out.fill(),
+                                out.stride(), [&](Index j, float v) { return init != nullptr ? v + init[j] : v; });
     } else if (w.transposed()) {
       multiply(PackInputs<D>{data, w.out()});
     } else {
