@@ -10,6 +10,7 @@
 #include "arrcoc/io/webp_animation.hpp"
 #include "arrcoc/primitives/frames.hpp"
 #include "arrcoc/qwen3vl/resize.hpp"
+#include "arrcoc/qwen3vl/smart_resize.hpp"
 #include "question.hpp"
 #include "scenes/files/sheet.hpp"
 
@@ -19,12 +20,6 @@ namespace {
 constexpr Index least_side = 160, most_side = 320;  // px of the long side of a tile; small frames are scaled up
 constexpr Index sheet_pixels = Index{1} << 24;      // of all tiles, above it they shrink
 constexpr Index columns = 8;
-
-qwen3vl::Size scaled_to(Index height, Index width, Index side) {
-  const double scale = static_cast<double>(side) / static_cast<double>(std::max(height, width));
-  const auto px = [&](Index v) { return std::max<Index>(1, std::lround(static_cast<double>(v) * scale)); };
-  return {px(height), px(width)};
-}
 
 /// Draws what became of the tokens over one frame after the other.
 class ClipPainter {
@@ -66,7 +61,7 @@ std::string contact_sheet(FrameSource& frames, const ClipPainter& painter, const
   const auto pairs = static_cast<Index>(source.pairs.size()), count = static_cast<Index>(source.frames.size());
   const auto room = static_cast<Index>(std::sqrt(static_cast<double>(sheet_pixels / pairs)));
   const Index side = std::clamp(std::min(room, std::max(source.height, source.width)), least_side, most_side);
-  const qwen3vl::Size size = scaled_to(source.height, source.width, side);
+  const qwen3vl::Size size = qwen3vl::scaled_to(source.height, source.width, side);
   std::optional<scenes::Sheet> sheet;
   for (Index i = 0; i < count; ++i) {
     const Image frame = frames.next();
@@ -83,7 +78,7 @@ std::string contact_sheet(FrameSource& frames, const ClipPainter& painter, const
 /// Every frame that was looked at, as long as until the next one; the last as long as the one before it.
 std::string animation(FrameSource& frames, const ClipPainter& painter, const SeenSource& source, Index slots) {
   const Index side = std::clamp(std::max(source.height, source.width), least_side, most_side);
-  const qwen3vl::Size size = scaled_to(source.height, source.width, side);
+  const qwen3vl::Size size = qwen3vl::scaled_to(source.height, source.width, side);
   const auto at = [&](std::size_t i) { return std::lround(1000 * (source.frames[i] - source.frames[0])); };
   std::optional<io::WebpAnimation> out;
   const std::size_t count = source.frames.size();

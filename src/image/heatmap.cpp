@@ -8,6 +8,7 @@
 
 #include "arrcoc/core/error.hpp"
 #include "arrcoc/qwen3vl/resize.hpp"
+#include "arrcoc/qwen3vl/smart_resize.hpp"
 
 namespace arrcoc::io {
 namespace {
@@ -257,10 +258,8 @@ Image render_heatmap(ImageView picture, const TokenSet& tokens, std::span<const 
   require_that(!picture.empty(), Code::shape_mismatch, "heatmap", "expected a picture, got none");
   // A NaN has no place in an order: it is refused below, from levels that hold it.
   const bool finite = std::all_of(relevance.begin(), relevance.end(), [](float v) { return std::isfinite(v); });
-  const double longest = static_cast<double>(std::max(picture.height, picture.width)),
-               scale = std::clamp(longest, 512.0, 1600.0) / longest;
-  const Index height = std::max<Index>(1, std::lround(static_cast<double>(picture.height) * scale)),
-              width = std::max<Index>(1, std::lround(static_cast<double>(picture.width) * scale));
+  const Index longest = std::max(picture.height, picture.width);
+  const auto [height, width] = qwen3vl::scaled_to(picture.height, picture.width, std::clamp<Index>(longest, 512, 1600));
   const std::vector<float> levels =
       finite ? heat_levels(relevance) : std::vector<float>(relevance.begin(), relevance.end());
   const Image painted = paint_heat(qwen3vl::resize_bicubic(picture, height, width).view(), tokens, levels, kept);

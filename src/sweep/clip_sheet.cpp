@@ -6,6 +6,7 @@
 
 #include "arrcoc/core/error.hpp"
 #include "arrcoc/qwen3vl/resize.hpp"
+#include "arrcoc/qwen3vl/smart_resize.hpp"
 #include "files/dataset_parts.hpp"
 #include "sweep/base64.hpp"
 
@@ -54,14 +55,12 @@ SheetShape sheet_shape(Index pairs) {
 Image clip_sheet(FrameSource& frames, Index side) {
   const ClipInfo& clip = frames.info();
   const SheetShape shape = sheet_shape(static_cast<Index>(clip.seconds.size()));
-  const double scale =
-      std::min(1.0, static_cast<double>(side) / static_cast<double>(std::max(clip.height, clip.width)));
-  const auto px = [&](Index v) { return std::max<Index>(1, std::lround(static_cast<double>(v) * scale)); };
-  const Index height = px(clip.height), width = px(clip.width);
+  const Index longest = std::max(clip.height, clip.width);
+  const auto [height, width] = qwen3vl::scaled_to(clip.height, clip.width, std::min(side, longest));
   Image out(shape.down * height, shape.across * width);
   for (Index i = 0; i < shape.down * shape.across; ++i) {
     const Image frame = frames.next();
-    const Image tile = scale < 1 ? qwen3vl::resize_bicubic(frame.view(), height, width) : frame;
+    const Image tile = side < longest ? qwen3vl::resize_bicubic(frame.view(), height, width) : frame;
     for (Index y = 0; y < height; ++y)
       std::copy_n(tile.view().row(y), width * 3, out.row(i / shape.across * height + y) + i % shape.across * width * 3);
   }

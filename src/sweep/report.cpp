@@ -245,11 +245,12 @@ class Details {
 
   void put_clip(const io::Sample& s, const io::Json& clip, Ordered& json, std::string& out) {
     const auto frames = clip.at("frames").get<std::vector<Index>>();
-    const std::size_t pairs = std::max<std::size_t>(1, clip.at("seconds").size());
-    const Pictures::Shown shown = pictures_.show_clip(s, frames, pairs, out);
-    const auto [across, down] = sheet_shape(static_cast<Index>(pairs));
+    const auto pairs = static_cast<Index>(std::max<std::size_t>(1, clip.at("seconds").size())),
+               slots = slots_of(static_cast<Index>(frames.size()), pairs);
+    const Pictures::Shown shown = pictures_.show_clip(s, frames, slots, out);
+    const auto [across, down] = sheet_shape(pairs);
     Ordered boxes = Ordered::array();
-    for (const Box& b : boxes_of_pairs(s.boxes[0], frames, static_cast<Index>((frames.size() + pairs - 1) / pairs))) {
+    for (const Box& b : boxes_of_pairs(s.boxes[0], frames, slots)) {
       if (shown.element.empty() || b.frame < 0) continue;
       const auto h = static_cast<double>(shown.height), w = static_cast<double>(shown.width),
                  row = static_cast<double>(b.frame / across), col = static_cast<double>(b.frame % across),

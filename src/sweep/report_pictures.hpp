@@ -9,6 +9,7 @@
 
 #include "arrcoc/io/dataset.hpp"
 #include "arrcoc/qwen3vl/resize.hpp"
+#include "arrcoc/qwen3vl/smart_resize.hpp"
 #include "sweep/base64.hpp"
 #include "sweep/clip_sheet.hpp"
 
@@ -30,28 +31,28 @@ class Pictures {
     if (!fresh) return at->second;
     try {
       const Image image = io::read_image(picture, decode_);
-      at->second = {"p-" + std::to_string(++count_), image.height, image.width};
-      out += "<script type=\"text/plain\" id=\"" + at->second.element + "\">" + data_url(image) + "</script>\n";
+      const Index longest = std::max(image.height, image.width);
+      const auto [height, width] = qwen3vl::scaled_to(image.height, image.width, std::min(side_, longest));
+      at->second = {element(side_ < longest ? qwen3vl::resize_bicubic(image.view(), height, width) : image, out),
+                    image.height, image.width};
     } catch (const Error&) { ++missing_; }
     return at->second;
   }
-  /// A clip's temporal patches side by side, each by its first frame. `frames`: numbers of all that were looked at.
-  Shown show_clip(const io::Sample& s, const std::vector<Index>& frames, std::size_t pairs, std::string& out) {
+  /// A clip's temporal patches side by side, each by the first of its `slots` frames. `frames`: numbers of all that
+  /// were looked at.
+  Shown show_clip(const io::Sample& s, const std::vector<Index>& frames, Index slots, std::string& out) {
     std::string name = "clip\n" + s.clip->name;
     for (const Index f : frames) name += "\n" + std::to_string(f);
     const auto [at, fresh] = shown_.try_emplace(name);
     if (!fresh || frames.empty()) return at->second;
     try {
-      const std::size_t slots = (frames.size() + pairs - 1) / pairs;
       std::vector<Index> first;
-      for (std::size_t i = 0; i < frames.size(); i += slots) first.push_back(frames[i]);
+      for (std::size_t i = 0; i < frames.size(); i += static_cast<std::size_t>(slots)) first.push_back(frames[i]);
       const auto source = io::open_clip(
           s, [&](Index, double) { return first; }, clips_);
       const double side = std::sqrt(8.0 * static_cast<double>(side_ * side_) / static_cast<double>(first.size()));
       const Image sheet = clip_sheet(*source, std::clamp<Index>(static_cast<Index>(side), 48, 160));
-      at->second = {"p-" + std::to_string(++count_), source->info().height, source->info().width};
-      out += "<script type=\"text/plain\" id=\"" + at->second.element + "\">data:image/jpeg;base64," +
-             base64(io::encode_jpeg(sheet.view(), 80)) + "</script>\n";
+      at->second = {element(sheet, out), source->info().height, source->info().width};
     } catch (const Error&) { ++missing_; }
     return at->second;
   }
@@ -59,13 +60,11 @@ class Pictures {
   Index missing() const { return missing_; }
 
  private:
-  std::string data_url(const Image& image) const {
-    const double longest = static_cast<double>(std::max(image.height, image.width)),
-                 scale = std::min(1.0, static_cast<double>(side_) / longest);
-    const auto side = [&](Index n) { return std::max<Index>(1, std::lround(static_cast<double>(n) * scale)); };
-    const Image small =
-        scale < 1 ? qwen3vl::resize_bicubic(image.view(), side(image.height), side(image.width)) : image;
-    return "data:image/jpeg;base64," + base64(io::encode_jpeg(small.view(), 80));
+  /// Appends the picture to `out`; its element's id.
+  std::string element(const Image& image, std::string& out) {
+    const std::string jpeg = base64(io::encode_jpeg(image.view(), 80)), id = "p-" + std::to_string(++count_);
+    out += "<script type=\"text/plain\" id=\"" + id + "\">data:image/jpeg;base64," + jpeg + "</script>\n";
+    return id;
   }
   Index side_, count_ = 0, missing_ = 0;
   io::DecodeOptions decode_;

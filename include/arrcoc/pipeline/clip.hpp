@@ -33,6 +33,8 @@ inline void check_clip(const ClipInfo& clip) {
 
 /// Temporal patches of `frames` frames, `slots` in each; the last frame is repeated where some are missing.
 constexpr Index pairs_of(Index frames, Index slots) { return (frames + slots - 1) / slots; }
+/// Frames in each of the temporal patches that `frames` became, where there are one or two.
+constexpr Index slots_of(Index frames, Index pairs) { return (frames + pairs - 1) / pairs; }
 
 /// Boxes of frames by their numbers in the file as boxes of temporal patches, `slots` frames in each; those of frames
 /// that were not sampled go. `indices`: numbers of the sampled frames, ascending; empty: those of the sample itself.

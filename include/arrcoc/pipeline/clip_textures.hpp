@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "arrcoc/pipeline/clip.hpp"
 #include "arrcoc/pipeline/erased.hpp"
 #include "arrcoc/pipeline/shelf.hpp"
 
@@ -17,7 +18,7 @@ inline Textures clip_textures(const erased::Texture& texture, const Picture& cli
                "expected a clip whose frames can be pulled once more, got pixels of its pairs alone");
   const std::unique_ptr<FrameSource> source = clip.frames();
   const auto count = static_cast<Index>(source->info().seconds.size());
-  const Index pairs = clip.pixels.patches.frames, slots = (count + pairs - 1) / pairs;
+  const Index pairs = clip.pixels.patches.frames, slots = slots_of(count, pairs);
   Textures out;
   Image before;
   for (Index from = 0; from < count; from += slots) {

@@ -14,6 +14,13 @@ struct Size {
   bool operator==(const Size&) const = default;
 };
 
+/// Sides in the ratio that they have, the longer one `longest` px, none below 1. height, width >= 1.
+inline Size scaled_to(Index height, Index width, Index longest) {
+  const double scale = static_cast<double>(longest) / static_cast<double>(std::max(height, width));
+  const auto px = [&](Index side) { return std::max<Index>(1, std::lround(static_cast<double>(side) * scale)); };
+  return {px(height), px(width)};
+}
+
 /// Sides become multiples of `factor` px (half to even), the pixel count stays within [min_pixels, max_pixels] and the
 /// aspect ratio near the old one. Error{bad_image} for empty pictures and for sides more than 200 apart.
 inline Size smart_resize(Index height, Index width, Index factor, Index min_pixels, Index max_pixels) {
