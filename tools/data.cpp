@@ -79,7 +79,7 @@ bool takes_clock(const io::Dataset& data, double frames_per_second) {
 std::string prompts_hash(const io::Dataset& data) {
   std::vector<std::string> prompts;
   for (const io::Sample& s : data.samples) prompts.push_back(io::marked_question(s));
-  return io::prompts_hash(prompts);
+  return io::texts_hash(prompts);
 }
 
 }  // namespace arrcoc::tools

@@ -88,8 +88,6 @@ void place_boxes(Sample& s, const std::vector<Box>& boxes, std::vector<Index> of
 std::optional<std::string> base64_bytes(std::string_view text);
 std::uint64_t fnv1a(std::string_view bytes, std::uint64_t hash = 0xcbf29ce484222325ull);
 std::string hex16(std::uint64_t value);
-/// FNV-1a over texts and their borders, 16 hexadecimal digits.
-std::string texts_hash(const std::vector<std::string>& texts);
 
 /// What is wrong with a box of a picture of that size; empty: nothing.
 std::string box_outside(const Box& box, Index height, Index width);

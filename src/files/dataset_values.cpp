@@ -165,6 +165,5 @@ std::string texts_hash(const std::vector<std::string>& texts) {
   for (const std::string& t : texts) h = fnv1a(std::string_view("\0", 1), fnv1a(t, h));
   return hex16(h);
 }
-std::string prompts_hash(const std::vector<std::string>& prompts) { return texts_hash(prompts); }
 
 }  // namespace arrcoc::io

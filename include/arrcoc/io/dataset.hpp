@@ -130,8 +130,9 @@ inline constexpr std::string_view prompt_shape_names[] = {"auto", "none", "vlmev
 std::string shaped_prompt(const Sample& sample, PromptShape shape);
 /// The sample with its question in that shape, pictures inside it moved along.
 void shape_prompt(Sample& sample, PromptShape shape);
-/// FNV-1a over prompts, 16 hexadecimal digits: equal hashes were asked the same.
-std::string prompts_hash(const std::vector<std::string>& prompts);
+/// FNV-1a over texts and where each ends, 16 hexadecimal digits: runs whose prompts have equal hashes were asked the
+/// same.
+std::string texts_hash(const std::vector<std::string>& texts);
 
 /// Pixels.
 struct PictureSize {
