@@ -60,6 +60,13 @@ class Journey {
                                                [&](const AnyDecision<B>& d) { return d.phase() == phase; });
   }
 
+  /// Whether it changes what the tower gets, or asks something of its inside: then a clip is encoded as a whole, and
+  /// not pair by pair.
+  bool looks_inside() const {
+    return decides(Phase::pixels) || decides(Phase::tower) ||
+           (pipeline_ != nullptr && !pipeline_->requests(Request::Site::tower).empty());
+  }
+
   /// Decisions before the tower, or after it, in order; those in the tower and in layers are taken on the way.
   void decide(Phase phase) {
     if (!decides(phase)) return;
