@@ -198,18 +198,16 @@ int run_sweep(SweepFlags f, const Command& command) {
   const ModelSummary& model = engine->model();
   read_shared(f, shared);
   shared.cancelled = interrupt_asked;
-  if (clips) shared.video_limits = resolved_clips(f, model.config).limits;
+  std::optional<ClipFlags> clip_flags;
+  if (clips) shared.video_limits = clip_flags.emplace(resolved_clips(f, model.config)).limits;
   settle(f, model, shared);
   SweepRunner runner(
       *engine,
       sweep_columns(choice, static_cast<Index>(model.config.vision.deepstack_taps.size()), engine->strategies()),
       std::move(shared), decode_options(f), f.model_free, !f.no_shared_prefix);
-  std::optional<ClipFlags> clip_flags;
-  if (clips) {
-    clip_flags = resolved_clips(f, model.config);
+  if (clips)
     runner.open_clips_by([choose = chosen_frames(*clip_flags), options = clip_options(*clip_flags)](
                              const io::Sample& s) { return io::open_clip(s, choose, options); });
-  }
   runner.score_by(*flavour);
   if (clips && !clips_alone) runner.of_both();
   if (f.keep_maps) runner.keep_maps();
