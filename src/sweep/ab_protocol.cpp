@@ -2,13 +2,13 @@
 #include "arrcoc/sweep/ab_protocol.hpp"
 
 #include <cmath>
-#include <cstdio>
 
 #include "arrcoc/balancers/question_kind.hpp"
 #include "arrcoc/core/config.hpp"
 #include "arrcoc/core/random.hpp"
 #include "sweep/csv.hpp"
 #include "sweep/scorecards.hpp"
+#include "sweep/text_cells.hpp"
 
 namespace arrcoc {
 namespace {
@@ -111,25 +111,10 @@ void put_mean(AbProtocol& out, const PictureOf& pictures) {
   }
 }
 
-std::string percent(double x) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", 100 * x);
-  return text;
-}
-std::string right(const std::string& text, std::size_t width) {
-  return std::string(width - std::min(width, text.size()), ' ') + text;
-}
-std::string p_text(double p) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3f", p);
-  return text;
-}
-
 }  // namespace
 
 std::string_view ab_class(const SweepRow& row) {
-  for (const char* kind : {"ambiguous", "contradictory", "empty"})
-    if (row.kind == kind) return "vague";
+  if (asks_nothing(row.kind)) return "vague";
   switch (read_question(row.question).kind) {
     case QuestionKind::count: return "counting";
     case QuestionKind::detail: return "detail";
@@ -172,23 +157,21 @@ AbProtocol ab_protocol(const std::vector<SweepRow>& a, const std::vector<SweepRo
 
 std::string ab_table(const AbProtocol& t) {
   std::string out = "A: " + t.a + "\nB: " + t.b + "\n\n" + "class     questions  scored    A %    B %   B - A" +
-                    right("95 %", 16) + right("p (Holm)", 10) + right("detectable", 12) + right("ink, B - A", 12) +
-                    "\n";
+                    cell("95 %", 16) + cell("p (Holm)", 10) + cell("detectable", 12) + cell("ink, B - A", 12) + "\n";
   bool few = false;
   for (const AbClass& c : t.classes) {
     few = few || static_cast<Index>(c.questions.size()) < t.wanted;
-    out += c.name + std::string(10 - c.name.size(), ' ') + right(std::to_string(c.questions.size()), 9) +
-           right(std::to_string(c.difference.n), 8);
+    out += c.name + std::string(10 - c.name.size(), ' ') + cell(std::to_string(c.questions.size()), 9) +
+           cell(std::to_string(c.difference.n), 8);
     const bool any = c.difference.n > 0;
-    out += right(c.a ? percent(c.a->accuracy()) : "-", 7) + right(c.b ? percent(c.b->accuracy()) : "-", 7) +
-           right(any ? percent(c.difference.difference) : "-", 8) +
-           right(any ? percent(c.difference.interval.low) + ".." + percent(c.difference.interval.high) : "-", 16) +
-           right(any ? p_text(c.p) : "-", 10) + right(c.detectable ? percent(*c.detectable) : "-", 12) +
-           right(c.ink ? percent(c.ink->difference) : "-", 12) + "\n";
+    out += cell(c.a ? percent(c.a->accuracy()) : "-", 7) + cell(c.b ? percent(c.b->accuracy()) : "-", 7) +
+           cell(any ? percent(c.difference.difference) : "-", 8) + cell(any ? range(c.difference.interval) : "-", 16) +
+           cell(any ? fixed(c.p, 3) : "-", 10) + cell(c.detectable ? percent(*c.detectable) : "-", 12) +
+           cell(c.ink ? percent(c.ink->difference) : "-", 12) + "\n";
   }
   if (t.difference)
-    out += "mean of the classes" + std::string(22, ' ') + right(percent(*t.difference), 8) +
-           right(percent(t.interval.low) + ".." + percent(t.interval.high), 16) + right(p_text(t.p), 10) + "\n";
+    out += "mean of the classes" + std::string(22, ' ') + cell(percent(*t.difference), 8) +
+           cell(range(t.interval), 16) + cell(fixed(t.p, 3), 10) + "\n";
   if (few) {
     out += "\nfewer than " + std::to_string(t.wanted) + " of a class:";
     for (const AbClass& c : t.classes)

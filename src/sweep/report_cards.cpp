@@ -12,7 +12,7 @@ struct Line {
   std::vector<Cell> cells;
 };
 
-Cell share(const std::optional<double>& x) { return x ? percent(*x) : nothing; }
+Cell share(const std::optional<double>& x) { return x ? percent_cell(*x) : nothing; }
 Cell count(Index n) { return {std::to_string(n), static_cast<double>(n)}; }
 Cell word(const std::string& text) { return {text, std::nullopt}; }
 
@@ -62,25 +62,25 @@ Line line_of(const ReportColumn& column) {
   const Scorecard& c = *g.card;
   Line out{column.title, {}};
   const auto add = [&](Cell cell) { out.cells.push_back(std::move(cell)); };
-  add(c.way ? percent(c.way->share) : nothing);
+  add(c.way ? percent_cell(c.way->share) : nothing);
   add(c.way ? interval(c.way->interval) : nothing);
   for (double CardCosts::*cost :
        {&CardCosts::tokens, &CardCosts::token_layers, &CardCosts::flops, &CardCosts::kv_bytes})
-    add(c.costs ? percent(*c.costs.*cost) : nothing);
+    add(c.costs ? percent_cell(*c.costs.*cost) : nothing);
   const CardChange* worst = worst_of(c);
   add(worst ? word(worst->what) : nothing);
-  add(worst ? percent(worst->difference.difference) : nothing);
+  add(worst ? percent_cell(worst->difference.difference) : nothing);
   add(worst ? p_cell(worst->difference.p_value) : nothing);
   add(worst && worst->rank_correlation ? Cell{fixed(*worst->rank_correlation, 3), worst->rank_correlation} : nothing);
-  add(c.own_question ? percent(c.own_question->difference) : nothing);
+  add(c.own_question ? percent_cell(c.own_question->difference) : nothing);
   const auto iou = figure(g, "iou20");
   add(iou ? Cell{fixed(*iou, 3), iou} : nothing);
   const CardLoss* loss = c.losses.empty() ? nullptr : &c.losses.front();
   add(loss ? word(loss->by + " " + loss->name) : nothing);
-  add(loss ? percent(loss->to_full.difference) : nothing);
+  add(loss ? percent_cell(loss->to_full.difference) : nothing);
   add(loss ? p_cell(loss->p) : nothing);
   add(share(c.spread));
-  add(g.loyalty ? percent(g.loyalty->accuracy()) : nothing);
+  add(g.loyalty ? percent_cell(g.loyalty->accuracy()) : nothing);
   add(share(c.seeds_agree));
   add(share(c.stays_right));
   for (const Index n : {c.failures.n, c.failures.question, c.failures.model, c.failures.reading, c.failures.budget,
@@ -120,8 +120,8 @@ std::string cards_part(const ReportTables& tables) {
     Line line = line_of(c);
     cards.emplace_back(std::move(line.name), std::move(line.cells));
     const auto add = [&](auto& table, const std::string& what, const measure::Paired& p, Cell last) {
-      table.emplace_back(c.title, std::vector<Cell>{word(what), count(p.n), percent(p.difference), interval(p.interval),
-                                                    p_cell(p.p_value), std::move(last)});
+      table.emplace_back(c.title, std::vector<Cell>{word(what), count(p.n), percent_cell(p.difference),
+                                                    interval(p.interval), p_cell(p.p_value), std::move(last)});
     };
     for (const CardChange& change : c.group.card->changes)
       add(changes, change.what, change.difference,

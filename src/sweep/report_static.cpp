@@ -43,16 +43,16 @@ std::string columns_table(const ReportTables& tables) {
     std::vector<Cell> cells{{std::to_string(g.rows), static_cast<double>(g.rows)},
                             {fixed(g.kept, 1), g.kept},
                             {fixed(g.visual_tokens, 1), g.visual_tokens}};
-    cells.push_back(g.all ? percent(g.all->accuracy()) : nothing);
+    cells.push_back(g.all ? percent_cell(g.all->accuracy()) : nothing);
     cells.push_back(g.all ? interval(g.all->interval) : nothing);
-    cells.push_back(g.to_full ? percent(g.to_full->difference) : nothing);
+    cells.push_back(g.to_full ? percent_cell(g.to_full->difference) : nothing);
     cells.push_back(g.to_full ? interval(g.to_full->interval) : nothing);
     cells.push_back(g.to_full ? p_cell(g.to_full->p_value) : nothing);
     cells.push_back({fixed(g.token_layers, 1), g.token_layers});
     cells.push_back(c.milliseconds ? Cell{fixed(*c.milliseconds, 1), *c.milliseconds} : nothing);
     cells.push_back({scaled(g.prefill_flops), g.prefill_flops});
     cells.push_back({scaled(g.kv_bytes), g.kv_bytes});
-    cells.push_back(g.loyalty ? percent(g.loyalty->accuracy()) : nothing);
+    cells.push_back(g.loyalty ? percent_cell(g.loyalty->accuracy()) : nothing);
     for (const std::string& f : figures) {
       const auto at = std::find_if(g.figures.begin(), g.figures.end(), [&](const auto& x) { return x.first == f; });
       cells.push_back(at == g.figures.end()
@@ -79,7 +79,7 @@ std::string scenarios_table(const ReportTables& tables) {
     std::vector<Cell> cells;
     for (const auto& [name, n] : scenarios) {
       const auto at = c.group.scenarios.find(name);
-      cells.push_back(at == c.group.scenarios.end() ? nothing : percent(at->second.accuracy()));
+      cells.push_back(at == c.group.scenarios.end() ? nothing : percent_cell(at->second.accuracy()));
     }
     rows.emplace_back(c.title, std::move(cells));
   }

@@ -8,14 +8,10 @@
 
 #include "arrcoc/core/config.hpp"
 #include "sweep/report_parts.hpp"
+#include "sweep/text_cells.hpp"
 
 namespace arrcoc {
 
-inline std::string fixed(double x, int digits) {
-  char text[48];
-  std::snprintf(text, sizeof text, "%.*f", digits, x);
-  return text;
-}
 /// "163 M"
 inline std::string scaled(double x) {
   const char* units[] = {"", " k", " M", " G", " T", " P"};
@@ -33,10 +29,8 @@ struct Cell {
 };
 inline const Cell nothing{"–", std::nullopt};
 
-inline Cell percent(double x) { return {fixed(100 * x, 1), x}; }
-inline Cell interval(const measure::Interval& i) {
-  return {fixed(100 * i.low, 1) + " … " + fixed(100 * i.high, 1), i.low};
-}
+inline Cell percent_cell(double x) { return {percent(x), x}; }
+inline Cell interval(const measure::Interval& i) { return {percent(i.low) + " … " + percent(i.high), i.low}; }
 
 inline Cell p_cell(double p) { return {p < 0.001 ? "< 0.001" : fixed(p, 3), p}; }
 

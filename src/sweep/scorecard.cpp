@@ -256,9 +256,7 @@ std::vector<CardPart> parts_of(const CardNames& names, const SweepRow& head, con
 }
 
 bool says_nothing(const SweepRow& r) {
-  if (r.question.empty()) return true;
-  for (const char* kind : {"ambiguous", "contradictory", "empty"})
-    if (r.kind == kind) return true;
+  if (r.question.empty() || asks_nothing(r.kind)) return true;
   return !r.figures.recall && read_question(r.question).kind == QuestionKind::vague;
 }
 

@@ -28,6 +28,11 @@ void holm(List& list, Of&& p_of) {
   }
 }
 
+/// Kinds of questions, as data has them, that no picture answers.
+inline bool asks_nothing(std::string_view kind) {
+  return kind == "ambiguous" || kind == "contradictory" || kind == "empty";
+}
+
 nlohmann::ordered_json card_json(const Scorecard& card);
 nlohmann::ordered_json share_json(const Share& share);
 nlohmann::ordered_json paired_json(const measure::Paired& paired);

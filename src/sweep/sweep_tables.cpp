@@ -6,27 +6,12 @@
 #include "arrcoc/sweep/sweep.hpp"
 #include "sweep/csv.hpp"
 #include "sweep/scorecards.hpp"
+#include "sweep/text_cells.hpp"
 
 namespace arrcoc {
 namespace {
 
 using Ordered = nlohmann::ordered_json;
-
-std::string percent(double x) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", 100 * x);
-  return text;
-}
-std::string cell(const std::string& text, int width) {
-  const auto n = static_cast<int>(text.size());
-  return width < 0 ? text + std::string(static_cast<std::size_t>(std::max(0, -width - n)), ' ')
-                   : std::string(static_cast<std::size_t>(std::max(0, width - n)), ' ') + text;
-}
-std::string short_number(double x) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3f", x);
-  return text;
-}
 
 /// One table for each axis: a line for each column, a value beside the other.
 std::string axis_tables(const std::vector<SweepGroup>& groups) {
@@ -46,10 +31,7 @@ std::string axis_tables(const std::vector<SweepGroup>& groups) {
       out += cell(line.column, w);
       for (std::size_t i = 0; i < axis.values.size(); ++i) {
         const auto& s = line.shares[i];
-        out += "  " + cell(!s ? "-"
-                              : percent(s->accuracy()) + " (" + percent(s->interval.low) + ".." +
-                                    percent(s->interval.high) + ")",
-                           width(axis.values[i]));
+        out += "  " + cell(!s ? "-" : percent(s->accuracy()) + " (" + range(s->interval) + ")", width(axis.values[i]));
       }
       out += "\n";
     }
@@ -97,11 +79,9 @@ std::string summary_table(const std::vector<SweepGroup>& groups) {
     char text[64];
     std::snprintf(text, sizeof text, "%7ld%8.1f%8.1f", static_cast<long>(g.rows), g.kept, g.visual_tokens);
     out += cell(title_of(g), w) + text;
-    out += g.all ? cell(percent(g.all->accuracy()), 9) +
-                       cell(percent(g.all->interval.low) + ".." + percent(g.all->interval.high), 14)
-                 : cell("-", 9) + cell("-", 14);
-    out += g.to_full ? cell(percent(g.to_full->difference), 8) +
-                           cell(percent(g.to_full->interval.low) + ".." + percent(g.to_full->interval.high), 14)
+    out +=
+        g.all ? cell(percent(g.all->accuracy()), 9) + cell(range(g.all->interval), 14) : cell("-", 9) + cell("-", 14);
+    out += g.to_full ? cell(percent(g.to_full->difference), 8) + cell(range(g.to_full->interval), 14)
                      : cell("-", 8) + cell("-", 14);
     for (const auto& [name, columns] : {std::pair{"recall", 8},
                                         {"box_coverage", 8},
@@ -125,11 +105,10 @@ std::string summary_table(const std::vector<SweepGroup>& groups) {
              cell(percent(g.yes_no->recall()), 9) + cell(percent(g.yes_no->f1()), 9) + "\n";
     if (g.own_question)
       out += cell("  what its own question brings", w) + cell("", 23) + cell(percent(g.own_question->difference), 9) +
-             cell(percent(g.own_question->interval.low) + ".." + percent(g.own_question->interval.high), 14) + "\n";
+             cell(range(g.own_question->interval), 14) + "\n";
     if (g.beyond_leaks)
       out += cell("  right, and wrong in both leak rows", w) + cell("", 23) +
-             cell(percent(g.beyond_leaks->accuracy()), 9) +
-             cell(percent(g.beyond_leaks->interval.low) + ".." + percent(g.beyond_leaks->interval.high), 14) + "\n";
+             cell(percent(g.beyond_leaks->accuracy()), 9) + cell(range(g.beyond_leaks->interval), 14) + "\n";
   }
   // By scenario: one column each.
   std::map<std::string, Index> scenarios;
@@ -234,8 +213,7 @@ std::string compare_table(const std::vector<ComparedGroup>& groups) {
   std::string out = cell("pipeline", w) + cell("questions", 11) + cell("first %", 9) + cell("second %", 10) +
                     cell("difference", 12) + cell("95 %", 14) + cell("p", 8) + "\n";
   const auto difference = [&](const measure::Paired& p) {
-    return cell(percent(p.difference), 12) + cell(percent(p.interval.low) + ".." + percent(p.interval.high), 14) +
-           cell(short_number(p.p_value), 8) + "\n";
+    return cell(percent(p.difference), 12) + cell(range(p.interval), 14) + cell(fixed(p.p_value, 3), 8) + "\n";
   };
   for (const ComparedGroup& g : groups) {
     out += cell(g.label, w) + cell(std::to_string(g.difference.n), 11) + cell(percent(g.first.accuracy()), 9) +
