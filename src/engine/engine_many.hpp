@@ -121,6 +121,7 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
     whole.push_back(std::move(p.pixels));
     p.pixels = {{}, whole.back().patches};
   }
+  const auto inside = [](const Asked& q) { return q.made != nullptr && looks_inside(q.made->pipeline); };
   const auto pull_whole = [&] {
     AnswerResult again;
     if (whole.empty()) whole = whole_pixels(prepare(m.shared, again, trace), &trace);
@@ -129,7 +130,7 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
   std::map<std::string, std::shared_ptr<Shelf<B>>> shelves;  // by what is encoded, and asked of it
   const auto encode = [&](Asked& q) {
     Journey<B>& journey = *q.journey;
-    const bool by_pairs = clips && !q.journey->looks_inside();
+    const bool by_pairs = clips && !inside(q);
     if (clips && !by_pairs && (look || journey.decides(Phase::tower))) pull_whole();
     std::string key = by_pairs ? "pairs" : journey.encodes();
     if (journey.decides(Phase::tower)) return journey.encode(nullptr, &whole, {}, &trace);
@@ -165,9 +166,9 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
     q.journey->decide(Phase::vision);
     q.journey->mask_levels(q.ask->levels);
     const std::string beginning = m.share_prefix && q.ask->generate ? q.journey->beginning() : "";
-    const auto [group, new_group] = groups.try_emplace(beginning.empty() ? "alone " + std::to_string(i)
-                                                       : clips && !q.journey->looks_inside() ? "pairs " + beginning
-                                                                                             : beginning);
+    const auto [group, new_group] = groups.try_emplace(beginning.empty()     ? "alone " + std::to_string(i)
+                                                       : clips && !inside(q) ? "pairs " + beginning
+                                                                             : beginning);
     group->second.push_back(i);
     if (new_group) order.push_back(&group->second);
   }

@@ -245,8 +245,7 @@ class Details {
 
   void put_clip(const io::Sample& s, const io::Json& clip, Ordered& json, std::string& out) {
     const auto frames = clip.at("frames").get<std::vector<Index>>();
-    const auto pairs = static_cast<Index>(std::max<std::size_t>(1, clip.at("seconds").size())),
-               slots = slots_of(static_cast<Index>(frames.size()), pairs);
+    const auto pairs = std::max<Index>(1, std::ssize(clip.at("seconds"))), slots = slots_of(std::ssize(frames), pairs);
     const Pictures::Shown shown = pictures_.show_clip(s, frames, slots, out);
     const auto [across, down] = sheet_shape(pairs);
     Ordered boxes = Ordered::array();

@@ -55,17 +55,7 @@ class Journey {
   /// The question that scores, where it is another than the one that is answered; before the first decision.
   void score_with(const Prompt& asking) { looks_.give_asked((asking_ = &asking)->asked); }
 
-  bool decides(Phase phase) const {
-    return pipeline_ != nullptr && std::any_of(pipeline_->decisions.begin(), pipeline_->decisions.end(),
-                                               [&](const AnyDecision<B>& d) { return d.phase() == phase; });
-  }
-
-  /// Whether it changes what the tower gets, or asks something of its inside: then a clip is encoded as a whole, and
-  /// not pair by pair.
-  bool looks_inside() const {
-    return decides(Phase::pixels) || decides(Phase::tower) ||
-           (pipeline_ != nullptr && !pipeline_->requests(Request::Site::tower).empty());
-  }
+  bool decides(Phase phase) const { return pipeline_ != nullptr && pipeline_->decides(phase); }
 
   /// Decisions before the tower, or after it, in order; those in the tower and in layers are taken on the way.
   void decide(Phase phase) {

@@ -67,7 +67,7 @@ void Journey<B>::encode(std::shared_ptr<Shelf<B>> shelf, const std::vector<qwen3
     for (const Request& r : pipeline_->requests(Request::Site::tower)) add_once(also, r);
   }
   Trace* const timed = times ? times : trace_;
-  const bool planned = decides(Phase::pixels), inside = looks_inside() || !also.empty(),
+  const bool planned = decides(Phase::pixels), inside = (pipeline_ && looks_inside(*pipeline_)) || !also.empty(),
              by_pairs = whole == nullptr && !inside && streams(pictures_);
   std::vector<qwen3vl::Pixels> own, part;  // copies only where none is at hand
   if (whole == nullptr && !by_pairs && (!planned || streams(pictures_)))

@@ -62,6 +62,9 @@ struct AnyPipeline {
   std::string injectors;       // names them and their settings: with equal allocations they give equal rows
   bool maps_of_first = false;  // a fault: scores of a prompt's first picture are used for all of them
 
+  bool decides(Phase phase) const {
+    return std::any_of(decisions.begin(), decisions.end(), [&](const AnyDecision<B>& d) { return d.phase() == phase; });
+  }
   Needs may_need() const {
     Needs all;
     for (const auto& d : decisions) all = all | d.may_need();
@@ -86,8 +89,14 @@ struct AnyPipeline {
 template <class B>
 bool looks_at_model(const AnyPipeline<B>& p) {
   return (p.may_need().evidence & Need::features) != 0 || !p.requests(Request::Site::tower).empty() ||
-         std::any_of(p.decisions.begin(), p.decisions.end(),
-                     [](const AnyDecision<B>& d) { return d.phase() == Phase::tower || d.phase() == Phase::layer; });
+         p.decides(Phase::tower) || p.decides(Phase::layer);
+}
+
+/// Whether it changes what the tower gets, or asks something of its inside: then a clip is encoded as a whole, and not
+/// pair by pair.
+template <class B>
+bool looks_inside(const AnyPipeline<B>& p) {
+  return p.decides(Phase::pixels) || p.decides(Phase::tower) || !p.requests(Request::Site::tower).empty();
 }
 
 /// Error{missing_evidence} or Error{bad_config}, once, when a pipeline is put together: a decision that looks at what
