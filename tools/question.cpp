@@ -202,7 +202,7 @@ void take_route(QuestionFlags& f) {
   const Route route = chosen<Route>("route", f.route,
                                     {{"hf-path", {"drop", "torchvision", true}},
                                      {"hf-pil", {"white", "torchvision", false}},
-                                     {"qwen-vl-utils", {"rgba", "pillow13", false, 4 * token, 16384 * token}}});
+                                     {"qwen-vl-utils", {"rgba", "qwen-vl-utils", false, 4 * token, 16384 * token}}});
   if (f.alpha_flag->count() == 0) f.run.alpha = route.alpha;
   if (f.resize_flag->count() == 0) f.run.resize = route.resize;
   if (f.exif_flag->count() == 0) f.run.exif = route.exif;
@@ -214,7 +214,8 @@ void read_shared(const QuestionFlags& f, AnswerRequest& r) {
   r.resize = chosen<qwen3vl::Resize>("resize", f.run.resize,
                                      {{"torchvision", qwen3vl::Resize::torchvision},
                                       {"pillow", qwen3vl::Resize::pillow},
-                                      {"pillow13", qwen3vl::Resize::pillow13}});
+                                      {"pillow13", qwen3vl::Resize::pillow13},
+                                      {"qwen-vl-utils", qwen3vl::Resize::qwen_vl_utils}});
   require_that(f.run.min_pixels >= 0 && f.run.max_pixels >= 0, Code::bad_config, "answer",
                "--min-pixels, --max-pixels: expected at least 1");
   require_that(f.run.max_decoded_pixels >= 0 && f.run.max_decoded_pixels <= max_picture_pixels, Code::bad_config,

@@ -29,7 +29,7 @@ void add_picture_flags(CLI::App& app, QuestionFlags& f) {
           app.add_option("--max-decoded-pixels", f.run.max_decoded_pixels,
                          "of a picture as it is stored; 0: 100 million, or more for a longer file"),
           f.exif_flag = app.add_flag("--exif,!--no-exif", f.run.exif, "turn the picture as its EXIF says"),
-          f.resize_flag = app.add_option("--resize", f.run.resize, "torchvision, pillow or pillow13"),
+          f.resize_flag = app.add_option("--resize", f.run.resize, "torchvision, pillow, pillow13 or qwen-vl-utils"),
           app.add_option("--min-pixels", f.run.min_pixels, "of the resized picture"),
           app.add_option("--max-pixels", f.run.max_pixels, "of the resized picture"),
           app.add_option("--image-min-tokens", f.image_min_tokens, "the same in tokens"),

@@ -90,9 +90,15 @@ void read_steps(const JsonObject& o, const VisionConfig& vision, bool complete, 
   if (std::abs(o.number("rescale_factor", 0.0, 1.0, 1.0 / 255.0) - 1.0 / 255.0) > 1e-9)
     o.problem("rescale_factor", "expected 1/255, got " + shown(o.at("rescale_factor")));
   static constexpr const char* kernels[] = {"nearest", "Lanczos", "bilinear", "bicubic", "box", "Hamming"};
-  const auto kernel = static_cast<std::size_t>(o.number("resample", 0.0, 5.0, 3.0));
-  if (o.has("resample") && o.at("resample") != 3)
-    o.problem("resample", "expected 3 (bicubic), got " + shown(o.at("resample")) + " (" + kernels[kernel] + ")");
+  const double kernel = o.number("resample", 0.0, 5.0, 3.0);
+  if (kernel == 3) c.resampling = Resampling::bicubic;
+  else if (kernel == 2) c.resampling = Resampling::bilinear;
+  else if (kernel == 1) c.resampling = Resampling::lanczos;
+  else
+    o.problem(
+        "resample",
+        "expected 1 (Lanczos), 2 (bilinear) or 3 (bicubic), got " + shown(o.at("resample")) +
+            (kernel == std::floor(kernel) ? " (" + std::string(kernels[static_cast<std::size_t>(kernel)]) + ")" : ""));
   const auto agrees = [&](const char* key, Index expected, const char* in_config, Index otherwise) {
     const Index got = complete ? o.integer(key, 1, max_patch) : o.integer(key, 1, max_patch, otherwise);
     if ((!complete || o.has(key)) && got != expected)

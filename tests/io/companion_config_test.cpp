@@ -34,6 +34,11 @@ TEST_CASE("limits of the pictures: whole numbers written as floats, and transfor
   CHECK(limits("", "max_pixels", "50000.0") == std::pair<Index, Index>{3136, 50000});
   m.set(pictures, "/resample", "3.0");
   CHECK(read_model_config(m.dir).preprocess.min_pixels == 3136);
+  CHECK(read_model_config(m.dir).preprocess.resampling == Resampling::bicubic);
+  m.set(pictures, "/resample", "2");
+  CHECK(read_model_config(m.dir).preprocess.resampling == Resampling::bilinear);
+  m.set(pictures, "/resample", "1.0");
+  CHECK(read_model_config(m.dir).preprocess.resampling == Resampling::lanczos);
 }
 
 TEST_CASE("generation_config: what forbids tokens is read, what says something else is named") {
@@ -120,7 +125,7 @@ TEST_CASE("the video processor: what is wrong or cannot be followed is named, in
       {"/max_frames", "1.5", "max_frames: expected an integer from 1"},
       {"/do_sample_frames", "false", "do_sample_frames: expected true, got false"},
       {"/do_resize", "false", "do_resize: expected true, got false"},
-      {"/resample", "2", "resample: expected 3 (bicubic), got 2 (bilinear)"},
+      {"/resample", "4", "resample: expected 1 (Lanczos), 2 (bilinear) or 3 (bicubic), got 4 (box)"},
       {"/rescale_factor", "1", "rescale_factor: expected 1/255, got 1"},
       {"/image_mean", "0.5", "image_mean: expected three numbers, got 0.5"},
       {"/image_std", "[0.5,-1,0.5]", "image_std: expected three positive numbers, got [0.5,-1,0.5]"},

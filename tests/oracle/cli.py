@@ -94,7 +94,7 @@ def main():
             c = r["config"]["run"]
             routes[route] = (c["alpha"], c["exif"], c["resize"], c["min_pixels"], c["max_pixels"], r["pictures"][0]["size"])
         check(routes == {"hf-path": ("drop", True, "torchvision", 0, 0, [416, 320]), "hf-pil": ("white", False, "torchvision", 0, 0, [320, 416]),
-                         "qwen-vl-utils": ("rgba", False, "pillow13", 4096, 16777216, [320, 416])}, f"routes: {routes}")
+                         "qwen-vl-utils": ("rgba", False, "qwen-vl-utils", 4096, 16777216, [320, 416])}, f"routes: {routes}")
         c = json.loads(run(*one, "--json", "--route", "hf-path", "--alpha", "white", "--no-exif", "--resize", "pillow")[1])["config"]["run"]
         check((c["alpha"], c["exif"], c["resize"]) == ("white", False, "pillow"), f"flags win over the route: {c}")
 

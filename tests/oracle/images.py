@@ -298,13 +298,18 @@ def check_broken(tmp, whole):
 
 
 def check_resize(name, path, source, h1, w1, pillow_kind):
-    t = torch.nn.functional.interpolate(torch.from_numpy(source.copy()).permute(2, 0, 1)[None], size=(h1, w1), mode="bicubic", antialias=True)
-    compare(f"torch resize {name} -> {h1}x{w1}", ours(path, "white", "resize", f"{h1}x{w1}", "torchvision"), t[0].permute(1, 2, 0).numpy())
     image = Image.fromarray(source)
-    compare(f"Pillow resize {name} -> {h1}x{w1}", ours(path, "white", "resize", f"{h1}x{w1}", pillow_kind), np.asarray(image.resize((w1, h1), Image.BICUBIC)))
-    # The older order, made with either Pillow by one axis at a time.
-    width_first = image.resize((w1, image.height), Image.BICUBIC).resize((w1, h1), Image.BICUBIC)
-    compare(f"Pillow 12 resize {name} -> {h1}x{w1}", ours(path, "white", "resize", f"{h1}x{w1}", "pillow"), np.asarray(width_first))
+    for how in ("bicubic", "bilinear", "lanczos"):
+        t = torch.nn.functional.interpolate(torch.from_numpy(source.copy()).permute(2, 0, 1)[None], size=(h1, w1), mode=how, antialias=True)
+        resized = lambda kind: ours(path, "white", "resize", f"{h1}x{w1}", kind, how)
+        compare(f"torch {how} {name} -> {h1}x{w1}", resized("torchvision"), t[0].permute(1, 2, 0).numpy())
+        pillow = image.resize((w1, h1), getattr(Image, how.upper()))
+        compare(f"Pillow {how} {name} -> {h1}x{w1}", resized(pillow_kind), np.asarray(pillow))
+        # The older order, made with either Pillow by one axis at a time.
+        width_first = image.resize((w1, image.height), getattr(Image, how.upper())).resize((w1, h1), getattr(Image, how.upper()))
+        compare(f"Pillow 12 {how} {name} -> {h1}x{w1}", resized("pillow"), np.asarray(width_first))
+        if pillow_kind == "pillow13":
+            compare(f"qwen-vl-utils {how} {name} -> {h1}x{w1}", resized("qwen-vl-utils"), np.asarray(image.resize((w1, h1), Image.BICUBIC)))
 
 
 def check_sizes():

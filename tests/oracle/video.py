@@ -51,9 +51,9 @@ RELEASED = dict(size=dict(shortest_edge=4096, longest_edge=25165824), patch_size
 PROCESSORS = [
     dict(file="video_preprocessor_config.json", says=RELEASED),
     dict(file="video_preprocessor_config.json", says=dict(RELEASED, size=dict(shortest_edge=20000.0, longest_edge=30000), image_mean=[0.485, 0.456, 0.406],
-                                                          image_std=[0.229, 0.224, 0.225], max_frames=5)),
+                                                          image_std=[0.229, 0.224, 0.225], max_frames=5, resample=2)),
     dict(file="processor_config.json", says=dict(video_processor=dict(size=dict(shortest_edge=1024, longest_edge=65536), fps=1.5, min_frames=2, image_std=[0.3, 0.5, 1],
-                                                                      cap_pixels_per_frame=True, max_video_tokens=3), processor_class="Qwen3VLProcessor"),
+                                                                      cap_pixels_per_frame=True, max_video_tokens=3, resample=1), processor_class="Qwen3VLProcessor"),
          beside=dict(RELEASED, size=dict(shortest_edge=1024, longest_edge=1024))),
     dict(),
     dict(file="video_preprocessor_config.json", says=dict(image_mean=[0.1, 0.2, 0.3])),
@@ -71,7 +71,7 @@ class VideoProcessor:
         said, _ = VideoProcessorMixin.get_video_processor_dict(str(folder))
         said.update(means)
         for key in ("size", "fps", "min_frames", "max_frames", "cap_pixels_per_frame", "max_video_tokens", "image_mean", "image_std", "patch_size", "merge_size",
-                    "temporal_patch_size"):
+                    "temporal_patch_size", "resample"):
             setattr(self, key, getattr(Qwen3VLVideoProcessor, key) if said.get(key) is None else said[key])
 
     def sampled(self, total, rate):
@@ -128,7 +128,7 @@ class Clip:
         frames += frames[-1:] * (self.count % 2)
         x = torch.stack(frames).permute(0, 3, 1, 2)
         if x.shape[2:] != (h, w):
-            x = torch.nn.functional.interpolate(x, (h, w), mode="bicubic", antialias=True, align_corners=False)
+            x = torch.nn.functional.interpolate(x, (h, w), mode={1: "lanczos", 2: "bilinear", 3: "bicubic"}[int(self.processor.resample)], antialias=True)
         x = self.processor.normalised(x)
         x = x.reshape(t, 2, 3, h // 32, 2, 16, w // 32, 2, 16).permute(0, 3, 6, 4, 7, 2, 1, 5, 8)
         return x.reshape(-1, 1536).contiguous()

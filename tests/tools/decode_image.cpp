@@ -1,5 +1,6 @@
 // Picture preparation as the library does it, for comparison with other programs.
-//   decode_image white|drop|rgba|exif|path [resize HxW torchvision|pillow|pillow13] IN OUT
+//   decode_image white|drop|rgba|exif|path [resize HxW torchvision|pillow|pillow13|qwen-vl-utils
+//   bicubic|bilinear|lanczos] IN OUT
 //     "HEIGHT WIDTH" on stdout, RGB bytes in OUT
 //   decode_image patches PATCH TEMPORAL MERGE MIN MAX MEAN STD IN OUT.npy
 //     smart resize (torchvision), patchify
@@ -26,9 +27,13 @@ using namespace arrcoc;
 namespace {
 
 qwen3vl::Resize resize_named(const std::string& name) {
-  return name == "pillow"     ? qwen3vl::Resize::pillow
-         : name == "pillow13" ? qwen3vl::Resize::pillow13
-                              : qwen3vl::Resize::torchvision;
+  return name == "pillow"          ? qwen3vl::Resize::pillow
+         : name == "pillow13"      ? qwen3vl::Resize::pillow13
+         : name == "qwen-vl-utils" ? qwen3vl::Resize::qwen_vl_utils
+                                   : qwen3vl::Resize::torchvision;
+}
+Resampling filter_named(const std::string& name) {
+  return name == "bilinear" ? Resampling::bilinear : name == "lanczos" ? Resampling::lanczos : Resampling::bicubic;
 }
 
 /// Means and deviations differ by channel, so that none can be taken for another.
@@ -49,10 +54,10 @@ void decode(const std::vector<std::string>& a) {
   o.unused = &unused;
   Image image = io::read_image(a[a.size() - 2], o);
   for (const std::string& what : unused) std::fprintf(stderr, "%s\n", what.c_str());
-  if (a.size() == 6) {
+  if (a.size() == 7) {
     const auto x = a[2].find('x');
-    image = qwen3vl::resize_bicubic(image.view(), std::stol(a[2].substr(0, x)), std::stol(a[2].substr(x + 1)),
-                                    resize_named(a[3]));
+    image = qwen3vl::resize(image.view(), std::stol(a[2].substr(0, x)), std::stol(a[2].substr(x + 1)),
+                            resize_named(a[3]), filter_named(a[4]));
   }
   io::write_file(a.back(), std::string_view(reinterpret_cast<const char*>(image.rgb.data()), image.rgb.size()));
   std::printf("%ld %ld\n", static_cast<long>(image.height), static_cast<long>(image.width));

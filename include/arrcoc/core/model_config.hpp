@@ -2,6 +2,7 @@
 // The shape of a Qwen3-VL checkpoint as plain data. Filled from config.json and its companions by io/model_folder.hpp,
 // or by hand. Nothing here has a released model's size as default: every field is read.
 #include <algorithm>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -45,9 +46,13 @@ struct VisionConfig {
   Index patch_values() const { return in_channels * temporal_patch_size * patch_size * patch_size; }
 };
 
+/// What a picture is resampled with (qwen3vl/resize.hpp).
+enum class Resampling : std::uint8_t { bicubic, bilinear, lanczos };
+
 struct PreprocessConfig {
   Index min_pixels = 0, max_pixels = 0;  // pixel counts of the resized picture
   std::vector<double> mean{0.5, 0.5, 0.5}, std_dev{0.5, 0.5, 0.5};
+  Resampling resampling = Resampling::bicubic;
 };
 
 /// The video processor's: the pixel counts are of all frames of a clip together. Defaults: those of transformers'

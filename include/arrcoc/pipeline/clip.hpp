@@ -74,7 +74,7 @@ class ClipPairs final : public PairSource {
         return "a frame: expected " + std::to_string(clip.height) + "x" + std::to_string(clip.width) + " px, got " +
                std::to_string(frame.height) + "x" + std::to_string(frame.width);
       });
-      images.push_back(qwen3vl::resize_bicubic(frame.view(), size_.height, size_.width, kind_));
+      images.push_back(qwen3vl::resize(frame.view(), size_.height, size_.width, kind_, how_.resampling));
     }
     std::vector<ImageView> views;
     for (const Image& i : images) views.push_back(i.view());

@@ -13,7 +13,7 @@ namespace arrcoc {
 /// A picture [H, W, 3] resized to `size` px and cut into patches. Does not own: `native` must outlive it. O(H W).
 inline Picture picture_of(ImageView native, const VisionConfig& v, const PreprocessConfig& how,
                           const qwen3vl::Size& size, qwen3vl::Resize kind = qwen3vl::Resize::torchvision) {
-  const Image resized = qwen3vl::resize_bicubic(native, size.height, size.width, kind);
+  const Image resized = qwen3vl::resize(native, size.height, size.width, kind, how.resampling);
   return {native,
           qwen3vl::merged_grid(size.height, size.width, v),
           {qwen3vl::patchify(resized.view(), v, how), {1, size.height / v.patch_size, size.width / v.patch_size}},

@@ -45,7 +45,7 @@ inline Pixels place_pixels(ImageView native, Grid grid, std::vector<Place> place
     const PixelRange rows = place_range(p.row, p.rows, grid.rows, native.height),
                      cols = place_range(p.col, p.cols, grid.cols, native.width);
     const Image region = cut(native, rows, cols);
-    const std::vector<float> token = patchify(resize_bicubic(region.view(), side, side, kind).view(), v, c);
+    const std::vector<float> token = patchify(resize(region.view(), side, side, kind, c.resampling).view(), v, c);
     out.rows.insert(out.rows.end(), token.begin(), token.end());
   }
   out.places = std::move(places);
@@ -56,7 +56,7 @@ inline Pixels place_pixels(ImageView native, Grid grid, std::vector<Place> place
 inline Pixels picture_pixels(ImageView native, Grid grid, const VisionConfig& v, const PreprocessConfig& c,
                              Resize kind = Resize::torchvision) {
   const Index merge = v.spatial_merge_size, side = merge * v.patch_size;
-  const Image resized = resize_bicubic(native, grid.rows * side, grid.cols * side, kind);
+  const Image resized = resize(native, grid.rows * side, grid.cols * side, kind, c.resampling);
   return {patchify(resized.view(), v, c), {1, grid.rows * merge, grid.cols * merge}};
 }
 

@@ -1,13 +1,15 @@
 #pragma once
-// Bicubic resize with antialias in integers, bit for bit as the named libraries do it: separable, 8-bit between the
-// passes. Sources: Pillow's Resample.c and PyTorch's UpSampleKernel.cpp (uint8), rules restated in docs/formats.md.
+// Resize with antialias in integers, bit for bit as the named libraries do it: separable, 8-bit between the passes.
+// Sources: Pillow's Resample.c and PyTorch's UpSampleKernel.cpp (uint8), rules restated in docs/formats.md.
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <string_view>
 #include <vector>
 
 #include "arrcoc/core/error.hpp"
 #include "arrcoc/core/image.hpp"
+#include "arrcoc/core/model_config.hpp"
 #include "arrcoc/qwen3vl/resize_kind.hpp"
 
 namespace arrcoc::qwen3vl {
@@ -30,9 +32,21 @@ inline double cubic(double x) {
   return 0;
 }
 
-inline ResizeTaps resize_taps(Index in, Index out, Resize kind) {
+inline double sinc(double x) { return x == 0 ? 1 : std::sin(std::numbers::pi * x) / (std::numbers::pi * x); }
+
+/// A filter's value at x, and how far from 0 it reaches.
+inline double filter_at(Resampling filter, double x) {
+  if (filter == Resampling::bicubic) return cubic(x);
+  if (filter == Resampling::bilinear) return std::max(0.0, 1 - std::abs(x));
+  return -3 <= x && x < 3 ? sinc(x) * sinc(x / 3) : 0;
+}
+inline double reach_of(Resampling filter) {
+  return filter == Resampling::bilinear ? 1 : filter == Resampling::bicubic ? 2 : 3;
+}
+
+inline ResizeTaps resize_taps(Index in, Index out, Resize kind, Resampling filter = Resampling::bicubic) {
   const double scale = static_cast<double>(in) / static_cast<double>(out), stretch = std::max(scale, 1.0),
-               support = 2 * stretch;
+               support = reach_of(filter) * stretch;
   ResizeTaps t;
   t.widest = static_cast<Index>(std::ceil(support)) * 2 + 1;
   std::vector<double> real(static_cast<std::size_t>(out * t.widest), 0.0);
@@ -43,7 +57,8 @@ inline ResizeTaps resize_taps(Index in, Index out, Resize kind) {
                high = std::min<Index>(in, static_cast<Index>(centre + support + 0.5));
     double* w = real.data() + i * t.widest;
     double sum = 0;
-    for (Index j = 0; j < high - low; ++j) sum += w[j] = cubic((static_cast<double>(j + low) - centre + 0.5) / stretch);
+    for (Index j = 0; j < high - low; ++j)
+      sum += w[j] = filter_at(filter, (static_cast<double>(j + low) - centre + 0.5) / stretch);
     for (Index j = 0; j < high - low; ++j) largest = std::max(largest, w[j] /= sum);
     t.first.push_back(low);
     t.count.push_back(high - low);
@@ -66,8 +81,8 @@ inline std::uint8_t round_off(std::int32_t sum, int precision) {
 }
 
 /// [H, W, 3] -> [H, out, 3]
-inline Image resize_width(ImageView in, Index out, Resize kind) {
-  const ResizeTaps t = resize_taps(in.width, out, kind);
+inline Image resize_width(ImageView in, Index out, Resize kind, Resampling filter) {
+  const ResizeTaps t = resize_taps(in.width, out, kind, filter);
   Image result(in.height, out);
   const std::int32_t half = (1 << t.precision) >> 1;
   for (Index r = 0; r < in.height; ++r) {
@@ -91,9 +106,9 @@ inline Image resize_width(ImageView in, Index out, Resize kind) {
 }
 
 /// [H, W, 3] -> [out, W, 3]; in blocks of constant length along the row, which compilers turn into vector code.
-inline Image resize_height(ImageView in, Index out, Resize kind) {
+inline Image resize_height(ImageView in, Index out, Resize kind, Resampling filter) {
   constexpr Index block = 64;
-  const ResizeTaps t = resize_taps(in.height, out, kind);
+  const ResizeTaps t = resize_taps(in.height, out, kind, filter);
   Image result(out, in.width);
   const Index values = in.width * 3;
   const std::int32_t half = (1 << t.precision) >> 1;
@@ -124,17 +139,19 @@ inline Image resize_height(ImageView in, Index out, Resize kind) {
 
 }  // namespace detail
 
-/// To height x width px. A pass whose size does not change is skipped; the same size is a copy.
-inline Image resize_bicubic(ImageView in, Index height, Index width, Resize kind = Resize::torchvision) {
+/// To height x width px; `filter`: what the processor asks for. A pass whose size does not change is skipped; the same
+/// size is a copy.
+inline Image resize(ImageView in, Index height, Index width, Resize kind, Resampling filter) {
   require_that(!in.empty() && height > 0 && width > 0, Code::bad_image, "resize",
                "expected a picture and a size of at least 1x1 px");
+  if (kind == Resize::qwen_vl_utils) kind = Resize::pillow13, filter = Resampling::bicubic;
   const bool height_first =
       kind == Resize::pillow13 && in.height > height && in.height - height > 2 * (in.width - width);
   Image out;
   ImageView now = in;
   for (const bool vertical : {height_first, !height_first}) {
     if (vertical ? now.height == height : now.width == width) continue;
-    out = vertical ? detail::resize_height(now, height, kind) : detail::resize_width(now, width, kind);
+    out = vertical ? detail::resize_height(now, height, kind, filter) : detail::resize_width(now, width, kind, filter);
     now = out.view();
   }
   if (out.rgb.empty()) {
@@ -142,6 +159,9 @@ inline Image resize_bicubic(ImageView in, Index height, Index width, Resize kind
     std::copy_n(in.rgb, out.rgb.size(), out.rgb.begin());
   }
   return out;
+}
+inline Image resize_bicubic(ImageView in, Index height, Index width, Resize kind = Resize::torchvision) {
+  return resize(in, height, width, kind, Resampling::bicubic);
 }
 
 }  // namespace arrcoc::qwen3vl
