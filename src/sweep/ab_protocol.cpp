@@ -102,13 +102,22 @@ void put_mean(AbProtocol& out, const PictureOf& pictures) {
   double squares = 0;
   for (const auto& [picture, part] : parts) squares += part * part;
   const double error = std::sqrt(groups / (groups - 1) * squares);
-  if (error > 0) {
-    out.interval = {std::max(-1.0, mean - measure::z95 * error), std::min(1.0, mean + measure::z95 * error)};
-    out.p = std::erfc(std::abs(mean) / error / std::sqrt(2.0));
-  } else {  // pictures that all say the same tell nothing of their spread: their signs alone are counted
-    out.interval = {-1.0, 1.0};
-    out.p = mean == 0 ? 1.0 : std::exp2(1.0 - groups);
+  const auto degrees = static_cast<Index>(parts.size()) - 1;
+  if (error > 1e-12) {
+    const double half = measure::student95(degrees) * error;
+    out.interval = {std::max(-1.0, mean - half), std::min(1.0, mean + half)};
+    out.p = 1 - measure::student_within(mean / error, degrees);
+    return;
   }
+  // Where every question of a class differs alike there is no spread to take: the classes' own intervals, adjusted for
+  // that, as if they erred together; and signs by picture.
+  out.interval = {0, 0};
+  for (const AbClass& c : out.classes)
+    if (c.difference.n > 0) {
+      out.interval.low += c.difference.interval.low / classes;
+      out.interval.high += c.difference.interval.high / classes;
+    }
+  out.p = mean == 0 ? 1.0 : std::exp2(1.0 - groups);
 }
 
 }  // namespace

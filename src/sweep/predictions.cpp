@@ -86,15 +86,16 @@ std::string made_tsv(const std::vector<SweepRow>& rows, const std::map<std::stri
 
 }  // namespace
 
-std::vector<SweepRow> rows_of_column(std::vector<SweepRow> rows, const std::string& label) {
+std::vector<SweepRow> rows_of_column(std::vector<SweepRow> rows, const std::string& label, std::string_view verb,
+                                     std::string_view flag) {
   std::vector<std::string> labels;
   for (const SweepRow& r : rows)
     if (std::find(labels.begin(), labels.end(), column_label(r)) == labels.end()) labels.push_back(column_label(r));
   std::string known;
   for (const std::string& l : labels) known += (known.empty() ? "" : ", ") + l;
   const std::string wanted = label.empty() && labels.size() == 1 ? labels.front() : label;
-  require_that(std::find(labels.begin(), labels.end(), wanted) != labels.end(), Code::bad_usage, "convert", [&] {
-    return "--column: expected one of " + known + (label.empty() ? ", got none" : ", got '" + label + "'");
+  require_that(std::find(labels.begin(), labels.end(), wanted) != labels.end(), Code::bad_usage, verb, [&] {
+    return std::string(flag) + ": expected one of " + known + (label.empty() ? ", got none" : ", got '" + label + "'");
   });
   std::erase_if(rows, [&](const SweepRow& r) { return column_label(r) != wanted; });
   return rows;

@@ -7,6 +7,7 @@
 #include "arrcoc/measure/metrics.hpp"
 #include "sweep/kept_maps.hpp"
 #include "sweep/run_slot.hpp"
+#include "sweep/scorecards.hpp"
 
 namespace arrcoc {
 
@@ -293,13 +294,19 @@ PictureRows SweepRunner::finish(Work&& work) const {
     return std::any_of(columns_.begin(), columns_.end(),
                        [&](const SweepColumn& c) { return c.pipeline == pipeline && c.depth == "all"; });
   };
-  const std::string reference = whole("full") ? "full" : "stock";
-  for (std::size_t i = 0; i < out.rows.size(); ++i)
+  const auto reference_of = [&](const std::string& framed) {
+    for (const std::string& name : {"full" + framed, "stock" + framed, std::string("full")})
+      if (whole(name)) return name;
+    return std::string("stock");
+  };
+  for (std::size_t i = 0; i < out.rows.size(); ++i) {
+    const std::string reference = reference_of(framing_of(out.rows[i].pipeline));
     for (std::size_t j = 0; j < out.rows.size(); ++j)
       if (i != j && wanted[j].sample == wanted[i].sample && out.rows[j].pipeline == reference &&
           out.rows[j].depth == "all" && wanted[i].column->kind != ColumnKind::oracle_blank && out.rows[i].prediction &&
           out.rows[j].prediction)
         out.rows[i].loyal = measure::exact_match(*out.rows[i].prediction, {*out.rows[j].prediction}) ? 1 : 0;
+  }
   // Whether a changed picture is looked at as the picture itself is.
   for (std::size_t i = 0; i < out.rows.size(); ++i) {
     const Framing framing = wanted[i].column->spec.framing;

@@ -279,15 +279,14 @@ CardFailures failures_of(const RowList& own, const Scores& whole, const Scores& 
   return out;
 }
 
-/// ":picture=VALUE" of a column on a changed picture, else nothing.
+}  // namespace
+
 std::string framing_of(const std::string& pipeline) {
   if (pipeline.find(":picture=") == std::string::npos) return {};
   const Settings settings = named_settings(pipeline);
   const auto at = settings.find("picture");
   return at == settings.end() ? std::string() : ":picture=" + at->second;
 }
-
-}  // namespace
 
 CardNames card_names(const RowColumns& columns) {
   CardNames out;

@@ -31,7 +31,8 @@ SweepGroup group_of(const RowList& rows, const std::string& seed, const RowColum
       if (const auto s = share_of(scores, pictures,
                                   [&, &name = own](const std::string& other) { return scenario.at(other) == name; }))
         g.scenarios[own] = *s;
-  const RowList* full = columns.whole();
+  const RowList* full = columns.whole(framing_of(head.pipeline));
+  if (full == nullptr) full = columns.whole();
   if (full != nullptr && full->front() != &head && g.all) {
     const auto p = paired(scores, scores_of(*full), pictures);
     if (p.n > 0) g.to_full = p;

@@ -49,6 +49,25 @@ TEST_CASE("Wilson's interval: both shares at which the score test reaches z (Num
   CHECK_THROWS_AS(wilson(3, 2), Error);
 }
 
+TEST_CASE("Student's t: its 97.5 % points and shares, from SciPy's t") {
+  const auto near = [](double x) { return doctest::Approx(x).epsilon(1e-9); };
+  for (const auto& [degrees, point] : {std::pair<Index, double>{1, 12.706204736432095},
+                                       {2, 4.302652729911275},
+                                       {3, 3.182446305284263},
+                                       {4, 2.7764451051977987},
+                                       {5, 2.570581835636314},
+                                       {30, 2.042272456301238},
+                                       {100, 1.983971518523552}}) {
+    CAPTURE(degrees);
+    CHECK(student95(degrees) == near(point));
+    CHECK(student_within(-point, degrees) == near(0.95));
+  }
+  CHECK(student_within(0, 7) == 0);
+  CHECK(student_within(1, 1) == near(0.5));
+  CHECK(student95(100'000) == doctest::Approx(z95).epsilon(1e-4));
+  CHECK_THROWS_AS(student_within(1, 0), Error);
+}
+
 TEST_CASE("scores between 0 and 1: who is better counts, and the mean difference has a normal interval") {
   // differences 0.5, -0.25, 0.3, 0, 0.2: mean 0.15, variance (0.1225 + 0.16 + 0.0225 + 0.0225 + 0.0025) / 4 = 0.0825
   const Paired p = paired_difference(std::vector<PictureScores>{{0.5}, {-0.25}, {0.3}, {0}, {0.2}});

@@ -233,6 +233,19 @@ def check_cards(folder, budgets):
             parts[column, part["part"]] = part["without"]
             at = next(c for c in ((part["without"], *column[1:]), (part["without"], "all", "all")) if c in run.columns)
             pairs_close(part["brings"], paired(run.scores(*column), run.scores(*at), run.picture), f"{what} {part['part']}")
+    for g in summary["groups"]:
+        if g["seed"] != "mean" and any(o["seed"] == "mean" and (o["pipeline"], o["budget"]) == (g["pipeline"], g["budget"]) for o in summary["groups"]):
+            continue
+        column, what = (g["pipeline"], g["budget"], g["depth"]), f"{g['pipeline']}@{g['budget']}"
+        like = "full" + framing(column[0])
+        whole = like if (like, "all", "all") in run.columns else "full"
+        check(("difference_to_full" in g) == (column[0] != whole), what + ": difference to full")
+        if "difference_to_full" in g:
+            pairs_close(g["difference_to_full"], paired(run.scores(*column), run.scores(whole, "all"), run.picture), what + ": difference to full")
+        said = {r["id"]: (r["prediction"] or "").strip().lower() for r in run.columns[whole, "all", "all"]}
+        if "_blank" not in column[0] and column[0] != whole:
+            wrong = [r["id"] for r in run.columns[column] if r["prediction"] is not None and r.get("loyal") != int(r["prediction"].strip().lower() == said[r["id"]])]
+            check(not wrong, f"{what}: loyal, {wrong[:3]}")
     for budget in budgets:
         for (name, part), without in PARTS.items():
             got = parts.get(((name, budget, "all"), part))
@@ -243,6 +256,22 @@ def check_cards(folder, budgets):
 
 
 # --- the protocol ---
+def student(t, degrees):
+    """P(|T| <= t) by Simpson's rule over the density."""
+    x = np.linspace(0, t, 20001)
+    scale = math.exp(math.lgamma((degrees + 1) / 2) - math.lgamma(degrees / 2)) / math.sqrt(degrees * math.pi)
+    y = scale * (1 + x * x / degrees) ** (-(degrees + 1) / 2)
+    return 2 * (t / 20000) / 3 * (y[0] + y[-1] + 4 * y[1:-1:2].sum() + 2 * y[2:-1:2].sum())
+
+
+def student_point(wanted, degrees):
+    low, high = 0, 20
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if student(middle, degrees) < wanted else (low, middle)
+    return high
+
+
 def check_protocol(folder, top, a, b, wanted, drawn_again):
     rows = lines(folder / "rows.jsonl")
     told = run("compare", folder, "--columns", f"{a},{b}", "--protocol", "--per-class", wanted, "--json", top / "ab.json", "--csv", top / "ab.csv")
@@ -285,8 +314,14 @@ def check_protocol(folder, top, a, b, wanted, drawn_again):
             totals[picture[i]] += (v - np.mean(list(d.values()))) / (len(scored) * len(d))
     mean, t = np.mean([np.mean(list(d.values())) for _, d in scored]), np.array(list(totals.values()))
     error = math.sqrt(len(t) / (len(t) - 1) * (t ** 2).sum())
-    for key, value in (("difference", mean), ("low", max(-1, mean - Z * error)), ("high", min(1, mean + Z * error)), ("p", math.erfc(abs(mean) / error / math.sqrt(2)))):
-        near(got["mean"][key], float(value), f"protocol mean {key}", 1e-7)
+    if error > 1e-12:
+        half, p = student_point(0.95, len(t) - 1) * error, 1 - student(abs(mean) / error, len(t) - 1)
+        low, high = mean - half, mean + half
+    else:
+        low, high = (np.mean([c["difference"][k] for c, _ in scored]) for k in ("low", "high"))
+        p = 1 if mean == 0 else 2.0 ** (1 - len(t))
+    for key, value in (("difference", mean), ("low", max(-1, low)), ("high", min(1, high)), ("p", p)):
+        near(got["mean"][key], float(value), f"protocol mean of {len(t)} pictures, {key}", 1e-7)
     with open(top / "ab.csv", newline="") as f:
         table = list(csv.DictReader(f))
     check([(t["class"], t["id"]) for t in table] == [(c["class"], i) for c in got["classes"] for i in c["ids"]], "csv: the questions drawn")
@@ -344,6 +379,12 @@ def main():
         check([c["ids"] for c in other["classes"]] != draws[0], "another seed draws others")
         two = json.loads(run("compare", folder, anew, "--columns", "full", "--protocol", "--per-class", 20, "--json"))
         check([c["ids"] for c in two["classes"]] == draws[0] and two["a"] == f"full of {folder}", "two runs, one column")
+        for a, b in (("three_ways@0.25", "oracle@0.25"), ("full", "full:picture=flip"), ("full", "full")):
+            mean = check_protocol(anew, top, a, b, 2, [])["mean"]
+            check(mean["low"] < mean["difference"] < mean["high"], f"{a} {b}: an interval of few pictures")
+        check(mean["difference"] == 0 and mean["p"] == 1 and -0.9 < mean["low"] < 0, f"a column beside itself: {mean}")
+        nope = run("compare", folder, "--columns", "full,nope", "--protocol", status=2)
+        check("[compare] --columns: expected one of " in nope and "got 'nope'" in nope, f"a column that is not there: {nope[:200]}")
         run("compare", folder, "--protocol", status=2)
         run("compare", folder, "--columns", "full", "--protocol", status=2)
         run("compare", folder, "--columns", "full,random@0.5", "--per-class", 9, status=2)

@@ -36,7 +36,7 @@ def near(a, b, what, tolerance=1e-9):
 def run(*args, status=0):
     done = subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=True, timeout=600)
     check(done.returncode == status, f"{' '.join(map(str, args))[:200]}: exit {done.returncode}: {done.stderr[-300:]}")
-    return done.stdout
+    return done.stderr if status else done.stdout
 
 
 def lines(file):

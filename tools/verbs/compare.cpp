@@ -24,9 +24,13 @@ struct CompareFlags {
   std::string csv;
 };
 
+std::vector<SweepRow> named_column(const std::vector<SweepRow>& rows, const std::string& name) {
+  return rows_of_column(rows, name, "compare", "--columns");
+}
+
 /// One column of a run, under a label that pairs it with another one's.
 std::vector<SweepRow> column(const std::vector<SweepRow>& rows, const std::string& name, const std::string& label) {
-  std::vector<SweepRow> out = rows_of_column(rows, name);
+  std::vector<SweepRow> out = named_column(rows, name);
   for (SweepRow& r : out) r.key = r.id + " " + label;
   return out;
 }
@@ -44,8 +48,8 @@ AbProtocol protocol(const CompareFlags& f) {
                "--protocol: expected one run and --columns A,B, or two and --columns A or A,B: A of the first, B of "
                "the second");
   const std::vector<SweepRow> first = read_rows(f.first), second = two ? read_rows(f.second) : first;
-  AbProtocol out = ab_protocol(rows_of_column(first, f.columns.front()), rows_of_column(second, f.columns.back()),
-                               f.per_class, f.seed);
+  AbProtocol out =
+      ab_protocol(named_column(first, f.columns.front()), named_column(second, f.columns.back()), f.per_class, f.seed);
   if (two) out.a += " of " + f.first, out.b += " of " + f.second;
   return out;
 }

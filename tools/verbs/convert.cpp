@@ -103,7 +103,7 @@ int convert_run(const ConvertFlags& f) {
     choice.annotations = f.data.annotations;
     data = io::read_dataset(f.data.file, choice);
   }
-  const std::vector<SweepRow> rows = rows_of_column(read_rows(f.run), f.column);
+  const std::vector<SweepRow> rows = rows_of_column(read_rows(f.run), f.column, "convert", "--column");
   const Writing writing;
   io::write_file(f.out, predictions_text(rows, f.to, f.model, data ? &*data : nullptr));
   if (!f.quiet) std::fprintf(stderr, "%s: %zu answers\n", f.out.c_str(), rows.size());

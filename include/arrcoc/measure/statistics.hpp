@@ -18,6 +18,31 @@ struct Interval {
   double low = 0, high = 1;
 };
 
+/// P(|T| <= |t|) of Student's t with `degrees` >= 1 of freedom. Source: Abramowitz and Stegun 26.7.3 and 26.7.4, finite
+/// series. O(degrees).
+inline double student_within(double t, Index degrees) {
+  require_that(degrees > 0, Code::shape_mismatch, "student_within", "expected a degree of freedom or more");
+  const double n = static_cast<double>(degrees), angle = std::atan(std::abs(t) / std::sqrt(n)), c2 = n / (n + t * t);
+  const bool odd = degrees % 2 == 1;
+  double term = odd ? std::sqrt(c2) : 1.0, sum = degrees == 1 ? 0.0 : term;
+  for (Index k = odd ? 3 : 2; k <= degrees - 2; k += 2) {
+    term *= c2 * static_cast<double>(k - 1) / static_cast<double>(k);
+    sum += term;
+  }
+  const double inside = std::sin(angle) * sum;
+  return std::min(1.0, odd ? (angle + inside) * 2 / 3.141592653589793 : inside);
+}
+
+/// Student's 97.5 % point: 12.71 for one degree of freedom, z95 for many.
+inline double student95(Index degrees) {
+  double low = z95, high = 12.8;
+  for (int i = 0; i < 60; ++i) {
+    const double middle = 0.5 * (low + high);
+    (student_within(middle, degrees) < 0.95 ? low : high) = middle;
+  }
+  return high;
+}
+
 /// Scores (or differences) of the questions about one picture: they stand or fall together.
 using PictureScores = std::vector<double>;
 

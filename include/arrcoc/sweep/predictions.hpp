@@ -14,8 +14,10 @@ namespace arrcoc {
 /// results.
 inline constexpr std::string_view prediction_forms[] = {"vlmevalkit", "lmms", "llava", "vqa2"};
 
-/// The rows of one column by its label ("default@64"); empty: the only one. Error{bad_usage} listing the columns.
-std::vector<SweepRow> rows_of_column(std::vector<SweepRow> rows, const std::string& label);
+/// The rows of one column by its label ("default@64"); empty: the only one. Error{bad_usage} by `verb` that names
+/// `flag` and lists the columns.
+std::vector<SweepRow> rows_of_column(std::vector<SweepRow> rows, const std::string& label, std::string_view verb,
+                                     std::string_view flag);
 
 /// The whole file. `data` may be null; with it options, hints and categories are written too, and of a VLMEvalKit TSV
 /// all columns but the picture, read again from its file. A row that failed says so, in VLMEvalKit's words in its TSV
