@@ -46,16 +46,21 @@ class Theirs:
         return len(items) / (time.perf_counter() - start), answers
 
 
-def ours(a, pipeline, folder):
-    """Questions a second by the run's own seconds, and its answers by question."""
-    command = [a.program, "sweep", "-m", a.model, "--data", a.data, "--limit", a.limit, "--out", folder, "--pipeline", pipeline, "--keep-ratio", 0.25, "-n", a.new, "-t", a.threads, "--no-report", "-q"]
+def questions(a):
+    return [json.loads(line) for line in (a.data / "questions.jsonl").read_text(encoding="utf-8").splitlines()][:a.limit]
+
+
+def ours(a, pipeline, folder, *flags):
+    """Questions a second by the run's own seconds, and its rows in the order of the questions."""
+    command = [a.program, "sweep", "-m", a.model, "--data", a.data, "--limit", a.limit, "--out", folder, "--pipeline", pipeline, "--keep-ratio", 0.25, "-n", a.new, "-t", a.threads, "--no-report", "-q", *flags]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{command}: {done.stderr}")
     read = lambda name: [json.loads(line) for line in (folder / name).read_text(encoding="utf-8").splitlines()]  # noqa: E731
     seconds = next(line["seconds"] for line in read("timings.jsonl") if "seconds" in line)
-    rows = read("rows.jsonl")
-    return len(rows) / seconds, [row["prediction"].strip() for row in rows]
+    rows = {row["id"]: row for row in read("rows.jsonl")}
+    assert len(rows) == len(questions(a)), f"{len(rows)} rows"
+    return len(rows) / seconds, [rows[item["id"]] for item in questions(a)]
 
 
 def main():
@@ -66,17 +71,17 @@ def main():
     for name, value in (("limit", 200), ("pairs", 5), ("threads", 2), ("new", 32)):
         p.add_argument(f"--{name}", type=int, default=value)
     a = p.parse_args()
-    items = [json.loads(line) for line in (a.data / "questions.jsonl").read_text(encoding="utf-8").splitlines()][:a.limit]
+    items = questions(a)
     rates, same = {"transformers": [], "full": [], "default": []}, 0
     for pair in range(a.pairs):
         theirs, said = Theirs(a).rate(items)
         rates["transformers"].append(theirs)
         for pipeline in ("full", "default"):
             with tempfile.TemporaryDirectory() as folder:
-                rate, answers = ours(a, pipeline, pathlib.Path(folder) / "run")
+                rate, rows = ours(a, pipeline, pathlib.Path(folder) / "run")
             rates[pipeline].append(rate)
             if pipeline == "full":
-                same = sum(x == y for x, y in zip(answers, said))
+                same = sum(row["prediction"].strip() == answer for row, answer in zip(rows, said))
         print(f"pair {pair + 1}: " + ", ".join(f"{k} {v[-1]:.1f}" for k, v in rates.items()), file=sys.stderr)
     for name, values in rates.items():
         ratio = statistics.median(x / y for x, y in zip(values, rates["transformers"]))
