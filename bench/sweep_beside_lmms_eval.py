@@ -7,7 +7,7 @@ same system prompt, bounds of pixels, and limit of new tokens; theirs picks bflo
 twice a pair: `full` (the same work), and the default pipeline at a quarter of the tokens. The sides of a pair take turns at going first; loading the model and
 two questions to warm up are not counted. `loop` is the time in its generate_until alone, `evaluate` all of simple_evaluate; ours is the run's own
 seconds with reading pictures, scoring and writing rows. Reported: medians in questions a second, the median and range of ours / theirs, shares right,
-answers that are the same, and those that are not.
+answers that are the same, and those that are not; and whether its reader of sample logs takes ours, and `arrcoc convert` its own.
 Wants lmms-eval (0.7.3 was used), what its evaluator and that class import, and filelock below 4; exit 77 without. Where its many requirements
 are not wanted: --no-deps, and by hand accelerate, aiohttp, datasets, decord, evaluate, loguru, qwen-vl-utils, sacrebleu, tenacity, torchvision and what these name as
 missing. torchvision may be a build whose compiled part does not fit torch: only its resizing in Python is used.
@@ -18,6 +18,7 @@ import json
 import os
 import pathlib
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -38,6 +39,8 @@ except ImportError as e:
     sys.exit(77)
 try:
     from lmms_eval import evaluator
+    from lmms_eval.baselines import load_baseline
+    from lmms_eval.loggers.evaluation_tracker import EvaluationTracker
     from lmms_eval.models import get_model
     from lmms_eval.models.simple import qwen3_vl
     from lmms_eval.tasks import TaskManager
@@ -126,7 +129,23 @@ class Theirs:
         samples = sorted(out["samples"]["beside"], key=lambda s: s["doc_id"])
         assert len(samples) == limit, f"{len(samples)} of {limit} questions were asked"
         said = [s["filtered_resps"][0].strip() for s in samples]
+        self.samples = samples
         return limit / self.seconds, limit / whole, said, sum(s["right"] for s in samples) / limit
+
+
+def logs(a, theirs, run, rows, folder):
+    """On how many questions lmms-eval reads our score out of our sample log, and `arrcoc convert` the question, answer and picture out of its log."""
+    convert = lambda *args: subprocess.run([a.program, "convert", *map(str, args), "-q"], check=True)  # noqa: E731
+    convert(run, "--to", "lmms", "--column", "full", "--out", folder / "ours.jsonl")
+    scores, _ = load_baseline(str(folder / "ours.jsonl"), "beside")
+    tracker = EvaluationTracker(output_path=str(folder / "theirs"))
+    tracker.general_config_tracker.model_name_sanitized, tracker.date_id = "model", "date"
+    tracker.save_results_samples("beside", theirs.samples)
+    convert("--data", folder / "theirs/model/date_samples_beside.jsonl", "--out", folder / "back")
+    back = [json.loads(line) for line in (folder / "back/questions.jsonl").read_text(encoding="utf-8").splitlines()]
+    same = [(x["question"], x["answers"][0], (folder / "back" / x["images"][0]).resolve()) == (y["question"], y["answers"][0], (a.data / y["images"][0]).resolve())
+            for x, y in zip(back, questions(a))]
+    return sum(scores.get(n) == row["score"] for n, row in enumerate(rows)), sum(same)
 
 
 def main():
@@ -167,6 +186,7 @@ def main():
             else:
                 said, right = ask_theirs()
                 told = ask_ours(pair)
+            read, back = logs(a, theirs, folder / f"full{pair}", told["full"], folder) if pair + 1 == a.pairs else (0, 0)
             print(f"pair {pair + 1}: " + ", ".join(f"{k} {v[-1]:.1f}" for k, v in rates.items()), file=sys.stderr)
     for name, values in rates.items():
         line = f"{name:10}{statistics.median(values):8.1f} questions a second"
@@ -177,6 +197,7 @@ def main():
     print(f"right: theirs {right:.3f}" + "".join(f", {k} {statistics.mean(r['score'] for r in v):.3f}" for k, v in told.items()))
     unlike = [(r["id"], r["prediction"].strip(), s) for r, s in zip(told["full"], said) if r["prediction"].strip() != s]
     print(f"{len(items) - len(unlike)} of {len(items)} answers of `full` are lmms-eval's")
+    print(f"sample logs: {read} of our scores are read by lmms-eval, {back} of its questions by arrcoc, of {len(items)}")
     for line in unlike[:10]:
         print("  %s: ours %r, theirs %r" % line)
 

@@ -58,7 +58,7 @@ void read_options(Sample& s, const Json& j) {
 }
 
 void read_pictures(const Reading& reading, Sample& s, const Json& j, std::string_view raw, std::int64_t at) {
-  const Json* images = first_of(j, {"images", "image", "image_path", "image_paths"});
+  const Json* images = first_of(j, {"images", "image", "image_path", "image_paths", "input_media"});
   if (images == nullptr) return;
   const Json list = images->is_array() ? *images : Json::array({*images});
   for (const Json& v : list) {
@@ -146,7 +146,8 @@ void read_conversation(Sample& s, const Json& list) {
   }
 }
 
-/// lmms-eval's sample log: the question's own fields stand under doc.
+/// lmms-eval's sample log: the question's own fields stand under doc; since 0.7 there is none, but input, target and
+/// input_media.
 void read_sample_log(Sample& s, const Json& j) {
   const Json* doc = first_of(j, {"doc"});
   if (const Json* id = first_of(j, {"doc_id"}); id != nullptr && s.id.empty()) s.id = scalar_text(*id, "doc_id");
@@ -162,15 +163,16 @@ void fill_from_json(Reading& reading, Sample& s, const Json& j, std::string_view
   if (!j.is_object()) bad_item("expected a JSON object, got " + shown(j));
   const Json* inner = first_of(j, {"doc"});
   const Json& doc = inner != nullptr && inner->is_object() ? *inner : j;
+  const bool logged = &doc != &j || first_of(j, {"doc_id"}) != nullptr;
   if (const Json* id = first_of(doc, {"id", "question_id", "questionId", "index"})) s.id = scalar_text(*id, "id");
   if (const Json* conversations = first_of(doc, {"conversations"})) read_conversation(s, *conversations);
   if (const Json* answers = first_of(doc, {"answers", "answer", "label", "target"}))
-    s.answers = answer_texts(*answers, "answers", &doc != &j);
+    s.answers = answer_texts(*answers, "answers", logged);
   if (const Json* question = first_of(doc, {"question", "text", "prompt"})) {
     if (!question->is_string()) bad_item("question: expected a string, got " + shown(*question));
     s.question = question->get<std::string>();
   }
-  if (&doc != &j || first_of(j, {"doc_id"}) != nullptr) read_sample_log(s, j);
+  if (logged) read_sample_log(s, j);
   if (s.question.empty() && first_of(doc, {"question", "text", "prompt", "conversations"}) == nullptr)
     bad_item("question: expected a string, got none");
   s.hint = text_at(doc, "hint");

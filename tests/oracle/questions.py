@@ -123,6 +123,18 @@ def five(top):
                  filtered_resps=["?"],
                  doc_hash="0") for n, r in enumerate(ours)
         ]))
+    put(
+        "samples_without_doc.jsonl",  # as lmms-eval 0.7 leaves them on the disk
+        J(*[
+            dict(doc_id=int(r["id"]),
+                 target=str(r["answers"]) if len(r["answers"]) > 1 else r["answers"][0],
+                 filtered_resps="?",
+                 token_counts=[{"output_tokens": 2}],
+                 doc_hash="0",
+                 input_media=r["images"],
+                 exact=0.0,
+                 input=r["question"]) for r in ours
+        ]))
     rows = [
         dict(index=r["id"],
              question=r["question"],
