@@ -122,7 +122,7 @@ const views = ({ el, short, look_at, live, open, name_of_column, control }) => {
   const meant = (list) => (list ? [figures.mean(list).toFixed(3), `mean of ${list.length}`] : ["–"]);
 
   const gather = (questions, a, b, names, score_of) => {
-    const sums = new Map(), order = [], correlations = new Map(), points = { A: [], B: [] }, tiers = { A: new Map(), B: new Map() };
+    const sums = new Map(), order = [], correlations = new Map(), points = { A: [], B: [] }, tiers = { A: new Map(), B: new Map() }, regions = { A: [], B: [] };
     const sides = a === b ? [["A", a]] : [["A", a], ["B", b]];
     for (const q of questions) {
       const data = look_at(q);
@@ -142,6 +142,7 @@ const views = ({ el, short, look_at, live, open, name_of_column, control }) => {
             add(sums, `rank correlation of the relevance with ${what}`, side, f && f.rank_correlation);
           }
           for (const m of figures.maps_of(column, p, data.maps)) maps.push({ ...m, name: `${side}: ${m.name}` });
+          regions[side].push(...(column.pictures[p].regions || []).map((r) => r[4]));
           const score = score_of(q, c), under = column.on_square || score === null ? null : figures.under_boxes(column.pictures[p], data.boxes[p] || []);
           for (const cell of under || []) add(tiers[side], cell.join("\n"), "scores", score);
           (column.decisions || []).forEach((d) => {
@@ -154,6 +155,10 @@ const views = ({ el, short, look_at, live, open, name_of_column, control }) => {
         for (const m of maps) if (!order.includes(m.name)) order.push(m.name);
         maps.forEach((x, i) => maps.slice(0, i).forEach((y) => add(correlations, `${x.name}\n${y.name}`, "A", figures.map_correlation(x, y))));
       }
+    }
+    for (const [side] of sides) {  // hedging: neither the least tier nor the most
+      const used = [...new Set(regions[side])].sort((x, y) => x - y);
+      if (used.length > 2) regions[side].forEach((t) => add(sums, "regions of a middle tier, share", side, t > used[0] && t < used.at(-1) ? 1 : 0));
     }
     return { sums, order, correlations, points, sides, tiers };
   };

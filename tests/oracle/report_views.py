@@ -336,6 +336,13 @@ def tiers_and_depths(work):
                 text = found.get((tier_name(tier), levels(depth)))
                 check(text == (f"({says})" if len(scores) < 20 else says), f"{column}: {tier}, {depth}: {text}, not {says}")
             check(len(want) > 2, f"{column}: {len(want)} cells")
+        # Hedging: of all regions those whose tier is neither the column's least nor its most.
+        of = {m["key"]: m for f in (work / "tiers/maps").iterdir() for m in lines(f)}
+        tiers = np.array([g[4] for i in ids for p in of[f"{i} {TIERS}"]["pictures"] for g in p["regions"]])
+        shown = b.value("[...document.querySelectorAll('#over-figures tr')].map(r => [...r.cells].map(c => c.textContent + '|' + c.title))")
+        row = next((r for r in shown if r[0].startswith("regions of a middle tier")), ["", "", ""])
+        share = np.mean((tiers > tiers.min()) & (tiers < tiers.max()))
+        check(0 < share < 1 and row[1] == f"{share:.3f}|mean of {len(tiers)}" and row[2].startswith("–"), f"middle tiers: {row}, {share} of {len(tiers)}")
         check(any(len(s) < 20 for c in (TIERS, DEPTHS) for s in cells(work, ids, c).values()), "a cell of few")
         if PICTURES:
             b.picture(PICTURES / "tiers.png", whole=True)
