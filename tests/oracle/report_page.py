@@ -352,6 +352,22 @@ def bare_runs(work):
     check("E401" in run("report", work / "nowhere", status=1), "no such run")
 
 
+def large(work, least=20_000, most_bytes=30e6, most_seconds=3):
+    """A run of many rows with kept tokens and maps: how long the page is, and the processor time of its main thread until it can be used (by the clock other work would count)."""
+    run("scenes", "--out", work / "many", "--count", 130, "--seed", 6900000, "--scenario", "receipt,form,shapes", "--size", 256, "--no-tsv", "-q")
+    run("sweep", "-m", MODEL, "--data", work / "many", "--out", work / "large", "--limit", 500, "--model-free", "--kept", "--keep-maps", "-q", "--seed", "0:2",
+        "--pipeline", "grid,random,uniform,centre,document,three_ways,oracle,full", "--budget", "2,4,8,16,32")
+    rows, page = sum(1 for _ in open(work / "large/rows.jsonl", "rb")), work / "large/report.html"
+    check(rows > least and page.stat().st_size < most_bytes, f"{rows} rows are a page of {page.stat().st_size} bytes")
+    with browser.Browser() as b:
+        b.call("Performance.enable", timeDomain="threadTicks")
+        b.open(page)
+        b.wait(lambda: b.value("document.querySelectorAll('#question-table tbody tr').length") > 10, 20, "questions")
+        seconds = {m["name"]: m["value"] for m in b.call("Performance.getMetrics")["metrics"]}["TaskDuration"]
+        check(0.01 < seconds < most_seconds, f"a page of {rows} rows opens in {seconds} s")
+        check(not b.faults, f"faults: {b.faults}")
+
+
 def main():
     if not browser.program():
         print("report_page: skipped, no Chromium here")
@@ -363,6 +379,7 @@ def main():
         files_beside(work)
         shows(work, rows, items)
         bare_runs(work)
+        large(work)
     print(f"report_page: {checks.made} checks, {len(checks.problems)} mismatches: {'FAILED' if checks.problems else 'ok'}")
     sys.exit(1 if checks.problems else 0)
 
