@@ -281,8 +281,9 @@ CardFailures failures_of(const RowList& own, const Scores& whole, const Scores& 
 
 }  // namespace
 
-std::string framing_of(const std::string& pipeline) {
-  if (pipeline.find(":picture=") == std::string::npos) return {};
+std::string framing_of(const std::string& name) {
+  if (name.find(":picture=") == std::string::npos) return {};
+  const std::string pipeline = leaks(name) ? name.substr(0, name.rfind('_')) : name;
   const Settings settings = named_settings(pipeline);
   const auto at = settings.find("picture");
   return at == settings.end() ? std::string() : ":picture=" + at->second;

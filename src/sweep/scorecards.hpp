@@ -11,7 +11,7 @@ using CardNames = std::map<std::string, const RowList*>;
 CardNames card_names(const RowColumns& columns);
 
 /// ":picture=VALUE" of a column on a changed picture, else nothing.
-std::string framing_of(const std::string& pipeline);
+std::string framing_of(const std::string& name);
 
 /// Of one column, all its seeds together: its rows among those of the run.
 Scorecard scorecard(const RowColumns& columns, const CardNames& names, const RowList& own);
