@@ -342,6 +342,18 @@ def bare_runs(work):
         check(b.value("document.querySelectorAll('svg.plot.wide.many').length") > 0 and b.value(bands) == 0, "a crowd: no bands")
         b.hover("svg.plot.wide .series .point .m")
         check(b.value(bands) == 1, "a crowd: one band")
+        # On paper: dark or not, black on white, every row of the tables and each on one line, nothing to press, hardly wider than the sheet.
+        b.open(work / "bare.html")
+        b.size(794)
+        b.call("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        check(b.value("[document.body, document.documentElement].map(e => getComputedStyle(e).backgroundColor).find(c => c !== 'rgba(0, 0, 0, 0)') || 'rgb(255, 255, 255)'") == "rgb(255, 255, 255)"
+              and b.value("getComputedStyle(document.body).color") == "rgb(0, 0, 0)", "paper: black on white")
+        pressed = b.value("[...document.querySelectorAll('nav, .tools, #pages')].filter(e => e.checkVisibility()).length")
+        cut = b.value("[...document.querySelectorAll('.wide-box')].filter(e => e.checkVisibility() && e.scrollHeight > e.clientHeight + 1 && getComputedStyle(e).overflowY !== 'visible').length")
+        check(pressed == 0 and cut == 0, f"paper: {pressed} things to press, {cut} tables cut off")
+        wide, high = b.value("[document.documentElement.scrollWidth / innerWidth, Math.max(...[...document.querySelectorAll('#columns tbody tr')].map(r => r.offsetHeight))]")
+        check(wide <= 1.25 and 5 < high < 20, f"paper: {wide} times as wide as the sheet, {high} px a line")
+        b.call("Emulation.setEmulatedMedia", media="", features=[])
         check(not b.faults, f"faults: {b.faults}")
     # A broken end of the maps is named, and leaves no page.
     broken = next((work / "run/maps").iterdir())
