@@ -24,6 +24,7 @@ constexpr Example examples[] = {
     {"list", "arrcoc list", "arrcoc list --json strategies.json"},
     {"explain", "arrcoc explain default", "arrcoc explain top_k"},
     {"detect", "arrcoc detect --pipeline divprune", "arrcoc detect --pipeline mine --plugin libmine.so"},
+    {"quantise", "arrcoc quantise", "arrcoc quantise -m MODEL --weights int4 --weights-head int8"},
     {"demo-model", "arrcoc demo-model --out demo", "arrcoc demo-model --out demo --seed 7"},
     {"scenes", "arrcoc scenes --out test --count 60 --seed 6000000",
      "arrcoc scenes --out receipts --count 20 --scenario receipt --size 512"},

@@ -84,6 +84,7 @@ int run(int argc, char** argv) {
   add_report(app, command);
   add_convert(app, command);
   add_bench(app, command);
+  add_quantise(app, command);
   add_train(app, command);
   add_completion(app, command);
   add_examples(app);

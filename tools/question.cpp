@@ -279,13 +279,17 @@ Question read_question(QuestionFlags& f, const Command& command) {
              " pictures, got " + std::to_string(r.places.size());
     });
   }
-  for (const auto& name : f.images) r.pictures.push_back(read_picture(name, f));
-  for (const auto& box : f.boxes) add_box(box, r.pictures);
-  require_that(f.heatmap.empty() || !r.pictures.empty() || !f.videos.empty(), Code::bad_usage, "heatmap",
+  require_that(f.heatmap.empty() || !f.images.empty() || !f.videos.empty(), Code::bad_usage, "heatmap",
                "there is no picture to draw on: expected -i or --video");
   check_clips(f, r);
   q.run = flatten(f.run, "run");
   return q;
+}
+
+void read_pictures(const QuestionFlags& f, Question& q) {
+  AnswerRequest& r = q.request;
+  for (const auto& name : f.images) r.pictures.push_back(read_picture(name, f));
+  for (const auto& box : f.boxes) add_box(box, r.pictures);
 }
 
 WeightFormats weight_formats(const RunConfig& run) {
@@ -299,7 +303,7 @@ WeightFormats weight_formats(const RunConfig& run) {
           read(run.weights_tower, "weights-tower")};
 }
 
-std::unique_ptr<Engine> open_engine(const QuestionFlags& f) {
+std::unique_ptr<Engine> open_engine(const QuestionFlags& f, bool beside) {
   const std::string& backend = f.run.backend;
   require_that(backend == "eigen" || backend == "torch" || backend == "xtensor", Code::bad_config, "backend",
                [&] { return "expected eigen, torch or xtensor, got '" + backend + "'"; });
@@ -310,6 +314,7 @@ std::unique_ptr<Engine> open_engine(const QuestionFlags& f) {
   o.threads = f.threads;
   o.dtype = f.run.dtype;
   o.weights = weight_formats(f.run);
+  o.load_beside = beside;
   o.device = f.run.device;
   require_that(o.device == "cpu" || backend == "torch", Code::bad_config, "device", [&] {
     return "--device is the torch backend's: expected cpu with --backend " + backend + ", got '" + o.device + "'";

@@ -106,6 +106,8 @@ struct Question {
   std::vector<ConfigField> run;  // the resolved "run" object, and the settings of clips where there are some
 };
 Question read_question(QuestionFlags& flags, const Command& command);
+/// Decodes its pictures, with their boxes.
+void read_pictures(const QuestionFlags& flags, Question& question);
 /// The clips, opened when the question is asked, in sizes of the loaded model where nothing else is said; their
 /// settings go into the question's `run`.
 void add_clips(const QuestionFlags& flags, const ModelConfig& model, Question& question);
@@ -113,7 +115,10 @@ void add_clips(const QuestionFlags& flags, const ModelConfig& model, Question& q
 /// "org/name", a folder, or ARRCOC_MODEL; Error{file_missing} naming demo-model.
 std::string model_name(const std::string& given);
 std::filesystem::path hub_cache();
-std::unique_ptr<Engine> open_engine(const QuestionFlags& flags);
+/// --weights, --weights-head and --weights-tower. Error{bad_config}.
+WeightFormats weight_formats(const RunConfig& run);
+/// `beside`: it may come before its weights do (EngineOptions::load_beside).
+std::unique_ptr<Engine> open_engine(const QuestionFlags& flags, bool beside = false);
 /// --image-min-tokens and --image-max-tokens in the loaded model's tokens.
 void size_in_tokens(const QuestionFlags& flags, const ModelSummary& model, AnswerRequest& request);
 

@@ -32,6 +32,7 @@ void add_store(CLI::App& app, Command& command);
 void add_report(CLI::App& app, Command& command);
 void add_convert(CLI::App& app, Command& command);
 void add_bench(CLI::App& app, Command& command);
+void add_quantise(CLI::App& app, Command& command);
 void add_train(CLI::App& app, Command& command);
 void add_completion(CLI::App& app, Command& command);
 

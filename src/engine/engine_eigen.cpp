@@ -2,10 +2,27 @@
 
 #include "arrcoc/eigen/arithmetic_times.hpp"
 #include "arrcoc/engine/detect.hpp"
+#include "arrcoc/io/quantised_files.hpp"
 #include "arrcoc/pipeline/detectable.hpp"
 #include "engine_impl.hpp"
 
 namespace arrcoc {
+namespace {
+
+/// Matrices of the files beside the model.
+MadeForms made_forms(std::shared_ptr<const io::QuantisedFiles> files) {
+  const bool any = files->any();
+  if (!any) return {};
+  const auto find = [files = std::move(files)](std::string_view name, const eigen::Weight& w, WeightUse use,
+                                               WeightFormat f) -> std::shared_ptr<const eigen::Quantised> {
+    const FormBytes bytes = files->find(name, use, f, w.out(), w.in());
+    if (bytes.codes.empty()) return nullptr;
+    return std::make_shared<const eigen::Quantised>(eigen::quantised_from(f, w.out(), w.in(), bytes));
+  };
+  return {find, any};
+}
+
+}  // namespace
 
 std::unique_ptr<Engine> make_eigen_engine(const EngineOptions& o) {
   auto folder = open_folder(o);
@@ -15,9 +32,11 @@ std::unique_ptr<Engine> make_eigen_engine(const EngineOptions& o) {
     times = measure_arithmetic();
     bf16 = times.prefers_bf16();
   }
+  const auto made = std::make_shared<const io::QuantisedFiles>(folder.path, folder.identity, o.weights);
+  for (const std::string& what : made->unused()) folder.config.unused.push_back(what);
   return std::make_unique<EngineOn<EigenBackend>>(
-      EigenBackend(EigenOptions{.threads = o.threads, .bf16 = bf16, .weights = o.weights}), std::move(folder), bf16,
-      o.weights, std::pair{times.f32, times.bf16});
+      EigenBackend(EigenOptions{.threads = o.threads, .bf16 = bf16, .weights = o.weights}, made_forms(made)),
+      std::move(folder), bf16, o.weights, std::pair{times.f32, times.bf16}, made->used(), o.load_beside);
 }
 
 namespace {

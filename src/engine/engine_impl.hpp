@@ -15,6 +15,7 @@
 #include "arrcoc/pipeline/picture.hpp"
 #include "arrcoc/registry/builtin.hpp"
 #include "engine_limits.hpp"
+#include "loaded_model.hpp"
 
 namespace arrcoc {
 
@@ -41,14 +42,31 @@ inline void refuse_weight_formats(const EngineOptions& o, std::string_view backe
   });
 }
 
+/// Tensors that are checked for NaN and infinity as they are read. `copied`: what is read is made anew in memory of its
+/// own, so that the file's pages need not stay.
+inline WeightLookup checked_weights(const io::ModelFolder& folder, bool copied) {
+  return [lookup = folder.weights, forget = copied ? folder.forget_pages : nullptr,
+          read = Index{0}](std::string_view name) mutable {
+    auto t = lookup(name);
+    if (!t || qwen3vl::read_on_use(name)) return t;
+    if (read > Index{1} << 26 && forget) forget(), read = 0;
+    check_finite(name, *t);
+    read += t->bytes();
+    return t;
+  };
+}
+
 template <class B>
 class EngineOn final : public Engine {
  public:
   EngineOn(B backend, io::ModelFolder folder, bool bf16, WeightFormats weights = {},
-           std::pair<double, double> measured = {})
+           std::pair<double, double> measured = {}, std::vector<std::string> quantised_files = {},
+           bool load_beside = false)
       : b_(std::move(backend)),
         folder_(std::move(folder)),
-        model_(b_, folder_.config, checked(folder_, !weights.all_stored())) {
+        model_(b_, folder_.config,
+               quantised_files.empty() ? checked_weights(folder_, !weights.all_stored()) : folder_.weights,
+               load_beside) {
     register_builtin(registry_);
     summary_ = {folder_.path.string(),
                 folder_.identity,
@@ -61,9 +79,14 @@ class EngineOn final : public Engine {
                 b_.threads()};
     summary_.dtype = bf16 ? "bf16" : "f32";
     summary_.weights = weights;
+    summary_.quantised_files = std::move(quantised_files);
     summary_.measured = measured;
   }
   const ModelSummary& model() const override { return summary_; }
+  double wait_loaded() override {
+    model_.get();
+    return model_.milliseconds();
+  }
   MachineLimits limits() const override { return measure_limits(b_, folder_.config.stored_dtype == "bfloat16"); }
   std::vector<Entry> strategies() const override { return registry_.entries(); }
   void load_plugin(const std::filesystem::path& file) override { arrcoc::load_plugin(file, registry_.host); }
@@ -107,7 +130,7 @@ class EngineOn final : public Engine {
     RunOptions run = options(r);
     if (r.dump) dump_prompt(r, prompt);
 
-    Journey<B> journey(b_, model_, r.stock ? nullptr : &made.pipeline, pictures, prompt, run, &trace);
+    Journey<B> journey(b_, model_.get(), r.stock ? nullptr : &made.pipeline, pictures, prompt, run, &trace);
     if (asking) journey.score_with(*asking);
     journey.decide(Phase::pixels);
     if (r.generate || r.dump || (!r.stock && looks_at_model(made.pipeline))) {
@@ -165,19 +188,6 @@ class EngineOn final : public Engine {
   }
   static AnswerRequest request_of(const AnswerRequest& shared, const Ask& a);
   AnswerResult answer_alone(const AnswerRequest& shared, const Ask& a);
-
-  /// `copied`: what is read is made anew in memory of its own, so that the file's pages need not stay.
-  static WeightLookup checked(const io::ModelFolder& folder, bool copied) {
-    return [lookup = folder.weights, forget = copied ? folder.forget_pages : nullptr,
-            read = Index{0}](std::string_view name) mutable {
-      auto t = lookup(name);
-      if (!t || qwen3vl::read_on_use(name)) return t;
-      if (read > Index{1} << 26 && forget) forget(), read = 0;
-      check_finite(name, *t);
-      read += t->bytes();
-      return t;
-    };
-  }
 
   /// The sides that a picture is resized to; `size`: with at most so many of the tokens it would have without.
   qwen3vl::Size size_of(const InputPicture& in, const AnswerRequest& r,
@@ -353,7 +363,7 @@ class EngineOn final : public Engine {
 
   B b_;
   io::ModelFolder folder_;
-  qwen3vl::Model<B> model_;
+  LoadedModel<B> model_;
   Registry<B> registry_;
   ModelSummary summary_;
 };

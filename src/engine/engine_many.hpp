@@ -107,7 +107,7 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
     const auto [at, fresh] = prompts.try_emplace({question, places});
     if (fresh) {
       at->second.prompt = build_prompt(m.shared, question, prompt_sources(m.shared, seen), t, places);
-      if (look) at->second.embeddings = model_.text().embed(b_, at->second.prompt.ids);
+      if (look) at->second.embeddings = model_.get().text().embed(b_, at->second.prompt.ids);
     }
     return at->second;
   };
@@ -157,7 +157,7 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
     q.pictures = pictures;
     for (std::size_t p = 0; p < pictures.size(); ++p)
       q.pictures[p].boxes = boxes_in(pictures[p], seen.sources[p], p < q.ask->boxes.size() ? q.ask->boxes[p] : none);
-    q.journey.emplace(b_, model_, q.made ? &q.made->pipeline : nullptr, q.pictures, *q.prompt, q.run, &q.trace,
+    q.journey.emplace(b_, model_.get(), q.made ? &q.made->pipeline : nullptr, q.pictures, *q.prompt, q.run, &q.trace,
                       textures);
     if (look) q.journey->give_embeddings(words.embeddings);
     if (q.asking != nullptr) q.journey->score_with(*q.asking);

@@ -58,7 +58,7 @@ AnswerResult EngineOn<B>::answer_passes(const AnswerRequest& r, const std::vecto
   o.on_pass = [&](const Pass& pass) {
     if (r.on_stage) r.on_stage(pass.what);
   };
-  Passes<B> passes(b_, model_, made.pipeline, input, std::move(o), &trace);
+  Passes<B> passes(b_, model_.get(), made.pipeline, input, std::move(o), &trace);
   std::vector<PassRecord> records = passes.run(largest);
 
   for (const PassRecord& record : records) {

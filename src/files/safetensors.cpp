@@ -87,14 +87,13 @@ class QuickHeader {
  public:
   explicit QuickHeader(std::string_view json) : at_(json.data()), end_(json.data() + json.size()) {}
 
-  bool read(Entries& out) {
+  bool read(Entries& out, SafetensorsMetadata& texts) {
     bool metadata = false;
     const bool good = members([&](std::string_view name) {
       if (name == "__metadata__") {
-        std::set<std::string_view> keys;
-        std::string_view ignored;
+        std::string_view value;
         return !std::exchange(metadata, true) &&
-               members([&](std::string_view key) { return keys.insert(key).second && text(ignored); });
+               members([&](std::string_view key) { return text(value) && texts.emplace(key, value).second; });
       }
       TensorEntry e;
       if (out.size() >= max_tensors || !entry(e)) return false;
@@ -183,7 +182,7 @@ class QuickHeader {
 };
 
 /// Every header, with the reason when it is refused.
-Entries full_header(std::string_view json, std::string_view where) {
+Entries full_header(std::string_view json, std::string_view where, SafetensorsMetadata& texts) {
   Entries entries;
   bool metadata = false;
   std::exception_ptr wrong;  // told when the text is known to be JSON
@@ -197,10 +196,12 @@ Entries full_header(std::string_view json, std::string_view where) {
       metadata = true;
       require_that(item.is_object(), Code::bad_safetensors, where,
                    [&] { return "__metadata__: expected an object, got " + shown(item); });
-      for (const auto& [key, text] : item.items())
+      for (const auto& [key, text] : item.items()) {
         require_that(text.is_string(), Code::bad_safetensors, where, [&, &k = key, &t = text] {
           return "__metadata__." + printable(k) + ": expected a string, got " + shown(t);
         });
+        texts.emplace(key, text.get<std::string>());
+      }
       return;
     }
     once(!entries.contains(name));
@@ -224,12 +225,17 @@ Entries full_header(std::string_view json, std::string_view where) {
 
 }  // namespace
 
-Entries parse_safetensors_header(std::string_view json, std::uint64_t data_bytes, std::string_view where) {
+Entries parse_safetensors_header(std::string_view json, std::uint64_t data_bytes, std::string_view where,
+                                 SafetensorsMetadata* metadata) {
   require_that(!json.empty() && json.front() == '{', Code::bad_safetensors, where,
                "header: expected JSON that starts with '{'");
   Entries entries;
-  if (utf8::first_invalid(json) != std::string_view::npos || !QuickHeader(json).read(entries))
-    entries = full_header(json, where);
+  SafetensorsMetadata texts;
+  if (utf8::first_invalid(json) != std::string_view::npos || !QuickHeader(json).read(entries, texts)) {
+    texts.clear();
+    entries = full_header(json, where, texts);
+  }
+  if (metadata != nullptr) *metadata = std::move(texts);
 
   // The tensors tile the data section: sorted by place, each begins where the one before ended.
   std::vector<std::pair<const std::string*, const TensorEntry*>> order;
@@ -292,7 +298,7 @@ SafetensorsFile SafetensorsFile::open(const std::filesystem::path& file) {
            std::to_string(length);
   });
   const std::string_view header(reinterpret_cast<const char*>(bytes) + 8, length);
-  out.entries_ = parse_safetensors_header(header, size - 8 - length, where);
+  out.entries_ = parse_safetensors_header(header, size - 8 - length, where, &out.metadata_);
   out.data_ = reinterpret_cast<const std::byte*>(bytes) + 8 + length;
   return out;
 }
@@ -348,27 +354,41 @@ void write_safetensors(const std::filesystem::path& file,
   // Widest values first keeps every tensor aligned.
   std::stable_sort(order.begin(), order.end(),
                    [](auto* a, auto* b) { return size_of(a->second.dtype) > size_of(b->second.dtype); });
+  std::vector<PlannedTensor> planned;
+  for (const auto* item : order)
+    planned.push_back(
+        {item->first, std::string(name_of(item->second.dtype)), item->second.shape, item->second.bytes()});
+  write_safetensors_parts(file, {{"format", "pt"}}, planned, 8, [&](const PartSink& out) {
+    for (const auto* item : order)
+      out({reinterpret_cast<const char*>(item->second.data), static_cast<std::size_t>(item->second.bytes())});
+  });
+}
+
+void write_safetensors_parts(const std::filesystem::path& file, const SafetensorsMetadata& metadata,
+                             std::span<const PlannedTensor> tensors, Index align,
+                             const std::function<void(const PartSink&)>& fill) {
   nlohmann::ordered_json header;
-  header["__metadata__"] = {{"format", "pt"}};
-  std::uint64_t place = 0;
-  for (const auto* item : order) {
-    const HostTensor& t = item->second;
-    const std::uint64_t end = place + static_cast<std::uint64_t>(t.bytes());
-    header[item->first] = {{"dtype", name_of(t.dtype)}, {"shape", t.shape}, {"data_offsets", {place, end}}};
-    place = end;
+  header["__metadata__"] = metadata;
+  Index place = 0;
+  for (const PlannedTensor& t : tensors) {
+    header[t.name] = {{"dtype", t.dtype}, {"shape", t.shape}, {"data_offsets", {place, place + t.bytes}}};
+    place += t.bytes;
   }
   std::string text;
   try {
     text = header.dump();
-  } catch (const nlohmann::json::exception&) { fail(Code::bad_safetensors, where, "a tensor's name is not UTF-8"); }
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-  std::string bytes;
-  bytes.reserve(8 + text.size() + place);
-  for (unsigned i = 0; i < 8; ++i) bytes += static_cast<char>((std::uint64_t{text.size()} >> (8 * i)) & 0xff);
-  bytes += text;
-  for (const auto* item : order)
-    bytes.append(reinterpret_cast<const char*>(item->second.data), static_cast<std::size_t>(item->second.bytes()));
-  write_file(file, bytes);
+  } catch (const nlohmann::json::exception&) {
+    fail(Code::bad_safetensors, file.string(), "a tensor's name is not UTF-8");
+  }
+  const auto step = static_cast<std::size_t>(align);
+  text.resize((8 + text.size() + step - 1) / step * step - 8, ' ');
+  std::string length;
+  for (unsigned i = 0; i < 8; ++i) length += static_cast<char>((std::uint64_t{text.size()} >> (8 * i)) & 0xff);
+  write_parts(file, [&](const PartSink& out) {
+    out(length);
+    out(text);
+    fill(out);
+  });
 }
 
 }  // namespace arrcoc::io

@@ -18,6 +18,7 @@ struct FailingEngine final : Engine {
   ModelSummary summary;
 
   const ModelSummary& model() const override { return summary; }
+  double wait_loaded() override { return 0; }
   AnswerResult answer(const AnswerRequest&) override { fail(Code::bad_usage, "test", "not asked"); }
   ManyResult answer_many(const ManyRequest& request) override {
     systems.push_back(request.shared.system);

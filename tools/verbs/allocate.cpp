@@ -31,6 +31,7 @@ Grid parse_grid(const std::string& text) {
 /// Evidence written by another program; a missing file is evidence that is not there.
 int run_evidence(QuestionFlags& f, const Command& command) {
   Question q = read_question(f, command);
+  read_pictures(f, q);
   require_that(!q.request.stock, Code::bad_usage, "allocate", "'stock' allocates nothing: expected a pipeline");
   require_that(q.request.pictures.size() <= 1 && f.videos.empty(), Code::bad_usage, "allocate",
                "--evidence is of one picture: expected at most one -i, and no --video");
@@ -95,9 +96,10 @@ int run_allocate(QuestionFlags& f, const Command& command) {
   Progress progress(f.quiet);
   progress.stage("loading the model");
   const auto start = std::chrono::steady_clock::now();
-  const std::unique_ptr<Engine> engine = open_engine(f);
+  const std::unique_ptr<Engine> engine = open_engine(f, true);
   ResultNotes notes;
   notes.load_milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  read_pictures(f, q);  // while the weights are imported
   settle(f, engine->model(), q.request);
   add_clips(f, engine->model().config, q);
   q.request.on_stage = [&](std::string_view what) { progress.stage(std::string(what)); };
@@ -105,6 +107,7 @@ int run_allocate(QuestionFlags& f, const Command& command) {
   if (!f.dump.empty())
     q.request.dump = [&](std::string_view name, const HostTensor& t) { arrays.emplace_back(name, t); };
   const AnswerResult result = engine->answer(q.request);
+  notes.load_milliseconds += engine->wait_loaded();
   progress.stop();
   std::vector<Drawn> drawn;
   if (!f.heatmap.empty()) drawn = draw_heatmaps(f.heatmap, engine->model().config, q.request, result);

@@ -94,9 +94,10 @@ int run_answer(AnswerFlags& f, const Command& command) {
   Progress progress(f.quiet);
   progress.stage("loading the model");
   const auto start = std::chrono::steady_clock::now();
-  const std::unique_ptr<Engine> engine = open_engine(f);
+  const std::unique_ptr<Engine> engine = open_engine(f, true);
   ResultNotes notes;
   notes.load_milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  read_pictures(f, q);  // while the weights are imported
   settle(f, engine->model(), r);
   add_clips(f, engine->model().config, q);
 
@@ -119,6 +120,7 @@ int run_answer(AnswerFlags& f, const Command& command) {
     engine->answer(warm);
   }
   const AnswerResult result = engine->answer(r);
+  notes.load_milliseconds += engine->wait_loaded();
   progress.stop();
   if (stream && !broken) broken = std::fputc('\n', stdout) == EOF || std::fflush(stdout) != 0;
   require_that(!broken, Code::bad_output, "answer", "stdout: cannot be written");

@@ -146,17 +146,21 @@ std::string number(double x) {
   return text;
 }
 
-std::string weights_json(const WeightFormats& w) {
+std::string weights_json(const ModelSummary& m) {
+  const WeightFormats& w = m.weights;
   if (w.all_stored()) return "";
+  std::string mapped;
+  for (const std::string& file : m.quantised_files) mapped += (mapped.empty() ? "\"" : ", \"") + file + "\"";
   return ", \"weights\": {\"layers\": \"" + std::string(name_of(w.layers)) + "\", \"head\": \"" +
-         std::string(name_of(w.head)) + "\", \"tower\": \"" + std::string(name_of(w.tower)) + "\"}";
+         std::string(name_of(w.head)) + "\", \"tower\": \"" + std::string(name_of(w.tower)) +
+         "\"}, \"quantised_files\": [" + mapped + "]";
 }
 
 std::string to_json(const ModelSummary& model, const MachineLimits& limits, const std::vector<Measured>& all,
                     Index repeat, double load_ms, double load_bytes, double highest) {
   std::string out =
       "{\"model\": " + io::string_line(model.identity) + ", \"backend\": \"" + model.backend + "\", \"dtype\": \"" +
-      model.dtype + "\"" + weights_json(model.weights) +
+      model.dtype + "\"" + weights_json(model) +
       (model.measured.first > 0 ? ", \"measured_milliseconds\": {\"f32\": " + number(model.measured.first) +
                                       ", \"bf16\": " + number(model.measured.second) + "}"
                                 : std::string()) +
@@ -189,6 +193,7 @@ void print(const ModelSummary& model, const MachineLimits& limits, const std::ve
   if (!model.weights.all_stored())
     std::printf("weights of the layers %s, the head %s, the tower %s\n", name_of(model.weights.layers).data(),
                 name_of(model.weights.head).data(), name_of(model.weights.tower).data());
+  for (const std::string& file : model.quantised_files) std::printf("mapped from %s\n", file.c_str());
   if (model.measured.first > 0)
     std::printf("the same work in float32 %.2f ms, in bf16 %.2f ms: %s\n", model.measured.first, model.measured.second,
                 model.dtype.c_str());
@@ -220,6 +225,7 @@ int run_bench(BenchFlags& f, const Command& command) {
   if (!f.prompt && !f.prompt_file) f.prompt = "What is the total on this receipt, and who paid it?";
   f.run.ignore_eos = true;
   Question q = read_question(f, command);
+  read_pictures(f, q);
   AnswerRequest& r = q.request;
   if (!r.pictures.empty() || !f.videos.empty())
     refuse_idle({f.size_flag}, "it is of a picture of noise, and there is -i or --video");

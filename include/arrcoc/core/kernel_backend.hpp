@@ -50,7 +50,8 @@
 //
 // Laws: results do not depend on the thread count (eigen); equal inputs give equal outputs within one build.
 // A backend may offer more (fused kernels); generic code asks with `if constexpr (requires ...)`:
-//   b.for_use(w, WeightUse)                 a matrix in the form that the backend keeps for it (weight_format.hpp)
+//   b.for_use(w, WeightUse, name)           a matrix in the form that the backend keeps for it (weight_format.hpp)
+//   b.values_checked()                      true: all values of the model are known to be finite
 #include <concepts>
 #include <functional>
 #include <span>

@@ -1,7 +1,10 @@
 #pragma once
 // In what form a backend keeps the matrices of a model, and what it is told of their use.
 #include <array>
+#include <cstddef>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "arrcoc/core/types.hpp"
@@ -23,8 +26,29 @@ constexpr std::optional<WeightFormat> weight_format(std::string_view name) {
   return std::nullopt;
 }
 
+/// Neighbours of an output row that share a scale in int4.
+inline constexpr Index scale_group = 32;
+
+/// Bytes of the codes, and of the scales, of a matrix [out, in] in int8 or int4.
+constexpr Index code_bytes(WeightFormat f, Index out, Index in) {
+  return f == WeightFormat::int8 ? out * in : out * ((in + scale_group - 1) / scale_group) * (scale_group / 2);
+}
+constexpr Index scale_bytes(WeightFormat f, Index out, Index in) {
+  return f == WeightFormat::int8 ? out * 4 : out * ((in + scale_group - 1) / scale_group) * 2;
+}
+
+/// A matrix in int8 or int4 as it lies in memory and in files (docs/formats.md). `owner` keeps the bytes alive.
+struct FormBytes {
+  std::span<const std::byte> codes{}, scales{};
+  std::shared_ptr<const void> owner{};
+};
+
 /// What a matrix is read for. Layers and the head of the language model are read whole for every token.
 enum class WeightUse : std::uint8_t { other, tower, layer, head };
+
+inline constexpr std::array<std::string_view, 4> weight_use_names{"other", "tower", "layers", "head"};
+
+constexpr std::string_view name_of(WeightUse u) { return weight_use_names[static_cast<std::size_t>(u)]; }
 
 /// For each use; `other` stays as it is stored.
 struct WeightFormats {

@@ -31,7 +31,8 @@ struct EngineOptions {
   std::string device = "cpu";          // torch only
   std::string dtype =
       "auto";  // of the arithmetic: f32, bf16, or auto: bf16 where the file holds it and the backend is faster in it
-  WeightFormats weights{};  // eigen only
+  WeightFormats weights{};   // eigen only
+  bool load_beside = false;  // eigen: weights come on a thread of their own; who needs them waits for errors too
 };
 
 /// A decoded picture.
@@ -183,6 +184,7 @@ struct ModelSummary {
   ModelConfig config;
   int threads = 0;
   WeightFormats weights{};
+  std::vector<std::string> quantised_files{};  // that matrices were mapped from, from the model's folder on
   std::pair<double, double> measured{};  // milliseconds of the same work in f32 and bf16, where `auto` chose by it
 };
 
@@ -196,6 +198,7 @@ class Engine {
  public:
   virtual ~Engine() = default;
   virtual const ModelSummary& model() const = 0;
+  virtual double wait_loaded() = 0;  // until the weights are there; milliseconds that importing them took
   /// Errors of every layer below. May be called again and again; not from two threads at once.
   virtual AnswerResult answer(const AnswerRequest& request) = 0;
   /// Many questions about the same pictures and clips, which are encoded once (a clip of which some ask for all pairs

@@ -10,7 +10,7 @@ namespace arrcoc {
 /// What a result says besides what the engine gave.
 struct ResultNotes {
   std::vector<ConfigField> config;  // "run" and every stage, resolved
-  double load_milliseconds = 0;     // opening the model
+  double load_milliseconds = 0;     // opening the model and importing its weights, beside which pictures may be decoded
   double peak_memory_bytes = 0;
   std::vector<std::string> heatmaps;       // files written
   std::string dump;                        // folder written, empty: none

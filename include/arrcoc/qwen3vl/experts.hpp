@@ -67,8 +67,8 @@ class LazyWeight {
   typename B::Weight get(B& b) const {
     const std::lock_guard lock(state_->mutex);
     if (!state_->loaded) {
-      check_finite(state_->name, state_->stored);
-      state_->weight = for_use(b, b.import_weight(state_->stored, state_->layout), WeightUse::layer);
+      if (!values_checked(b)) check_finite(state_->name, state_->stored);
+      state_->weight = for_use(b, b.import_weight(state_->stored, state_->layout), WeightUse::layer, state_->name);
       state_->loaded = true;
     }
     return state_->weight;
@@ -114,6 +114,11 @@ class Experts {
   }
 
   bool empty() const { return count_ == 0; }
+  /// As if rows had gone to all of them.
+  void import_all(B& b) const {
+    for (const auto* all : {&gate_up_, &down_})
+      for (const LazyWeight<B>& w : *all) w.get(b);
+  }
   /// How many experts rows have gone to so far, and the bytes of the checkpoint they take.
   std::pair<Index, Index> used() const {
     std::pair<Index, Index> u{0, 0};

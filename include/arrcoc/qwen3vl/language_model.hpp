@@ -43,11 +43,12 @@ class LanguageModel {
     } else {
       require_that(config.tie_word_embeddings, Code::bad_weight, "weights",
                    "lm_head.weight: expected in an untied checkpoint, got none");
-      head_ = for_use(b, embed_, WeightUse::head);
+      head_ = for_use(b, embed_, WeightUse::head, "lm_head.weight");
     }
   }
 
   const TextConfig& config() const { return config_; }
+  const std::vector<LayerWeights<B>>& layers() const { return layers_; }
 
   /// Experts that rows have gone to so far, of all layers, and the bytes of the checkpoint they take: those alone have
   /// been read.

@@ -18,9 +18,16 @@ inline bool read_on_use(std::string_view name) {
 
 /// A matrix in the form that the backend keeps for its use, where it makes a difference.
 template <class B>
-typename B::Weight for_use(B& b, typename B::Weight w, WeightUse use) {
-  if constexpr (requires { b.for_use(w, use); }) return b.for_use(w, use);
+typename B::Weight for_use(B& b, typename B::Weight w, WeightUse use, [[maybe_unused]] std::string_view name) {
+  if constexpr (requires { b.for_use(w, use, name); }) return b.for_use(w, use, name);
   else return w;
+}
+
+/// Whether the backend knows of all values of the model that they are finite.
+template <class B>
+bool values_checked([[maybe_unused]] const B& b) {
+  if constexpr (requires { b.values_checked(); }) return b.values_checked();
+  else return false;
 }
 
 /// One matrix for each expert, one after the other, where they lie.
@@ -44,7 +51,7 @@ class WeightReader {
                           shape_text(t.shape);
                  });
     t.shape = layout == Layout::in_out ? std::vector<Index>{in, out} : std::vector<Index>{out, in};
-    return for_use(backend_, backend_.import_weight(t, layout), use);
+    return for_use(backend_, backend_.import_weight(t, layout), use, name);
   }
   typename B::Weight vector(const std::string& name, Index n) {
     HostTensor t = fetch(name);

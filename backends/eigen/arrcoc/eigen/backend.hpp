@@ -26,6 +26,12 @@ struct EigenOptions {
   bool operator==(const EigenOptions&) const = default;
 };
 
+/// Matrices that were made before. `checked`: so all values of the model are known to be finite.
+struct MadeForms {
+  eigen::FormLookup find{};
+  bool checked = false;
+};
+
 /// KernelBackend on Eigen's packets (core/kernel_backend.hpp has every kernel's shapes). A handle: copies share threads
 /// and memory. Kernels may be called from several threads at once; one of them gets the workers, the others work alone.
 /// A template, so that a program compiles only the kernels that it calls.
@@ -39,11 +45,12 @@ class EigenOn {
   using Weight = eigen::Weight;
   using Cache = eigen::Cache;
 
-  explicit EigenOn(EigenOptions options = {})
+  explicit EigenOn(EigenOptions options = {}, MadeForms made = {})
       : threads_(std::make_shared<Threads>(options.threads)),
         pool_(std::make_shared<eigen::MemoryPool>(options.keep_bytes)),
         bf16_(options.bf16 && eigen::bf16_products),
-        formats_(options.weights) {}
+        formats_(options.weights),
+        made_(std::move(made)) {}
 
   int threads() const { return threads_->size(); }
   /// f(begin, end); an exception in f ends the loop and is rethrown here. Inside another loop it runs in place.
@@ -84,9 +91,15 @@ class EigenOn {
       return {host_tensor(to_floats(t), t.shape), out, in, in_out};
     return {t, out, in, in_out};
   }
-  /// A matrix as it was imported, in the form that the options give to its use; memory of its own unless that is the
-  /// stored one.
-  Weight for_use(const Weight& w, WeightUse use) const { return eigen::in_format(*threads_, w, formats_.of(use)); }
+  /// A matrix as it was imported, in the form that the options give to its use: as it was made before, or in memory of
+  /// its own, unless the form is the stored one.
+  Weight for_use(const Weight& w, WeightUse use, std::string_view matrix = {}) const {
+    const WeightFormat f = formats_.of(use);
+    if (made_.find && (f == WeightFormat::int8 || f == WeightFormat::int4))
+      if (auto q = made_.find(matrix, w, use, f)) return Weight(std::move(q));
+    return eigen::in_format(*threads_, w, f);
+  }
+  bool values_checked() const { return made_.checked; }
 
   // --- products ---
   Tensor linear(const Tensor& x, const Weight& w) const { return linear_from(x, w, nullptr); }
@@ -604,6 +617,7 @@ class EigenOn {
   std::shared_ptr<eigen::MemoryPool> pool_;
   bool bf16_;
   WeightFormats formats_;
+  MadeForms made_;
 };
 
 using EigenBackend = EigenOn<eigen::ThreadPool>;

@@ -8,8 +8,10 @@
 //
 // A block's words lie as they are multiplied: its groups side by side, whatever the width of a packet.
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "arrcoc/core/weight_format.hpp"
@@ -19,16 +21,17 @@
 
 namespace arrcoc::eigen {
 
-inline constexpr Index int4_group = 32, int4_groups = 16, int4_block = int4_group * int4_groups;
+inline constexpr Index int4_group = scale_group, int4_groups = 16, int4_block = int4_group * int4_groups;
 
 /// A matrix [out, in] in int8 or int4. Handles share the memory.
 struct Quantised {
   WeightFormat format = WeightFormat::int8;
   Index out = 0, in = 0;
-  std::shared_ptr<std::int8_t> codes8{};     // [out][in]
-  std::shared_ptr<float> scales8{};          // [out]
-  std::shared_ptr<std::uint32_t> codes4{};   // [out][blocks][4][groups of the block], readable a block past the end
-  std::shared_ptr<std::uint16_t> scales4{};  // [out][groups], bf16, as readable
+  std::shared_ptr<const std::int8_t> codes8{};  // [out][in]
+  std::shared_ptr<const float> scales8{};       // [out]
+  std::shared_ptr<const std::uint32_t>
+      codes4{};  // [out][blocks][4][groups of the block], readable a block past the end
+  std::shared_ptr<const std::uint16_t> scales4{};  // [out][groups], bf16, as readable, finite there
 
   Index groups() const { return (in + int4_group - 1) / int4_group; }
   Index blocks() const { return (in + int4_block - 1) / int4_block; }
@@ -37,8 +40,36 @@ struct Quantised {
   const std::int8_t* row8(Index j) const { return codes8.get() + j * in; }
   const std::uint32_t* row4(Index j) const { return codes4.get() + j * groups() * 4; }
   const std::uint16_t* row_scales4(Index j) const { return scales4.get() + j * groups(); }
-  Index bytes() const { return format == WeightFormat::int8 ? out * (in + 4) : out * groups() * (4 * 4 + 2); }
+  Index bytes() const { return code_bytes(format, out, in) + scale_bytes(format, out, in); }
 };
+
+/// Where a matrix in fewer bits is looked for before it is made: by its name, as it was imported; null: it is made.
+using FormLookup = std::function<std::shared_ptr<const Quantised>(std::string_view name, const Weight& stored,
+                                                                  WeightUse use, WeightFormat format)>;
+
+/// A matrix whose bytes lie elsewhere.
+inline Quantised quantised_from(WeightFormat format, Index out, Index in, const FormBytes& bytes) {
+  Quantised q{format, out, in};
+  const auto at = [&]<class T>(std::shared_ptr<const T>& to, std::span<const std::byte> from) {
+    to = {bytes.owner, reinterpret_cast<const T*>(from.data())};
+  };
+  if (format == WeightFormat::int8) at(q.codes8, bytes.codes), at(q.scales8, bytes.scales);
+  else at(q.codes4, bytes.codes), at(q.scales4, bytes.scales);
+  return q;
+}
+
+/// The bytes of a matrix, as quantised_from takes them.
+inline FormBytes bytes_of(const Quantised& q) {
+  const auto view = [](const auto& p, Index n) {
+    return std::span(reinterpret_cast<const std::byte*>(p.get()), static_cast<std::size_t>(n));
+  };
+  const Index codes = code_bytes(q.format, q.out, q.in), scales = scale_bytes(q.format, q.out, q.in);
+  if (q.format == WeightFormat::int8)
+    return {view(q.codes8, codes), view(q.scales8, scales),
+            std::make_shared<std::pair<decltype(q.codes8), decltype(q.scales8)>>(q.codes8, q.scales8)};
+  return {view(q.codes4, codes), view(q.scales4, scales),
+          std::make_shared<std::pair<decltype(q.codes4), decltype(q.scales4)>>(q.codes4, q.scales4)};
+}
 
 /// `lanes` codes of int8 as float32.
 EIGEN_ALWAYS_INLINE P widen_codes(const std::int8_t* p) {
@@ -151,18 +182,22 @@ template <class Threads>
 Quantised quantise(Threads& threads, const Weight& w, WeightFormat format) {
   Quantised q{format, w.out(), w.in()};
   const Index step = w.transposed() ? 64 : 1;
+  std::shared_ptr<std::int8_t> codes8;
+  std::shared_ptr<float> scales8;
+  std::shared_ptr<std::uint32_t> codes4;
+  std::shared_ptr<std::uint16_t> scales4;
   if (format == WeightFormat::int8) {
-    q.codes8 = aligned_values<std::int8_t>(q.out * q.in);
-    q.scales8 = aligned_values<float>(q.out);
+    q.codes8 = codes8 = aligned_values<std::int8_t>(q.out * q.in);
+    q.scales8 = scales8 = aligned_values<float>(q.out);
   } else {
-    q.codes4 = aligned_values<std::uint32_t>(q.out * q.groups() * 4 + 64);
-    q.scales4 = aligned_values<std::uint16_t>(q.out * q.groups() + int4_groups);
-    std::fill_n(q.codes4.get() + q.out * q.groups() * 4, 64, 0u);
-    std::fill_n(q.scales4.get() + q.out * q.groups(), int4_groups, std::uint16_t{0});
+    q.codes4 = codes4 = aligned_values<std::uint32_t>(q.out * q.groups() * 4 + 64);
+    q.scales4 = scales4 = aligned_values<std::uint16_t>(q.out * q.groups() + int4_groups);
+    std::fill_n(codes4.get() + q.out * q.groups() * 4, 64, 0u);
+    std::fill_n(scales4.get() + q.out * q.groups(), int4_groups, std::uint16_t{0});
   }
   const auto one = [&](const float* x, Index j) {
     if (format == WeightFormat::int8) {
-      q.scales8.get()[j] = quantise_row8(x, q.in, q.codes8.get() + j * q.in);
+      scales8.get()[j] = quantise_row8(x, q.in, codes8.get() + j * q.in);
       return;
     }
     for (Index g = 0; g < q.groups(); ++g) {
@@ -170,8 +205,8 @@ Quantised quantise(Threads& threads, const Weight& w, WeightFormat format) {
       const Index at = g * int4_group, block = g / int4_groups;
       std::copy_n(x + at, std::min(int4_group, q.in - at), group);
       std::uint32_t words[4];
-      q.scales4.get()[j * q.groups() + g] = quantise_group4(group, words);
-      std::uint32_t* to = q.codes4.get() + j * q.groups() * 4 + block * 64 + g % int4_groups;
+      scales4.get()[j * q.groups() + g] = quantise_group4(group, words);
+      std::uint32_t* to = codes4.get() + j * q.groups() * 4 + block * 64 + g % int4_groups;
       for (Index k = 0; k < 4; ++k) to[k * q.width(block)] = words[k];
     }
   };
