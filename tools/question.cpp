@@ -314,6 +314,7 @@ std::unique_ptr<Engine> open_engine(const QuestionFlags& f, bool beside) {
   o.threads = f.threads;
   o.dtype = f.run.dtype;
   o.weights = weight_formats(f.run);
+  o.attention = f.run.attention;
   o.load_beside = beside;
   o.device = f.run.device;
   require_that(o.device == "cpu" || backend == "torch", Code::bad_config, "device", [&] {

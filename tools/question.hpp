@@ -28,6 +28,7 @@ struct RunConfig {
   Index top_k = -1;
   bool ignore_eos = false;
   std::string backend = "eigen", dtype = "auto", device = "cpu";
+  std::string attention = "auto";                                               // or own, library
   std::string weights = "auto", weights_head = "auto", weights_tower = "auto";  // or bf16, int8, int4
   std::string depth = "all";                                                    // DeepStack levels of kept tokens
   std::string resize = "torchvision", alpha = "white";

@@ -44,6 +44,8 @@ void add_machine_flags(CLI::App& app, QuestionFlags& f) {
             app.add_option("--device", f.run.device, "of the torch backend: cpu, cuda, cuda:1 ..."),
             app.add_option("--dtype", f.run.dtype,
                            "of the arithmetic: f32, bf16, or auto: bf16 where the file holds it and the backend can"),
+            app.add_option("--attention", f.run.attention,
+                           "of the torch backend on the CPU: own, library, or auto: the faster one, measured"),
             app.add_option("--weights", f.run.weights,
                            "of the language model's layers: auto (as stored), bf16, int8 or int4"),
             app.add_option("--weights-head", f.run.weights_head, "the same of its head"),

@@ -1,4 +1,5 @@
 // Attention and the key-value cache of TorchBackend.
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <vector>
@@ -137,6 +138,13 @@ void check_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   });
 }
 
+/// Whether the library's kernel does it without a matrix of scores or a mask. A bias of zeros is none.
+bool library_can(const AttentionSpec& s, Index rows, Index keys) {
+  const bool biased = std::any_of(s.key_bias.begin(), s.key_bias.end(), [](float v) { return v != 0.0f; });
+  if (s.want_received || s.shared_prefix > 0 || biased) return false;
+  return !s.causal || (s.causal_offset == 0 && rows == keys);
+}
+
 }  // namespace
 
 Attended<at::Tensor> TorchBackend::attention(const Tensor& q, const Tensor& k, const Tensor& v,
@@ -147,11 +155,12 @@ Attended<at::Tensor> TorchBackend::attention(const Tensor& q, const Tensor& k, c
                 width = v.size(1) / spec.kv_heads * spec.heads;
     if (rows == 0)
       return {at::empty({0, width}, q.options()), spec.want_received ? at::zeros({1, keys}, q.options()) : Tensor()};
-    if (rows > 1 && !options_.keep_graph && q.is_cpu() &&
+    const bool by_library = options_.attention == TorchAttention::library && library_can(spec, rows, keys);
+    if (rows > 1 && !by_library && !options_.keep_graph && q.is_cpu() &&
         (q.scalar_type() == at::kFloat || q.scalar_type() == at::kBFloat16))
       return attention_rows(scratch_, q, k, v, spec);
     at::Tensor bias;
-    if (!spec.key_bias.empty()) {
+    if (!spec.key_bias.empty() && !by_library) {
       bias = at::empty({keys}, at::kFloat);
       std::copy(spec.key_bias.begin(), spec.key_bias.end(), bias.mutable_data_ptr<float>());
       // As wide as the scores, whatever the rows are; other devices want the type of the rows.

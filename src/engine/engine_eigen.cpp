@@ -26,6 +26,7 @@ MadeForms made_forms(std::shared_ptr<const io::QuantisedFiles> files) {
 
 std::unique_ptr<Engine> make_eigen_engine(const EngineOptions& o) {
   auto folder = open_folder(o);
+  refuse_attention(o, "eigen");
   bool bf16 = wants_bf16(o, folder, eigen::bf16_products, "eigen", "this build has no AVX512-BF16 instructions");
   ArithmeticTimes times;
   if (bf16 && o.dtype == "auto") {

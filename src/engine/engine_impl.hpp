@@ -42,6 +42,13 @@ inline void refuse_weight_formats(const EngineOptions& o, std::string_view backe
   });
 }
 
+/// Error{backend_missing} for a choice between attentions that a backend does not have.
+inline void refuse_attention(const EngineOptions& o, std::string_view backend) {
+  require_that(o.attention == "auto", Code::backend_missing, "attention", [&] {
+    return "a choice of attention is the torch backend's: expected auto with --backend " + std::string(backend);
+  });
+}
+
 /// Tensors that are checked for NaN and infinity as they are read. `copied`: what is read is made anew in memory of its
 /// own, so that the file's pages need not stay.
 inline WeightLookup checked_weights(const io::ModelFolder& folder, bool copied) {
@@ -83,6 +90,10 @@ class EngineOn final : public Engine {
     summary_.measured = measured;
   }
   const ModelSummary& model() const override { return summary_; }
+  void note_attention(std::string whose, std::pair<double, double> milliseconds) {
+    summary_.attention = std::move(whose);
+    summary_.attention_times = milliseconds;
+  }
   double wait_loaded() override {
     model_.get();
     return model_.milliseconds();

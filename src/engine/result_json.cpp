@@ -181,6 +181,7 @@ std::string result_json(const ModelSummary& m, const AnswerRequest& q, const Ans
   if (!m.weights.all_stored())
     out["backend"]["weights"] = {
         {"layers", name_of(m.weights.layers)}, {"head", name_of(m.weights.head)}, {"tower", name_of(m.weights.tower)}};
+  if (!m.attention.empty()) out["backend"]["attention"] = m.attention;
   if (!m.quantised_files.empty()) out["backend"]["quantised_files"] = m.quantised_files;
   out["seed"] = io::exact(q.seed);
   out["pipeline"] = r.pipeline;

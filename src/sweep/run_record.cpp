@@ -75,14 +75,15 @@ RunRecord read_record(const fs::path& run) {
   return record;
 }
 
-std::string dtype_before(const fs::path& run, std::string_view backend) {
+std::string backend_before(const fs::path& run, std::string_view backend, const std::string& key,
+                           const std::string& otherwise) {
   std::error_code e;
   const fs::path file = run / "run.json";
   if (!fs::exists(file, e) || fs::file_size(file, e) == 0 || e) return "auto";
   for (const auto& [name, json] : read_record(run).head) {
     if (name != "backend") continue;
     const Ordered was = Ordered::parse(json);
-    if (was.is_object() && was.value("name", std::string()) == backend) return was.value("dtype", std::string("auto"));
+    if (was.is_object() && was.value("name", std::string()) == backend) return was.value(key, otherwise);
   }
   return "auto";
 }

@@ -164,6 +164,11 @@ std::string to_json(const ModelSummary& model, const MachineLimits& limits, cons
       (model.measured.first > 0 ? ", \"measured_milliseconds\": {\"f32\": " + number(model.measured.first) +
                                       ", \"bf16\": " + number(model.measured.second) + "}"
                                 : std::string()) +
+      (model.attention.empty() ? "" : ", \"attention\": \"" + model.attention + "\"") +
+      (model.attention_times.first > 0
+           ? ", \"attention_milliseconds\": {\"own\": " + number(model.attention_times.first) +
+                 ", \"library\": " + number(model.attention_times.second) + "}"
+           : std::string()) +
       ", \"threads\": " + std::to_string(model.threads) + ", \"repeat\": " + std::to_string(repeat) +
       ", \"load_milliseconds\": " + number(load_ms) + ", \"load_peak_memory_bytes\": " + number(load_bytes) +
       ", \"peak_memory_bytes\": " + number(highest) +
@@ -197,6 +202,9 @@ void print(const ModelSummary& model, const MachineLimits& limits, const std::ve
   if (model.measured.first > 0)
     std::printf("the same work in float32 %.2f ms, in bf16 %.2f ms: %s\n", model.measured.first, model.measured.second,
                 model.dtype.c_str());
+  if (model.attention_times.first > 0)
+    std::printf("the same attention by our blocks %.2f ms, by the library %.2f ms: %s\n", model.attention_times.first,
+                model.attention_times.second, model.attention.c_str());
   std::printf("loaded in %.0f ms, peak memory %.1f MB\n", load_ms, load_bytes / 1e6);
   for (const Measured& m : all) {
     std::printf("\n%s: %lld visual tokens, %lld positions\n%-14s %10s %10s %10s %10s %8s\n", m.name.c_str(),

@@ -25,11 +25,18 @@ class MemoryPool;
 
 namespace arrcoc {
 
+/// Who attends on the CPU over several queries, where no graph is recorded.
+enum class TorchAttention : std::uint8_t {
+  own,     // blocks of our own
+  library  // scaled_dot_product_attention where it needs no mask beside the causal one; our blocks elsewhere
+};
+
 struct TorchOptions {
   int threads = 0;             // of ATen's pool, which is one per process; 0 leaves it as it is
   std::string device = "cpu";  // "cpu", "cuda", "cuda:1"
   bool keep_graph = false;     // record for autograd
   bool bf16 = false;           // weights, activations and the cache in bfloat16
+  TorchAttention attention = TorchAttention::own;
   bool operator==(const TorchOptions&) const = default;
 };
 

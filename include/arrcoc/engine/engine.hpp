@@ -31,8 +31,9 @@ struct EngineOptions {
   std::string device = "cpu";          // torch only
   std::string dtype =
       "auto";  // of the arithmetic: f32, bf16, or auto: bf16 where the file holds it and the backend is faster in it
-  WeightFormats weights{};   // eigen only
-  bool load_beside = false;  // eigen: weights come on a thread of their own; who needs them waits for errors too
+  WeightFormats weights{};         // eigen only
+  std::string attention = "auto";  // torch on the CPU: own, library, or auto: the faster one, measured
+  bool load_beside = false;        // eigen: weights come on a thread of their own; who needs them waits for errors too
 };
 
 /// A decoded picture.
@@ -184,7 +185,9 @@ struct ModelSummary {
   ModelConfig config;
   int threads = 0;
   WeightFormats weights{};
-  std::vector<std::string> quantised_files{};  // that matrices were mapped from, from the model's folder on
+  std::vector<std::string> quantised_files{};   // that matrices were mapped from, from the model's folder on
+  std::string attention{};                      // torch on the CPU: whose
+  std::pair<double, double> attention_times{};  // milliseconds of the same, own and library, where measured
   std::pair<double, double> measured{};  // milliseconds of the same work in f32 and bf16, where `auto` chose by it
 };
 
