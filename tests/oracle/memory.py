@@ -5,7 +5,7 @@ usage: memory.py PROGRAM [-v]
 
   in a row  models/small, 100 questions, each about a picture of its own in one of four sizes, through pipelines of
             every phase in one sweep: what is resident behind the 20th is at most GROWTH above what was after it. A
-            larger picture at the end must be noticed
+            larger picture at the end must be noticed. The same with weights in each form
   the peak  models/small, and a random checkpoint of the 2B shape's proportions, an eighth as wide: an answer about
             1024 x 1024 pixels with a quarter kept takes at most SLACK more than the full run, before the tower at most
             two thirds of what that takes beyond a small picture's; with nine tenths kept at most NEARLY times as much (memory in pieces of other sizes)
@@ -47,6 +47,7 @@ PROPORTIONS = make_checkpoints.spec(
          head_dim=64, mrope_section=[12, 10, 10]),
     dict(depth=6, hidden_size=128, num_heads=4, intermediate_size=512, deepstack_visual_indexes=[1, 2, 4]),
     tie=True, max_pixels=1024 * 1024)
+FORMS = ("bf16", "int8", "int4")  # of layers and head
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "MALLOC_PERTURB_"}  # it makes untouched pages resident
 rng = np.random.default_rng(1)
 
@@ -64,7 +65,7 @@ def resident(pid):
     return next((int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("VmRSS")), 0)
 
 
-def in_a_row(work, sizes):
+def in_a_row(work, sizes, *flags):
     """Bytes resident after the 20th question, and at most from there on."""
     data, out = work / "questions.jsonl", work / "run"
     lines = []
@@ -73,7 +74,7 @@ def in_a_row(work, sizes):
         lines.append(json.dumps(dict(id=i, images=[f"{i}.png"], question=f"How much was {i}?", metric="unscored")))
     data.write_text("\n".join(lines) + "\n")
     child = subprocess.Popen([program, "sweep", "-m", SMALL, "--data", data, "--out", out, "--pipeline",
-                              ",".join(PIPELINES.values()), "--keep-ratio", "0.25", "-n", "2", "-t", "1", "-q"],
+                              ",".join(PIPELINES.values()), "--keep-ratio", "0.25", "-n", "2", "-t", "1", "-q", *flags],
                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     seen = {}
     while child.poll() is None:  # timings.jsonl has a line for each picture that is done
@@ -117,10 +118,14 @@ def main():
     sizes = [(256 + 32 * (i % 4), 256) for i in range(100)]
     with tempfile.TemporaryDirectory() as temporary:
         work = pathlib.Path(temporary)
-        (work / "same").mkdir(), (work / "larger").mkdir()
+        for name in ("same", "larger", *FORMS):
+            (work / name).mkdir()
         first, last = in_a_row(work / "same", sizes)
         need(last - first <= GROWTH, f"100 questions through {len(PIPELINES)} pipelines: {first / MIB:.1f} MiB after "
              f"20 of them, {(last - first) / MIB:+.1f} at most from there on")
+        for form in FORMS:
+            first, last = in_a_row(work / form, sizes, "--weights", form, "--weights-head", form)
+            need(last - first <= GROWTH, f"the same with weights in {form}: {first / MIB:.1f} MiB, {(last - first) / MIB:+.1f}")
         first, last = in_a_row(work / "larger", sizes[:24] + [(640, 640)])
         need(last - first > GROWTH, f"a larger picture at the end: {(last - first) / MIB:+.1f} MiB")
         picture = work / "large.png"
