@@ -62,6 +62,28 @@ TEST_CASE("kinds, confidence, and one sentence that says what was done") {
     CHECK(kind(q) == QuestionKind::vague);
     CHECK(read_question(q).confidence == 0.f);
   }
+  // What is counted is not what is asked.
+  for (const char* q : {"How many times does it rain?", "How many dates are there?", "How many numbers?",
+                        "how many different prices are listed", "How many red numbers do you see?", "How many pages"}) {
+    CAPTURE(q);
+    const QuestionReading r = read_question(q);
+    CHECK(r.kind == QuestionKind::count);
+    CHECK(r.words == "'how many'");
+    CHECK(r.confidence == 1.f);
+    CHECK_FALSE(r.mixed);
+  }
+  // A detail beside it makes it less sure, no other kind; two outweigh it. Alone they are what they were.
+  const QuestionReading beside = read_question("How many times does the total appear?");
+  CHECK(beside.kind == QuestionKind::count);
+  CHECK(beside.confidence == 0.5f);
+  CHECK(beside.mixed);
+  CHECK(kind("How many lines stand above the total price of it?") == QuestionKind::detail);
+  for (const char* q :
+       {"What time is it?", "Which date is it?", "What is the number?", "So many dates: which price?"}) {
+    CAPTURE(q);
+    CHECK(kind(q) == QuestionKind::detail);
+  }
+  CHECK(kind("List the dates") == QuestionKind::detail);  // one cue each, and no "how many"
   const auto mixed = read_question("Describe the total");
   CHECK(mixed.confidence == 0.5f);
   CHECK(mixed.mixed);

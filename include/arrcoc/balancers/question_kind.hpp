@@ -62,18 +62,41 @@ inline constexpr Cues cues[] = {
      {.particularize = 0.70f, .explore = 0.25f, .diversify = 0.15f, .deep = 0.5f},
      "particularizes, exploits and focuses: one thing is named"},
 };
+
+/// Behind "how many": what is counted, up to three words and not beyond one of these. They say nothing of what is
+/// asked: "How many dates are there?" is no question about a date.
+inline constexpr std::string_view ends_counted =
+    "is|are|was|were|be|do|does|did|have|has|had|can|could|will|would|on|in|of|at|to|with|there|you|appear|appears|the";
+
+/// `text` of lower-case words with a space around each, without what is counted; whether anything is.
+inline bool leave_out_counted(std::string& text) {
+  constexpr std::string_view asks = " how many ";
+  bool counts = false;
+  for (std::size_t at = text.find(asks); at != std::string::npos; at = text.find(asks, at + 1)) {
+    counts = true;
+    const std::size_t from = at + asks.size();
+    for (int words = 0; words < 3 && from < text.size(); ++words) {
+      const std::size_t end = text.find(' ', from);
+      const std::vector<std::string> ends = split(ends_counted, '|');
+      if (std::find(ends.begin(), ends.end(), text.substr(from, end - from)) != ends.end()) break;
+      text.erase(from, end + 1 - from);
+    }
+  }
+  return counts;
+}
 }  // namespace detail
 
-/// Deterministic: counts cue words (whole words, lower case); the kind with most wins, an earlier one of detail,
-/// unusual, count, describe, specific on a tie. The settings lie between `usual` and the kind's by the
-/// confidence, so that a mixed question moves less. O(characters * cues). Source: ARR-COC notes 003 (find, describe,
-/// unusual) and dialogue 37's settings, read by their order.
+/// Deterministic: counts cue words (whole words, lower case) outside of what "how many" counts; the kind with most
+/// wins; on a tie count after "how many", else an earlier one of detail, unusual, count, describe, specific. The
+/// settings lie between `usual` and the kind's by the confidence, so that a mixed question moves less. O(characters *
+/// cues). Source: ARR-COC notes 003 (find, describe, unusual) and dialogue 37's settings, read by their order.
 inline QuestionReading read_question(std::string_view question, const TensionPoles& usual = {}) {
   std::string text = " ";
   for (const char c : question)
     text += std::isalnum(static_cast<unsigned char>(c)) ? static_cast<char>(std::tolower(static_cast<unsigned char>(c)))
                                                         : ' ';
   text += " ";
+  const bool counts = detail::leave_out_counted(text);
   const detail::Cues* best = nullptr;
   int most = 0, all = 0;
   QuestionReading out;
@@ -84,8 +107,10 @@ inline QuestionReading read_question(std::string_view question, const TensionPol
       if (text.find(" " + word + " ") != std::string::npos || text.find(" " + word + "s ") != std::string::npos)
         ++found, words += (words.empty() ? "'" : ", '") + word + "'";
     all += found;
-    if (found > most) best = &c, out.words = words, most = found, out.mixed = false;
-    else if (found == most && found > 0) out.mixed = true;
+    const bool tie = found == most && found > 0;
+    if (found > most || (tie && counts && c.kind == QuestionKind::count))
+      best = &c, out.words = words, most = found, out.mixed = tie;
+    else if (tie) out.mixed = true;
   }
   out.tensions = usual;
   if (best == nullptr) {
