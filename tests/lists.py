@@ -6,7 +6,8 @@ usage: lists.py PROGRAM        PROGRAM: arrcoc. Exit 1 with one line per differe
   docs/strategies.md           a row for every registered strategy, with the header that declares it
   docs/methods.md              a row for every published method, with its source and the settings of its stages
   plugins/meson.build          every folder of a method
-  docs/seeds.md                a row for every row of the early notes, with the strategies that say they realise it
+  docs/seeds.md                a row for every row of the early notes, with the strategies that say they realise it; a strategy claims
+                               every row that one can realise
   docs/pitfalls.md             every pitfall has a test, a file or a detector that holds it
   docs/plugins.md, library.md, hooks.md, plugins/README.md  their code is the example's, and their commands run
 """
@@ -77,6 +78,22 @@ def methods(page, listing, declared):
 
 SEED_ROWS = [f"{letter}{i}" for letter, first, last in (("B", 1, 13), ("P", 1, 14), ("T", 0, 11), ("K", 1, 15), ("L", 1, 11), ("G", 1, 12), ("H", 1, 22), ("2A.", 1, 20))
              for i in range(first, last + 1)]
+
+
+# Rows of the notes that a strategy must claim, by `seeds`, and those that no strategy can, each with its reason.
+CLAIMED = [f"{letter}{i}" for letter, first, last in (("B", 2, 7), ("T", 0, 10), ("K", 1, 15), ("L", 1, 11), ("G", 1, 12), ("H", 1, 22), ("2A.", 1, 9), ("2A.", 13, 16))
+           for i in range(first, last + 1)] + ["B10", "B12", "B13", "A14", "2A.18"]
+NO_STRATEGY = {"K11": "asks for a test of each scorer alone: tests/laws/registered_test.cpp",
+               "H14": "is a rationale",
+               "B12": "is how questions are read, before any strategy",
+               "2A.16": "asks for statistics of what was compressed in front of the tower, where nothing is"}
+
+
+def claimed(listing):
+    """Every row that a program can do is claimed by a strategy; the exceptions are none that one claims."""
+    by = {row for e in listing["strategies"] for row in e["seeds"]}
+    return ([f"list --json: no strategy claims row {r}" for r in CLAIMED if r not in by and r not in NO_STRATEGY] +
+            [f"tests/lists.py: row {r} is an exception and claimed, or no row" for r in NO_STRATEGY if r in by or r not in CLAIMED])
 
 
 def missing_files(page, text):
@@ -162,7 +179,7 @@ def main():
     problems += umbrella(text, headers) + strategies(page, entries) + methods(method_page, listing, declared)
     seed_page, pitfall_page = ((ROOT / f"docs/{p}.md").read_text(encoding="utf-8") for p in ("seeds", "pitfalls"))
     detectors = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", (ROOT / "docs/plugins.md").read_text(encoding="utf-8"), re.M))))
-    problems += seeds(seed_page, listing) + pitfalls(pitfall_page, detectors)
+    problems += seeds(seed_page, listing) + claimed(listing) + pitfalls(pitfall_page, detectors)
     texts = {f: (ROOT / f).read_text(encoding="utf-8") for f in SHORT_EXAMPLES}
     problems += short(texts)
     # Planted faults: each check must be able to fail.
@@ -174,6 +191,9 @@ def main():
         problems.append("a method renamed in docs/methods.md was not noticed")
     if len(seeds(seed_page.replace("| G2 |", "| G22 |").replace("`top_k`", "`topk`"), listing)) < 4:
         problems.append("a row and a strategy renamed in docs/seeds.md were not noticed")
+    without = {"strategies": [e | {"seeds": [r for r in e["seeds"] if r != "G2"] + (["H14"] if e["name"] == "tiers" else [])} for e in listing["strategies"]]}
+    if len(claimed(without)) != 2:
+        problems.append("a row that nobody claims any more, and an exception that somebody does, were not noticed")
     if not pitfalls(pitfall_page.replace("detector `wrap`", "detector `wraps`"), detectors):
         problems.append("a detector renamed in docs/pitfalls.md was not noticed")
     if not short({"one too many": "int x;\n" * (SHORT + 1)}):

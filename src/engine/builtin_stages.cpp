@@ -71,7 +71,7 @@ void register_textures(HostStages& r) {
                             "thirteen box-integrated channels of each token's cell",
                             "O(H W)"});
   r.add_texture<NamedTexture>({"its channels' own",
-                               {"T1", "T2", "T3", "T4", "T5", "T8", "T9", "Z11", "2A.8", "A17"},
+                               {"T1", "T2", "T3", "T4", "T5", "T7", "T8", "T9", "Z11", "2A.8", "A17"},
                                "channels by name, each box-integrated from native pixels, on any scale",
                                "O(H W) a family"},
                               LoadMaps{});
@@ -116,7 +116,7 @@ void register_scorers(HostStages& r) {
                                   "whether the block of pixels says anything that an earlier one did not",
                                   "O(H W)"});
   r.add_scorer<TextLikenessScorer>({"ours; Serra 1982 (top-hat); Fletcher, Kasturi 1988",
-                                    {},
+                                    {"2A.1"},
                                     "how much the cell looks like print of either polarity",
                                     "O(H W scales log radius)"});
   r.add_scorer<ChannelScorer>({"control", {}, "one channel of the textures as it is", "O(N)"});
@@ -166,8 +166,10 @@ void register_scorers(HostStages& r) {
                                          "O(N N')"});
   r.add_scorer<PreviousRelevanceScorer>(
       {"ours", {"2A.17"}, "the relevance that an earlier look gave to the place", "O(N N')"});
-  r.add_scorer<InhibitionScorer>(
-      {"Itti, Koch, Niebur 1998, section II.C", {"A14", "2A.5"}, "1 minus what earlier fixations covered", "O(N K)"});
+  r.add_scorer<InhibitionScorer>({"Itti, Koch, Niebur 1998, section II.C",
+                                  {"A14", "2A.1", "2A.5"},
+                                  "1 minus what earlier fixations covered",
+                                  "O(N K)"});
   r.add_scorer<GivenScorer>({"control",
                              {"2A.18"},
                              "a map from a file, by area: scores made elsewhere, a learnt bias, human fixations",
@@ -180,11 +182,12 @@ void register_scorers(HostStages& r) {
 }
 
 void register_balancers(HostStages& r) {
-  r.add_balancer<AdaptiveTensionBalancer>({"ARR-COC notes, opponent processing",
-                                           {"A10", "K15", "L1", "L2", "L3", "L4", "L8", "L9", "L10", "2A.2", "2A.3"},
-                                           "maps weighed by tensions and by how coherent each map is",
-                                           "O(M N log N)"},
-                                          LoadHead{});
+  r.add_balancer<AdaptiveTensionBalancer>(
+      {"ARR-COC notes, opponent processing",
+       {"A10", "K15", "L1", "L2", "L3", "L4", "L8", "L9", "L10", "2A.1", "2A.2", "2A.3"},
+       "maps weighed by tensions and by how coherent each map is",
+       "O(M N log N)"},
+      LoadHead{});
   r.add_balancer<FixedWeightsBalancer>(
       {"ARR-COC notes, fixed weights", {"L6", "L11", "K12"}, "a weighted sum of normalised maps", "O(M N)"});
   r.add_balancer<PolicyBalancer>({"ARR-COC notes, 003 act VIII; djwar42/arr-coc-0-1, ARR_COC/balancing.py",
@@ -208,7 +211,7 @@ void register_balancers(HostStages& r) {
                                     "mean of the maps, more where they disagree and beside what is relevant",
                                     "O(M N)"});
   r.add_balancer<TemporalBalancer>({"ARR-COC notes, temporal realiser",
-                                    {"2A.17"},
+                                    {"2A.1", "2A.17"},
                                     "of a clip: maps with a memory that decays, follows motion and ends at cuts",
                                     "O(M N log N + N D radius^2)"});
   r.add_balancer<FlatBalancer>({"ours", {}, "relevance 1 everywhere, for allocators that do not look at it", "O(N)"});
@@ -234,7 +237,7 @@ void register_allocators(HostStages& r) {
                                            "every block of the picture in turn, the rest by relevance",
                                            "O(N log N)"});
   r.add_allocator<ContextFloorAllocator>(
-      {"ARR-COC notes, Gestalt", {"2A.6"}, "a coarse lattice, the rest by relevance", "O(N + K log K)"});
+      {"ARR-COC notes, Gestalt", {"2A.1", "2A.6"}, "a coarse lattice, the rest by relevance", "O(N + K log K)"});
   r.add_allocator<FarthestPointAllocator>(
       {"DivPrune, arXiv 2503.02175", {}, "always the token least like any that is kept", "O(N^2 D)"});
   r.add_allocator<DppGreedyAllocator>(
@@ -271,9 +274,9 @@ void register_allocators(HostStages& r) {
   r.add_allocator<EntryByRelevanceAllocator>(
       {"ours", {}, "the K most relevant tokens, the less relevant ones joining at later layers", "O(N + K log K)"});
   r.add_allocator<TiersAllocator>({"ARR-COC notes, tiers",
-                                   {"G1", "A5", "B3", "Z12", "B2", "B4", "B7", "G12", "2A.4"},
+                                   {"G1", "A5", "B3", "Z12", "B2", "B4", "B7", "G12", "2A.1", "2A.4"},
                                    "one resolution for each region, by its relevance",
-                                   "O(N log N + R^2 tiers)"});
+                                   "O(N log N + R^2 tiers), with knapsack R B tiers"});
   r.add_allocator<MergeSimilarAllocator>({"Bolya et al. 2023, section 3; Shang et al. 2024, section 3.3",
                                           {},
                                           "the K most relevant tokens, each with those most like it merged in",

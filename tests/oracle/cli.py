@@ -158,6 +158,10 @@ def main():
         # files appear whole
         check(run(*one, "--pipeline", "three_ways", "--heatmap", "h.png", "--dump", "d", "--json", "j.json")[0] == 0, "heatmap, dump, json")
         check(Image.open("h.png").size[0] > 0 and np.load("d/vision.npy").shape[0] == 130 and json.load(open("j.json"))["dump"] == "d", "files")
+        # another model's attention as a texture channel: here this one's, written and read back
+        looked = run(*one, "--json", "--dump", "looked", "--pipeline", "none/tower_attention/fixed:scale=none/top_k/gather@9")[1]
+        channel = run("allocate", "-m", "demo", "-i", "a.png", "-p", "x", "--json", "--pipeline", "named/channel:of=attention/fixed:scale=none/top_k/gather@9", "--texture.maps", "attention=looked/relevance.npy")[1]
+        check(json.loads(looked)["pictures"][0]["positions"] == json.loads(channel)["pictures"][0]["positions"], "the channel attention from a dumped map")
         code, out, _ = run("allocate", "--evidence", "d", "-i", "a.png", "--json")
         check(json.loads(out)["pictures"][0]["positions"] == json.load(open("j.json"))["pictures"][0]["positions"], "allocate --evidence of a dump")
         os.remove("d/relevance.npy")
@@ -306,7 +310,7 @@ def main():
         check(blank["tensions"]["exploit-explore"] == 0.25 and "no word of the question" in blank["tensions_said"]["exploit-explore"], "tensions by a question that is left out")
         given = tensions("How many lines are there?", "three_ways")
         check("0.25, as given" in given["tensions_said"]["exploit-explore"], "tensions as given")
-        for texture, count in (("texture13", 13), ("seed13", 13), ("repo13", 13), ("d28_13", 13), ("d28_17", 17), ("full40", 40), ("named", 52)):
+        for texture, count in (("texture13", 13), ("seed13", 13), ("repo13", 13), ("d28_13", 13), ("d28_17", 17), ("full40", 40), ("named", 53)):
             listed = [line.split(None, 1) for line in run("explain", texture)[1].decode().split("  channels", 1)[1].splitlines()[1:]]
             check(len(listed) == count and len({c[0] for c in listed}) == count and all(len(c) == 2 for c in listed), f"explain {texture}: {count} channels, a line each: {listed}")
         check(run("detect", "--pipeline", "three_ways")[:2] == (0, b"no fault found in 'three_ways'\n"), "detect: nothing")

@@ -228,6 +228,13 @@ TEST_CASE("what one picture cannot say comes from a file, or is refused by name"
   CHECK(filled.at(0, 0) == 7.f);  // any channel may come from a file
   CHECK(filled.at(1, 1) == 0.f);
   CHECK(filled.at(2, 1) == 1.f);
+  NamedTexture looked{{.channels = "attention.3"}};
+  CHECK_THROWS_WITH_AS((void)looked.generate(small.view(), {2, 4}), doctest::Contains("maps=attention=FILE.npy"),
+                       Error);
+  looked.maps =
+      std::make_shared<const TextureMaps>(TextureMaps{{"attention", Plane<float>(1, 4, {0.f, 3.f, 0.f, 0.f})}});
+  CHECK(looked.generate(small.view(), {2, 4}).at(0, 0) == 1.5f);  // columns 0 and 1 of four: the rim cuts a third
+  CHECK(looked.generate(small.view(), {2, 4}).at(1, 0) == doctest::Approx(1));
   D28x13Texture set;
   set.maps = std::make_shared<const TextureMaps>(TextureMaps{{"temporal_difference", Plane<float>(1, 1, {0.5f})}});
   CHECK(set.generate(im.view(), grid).channels.back() == "temporal_difference");

@@ -64,6 +64,7 @@ constexpr ChannelLine lines[] = {
     {"flow", "how far the cell moved in a clip, in cells; of a picture from a file: maps=flow=FILE.npy"},
     {"depth", "from a file alone: maps=depth=FILE.npy"},
     {"mask", "from a file alone: maps=mask=FILE.npy"},
+    {"attention", "what a vision model looks at, from a file alone: maps=attention=FILE.npy"},
     {"saliency_1", "sobel_magnitude again (the sketch's fault)"},
     {"saliency_2", "sobel_magnitude again (the sketch's fault)"},
     {"saliency_3", "sobel_magnitude again (the sketch's fault)"},

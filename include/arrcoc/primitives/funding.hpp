@@ -1,6 +1,8 @@
 #pragma once
 // A budget over takers that go up in steps of their own.
+#include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "arrcoc/core/error.hpp"
@@ -56,6 +58,40 @@ inline Index fund(std::span<Taker> takers, Index budget, bool best_first) {
   while (Taker* t = pick(1, fits, [&](const Taker& x) { return best_first ? worth(x) : per(x, x.up()); }))
     sum += t->up(), ++t->step;
   return sum;
+}
+
+/// The steps of all takers whose worth in sum is greatest within `budget`: a taker's value is its worth times the steps
+/// it went up. The multiple-choice knapsack, exactly, in double and in order. Of equal sums the one that costs least;
+/// of those the last taker has the fewest steps, then the one before. O(T budget steps) time, T budget bytes; more than
+/// 2^28 of those or 255 steps: Error{bad_config}. Source: Kellerer, Pferschy, Pisinger 2004, section 11.5.
+inline void fund_exactly(std::span<Taker> takers, Index budget) {
+  const std::size_t width = static_cast<std::size_t>(budget) + 1;
+  require_that(takers.size() <= (std::size_t{1} << 28) / width, Code::bad_config, "knapsack", [&] {
+    return "expected takers times budget of at most 2^28, got " + std::to_string(takers.size()) + " times " +
+           std::to_string(budget);
+  });
+  std::vector<double> best(width, 0.0), next(width);  // of the takers so far, with at most so many units
+  std::vector<std::uint8_t> chosen(takers.size() * width);
+  for (std::size_t t = 0; t < takers.size(); ++t) {
+    const Taker& taker = takers[t];
+    require_that(taker.ladder.size() <= 255, Code::bad_config, "knapsack", "expected at most 255 steps");
+    for (std::size_t units = 0; units < width; ++units) {
+      next[units] = best[units];
+      for (std::size_t step = 1; step <= taker.ladder.size(); ++step) {
+        const auto cost = static_cast<std::size_t>(taker.ladder[step - 1]);
+        if (cost > units) break;
+        const double value = best[units - cost] + static_cast<double>(taker.worth) * static_cast<double>(step);
+        if (value > next[units]) next[units] = value, chosen[t * width + units] = static_cast<std::uint8_t>(step);
+      }
+    }
+    best.swap(next);
+  }
+  std::size_t units = 0;
+  while (best[units] < best[width - 1]) ++units;
+  for (std::size_t t = takers.size(); t-- > 0;) {
+    takers[t].step = chosen[t * width + units];
+    units -= static_cast<std::size_t>(takers[t].has());
+  }
 }
 
 }  // namespace arrcoc

@@ -28,9 +28,9 @@ struct NamedTextureConfig {
 /// [H, W, 3] uint8 and places -> [N, C], channels by name (docs/strategies.md has them all), each box-integrated over
 /// the place from native pixels; NAME.3 (.5, .7, .9) over a box so many times as high and wide around the same middle,
 /// cut at the rim: the same channel on a coarser scale. Channels of a family share their passes. A channel that one
-/// picture cannot fill (temporal_difference, flow, depth, mask) comes from a file or is refused; of a clip the first
-/// two are filled from its frames, the others from the first frame of each temporal patch. Cost: the sum of the
-/// families'.
+/// picture cannot fill (temporal_difference, flow, depth, mask, attention) comes from a file or is refused; of a clip
+/// the first two are filled from its frames, the others from the first frame of each temporal patch. Cost: the sum of
+/// the families'.
 struct NamedTexture {
   static constexpr std::string_view name = "named";
   using Config = NamedTextureConfig;

@@ -13,8 +13,10 @@
 #include "arrcoc/core/stages.hpp"
 #include "arrcoc/primitives/funding.hpp"
 #include "arrcoc/primitives/normalise.hpp"
+#include "arrcoc/primitives/quadtree.hpp"
 #include "arrcoc/primitives/regions.hpp"
 #include "arrcoc/primitives/selection.hpp"
+#include "arrcoc/primitives/tier_asks.hpp"
 
 namespace arrcoc {
 
@@ -25,8 +27,11 @@ struct TiersConfig {
   std::string pooled = "top";                  ///< a region's relevance: mean, max, or top: mean of its best tokens
   double share = 0.1;                          ///< of a region's tokens that `top` averages; (0, 1]
   bool relative = true;                        ///< regions' relevance from 0 to 1 over the picture; else as it is
-  std::string by = "thresholds";               ///< what a region asks for: thresholds, power, or best: all it can have
-  double power = 2;                            ///< of relevance, with power: least + (most - least) relevance^power
+  /// what a region asks for: thresholds, power, exponential, blend, or best: all it can have; knapsack: the best sum
+  std::string by = "thresholds";
+  double power = 2;                       ///< of relevance, with power: least + (most - least) relevance^power
+  std::string widths = "20+25+40+50+60";  ///< of the tiers' Gaussians, with blend, in tokens
+  std::string regions = "even";  ///< even rectangles, or quadtree: as many at most, small where relevance differs
   std::string validate() const {
     const auto wrong = [](const std::string& list, double least, double most, bool whole) {
       const std::vector<double> x = numbers(list);
@@ -44,8 +49,13 @@ struct TiersConfig {
     if (pooled != "mean" && pooled != "max" && pooled != "top")
       return "pooled: expected mean, max or top, got '" + pooled + "'";
     if (!(share > 0 && share <= 1)) return "share: expected a number in (0, 1], got " + std::to_string(share);
-    if (by != "thresholds" && by != "power" && by != "best")
-      return "by: expected thresholds, power or best, got '" + by + "'";
+    if (by != "thresholds" && by != "power" && by != "exponential" && by != "blend" && by != "best" && by != "knapsack")
+      return "by: expected thresholds, power, exponential, blend, best or knapsack, got '" + by + "'";
+    const std::vector<double> wide = numbers(widths);
+    const bool positive = std::all_of(wide.begin(), wide.end(), [](double w) { return w > 0 && w <= 65536; });
+    if (by == "blend" && (!positive || wide.size() != numbers(tiers).size()))
+      return "widths: expected numbers above 0 joined by +, as many as tiers, got '" + widths + "'";
+    if (regions != "even" && regions != "quadtree") return "regions: expected even or quadtree, got '" + regions + "'";
     return power > 0 && power <= 100 ? "" : "power: expected a number in (0, 100], got " + std::to_string(power);
   }
   bool operator==(const TiersConfig&) const = default;
@@ -62,16 +72,20 @@ struct TiersConfig {
   }
 };
 
-/// One resolution for each region of a picture: the grid in even rectangles of about `region` tokens, each with one of
-/// the tiers, at most its native tokens. A region asks for the tier of its relevance (`by`); fund() lowers and raises
+/// One resolution for each region of a picture: the grid in even rectangles of about `region` tokens or a quadtree's
+/// leaves, each with one of the tiers, at most its native tokens. A region asks for the tier of its relevance (`by`;
+/// with power and exponential the highest below the curve, with blend the nearest); fund() lowers and raises
 /// until the sum of tiers is at most B and no region can go up: too much, and the one goes down that is least relevant
 /// per token freed, then the least relevant are dropped whole; too little, and dropped ones return, then the one goes
-/// up that is most relevant per token added (with `best`: the most relevant). A budget below the lowest tier goes to
-/// the most relevant region. Ties to the smaller index. O(N log N + R^2 tiers). Needs an injector that honours regions.
+/// up that is most relevant per token added (with `best`: the most relevant). `knapsack`: the greatest sum of relevance
+/// times steps, exactly, before the rest is raised. A budget below the lowest tier goes to the most relevant region.
+/// Ties to the smaller index. O(N log N + R^2 tiers), with knapsack R B tiers, at most 2^28 bytes. Needs an injector
+/// that honours regions.
 /// Kept: every living token whose centre lies in a region that has tokens, ranked by region, then by relevance; value:
 /// its region's. Cause: `score` for the most relevant token still free, else `coverage`: its region brought it.
 /// Error{bad_stage_output} for a clip.
-/// Source: ARR-COC notes: tiers 64 to 400, thresholds .2/.4/.6/.8, the power curve, funding the best in full.
+/// Source: ARR-COC notes: tiers 64 to 400, thresholds .2/.4/.6/.8, curves, the Gaussian blend, funding the best in
+/// full.
 struct TiersAllocator {
   static constexpr std::string_view name = "tiers";
   static constexpr Needs may_need{Phase::pixels, Need::none};
@@ -92,6 +106,7 @@ struct TiersAllocator {
     std::vector<std::size_t> order(all.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return takers[a].worth > takers[b].worth; });
+    if (config.by == "knapsack") fund_exactly(takers, most);
     const bool none = fund(takers, most, config.by == "best") == 0;
     for (std::size_t i = 0; i < all.size(); ++i) all[i].region.tokens = takers[i].has();
     if (none) all[order[0]].region.tokens = most;
@@ -123,23 +138,33 @@ struct TiersAllocator {
   /// Regions in which a token lives, with what each asks for.
   void look(std::span<const float> relevance, const TokenSet& tokens, std::vector<Candidate>& all,
             std::vector<Taker>& takers) const {
-    for (const Region& r : even_regions(tokens.grid, config.region)) all.push_back({r, {}});
+    const std::vector<Index> ranked = selection::best(relevance, tokens.count());
+    const auto cell = [](float centre, Index n) {
+      return std::clamp<Index>(static_cast<Index>(std::floor(centre + 0.5f)), 0, n - 1);
+    };
+    std::vector<std::pair<Index, Index>> cells;  // of ranked
+    for (const Index t : ranked) {
+      const Place p = tokens.at(t);
+      cells.emplace_back(cell(p.centre_row(), tokens.grid.rows), cell(p.centre_col(), tokens.grid.cols));
+    }
+    const auto worth_of = [&](const std::vector<Index>& members) {
+      return tier::pooled(relevance, members, config.pooled, config.share);
+    };
+    for (const Region& r : config.regions == "quadtree"
+                               ? quadtree_regions(tokens.grid, config.region, ranked, cells, worth_of)
+                               : even_regions(tokens.grid, config.region))
+      all.push_back({r, {}});
     std::vector<std::size_t> owner(static_cast<std::size_t>(tokens.grid.count()));
     for (std::size_t i = 0; i < all.size(); ++i)
       for (Index r = all[i].region.row0; r < all[i].region.row1; ++r)
         for (Index c = all[i].region.col0; c < all[i].region.col1; ++c)
           owner[static_cast<std::size_t>(tokens.grid.at(r, c))] = i;
-    const auto cell = [](float centre, Index n) {
-      return std::clamp<Index>(static_cast<Index>(std::floor(centre + 0.5f)), 0, n - 1);
-    };
-    for (const Index t : selection::best(relevance, tokens.count())) {
-      const Place p = tokens.at(t);
-      const Index at = tokens.grid.at(cell(p.centre_row(), tokens.grid.rows), cell(p.centre_col(), tokens.grid.cols));
-      all[owner[static_cast<std::size_t>(at)]].members.push_back(t);
-    }
+    for (std::size_t t = 0; t < ranked.size(); ++t)
+      all[owner[static_cast<std::size_t>(tokens.grid.at(cells[t].first, cells[t].second))]].members.push_back(
+          ranked[t]);
     std::erase_if(all, [](const Candidate& c) { return c.members.empty(); });
     std::vector<float> worth;
-    for (const Candidate& c : all) worth.push_back(pooled(relevance, c.members));
+    for (const Candidate& c : all) worth.push_back(worth_of(c.members));
     if (config.relative) worth = balance::min_max(worth);
     const std::vector<double> tiers = TiersConfig::numbers(config.tiers);
     for (std::size_t i = 0; i < all.size(); ++i) {
@@ -154,27 +179,17 @@ struct TiersAllocator {
     }
   }
 
-  /// `members`: the most relevant first.
-  float pooled(std::span<const float> relevance, const std::vector<Index>& members) const {
-    const std::size_t n = members.size();
-    std::size_t count = n;
-    if (config.pooled == "max") count = 1;
-    if (config.pooled == "top") count = static_cast<std::size_t>(std::ceil(config.share * static_cast<double>(n)));
-    double sum = 0;
-    for (std::size_t i = 0; i < count; ++i) sum += static_cast<double>(relevance[static_cast<std::size_t>(members[i])]);
-    return static_cast<float>(sum / static_cast<double>(count));
-  }
-
-  /// How many tiers a region of this relevance asks for; with `best` the lowest, and funding does the rest.
+  /// How many tiers a region of this relevance asks for; with `best` and `knapsack` the lowest, and funding does the
+  /// rest.
   std::size_t asked(float worth, const std::vector<double>& tiers) const {
-    std::size_t steps = 1;
     const double x = std::clamp(static_cast<double>(worth), 0.0, 1.0);
-    if (config.by == "power") {
-      const double wanted = tiers.front() + (tiers.back() - tiers.front()) * std::pow(x, config.power);
-      while (steps < tiers.size() && tiers[steps] <= wanted) ++steps;
-    } else if (config.by == "thresholds") {
+    if (config.by == "power" || config.by == "exponential")
+      return tier::below(tier::on_curve(x, tiers.front(), tiers.back(), config.by == "exponential", config.power),
+                         tiers);
+    if (config.by == "blend") return tier::nearest(tier::blended(x, tiers, TiersConfig::numbers(config.widths)), tiers);
+    std::size_t steps = 1;
+    if (config.by == "thresholds")
       for (const double least : TiersConfig::numbers(config.thresholds)) steps += x >= least;
-    }
     return steps;
   }
 };

@@ -47,7 +47,7 @@ inline constexpr ChannelFamily families[] = {
     family<DuplicateBlockFamily>()};
 
 /// What one picture cannot say: channels that are filled from a file or refused.
-inline constexpr std::string_view slots[] = {"temporal_difference", "flow", "depth", "mask"};
+inline constexpr std::string_view slots[] = {"temporal_difference", "flow", "depth", "mask", "attention"};
 
 struct ChannelSet {
   std::string_view name, channels;
