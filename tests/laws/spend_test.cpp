@@ -201,16 +201,24 @@ TEST_CASE("allocators with a count of their own spend it whatever they are set t
     CHECK(laws::broken_spend_laws(CumulativeMassAllocator{{.share = share}}) == Broken{});
 }
 TEST_CASE("tiers over regions small enough for several spend what they say, whatever a region asks for") {
-  for (const char* by : {"thresholds", "power", "best"})
+  for (const char* by : {"thresholds", "power", "exponential", "blend", "best", "knapsack"})
     for (const char* pooled : {"mean", "max", "top"})
-      for (const bool relative : {true, false}) {
-        CAPTURE(by);
-        CAPTURE(pooled);
-        const TiersAllocator a{
-            {.tiers = "1+2+4", .thresholds = "0.3+0.6", .region = 5, .pooled = pooled, .relative = relative, .by = by}};
-        CHECK(laws::broken_spend_laws(a) == Broken{});
-        CHECK(laws::broken_allocator_laws(a) == Broken{});
-      }
+      for (const bool relative : {true, false})
+        for (const char* regions : {"even", "quadtree"}) {
+          CAPTURE(by);
+          CAPTURE(pooled);
+          CAPTURE(regions);
+          const TiersAllocator a{{.tiers = "1+2+4",
+                                  .thresholds = "0.3+0.6",
+                                  .region = 5,
+                                  .pooled = pooled,
+                                  .relative = relative,
+                                  .by = by,
+                                  .widths = "1+1+2",
+                                  .regions = regions}};
+          CHECK(laws::broken_spend_laws(a) == Broken{});
+          CHECK(laws::broken_allocator_laws(a) == Broken{});
+        }
 }
 TEST_CASE_TEMPLATE("each kind of spending can be kept", A, TopKAllocator, RunsAllocator, HalfWayAllocator,
                    RowTiersAllocator) {
