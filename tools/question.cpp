@@ -10,8 +10,10 @@
 #include "arrcoc/build_info.hpp"
 #include "arrcoc/engine/unused.hpp"
 #include "arrcoc/io/atomic_file.hpp"
+#include "arrcoc/io/conversation.hpp"
 #include "arrcoc/io/dataset.hpp"
 #include "arrcoc/io/image_file.hpp"
+#include "arrcoc/io/model_folder.hpp"
 #include "arrcoc/io/npy.hpp"
 #include "outputs.hpp"
 
@@ -186,6 +188,30 @@ std::string read_prompt(const QuestionFlags& f) {
   return text;
 }
 
+constexpr std::size_t max_conversation_bytes = std::size_t{64} << 20;
+
+/// --messages: turns and pictures of a file become a rendered prompt and names beside the file.
+void take_conversation(QuestionFlags& f, AnswerRequest& r) {
+  require_that(
+      !f.prompt && !f.prompt_file && f.images.empty() && f.videos.empty() && f.system.empty() && !f.run.literal &&
+          !f.run.rendered && !f.interleave,
+      Code::bad_usage, "messages",
+      "--messages holds the question, system text and pictures: it goes without -p, -f, -i, --video, --system, "
+      "--literal, --rendered and --interleave");
+  const std::filesystem::path file = *f.messages;
+  const io::Conversation c = io::read_conversation(io::read_file(file, max_conversation_bytes), file.string());
+  for (const io::VisionEntry& e : c.entries) {
+    require_that(e.kind == io::ContentPart::Kind::image, Code::bad_usage, "messages",
+                 [&] { return "a conversation of pictures: expected no clip, got " + e.name + "; ask with --video"; });
+    const bool url = e.name.starts_with("data:") || e.name.find("://") != std::string::npos;
+    f.images.push_back(url ? e.name : (file.parent_path() / e.name).string());
+  }
+  r.rendered = true;
+  r.prompt = io::render_chat(
+      c.messages,
+      io::recognise_chat_template(io::find_model_folder(model_name(f.model), hub_cache()), f.run.chat_template));
+}
+
 }  // namespace
 
 /// What a reference does with a picture: transformers given a file's name, or a picture of Pillow's; qwen-vl-utils with
@@ -267,7 +293,8 @@ Question read_question(QuestionFlags& f, const Command& command) {
   r.scoring_question = f.scoring_question;
   r.levels = parse_depth(f.run.depth, 32);
   read_shared(f, r);
-  if (f.evidence.empty()) r.prompt = read_prompt(f);
+  if (f.messages) take_conversation(f, r);
+  else if (f.evidence.empty()) r.prompt = read_prompt(f);
   GenerationChoice& g = r.generation;
   if (f.force_ids) g.forced = read_ids(*f.force_ids);
 

@@ -42,7 +42,7 @@ struct RunConfig {
 struct QuestionFlags {
   RunConfig run;
   std::string model, system, evidence;
-  std::optional<std::string> prompt, prompt_file, config_file, force_ids, json;
+  std::optional<std::string> prompt, prompt_file, messages, config_file, force_ids, json;
   std::vector<std::string> images, plugins, boxes;
   std::optional<std::string> pipeline, grid, scoring_question;
   std::map<Kind, std::optional<std::string>> stages;  // --texture, --scorers ...: of the first decision

@@ -93,6 +93,8 @@ void add_question_flags(CLI::App& app, QuestionFlags& f, Command& command) {
                 ->allow_extra_args(false),
             app.add_option("-p,--prompt", f.prompt, "the question"),
             app.add_option("-f,--file", f.prompt_file, "the question, from a file"),
+            app.add_option("--messages", f.messages,
+                           "a conversation with its pictures, from a JSON file of messages: in place of -i and -p"),
             app.add_option("--scoring-question", f.scoring_question,
                            "another question that scores, while -p is answered; may be empty"),
             app.add_option("--system", f.system, "a system prompt"),

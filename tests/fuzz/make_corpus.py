@@ -96,6 +96,10 @@ seed("jsonl", "text", compact("a\"b\\ \u00e9 😀 \n"))
 seed("jsonl", "escapes", '"\\ud83d\\ude00 \\u0000"')
 seed("jsonl", "ids", "[1, 2, 3, 2147483647]")
 seed("jsonl", "deep", "[" * 3000)
+seed("conversation", "turns", compact([{"role": "system", "content": "s"}, {"role": "user", "content": [{"type": "image", "image": "a.png"}, {"type": "text", "text": "q"}]},
+                                       {"role": "assistant", "content": "a"}, {"role": "user", "content": [{"image_url": {"url": "data:x"}}, {"text": "r"}]}]))
+seed("conversation", "object", compact({"messages": [{"role": "user", "content": [{"video": "c.mp4"}, {"type": "image", "path": "p"}, {"text": ""}]}]}))
+seed("conversation", "nothing", compact([{"role": "user", "content": [{"type": "image"}]}]))
 
 # --- models
 seed("model_config", "small", *(compact(read(n)) for n in ("config.json", "generation_config.json", "preprocessor_config.json", "video_preprocessor_config.json")))

@@ -112,8 +112,8 @@ AnswerRequest request(const Kit& kit, const Row& row, const Image& picture) {
   r.pipeline = kit.spec(row);
   r.budget = Budget{0, 0.25};
   r.min_pixels = 1024, r.max_pixels = Index{1} << 24;
-  r.generate = false;
-  r.generation.max_new_tokens = 2;  // of a first look that answers
+  r.generate = row.at(Kind::injector) == "reversible";  // which chooses for each token that is fed back
+  r.generation.max_new_tokens = 2;                      // of a first look that answers
   return r;
 }
 
@@ -121,6 +121,11 @@ std::string text_of(const Row& row) {
   std::string text;
   for (const Kind k : axes) text += (text.empty() ? "" : "/") + row.at(k);
   return text;
+}
+
+/// What was decided last, as it was allocated; what chooses for each token that is fed back leaves no decision behind.
+const Realized& decided(const AnswerResult& a) {
+  return a.decisions.empty() ? a.pictures.at(0) : a.decisions.back().pictures.at(0);
 }
 
 /// Runs a row; what of the laws does not hold, or the refusal in `said`.
@@ -134,7 +139,7 @@ bool run(Kit& kit, const Row& row, const Image& picture, bool twice, std::string
     const AnswerRequest r = request(kit, row, picture);
     const AnswerResult a = kit.engine.answer(r);
     const Entry& allocator = kit.entry(Kind::allocator, row.at(Kind::allocator));
-    const Realized& p = a.decisions.back().pictures.at(0);
+    const Realized& p = decided(a);
     check_allocation(p.allocation, "every_pair");
     // A cascade's levels and looks in turn have budgets of their own; the last look's is what is asked for.
     if (row.at(Kind::passes) == "once") check_spend(p.allocation, *allocator.spend, r.budget, "every_pair");
@@ -145,8 +150,7 @@ bool run(Kit& kit, const Row& row, const Image& picture, bool twice, std::string
     if (p.balanced.relevance.size() != n || !finite(p.balanced.relevance)) wrong("relevance is not a number a token");
     if (p.maps.size() != n * r.pipeline.last().scorers.size() || !finite(p.maps))
       wrong("the map is not a number a token");
-    if (twice && !(kit.engine.answer(r).decisions.back().pictures.at(0).allocation == p.allocation))
-      wrong("a second run keeps others");
+    if (twice && !(decided(kit.engine.answer(r)).allocation == p.allocation)) wrong("a second run keeps others");
     ++kit.ran;
     return true;
   } catch (const Error& e) {
@@ -189,6 +193,7 @@ Image crop(const Image& whole) {
 
 int main(int argc, char** argv) {
   if (argc < 3) return std::fprintf(stderr, "usage: every_pair MODEL FOLDER [--long]\n"), 2;
+  std::setvbuf(stdout, nullptr, _IOLBF, 1 << 12);
   const bool whole = argc > 3 && std::string(argv[3]) == "--long";
   const fs::path model = argv[1], folder = argv[2];
   std::vector<Image> crops;

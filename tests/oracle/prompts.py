@@ -105,6 +105,46 @@ def main():
         check("template" in refused.stderr, f"a strange template: {refused.stderr}")
         run("answer", "-m", strange, "-i", top / "p0.png", "-p", other, "--rendered", "-n", 2, "-q")
 
+        # conversations: which pictures they name, in order, and what the template makes of them
+        def vision_info(messages):
+            """The rule of qwen-vl-utils' extract_vision_info: every part that has a picture or says that it is one."""
+            return [part for m in messages if isinstance(m["content"], list) for part in m["content"]
+                    if "image" in part or "image_url" in part or "video" in part or part.get("type", "text") in ("image", "image_url", "video")]
+
+        def rendered(messages):
+            """Qwen3-VL's template over messages, by hand."""
+            part = lambda p: PICTURE if p in vision_info([{"content": [p]}]) else p["text"]
+            text = "".join(f"<|im_start|>{m['role']}\n{m['content'] if isinstance(m['content'], str) else ''.join(map(part, m['content']))}<|im_end|>\n" for m in messages)
+            return text + "<|im_start|>assistant\n"
+
+        def name(part):
+            found = part.get("image") or part.get("image_url") or part.get("path")
+            return found["url"] if isinstance(found, dict) else found
+
+        talks = [
+            [{"role": "user", "content": [{"type": "image", "image": "../p1.png"}, {"type": "text", "text": "What is this?"}]}],
+            [{"role": "system", "content": "Be brief."}, {"role": "user", "content": [{"type": "text", "text": "First "}, {"type": "image_url", "image_url": {"url": (top / "p0.png").as_uri()}}, {"type": "text", "text": " then"}]},
+             {"role": "assistant", "content": "A grid."}, {"role": "user", "content": [{"image": str(top / "p2.png")}, {"text": "and "}, {"type": "image", "path": "../p1.png"}, {"text": "?"}]}],
+        ]
+        (top / "talks").mkdir()
+        for i, talk in enumerate(talks):
+            file = top / "talks" / f"{i}.json"
+            file.write_text(json.dumps({"messages": talk} if i else talk))
+            order = [int(pathlib.Path(name(p)).stem[1]) for p in vision_info(talk)]
+            out = json.loads(run("answer", "-m", demo, "--messages", file, "-n", 3, "-q", "--json", "--dump", top / f"talk{i}").stdout)
+            ids = np.load(top / f"talk{i}" / "input_ids.npy").reshape(-1).tolist()
+            check([p["tokens"] for p in out["pictures"]] == [tokens[k] for k in order], f"talk {i}: pictures in order {order}")
+            check(ids == expected([(rendered(talk), False)], [tokens[k] for k in order]), f"talk {i}: ids")
+            same_by_hand = json.loads(run("answer", "-m", demo, *[x for k in order for x in ("-i", top / f"p{k}.png")], "-p", rendered(talk), "--rendered", "-n", 3, "-q", "--json").stdout)
+            check(out["tokens"] == same_by_hand["tokens"], f"talk {i}: the answer")
+            check(order != sorted(order) or i == 0, f"talk {i}: an order that no sorting has")
+        for flags in (["-p", "x"], ["-i", top / "p0.png"], ["--system", "x"], ["--literal"]):
+            check("goes without" in run("answer", "-m", demo, "--messages", top / "talks" / "0.json", *flags, "-q", status=2).stderr, f"--messages and {flags[0]}")
+        for text, word in (('[{"role": "tool", "content": "x"}]', "a role of system"), ('[{"role": "user", "content": [{"video": "c.mp4"}]}]', "--video"), ("[", "[")):
+            (top / "talks" / "bad.json").write_text(text)
+            done = run("answer", "-m", demo, "--messages", top / "talks" / "bad.json", "-q", status=2 if "video" in text else 1)
+            check(word in done.stderr, f"{text}: {done.stderr}")
+
         # a sweep asks the same
         def sweep(name, questions, *flags):
             (top / name).mkdir()
