@@ -4,10 +4,13 @@
 //              before timing)
 //   decision/* texture -> scores -> relevance -> allocation, a quarter of the tokens kept, as SELECT decides without a
 //     model
+// --count NAME TOKENS TIMES: one of them so often and nothing else, for a counter of instructions
+//
 // Complexity: textures and the decision in pixels (N * 1024), everything else in N.
 #include <benchmark/benchmark.h>
 
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <map>
 
@@ -85,6 +88,7 @@ struct Setting {
     textures = Texture13{}.generate(image.view(), grid);
     evidence.tokens = grid;
     evidence.rgb = image.view();
+    evidence.size = FrameSize{image.height, image.width};
     evidence.textures = &textures;
     evidence.boxes = {{100, 100, 180, 400}};
     std::vector<float> features(static_cast<std::size_t>(n * width)), words(static_cast<std::size_t>(8 * width));
@@ -137,8 +141,13 @@ void sweep(benchmark::State& state, const std::function<void(const Setting&)>& b
       double(state.range(0)), benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert,
       benchmark::Counter::kIs1000);
 }
+std::map<std::string, std::function<void(const Setting&)>>& bodies() {
+  static std::map<std::string, std::function<void(const Setting&)>> all;
+  return all;
+}
 void add(const std::string& name, std::function<void(const Setting&)> body, Index per_token, Index limit = 16384,
          benchmark::BigO cost = benchmark::oN) {
+  bodies()[name] = body;
   benchmark::RegisterBenchmark(name.c_str(), [body, per_token](benchmark::State& s) { sweep(s, body, per_token); })
       ->ArgName("tokens")
       ->RangeMultiplier(4)
@@ -204,8 +213,8 @@ void add_allocator() {
   add(
       "allocator/" + std::string(A::name),
       [](const Setting& s) {
-        Rng rng(1);
         static std::size_t turn = 0;
+        Rng rng(turn);  // `random` draws others each time, too
         benchmark::DoNotOptimize(A{}.allocate(s.shuffled[turn++ % s.shuffled.size()], s.evidence, Budget{}, rng));
       },
       1);
@@ -258,9 +267,10 @@ bool loops_agree() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  if (!loops_agree()) {
+  const bool counts = argc == 5 && std::strcmp(argv[1], "--count") == 0;
+  if (!counts) benchmark::Initialize(&argc, argv);
+  if (!counts && benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  if (!counts && !loops_agree()) {
     std::fprintf(stderr, "texture13 and the plain loops differ\n");
     return 1;
   }
@@ -315,5 +325,9 @@ int main(int argc, char** argv) {
   add(
       "decision/texture13/information+perspectival+given/tension/top_k",
       [](const Setting& s) { benchmark::DoNotOptimize(decide(s)); }, 1024);
-  benchmark::RunSpecifiedBenchmarks();
+  if (!counts) return benchmark::RunSpecifiedBenchmarks(), 0;
+  const auto body = bodies().find(argv[2]);
+  if (body == bodies().end()) return std::fprintf(stderr, "nothing is named %s\n", argv[2]), 2;
+  const Setting& s = Setting::of(std::atol(argv[3]));
+  for (long i = std::atol(argv[4]); i > 0; --i) body->second(s);
 }

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """The published sketch's decision, vectorised in torch: the row to hold bench_strategies against.
 
-usage: torch_textures.py [--threads 2] [--side 1024] [--repeat 30]
+usage: torch_textures.py [--threads 2] [--side 1024] [--repeat 30] [--beside BENCH_STRATEGIES]
 13 channels at 32 x 32 through a bilinear 512 x 512 detour (RGB, y, x, Sobel gx gy magnitude, the magnitude three times more, variance
 and mean over RGB), the three scorers (softmax-channel entropy; CNN 13-32-16-1; conv 13-64-1536 with a cosine), the balancer (MLP
 1536-256-3) and top-200, with random weights: its time does not depend on them. Prints one JSON line with the median and the best of
-the repeats in milliseconds, and what share is texture. Exit 77 without torch.
+the repeats in milliseconds, and what share is texture. `--beside`: bench_strategies' textures, plain loops and whole decision at 1,024 tokens run
+between the repeats, in turn, so that both see the same machine; medians and best of both in processor time. Exit 77 without torch.
 """
 import argparse
 import json
 import statistics
+import subprocess
 import sys
 import time
 
@@ -62,25 +64,34 @@ def main():
     a.add_argument("--threads", type=int, default=2)
     a.add_argument("--side", type=int, default=1024)
     a.add_argument("--repeat", type=int, default=30)
+    a.add_argument("--beside", metavar="BENCH_STRATEGIES")
     a = a.parse_args()
     torch.set_num_threads(a.threads)
+    clock = time.process_time if a.beside else time.perf_counter
     torch.manual_seed(0)
     model, query = Decision().eval(), torch.randn(1, 1536)
     pixels = torch.randint(0, 256, (a.side, a.side, 3), dtype=torch.uint8)
-    texture_ms, decision_ms = [], []
+    texture_ms, decision_ms, ours = [], [], {}
     with torch.inference_mode():
         for i in range(a.repeat + 3):
-            start = time.perf_counter()
+            start = clock()
             t = textures(pixels.permute(2, 0, 1)[None].float() / 255)
-            middle = time.perf_counter()
+            middle = clock()
             model(t, query)
-            end = time.perf_counter()
+            end = clock()
             if i >= 3:
                 texture_ms.append(1e3 * (middle - start))
                 decision_ms.append(1e3 * (end - start))
+                if a.beside:
+                    out = subprocess.run([a.beside, "--benchmark_format=json", "--benchmark_min_time=0.02", "--benchmark_filter=^(texture/texture13|texture/seed13|loops/texture12|decision/.*)/tokens:1024$"], capture_output=True, text=True, check=True)
+                    for row in json.loads(out.stdout)["benchmarks"]:
+                        if row.get("run_type") == "iteration":
+                            ours.setdefault(row["name"].rsplit("/", 1)[0], []).append(row["cpu_time"] / 1e3)
     print(json.dumps({"side": a.side, "threads": a.threads, "torch": torch.__version__,
                       "texture_ms_median": round(statistics.median(texture_ms), 3), "texture_ms_best": round(min(texture_ms), 3),
                       "decision_ms_median": round(statistics.median(decision_ms), 3), "decision_ms_best": round(min(decision_ms), 3)}))
+    for name, ms in ours.items():
+        print(json.dumps({"name": name, "ms_median": round(statistics.median(ms), 3), "ms_best": round(min(ms), 3)}))
     return 0
 
 
