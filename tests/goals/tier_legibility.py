@@ -239,8 +239,8 @@ def scenes(program, work, seed, count):
         shutil.rmtree(folder)
 
 
-def zoom(image, regions, seen, box, path):
-    """Left: the picture with the tokens of each region; right: what each row makes of one answer, twice as large."""
+def with_regions(image, regions, box):
+    """The picture with the tokens of each region, and where the answer stands."""
     small = image.resize((512, 512), Image.BOX)
     draw = ImageDraw.Draw(small)
     for g in regions:
@@ -250,11 +250,19 @@ def zoom(image, regions, seen, box, path):
         draw.text((c0 + 4, r0 + 3), str(g["tokens"]), fill=(255, 255, 255))
     r0, c0, r1, c1 = box
     draw.rectangle((c0 * 512 // PICTURE - 3, r0 * 512 // PICTURE - 3, c1 * 512 // PICTURE + 3, r1 * 512 // PICTURE + 3), outline=(0, 90, 230), width=2)
+    return small
+
+
+def zoom(image, regions, seen, box, path):
+    """Left: the picture with the regions of each row that has some; right: what each row makes of one answer, twice as large."""
+    r0, c0, r1, c1 = box
     tall, wide = 104, 240
     row, col = min(max(0, (r0 + r1 - tall) // 2), PICTURE - tall), min(max(0, (c0 + c1 - wide) // 2), PICTURE - wide)
-    out = Image.new("RGB", (512 + 8 + 2 * wide, max(512, len(seen) * (2 * tall + 16))), (255, 255, 255))
-    out.paste(small, (0, 0))
+    out = Image.new("RGB", (512 + 8 + 2 * wide, max((512 + 16) * len(regions), len(seen) * (2 * tall + 16))), (255, 255, 255))
     draw = ImageDraw.Draw(out)
+    for i, (name, some) in enumerate(regions.items()):
+        draw.text((2, 528 * i + 2), name, fill=(0, 0, 0))
+        out.paste(with_regions(image, some, box), (0, 528 * i + 16))
     for i, (name, part) in enumerate(seen.items()):
         y = i * (2 * tall + 16)
         draw.text((520, y + 2), name, fill=(0, 0, 0))
@@ -330,12 +338,12 @@ def main():
             for name in names:
                 got[name]["read"].append(hits[name])
             if a.zoom and len(got[names[0]]["count"]) == 1:
-                seen, shown = {}, ()
-                for name in ("native", "oracle", "tiers", "downsample"):
+                seen, shown = {}, {}
+                for name in ("native", "oracle", "tiers", "tiers quadtree", "downsample"):
                     tokens = allocate(*ROWS[name], picture, questions[0]["boxes"], seed)
                     whole = downsampled(image, tokens) if name == "downsample" else None
                     seen[name] = lambda r0, c0, r1, c1, t=tokens, w=whole: w.crop((c0, r0, c1, r1)) if w else rebuilt(image, t, (r0, c0, r1, c1))
-                    shown = tokens.regions if name == "tiers" else shown
+                    shown |= {name: tokens.regions} if name.startswith("tiers") else {}
                 zoom(image, shown, seen, tuple(int(v) for v in answers[0]), a.zoom)
     pictures, total = len(got[names[0]]["count"]), sum(got[names[0]]["count"])
     print(f"{pictures} pictures of {PICTURE} x {PICTURE} px from seed {a.seed}, {total} answers, budget {a.budget}")
