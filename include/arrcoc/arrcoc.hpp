@@ -115,6 +115,7 @@
 #include "arrcoc/pipeline/shelf.hpp"
 #include "arrcoc/pipeline/split.hpp"
 #include "arrcoc/pipeline/stage_facts.hpp"
+#include "arrcoc/primitives/all_pairs.hpp"
 #include "arrcoc/primitives/apportion.hpp"
 #include "arrcoc/primitives/area_map.hpp"
 #include "arrcoc/primitives/cells.hpp"

@@ -73,20 +73,26 @@ struct HoloVAllocator {
   /// Of each token's cosines with the others of its crop: [N].
   static std::vector<double> variances(const std::vector<std::vector<Index>>& crops, const SimilarityRows& similarity) {
     std::vector<double> out(static_cast<std::size_t>(similarity.count()));
-    std::vector<float> row(out.size());
+    std::vector<float> row;
     for (const auto& crop : crops)
-      for (const Index t : crop) {
-        similarity.row(t, row);
+      for (std::size_t t = 0; t < crop.size(); ++t) {
+        constexpr std::size_t some = 16;  // tokens at a time
+        if (t % some == 0) {
+          const auto now = std::span(crop).subspan(t, std::min(some, crop.size() - t));
+          row.resize(now.size() * crop.size());
+          similarity.block(now, crop, row);
+        }
+        const float* own = &row[t % some * crop.size()];
         double sum = 0, squares = 0;
-        for (const Index o : crop)
-          if (o != t) sum += static_cast<double>(row[static_cast<std::size_t>(o)]);
+        for (std::size_t o = 0; o < crop.size(); ++o)
+          if (o != t) sum += static_cast<double>(own[o]);
         const double count = static_cast<double>(crop.size()) - 1, mean = count > 0 ? sum / count : 0;
-        for (const Index o : crop)
+        for (std::size_t o = 0; o < crop.size(); ++o)
           if (o != t) {
-            const double d = static_cast<double>(row[static_cast<std::size_t>(o)]) - mean;
+            const double d = static_cast<double>(own[o]) - mean;
             squares += d * d;
           }
-        if (count > 0) out[static_cast<std::size_t>(t)] = squares / count;
+        if (count > 0) out[static_cast<std::size_t>(crop[t])] = squares / count;
       }
     return out;
   }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "arrcoc/primitives/all_pairs.hpp"
 #include "arrcoc/primitives/feature_rows.hpp"
 #include "arrcoc/primitives/lazy_greedy.hpp"
 #include "arrcoc/registry/host_stages.hpp"
@@ -41,7 +42,8 @@ struct MmtokAllocator {
     const auto [k, clamped] = budget.resolve(e.count());
     Cover cover(config, e);
     const greedy::Picks picks = greedy::lazily(
-        e.count(), k, false, [&](Index j) { return cover.gain_of(j); }, [&](Index j) { cover.take(j); });
+        cover.first(), k, false, [&](std::span<const Index> some) { return cover.gains_of(some); },
+        [&](Index j) { cover.take(j); });
     return selection::finish(e.tokens, greedy::in_order(picks), clamped);
   }
 
@@ -54,41 +56,73 @@ struct MmtokAllocator {
       require_that(v_.width == words_.width, Code::shape_mismatch, name, "words: expected the width of the embeddings");
       v_.normalise(), words_.normalise();
       const std::size_t n = v_.count;
-      row_.resize(n), covered_.resize(n), sums_.resize(n);
-      for (std::size_t i = 0; i < n; ++i) {
-        rows_.row(static_cast<Index>(i), row_);
-        for (const float x : row_) sums_[i] += likeness(static_cast<double>(x), c.tau_vision);
-      }
+      covered_.resize(n), sums_.resize(n);
+      each_pair(rows_, [&](std::size_t i, std::span<const float> cosines) {
+        for (std::size_t j = i; j < n; ++j) {
+          const double alike = likeness(static_cast<double>(cosines[j - i]), c.tau_vision);
+          sums_[i] += alike;
+          if (j > i) sums_[j] += alike;
+        }
+      });
       covered_words_.resize(words_.count), sums_words_.resize(words_.count);
       for (std::size_t w = 0; w < words_.count; ++w)
         for (std::size_t j = 0; j < n; ++j) sums_words_[w] += likeness(dot_of(words_.row(w), v_.row(j)), c.tau_text);
     }
-    double gain_of(Index j) {
-      double tokens = 0, words = 0;
-      each(j, [&](double p, double& covered, bool word) { (word ? words : tokens) += std::max(0.0, p - covered); });
-      return config_.text * words / static_cast<double>(words_.count) +
-             (1 - config_.text) * tokens / static_cast<double>(v_.count);
+    /// What each token gains before any is picked.
+    std::vector<double> first() const {
+      std::vector<double> tokens(v_.count), out;
+      each_pair(rows_, [&](std::size_t i, std::span<const float> cosines) {
+        for (std::size_t j = i; j < tokens.size(); ++j) {
+          const double alike = likeness(static_cast<double>(cosines[j - i]), config_.tau_vision);
+          tokens[i] += alike / sums_[j];
+          if (j > i) tokens[j] += alike / sums_[i];
+        }
+      });
+      for (std::size_t j = 0; j < tokens.size(); ++j) out.push_back(weighed(tokens[j], words_gain(j)));
+      return out;
+    }
+    std::vector<double> gains_of(std::span<const Index> some) {
+      const std::size_t n = v_.count;
+      cosines_.resize(some.size() * n);
+      rows_.rows(some, cosines_);
+      std::vector<double> out;
+      for (std::size_t t = 0; t < some.size(); ++t) {
+        double tokens = 0;
+        for (std::size_t i = 0; i < n; ++i) tokens += std::max(0.0, share(cosines_[t * n + i], i) - covered_[i]);
+        out.push_back(weighed(tokens, words_gain(static_cast<std::size_t>(some[t]))));
+      }
+      return out;
     }
     void take(Index j) {
-      each(j, [](double p, double& covered, bool) { covered = std::max(covered, p); });
+      cosines_.resize(v_.count);
+      rows_.row(j, cosines_);
+      for (std::size_t i = 0; i < v_.count; ++i) covered_[i] = std::max(covered_[i], share(cosines_[i], i));
+      for (std::size_t w = 0; w < words_.count; ++w)
+        covered_words_[w] = std::max(covered_words_[w], share_of_word(static_cast<std::size_t>(j), w));
     }
 
    private:
     /// exp((cosine - 1) / tau): softmax up to its sum.
     static double likeness(double cosine, double tau) { return std::exp((cosine - 1) / tau); }
-    template <class F>
-    void each(Index j, F&& f) {
-      rows_.row(j, row_);
-      for (std::size_t i = 0; i < row_.size(); ++i)
-        f(likeness(static_cast<double>(row_[i]), config_.tau_vision) / sums_[i], covered_[i], false);
-      for (std::size_t w = 0; w < words_.count; ++w)
-        f(likeness(dot_of(words_.row(w), v_.row(static_cast<std::size_t>(j))), config_.tau_text) / sums_words_[w],
-          covered_words_[w], true);
+    double share(float cosine, std::size_t i) const {
+      return likeness(static_cast<double>(cosine), config_.tau_vision) / sums_[i];
+    }
+    double share_of_word(std::size_t j, std::size_t w) const {
+      return likeness(dot_of(words_.row(w), v_.row(j)), config_.tau_text) / sums_words_[w];
+    }
+    double words_gain(std::size_t j) const {
+      double words = 0;
+      for (std::size_t w = 0; w < words_.count; ++w) words += std::max(0.0, share_of_word(j, w) - covered_words_[w]);
+      return words;
+    }
+    double weighed(double tokens, double words) const {
+      return config_.text * words / static_cast<double>(words_.count) +
+             (1 - config_.text) * tokens / static_cast<double>(v_.count);
     }
     const MmtokConfig& config_;
     const SimilarityRows& rows_;
     FeatureRows v_, words_;
-    std::vector<float> row_;
+    std::vector<float> cosines_;
     std::vector<double> covered_, sums_, covered_words_, sums_words_;
   };
 };

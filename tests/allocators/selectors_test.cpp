@@ -216,3 +216,70 @@ TEST_CASE("errors name the setting, the evidence and the number") {
   CHECK_THROWS_WITH_AS((void)run(FacilityLocationAllocator{{-1}}, {1, 2}, r, 1, x), doctest::Contains("power"), Error);
   CHECK_THROWS_AS((void)run(NmsAllocator{}, {1, 2}, {1, 2, 3}, 1), Error);
 }
+
+// Bounds are looked at again sixteen at a time, pairs come in blocks, what a factor leaves in pieces of 1,024 tokens.
+TEST_CASE("blocks of tokens change no pick and no gain") {
+  constexpr std::size_t n = 1100, width = 24, k = 60;
+  Rng draw(3);
+  std::vector<float> x(n * width), r(n);
+  for (float& v : x) v = static_cast<float>(draw.uniform()) - 0.3f;
+  for (float& v : r) v = static_cast<float>(draw.uniform());
+  const Similarity similarity(host_tensor(x, {n, width}));
+  std::vector<std::vector<float>> cosine(n, std::vector<float>(n));
+  for (std::size_t i = 0; i < n; ++i) similarity.row(static_cast<Index>(i), cosine[i]);
+
+  for (const bool worthy : {false, true}) {  // every gain of every step
+    const greedy::Picks picks = greedy::facilities(similarity, r, k, worthy ? r : std::vector<float>());
+    std::vector<double> best(n);
+    for (std::size_t step = 0; step < k; ++step) {
+      std::size_t found = 0;
+      double most = -1;
+      for (std::size_t j = 0; j < n; ++j) {
+        double gain = 0;
+        for (std::size_t i = 0; i < n; ++i)
+          gain += static_cast<double>(r[i]) * std::max(0.0, 0.5 * (1.0 + static_cast<double>(cosine[j][i])) - best[i]);
+        if (worthy) gain *= static_cast<double>(r[j]);
+        if (gain > most) most = gain, found = j;
+      }
+      REQUIRE(picks.order[step] == static_cast<Index>(found));
+      REQUIRE(picks.gains[step] == static_cast<float>(most));
+      for (std::size_t i = 0; i < n; ++i)
+        best[i] = std::max(best[i], 0.5 * (1.0 + static_cast<double>(cosine[found][i])));
+    }
+    std::size_t alone = 0;
+    float farthest = -1;
+    for (std::size_t i = 0; i < n; ++i) {
+      float nearest = std::numeric_limits<float>::infinity();
+      for (std::size_t j = 0; j < n; ++j)
+        if (j != i) nearest = std::min(nearest, 1.f - cosine[i][j]);
+      if (worthy) nearest *= r[i];
+      if (nearest > farthest) farthest = nearest, alone = i;
+    }
+    const greedy::Picks first = greedy::most_alone(similarity, worthy ? r : std::vector<float>());
+    CHECK(first.order == Kept{static_cast<Index>(alone)});
+    CHECK(first.gains[0] == farthest);
+  }
+
+  for (float& v : r) v /= 2;
+  r[5] = r[6] = 1, r[1023] = 0.97f;  // third, by what two picks leave of it, at the end of a piece
+  const greedy::Picks picks = greedy::map_of(similarity, r, width - 4);  // Cholesky as it is written down
+  std::vector<double> variance(n);
+  for (std::size_t i = 0; i < n; ++i) variance[i] = static_cast<double>(r[i]) * static_cast<double>(r[i]);
+  std::vector<std::vector<float>> factor;
+  for (const Index at : picks.order) {
+    const auto j = static_cast<std::size_t>(at);
+    CHECK(std::max_element(variance.begin(), variance.end()) - variance.begin() == at);
+    CHECK(picks.gains[factor.size()] == static_cast<float>(variance[j]));
+    const double root = std::sqrt(variance[j]);
+    std::vector<float> mine(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      double left = static_cast<double>(r[j]) * static_cast<double>(cosine[j][i]) * static_cast<double>(r[i]);
+      for (const auto& c : factor) left -= static_cast<double>(c[j]) * static_cast<double>(c[i]);
+      mine[i] = static_cast<float>(left / root);
+      variance[i] -= static_cast<double>(mine[i]) * static_cast<double>(mine[i]);
+    }
+    variance[j] = -1e9;
+    factor.push_back(mine);
+  }
+  CHECK(picks.order[2] == 1023);
+}

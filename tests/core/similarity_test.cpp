@@ -177,3 +177,33 @@ TEST_CASE("similarity: what is refused") {
           "[similarity] token: expected 0 to 1, got 2 (E201)");
   refused([&] { s.at(0, -1); }, Code::shape_mismatch, "[similarity] token: expected 0 to 1, got -1 (E201)");
 }
+
+TEST_CASE("similarity: blocks and several rows have the bytes of single rows, kept or not") {
+  for (const std::size_t n : {1, 7, 41})
+    for (const std::size_t d : {1, 15, 16, 40}) {
+      INFO("N ", n, ", D ", d);
+      const auto features = host_tensor(values(n * d, n + 10 * d), {static_cast<Index>(n), static_cast<Index>(d)});
+      const Similarity fresh(features), asked(features);
+      std::vector<Index> tokens, among;
+      for (std::size_t i = 0; i < n; ++i) {  // unordered, odd counts, some twice
+        tokens.push_back(static_cast<Index>(5 * i % n));
+        if (i % 3 != 1) among.push_back(static_cast<Index>(n - 1 - i));
+      }
+      std::vector<float> block(tokens.size() * among.size()), rows(n * n), again(n * n), row(n);
+      fresh.block(tokens, among, block);
+      asked.row(0, row);
+      asked.rows(tokens, rows);
+      asked.rows(tokens, again);
+      for (std::size_t i = 0; i < n; ++i) {
+        fresh.row(tokens[i], row);
+        for (std::size_t j = 0; j < among.size(); ++j)
+          REQUIRE(same(block[i * among.size() + j], row[static_cast<std::size_t>(among[j])]));
+        for (std::size_t j = 0; j < n; ++j) {
+          REQUIRE(same(rows[i * n + j], row[j]));
+          REQUIRE(same(again[i * n + j], row[j]));
+        }
+      }
+      CHECK_THROWS_AS(fresh.block(tokens, among, std::span(block).subspan(1)), Error);
+      CHECK_THROWS_AS(fresh.rows(std::vector<Index>{static_cast<Index>(n)}, row), Error);
+    }
+}

@@ -81,11 +81,25 @@ class Given {
   std::shared_ptr<const void> value_;  // a T; one kind of pointer for all, which is less to compile
 };
 
-/// Cosine similarity of living tokens, row by row (core/similarity.hpp).
+/// Cosine similarity of living tokens, row by row or several at a time (core/similarity.hpp).
 struct SimilarityRows {
   virtual ~SimilarityRows() = default;
   virtual Index count() const = 0;                                // N
   virtual void row(Index token, std::span<float> out) const = 0;  // out [N], in [-1, 1]
+  /// Cosines of each of `tokens` with each of `among`, the bits of row(): out [tokens, among].
+  virtual void block(std::span<const Index> tokens, std::span<const Index> among, std::span<float> out) const {
+    std::vector<float> all(static_cast<std::size_t>(count()));
+    auto to = out.begin();
+    for (const Index t : tokens) {
+      row(t, all);
+      for (const Index o : among) *to++ = all[static_cast<std::size_t>(o)];
+    }
+  }
+  /// row() of each of `tokens`: out [tokens, N].
+  virtual void rows(std::span<const Index> tokens, std::span<float> out) const {
+    const auto n = static_cast<std::size_t>(count());
+    for (std::size_t i = 0; i < tokens.size(); ++i) row(tokens[i], out.subspan(i * n, n));
+  }
 };
 
 /// An earlier look at the same picture: a pass, or a frame. Matched by overlap of area (primitives/overlap.hpp), never

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <span>
 #include <string>
 #include <tuple>
@@ -84,6 +85,45 @@ class Similarity final : public SimilarityRows {
     }
   }
 
+  /// O(tokens among D), and little of it waits for memory: features are read once for `deep` tokens. Keeps nothing.
+  void block(std::span<const Index> tokens, std::span<const Index> among, std::span<float> out) const override {
+    for (const auto& some : {tokens, among})
+      for (const Index t : some) check(t);
+    require_that(out.size() == tokens.size() * among.size(), Code::shape_mismatch, "similarity",
+                 [&] { return "block: expected room for every pair, got " + std::to_string(out.size()); });
+    for (std::size_t first = 0; first < tokens.size(); first += deep)
+      for (std::size_t j = 0; j < among.size(); j += wide)
+        for (std::size_t i = first; i < std::min(first + deep, tokens.size()); i += high) {
+          std::array<const float*, high> a;  // beyond the end: the last once more
+          std::array<const float*, wide> b;
+          for (std::size_t r = 0; r < high; ++r) a[r] = unit(tokens[std::min(i + r, tokens.size() - 1)]);
+          for (std::size_t c = 0; c < wide; ++c) b[c] = unit(among[std::min(j + c, among.size() - 1)]);
+          std::array<DotLanes, high * wide> sums;
+          tile(a, b, sums);
+          for (std::size_t r = 0; r < std::min(high, tokens.size() - i); ++r)
+            for (std::size_t c = 0; c < std::min(wide, among.size() - j); ++c)
+              out[(i + r) * among.size() + j + c] = cosine(sums[r * wide + c]);
+        }
+  }
+
+  /// Those that are not kept yet come as a block.
+  void rows(std::span<const Index> tokens, std::span<float> out) const override {
+    std::vector<Index> fresh, all;
+    for (const Index t : tokens) {
+      check(t);
+      if (kept_.empty() || kept_[static_cast<std::size_t>(t)].empty()) fresh.push_back(t);
+    }
+    for (Index t = 0; t < count_; ++t) all.push_back(t);
+    if (kept_.empty()) return block(tokens, all, out);
+    std::vector<float> values(fresh.size() * all.size());
+    block(fresh, all, values);
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+      const auto from = std::span(values).subspan(i * all.size(), all.size());
+      kept_[static_cast<std::size_t>(fresh[i])].assign(from.begin(), from.end());
+    }
+    for (std::size_t i = 0; i < tokens.size(); ++i) row(tokens[i], out.subspan(i * all.size(), all.size()));
+  }
+
   float at(Index i, Index j) const {
     check(i);
     check(j);
@@ -96,6 +136,7 @@ class Similarity final : public SimilarityRows {
 
  private:
   static constexpr std::size_t lanes = std::tuple_size_v<DotLanes>, together = 4;
+  static constexpr std::size_t high = 2, wide = 8, deep = 16;  // of a block: a tile, and tokens side by side
 
   void check(Index token) const {
     require_that(token >= 0 && token < count_, Code::shape_mismatch, "similarity", [&] {
@@ -129,6 +170,22 @@ class Similarity final : public SimilarityRows {
       for (std::size_t r = 0; r < rows; ++r)
         for (std::size_t l = 0; l < lanes; ++l) s[r][l] += a[i + l] * b[r * stride_ + i + l];
     for (std::size_t r = 0; r < rows; ++r) std::copy_n(s[r], lanes, sums[r].begin());
+  }
+
+  /// Products of rows a with rows b, [high, wide]. Lanes as above, in vectors: compilers keep so many sums in registers
+  /// only if they are told to.
+  void tile(const std::array<const float*, high>& a, const std::array<const float*, wide>& b,
+            std::array<DotLanes, high * wide>& sums) const {
+    using Vector [[gnu::vector_size(lanes * sizeof(float))]] = float;
+    Vector s[high][wide] = {}, x[high], y;
+    for (std::size_t i = 0; i < stride_; i += lanes) {
+      for (std::size_t r = 0; r < high; ++r) std::memcpy(&x[r], a[r] + i, sizeof(y));
+      for (std::size_t c = 0; c < wide; ++c) {
+        std::memcpy(&y, b[c] + i, sizeof(y));
+        for (std::size_t r = 0; r < high; ++r) s[r][c] += x[r] * y;
+      }
+    }
+    std::memcpy(sums.data(), s, sizeof(s));
   }
 
   Index count_ = 0;

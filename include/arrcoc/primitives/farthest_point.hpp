@@ -6,24 +6,28 @@
 #include <vector>
 
 #include "arrcoc/core/evidence.hpp"
+#include "arrcoc/primitives/all_pairs.hpp"
 #include "arrcoc/primitives/picks.hpp"
 
 namespace arrcoc::greedy {
 
 /// The token whose nearest other token is farthest (distance 1 - cosine; equal ones by the smaller index), and that
-/// distance. A lone token: 0. N rows of similarity, O(N^2) besides. `worth` [N], >= 0: distances count times it.
+/// distance. A lone token: 0. Each pair once. `worth` [N], >= 0: distances count times it.
 inline Picks most_alone(const SimilarityRows& similarity, std::span<const float> worth = {}) {
-  const Index n = similarity.count();
-  std::vector<float> row(static_cast<std::size_t>(n));
+  const auto n = static_cast<std::size_t>(similarity.count());
+  std::vector<float> nearest(n, n > 1 ? std::numeric_limits<float>::infinity() : 0.f);
+  each_pair(similarity, [&](std::size_t i, std::span<const float> cosines) {
+    for (std::size_t j = 1; j < cosines.size(); ++j) {
+      const float distance = 1.f - cosines[j];
+      nearest[i] = std::min(nearest[i], distance);
+      nearest[i + j] = std::min(nearest[i + j], distance);
+    }
+  });
   Index found = 0;
   float farthest = -1;
-  for (Index i = 0; i < n; ++i) {
-    similarity.row(i, row);
-    float nearest = n > 1 ? std::numeric_limits<float>::infinity() : 0.f;
-    for (Index j = 0; j < n; ++j)
-      if (j != i) nearest = std::min(nearest, 1.f - row[static_cast<std::size_t>(j)]);
-    if (!worth.empty()) nearest *= worth[static_cast<std::size_t>(i)];
-    if (nearest > farthest) farthest = nearest, found = i;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (!worth.empty()) nearest[i] *= worth[i];
+    if (nearest[i] > farthest) farthest = nearest[i], found = static_cast<Index>(i);
   }
   Picks out;
   out.add(found, farthest);

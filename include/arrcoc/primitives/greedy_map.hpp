@@ -26,6 +26,7 @@ inline Picks map_of(const SimilarityRows& similarity, std::span<const float> qua
     return weight == 1 ? own : (1 - weight) * cosine + weight * own;
   };
   for (std::size_t i = 0; i < n; ++i) variance[i] = joint(i, i, 1);
+  constexpr std::size_t near = 1024;       // tokens at a time: what is left of them stays in the nearest cache
   std::vector<std::vector<float>> factor;  // row t: what pick t explains of each token
   Picks picks;
   while (picks.count() < k) {
@@ -36,9 +37,12 @@ inline Picks map_of(const SimilarityRows& similarity, std::span<const float> qua
     if (picks.count() == k) break;
     similarity.row(static_cast<Index>(j), row);
     for (std::size_t i = 0; i < n; ++i) left[i] = joint(j, i, static_cast<double>(row[i]));
-    for (const std::vector<float>& c : factor) {
-      const auto own = static_cast<double>(c[j]);
-      for (std::size_t i = 0; i < n; ++i) left[i] -= own * static_cast<double>(c[i]);
+    for (std::size_t from = 0; from < n; from += near) {
+      const std::size_t to = std::min(n, from + near);
+      for (const std::vector<float>& c : factor) {
+        const auto own = static_cast<double>(c[j]);
+        for (std::size_t i = from; i < to; ++i) left[i] -= own * static_cast<double>(c[i]);
+      }
     }
     const double root = std::sqrt(most);
     std::vector<float>& mine = factor.emplace_back(n);
