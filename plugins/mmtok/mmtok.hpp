@@ -128,8 +128,8 @@ struct MmtokAllocator {
 };
 static_assert(check_allocator<MmtokAllocator>());
 
-/// Source: Dong et al. 2025, "MMTok" (arXiv 2508.18264), sections 3.2 and 3.3. Differs: weight and temperatures are
-/// ours, theirs were not at hand; the user's words alone.
+/// Source: Dong et al. 2025, "MMTok" (arXiv 2508.18264), sections 3.2 and 3.3. Weight and temperatures are
+/// the defaults of its code for LLaVA (that for Qwen has 0.01 for text). Differs: the user's words alone.
 inline void register_mmtok(HostStages& r) {
   r.add_allocator<MmtokAllocator>(
       {"MMTok, arXiv 2508.18264", {}, "the question and the picture are covered", "O(N^2 D + K N (N + Q D))"});

@@ -69,7 +69,8 @@ static_assert(check_scorer<PactScorer>());
 /// like the others. Equal ones by the smaller index. O(N^2 D). Value: relevance. Causes:
 /// primitives/picks.hpp, by rank. Needs an injector that honours merge. Source: Dhouib et al. 2025, "PACT" (arXiv
 /// 2504.08966). Differs: decided behind the tower on its last block, since rows of the language model do not merge
-/// between layers; tokeep and cutoff were set by its authors for other models.
+/// between layers; tokeep and cutoff are those of its scripts for LLaVA-OneVision (Qwen2-VL: 0.8
+/// and 0.1).
 struct PactAllocator {
   static constexpr std::string_view name = "pact";
   static constexpr Needs may_need{Phase::tower, Need::k};

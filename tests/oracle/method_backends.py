@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Published methods on other backends, beside eigen: models/small and a question about its own picture, one sweep a backend.
+"""Published methods on other backends, beside eigen: models/small, a question about its own picture, one sweep each.
 
 usage: method_backends.py PROGRAM --backend torch|xtensor [-v]
 
@@ -26,9 +26,9 @@ QUESTIONS = ("How much was the tea?",)
 
 def rows_of(program, backend, names, data, out):
     weights = f"--scorers.glimpseprune.weights={ROOT / 'plugins/glimpseprune/small.safetensors'}"
-    done = subprocess.run([program, "sweep", "-m", SMALL, "--data", data, "--backend", backend, "--dtype", "f32", "-t", "1",
-                           "--keep-ratio", "0.25,0.125", "-s", "0", "--out", out, "--kept", "--no-report", "-q", weights,
-                           "--pipeline", ",".join(names)], capture_output=True, text=True)
+    done = subprocess.run([program, "sweep", "-m", SMALL, "--data", data, "--backend", backend, "--dtype", "f32",
+                           "-t", "1", "--keep-ratio", "0.25,0.125", "-s", "0", "--out", out, "--kept", "--no-report",
+                           "-q", weights, "--pipeline", ",".join(names)], capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{backend}: {done.stderr.strip()}")
     rows = map(json.loads, (out / "rows.jsonl").read_text().splitlines())
@@ -39,7 +39,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("program"), p.add_argument("--backend", required=True), p.add_argument("-v", action="store_true")
     a = p.parse_args()
-    listed = json.loads(subprocess.run([a.program, "list", "--json"], capture_output=True, text=True, check=True).stdout)
+    listed = json.loads(subprocess.run([a.program, "list", "--json"], capture_output=True, check=True).stdout)
     names = [x["name"] for x in listed["pipelines"] if x["source"]]
     with tempfile.TemporaryDirectory() as folder:
         work = pathlib.Path(folder)
@@ -50,7 +50,7 @@ def main():
         ours = rows_of(a.program, "eigen", names, work / "questions.jsonl", work / "eigen")
         theirs = rows_of(a.program, a.backend, names, work / "questions.jsonl", work / a.backend)
     check(ours.keys() == theirs.keys(), "the same rows")
-    check(len(ours) == len(names) * len(QUESTIONS) * 2, f"{len(names)} methods, {len(QUESTIONS)} questions, two budgets")
+    check(len(ours) == 2 * len(names) * len(QUESTIONS), "two budgets of every method and question")
     kept = swapped = 0
     for key, one in ours.items():
         other, name = theirs.get(key, one), " ".join(key)
