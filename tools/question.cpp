@@ -214,28 +214,6 @@ void take_conversation(QuestionFlags& f, AnswerRequest& r) {
 
 }  // namespace
 
-/// What a reference does with a picture: transformers given a file's name, or a picture of Pillow's; qwen-vl-utils with
-/// Pillow 13, whose own limits of the resized picture count.
-struct Route {
-  const char *alpha, *resize;
-  bool exif;
-  Index min_pixels = 0, max_pixels = 0;
-};
-
-void take_route(QuestionFlags& f) {
-  if (f.route.empty()) return;
-  constexpr Index token = 32 * 32;
-  const Route route = chosen<Route>("route", f.route,
-                                    {{"hf-path", {"drop", "torchvision", true}},
-                                     {"hf-pil", {"white", "torchvision", false}},
-                                     {"qwen-vl-utils", {"rgba", "qwen-vl-utils", false, 4 * token, 16384 * token}}});
-  if (f.alpha_flag->count() == 0) f.run.alpha = route.alpha;
-  if (f.resize_flag->count() == 0) f.run.resize = route.resize;
-  if (f.exif_flag->count() == 0) f.run.exif = route.exif;
-  if (f.run.min_pixels == 0) f.run.min_pixels = route.min_pixels;
-  if (f.run.max_pixels == 0) f.run.max_pixels = route.max_pixels;
-}
-
 void read_shared(const QuestionFlags& f, AnswerRequest& r) {
   r.resize = chosen<qwen3vl::Resize>("resize", f.run.resize,
                                      {{"torchvision", qwen3vl::Resize::torchvision},
