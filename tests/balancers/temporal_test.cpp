@@ -55,7 +55,8 @@ TEST_CASE("the temporal realiser equals the NumPy transcription") {
     std::istringstream head(line);
     Index frames = 0, rows = 0, cols = 0, width = 0, count = 0;
     TemporalConfig c;
-    head >> frames >> rows >> cols >> width >> count >> c.decay >> c.boost >> c.radius >> c.moved >> c.cut >> c.scale;
+    head >> frames >> rows >> cols >> width >> count >> c.decay >> c.boost >> c.radius >> c.moved >> c.cut >>
+        c.spread >> c.scale;
     Evidence e;
     e.tokens = TokenSet({rows, cols}, frames);
     std::vector<float> features(static_cast<std::size_t>(e.count() * width)),
@@ -70,7 +71,7 @@ TEST_CASE("the temporal realiser equals the NumPy transcription") {
     CAPTURE(clips);
     near(TemporalBalancer{c}.balance(maps, e).relevance, expected);
   }
-  CHECK(clips == 8);
+  CHECK(clips == 10);
 }
 
 TEST_CASE("laws of balancers: all on a picture; counts, finite values and no memory between calls on a clip") {
@@ -122,6 +123,13 @@ TEST_CASE("a cut ends memory in the pair in which it is seen, on one side of its
        {1, 1, 1, 1, .8, .85, .8, .8, .64, .68, .64, .64});  // a change of 1 is not above 1
 }
 
+TEST_CASE("what is spread reaches neighbours of the pair alone, before memory sees it") {
+  const Evidence e = clip({0, 1, 2, 3, 0, 1, 2, 3});
+  const std::vector<float> maps{0, 1, 0, 0, 0, 0, 0, .5f};
+  near(keep({.decay = 0, .boost = 0, .spread = .5}, maps, e), {.5, 1, .5, 0, 0, 0, .25, .5});
+  near(keep({.decay = .5, .boost = 0, .radius = 0, .spread = 1}, maps, e), {1, 1, 1, 0, .5, .5, .75, .25});
+}
+
 TEST_CASE("no pair looks ahead") {
   const Evidence e = clip({0, 1, 2, 3, 0, 2, 1, 3, 4, 5, 6, 7, 4, 5, 6, 7});
   Evidence other = clip({0, 1, 2, 3, 0, 2, 1, 3, 3, 2, 1, 0, 9, 9, 9, 9});
@@ -155,6 +163,7 @@ TEST_CASE("settings and features out of range are refused by name; missing token
   refused({.radius = 65}, "radius");
   refused({.moved = 1.5}, "moved");
   refused({.cut = -.1}, "cut");
+  refused({.spread = 1.1}, "spread");
   refused({.scale = "softmax"}, "scale");
   Evidence wrong = e;
   wrong.vision = laws::features(7, 6, 3);

@@ -8,6 +8,7 @@ Of each film and row, means over films with 95 % intervals (bootstrap over films
   static                tokens of a pair in which nothing moves (second shot, no car now or in the pair before) over those of one in which something does
   flicker               of a title's cell: how often it goes or comes, a second
   within, across        cosine of the relevance maps of neighbouring pairs of a shot, and of the last pair before and the first behind the cut's own
+  within_shape, across_shape  the same of maps minus their own mean
   cut                   share of films whose least cosine of neighbouring maps lies at the pair that holds the cut, or the one behind it
 `reset` is the rule of `temporal` on the features themselves: films in which more than 30 % of the tokens change by more than .5 in the cut's pair or the next, and in how many other pairs they do.
 Exit 1 where a row keeps another number of tokens; 77 without NumPy.
@@ -26,13 +27,15 @@ except ImportError:
     print("skipped: needs numpy")
     sys.exit(77)
 
-REALISER = "none/frame_change:first=0{}/temporal:scale=none:decay={}:boost=0:radius={}/{}/gather"  # settings by dev seeds from 5,300,000
+REALISER = "none/frame_change:first=0{}/temporal:scale=none:decay={}:boost=0:radius={}:spread={}/{}/gather"  # settings by dev seeds from 5,300,000
 ROWS = {
-    "temporal": REALISER.format("", 0.8, 2, "frame_quota:floor=2"),
-    "temporal with the question": REALISER.format("+patch_max", 0.8, 2, "frame_quota:floor=2"),
-    "temporal without motion": REALISER.format("", 0.8, 0, "frame_quota:floor=2"),
-    "temporal without memory": REALISER.format("", 0, 0, "frame_quota:floor=2"),
-    "temporal by top_k": REALISER.format("", 0.8, 2, "top_k"),
+    "temporal": REALISER.format("", 0.8, 2, 0.5, "frame_quota:floor=2"),
+    "temporal with the question": REALISER.format("+patch_max", 0.8, 2, 0.5, "frame_quota:floor=2"),
+    "temporal without spread": REALISER.format("", 0.8, 2, 0, "frame_quota:floor=2"),
+    "temporal without motion": REALISER.format("", 0.8, 0, 0.5, "frame_quota:floor=2"),
+    "temporal without memory": REALISER.format("", 0, 0, 0.5, "frame_quota:floor=2"),
+    "temporal by top_k": REALISER.format("", 0.8, 2, 0.5, "top_k"),
+    "temporal of pixels": REALISER.format("", 0.8, 2, 0.5, "frame_quota:floor=2").replace("none/frame_change:first=0", "named:channels=temporal_difference/channel:of=temporal_difference"),
     "EVS": "none/frame_change/fixed:scale=none/top_k/gather",
     "frame_quota anywhere": "none/frame_change/fixed/frame_quota:by=anywhere:floor=2/gather",
     "vcast": "vcast",
@@ -44,7 +47,7 @@ ROWS = {
     "random": "random",
     "oracle": None,  # cells of all boxes first, the rest by chance
 }
-COLUMNS = ("car", "car_least", "title", "caption", "static", "flicker", "within", "across", "cut")
+COLUMNS = ("car", "car_least", "title", "caption", "static", "flicker", "within", "across", "within_shape", "across_shape", "cut")
 SIDE = 32
 
 
@@ -84,6 +87,9 @@ def figures(kept, relevance, boxes, cut):
         near = [cosine(relevance[k], relevance[k - 1]) for k in range(1, pairs)]
         out["within"] = np.nanmean([near[k - 1] for k in range(1, pairs) if k not in (at, at + 1)])
         out["across"] = cosine(relevance[at - 1], relevance[at + 1])
+        shape = relevance - relevance.mean(axis=(1, 2), keepdims=True)
+        out["within_shape"] = np.nanmean([cosine(shape[k], shape[k - 1]) for k in range(1, pairs) if k not in (at, at + 1)])
+        out["across_shape"] = cosine(shape[at - 1], shape[at + 1])
         out["cut"] = float(1 + int(np.nanargmin(near)) in (at, at + 1))
     return out
 

@@ -259,14 +259,16 @@ def fusion():
     return "\n".join(lines) + "\n"
 
 
-def temporal_realiser(x, maps, frames, rows, cols, decay, boost, radius, moved, cut, scale):
+def temporal_realiser(x, maps, frames, rows, cols, decay, boost, radius, moved, cut, spread, scale):
     n, radius = rows * cols, int(radius)
-    decay, boost, moved, cut = map(float, (decay, boost, moved, cut))
+    decay, boost, moved, cut, spread = map(float, (decay, boost, moved, cut, spread))
+    around = [[j for j in range(n) if max(abs(j // cols - i // cols), abs(j % cols - i % cols)) == 1] for i in range(n)]
     rank = lambda m: np.array([(m < v).sum() + ((m == v).sum() - 1) / 2 for v in m]) / max(1, len(m) - 1)
     scaled = {"none": lambda m: m, "rank": rank, "min_max": lambda m: (m - m.min()) / np.ptp(m) if np.ptp(m) > 1e-12 else np.ones_like(m)}[scale]
     x, out = x / np.linalg.norm(x, axis=1, keepdims=True), []
     for f in range(frames):
         own = np.mean([np.clip(scaled(m[f * n:f * n + n]), 0, 1) for m in maps], axis=0)
+        own = np.array([max([own[i]] + [spread * own[j] for j in around[i]]) for i in range(n)])
         if f > 0:
             likeness = x[f * n:f * n + n] @ x[f * n - n:f * n].T
             change = np.clip(1 - likeness.diagonal(), 0, 1)
@@ -285,9 +287,10 @@ def temporal_realiser(x, maps, frames, rows, cols, decay, boost, radius, moved, 
 def temporal():
     rng = np.random.default_rng(12)
     lines = []
-    for frames, rows, cols, count, settings in [(1, 2, 3, 1, "0.8 0.5 1 0.5 0.3 min_max"), (4, 1, 4, 1, "0.8 0.5 1 0.5 0.3 min_max"), (5, 3, 4, 2, "0.7 0.25 2 0.4 0.3 rank"),
-                                                (5, 3, 4, 3, "0.9 1.5 1 0.5 1 none"), (4, 3, 3, 1, "0 0.5 1 0.5 0.3 min_max"), (4, 3, 3, 2, "0.8 0 0 0.1 0.5 min_max"),
-                                                (6, 4, 3, 1, "0.75 0.3 1 0.5 0.25 none"), (3, 2, 2, 1, "0.9 4 64 0 0 none")]:
+    for frames, rows, cols, count, settings in [(1, 2, 3, 1, "0.8 0.5 1 0.5 0.3 0 min_max"), (4, 1, 4, 1, "0.8 0.5 1 0.5 0.3 0 min_max"), (5, 3, 4, 2, "0.7 0.25 2 0.4 0.3 0 rank"),
+                                                (5, 3, 4, 3, "0.9 1.5 1 0.5 1 0 none"), (4, 3, 3, 1, "0 0.5 1 0.5 0.3 0 min_max"), (4, 3, 3, 2, "0.8 0 0 0.1 0.5 0 min_max"),
+                                                (6, 4, 3, 1, "0.75 0.3 1 0.5 0.25 0 none"), (3, 2, 2, 1, "0.9 4 64 0 0 0 none"),
+                                                (5, 3, 4, 2, "0.8 0 2 0.5 0.3 0.5 none"), (4, 4, 3, 1, "0.5 0.25 1 0.5 0.3 1 rank")]:
         n = rows * cols
         first = rng.normal(0, 1, (n, 5))
         x = [first]

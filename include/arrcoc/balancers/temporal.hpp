@@ -21,6 +21,7 @@ struct TemporalConfig {
   Index radius = 1;               ///< cells that what moves may have gone since the pair before; 0: nothing moves
   double moved = 0.5;             ///< change above which a token counts for a cut; [0, 1]
   double cut = 0.3;               ///< share of such tokens above which nothing is remembered; [0, 1], 1: never
+  double spread = 0;              ///< share of its value that a token hands to its eight neighbours; [0, 1]
   std::string scale = "min_max";  ///< of each map over each pair: min_max, rank, or none (cut to [0, 1])
   std::string validate() const {
     const auto within = [](double v, double high) { return v >= 0 && v <= high; };
@@ -29,13 +30,14 @@ struct TemporalConfig {
     if (radius < 0 || radius > 64) return "radius: expected 0 to 64, got " + std::to_string(radius);
     if (!within(moved, 1)) return "moved: expected a number in [0, 1], got " + std::to_string(moved);
     if (!within(cut, 1)) return "cut: expected a number in [0, 1], got " + std::to_string(cut);
+    if (!within(spread, 1)) return "spread: expected a number in [0, 1], got " + std::to_string(spread);
     return scale == "none" ? "" : balance::scale_problem(scale);
   }
   bool operator==(const TemporalConfig&) const = default;
 };
 
 /// Temporal realiser: [M, N] of a clip -> [N] in [0, 1], pair by pair; a pair looks at itself and the one before alone.
-///   x        mean over maps, each scaled over the pair
+///   x        mean over maps, each scaled over the pair; at least `spread` times the largest of the eight neighbours
 ///   change   1 - cosine with the vision embedding before at the same place, cut to [0, 1]; 1 where none was
 ///   motion   memory comes from the token of the pair before, at most `radius` cells away, whose embedding is likest;
 ///            where none is likelier, from the same place
@@ -44,7 +46,7 @@ struct TemporalConfig {
 ///   beginning;
 ///            with an earlier look, at the beginning, decay (relevance of its last pair) + (1 - decay) x
 /// A picture: x. O(M N (log N) + N D radius^2); two pairs of embeddings in memory. Source: ARR-COC notes, temporal
-/// realiser; features for pixels is ours, and so is the cut to [0, 1].
+/// realiser; features for pixels is ours, and so are the cut to [0, 1] and `spread`.
 struct TemporalBalancer {
   static constexpr std::string_view name = "temporal";
   static constexpr Needs may_need{Phase::vision, Need::vision};
@@ -63,7 +65,7 @@ struct TemporalBalancer {
     std::optional<FeatureRows> before, rows;  // of a clip's pairs, at length 1
     for (std::size_t f = 0; f < pairs.size(); ++f) {
       const auto& now = pairs[f];
-      const std::vector<double> x = own(parts, now);
+      const std::vector<double> x = own(parts, now, place, static_cast<Index>(f));
       if (pairs.size() > 1) rows.emplace(*e.vision, e.count(), now, name).normalise();
       const std::vector<double> memory =
           f > 0 ? remembered(out.relevance, *before, *rows, pairs[f - 1], now, place, static_cast<Index>(f) - 1)
@@ -78,7 +80,8 @@ struct TemporalBalancer {
   }
 
  private:
-  std::vector<double> own(const std::vector<std::span<const float>>& maps, const std::vector<Index>& tokens) const {
+  std::vector<double> own(const std::vector<std::span<const float>>& maps, const std::vector<Index>& tokens,
+                          const frames::SamePlace& place, Index frame) const {
     std::vector<double> out(tokens.size());
     if (tokens.empty()) return out;
     for (const auto& map : maps) {
@@ -88,6 +91,15 @@ struct TemporalBalancer {
       for (std::size_t i = 0; i < x.size(); ++i)
         out[i] += std::clamp(static_cast<double>(x[i]), 0.0, 1.0) / static_cast<double>(maps.size());
     }
+    if (config.spread == 0) return out;
+    const std::vector<double> alone = out;
+    for (std::size_t i = 0; i < out.size(); ++i)
+      for (Index r = -1; r <= 1; ++r)
+        for (Index c = -1; c <= 1; ++c)
+          if (const Index other = place.in(frame, tokens[i], r, c); other >= 0) {
+            const auto at = std::lower_bound(tokens.begin(), tokens.end(), other) - tokens.begin();
+            out[i] = std::max(out[i], config.spread * alone[static_cast<std::size_t>(at)]);
+          }
     return out;
   }
 
