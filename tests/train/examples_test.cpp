@@ -128,3 +128,39 @@ TEST_CASE("an answer that stands twice in its boxes, or not at all, is not point
     CHECK(e.questions[0].words.empty());
   }
 }
+
+TEST_CASE("a film becomes pairs of frames with times, the labels of their first frames and the boxes of their pairs") {
+  scenes::GlyphAtlas atlas;
+  scenes::SceneParams p = params("video", 7);
+  p.height = p.width = 128;
+  p.frames = 7;
+  const scenes::Scene film = scenes::make_scene(p, atlas);
+  const Example e = make_example(film, small_config(), 4, 7, 3);
+  CHECK(e.seconds == std::vector<double>{0.0625, 0.3125, 0.5625, 0.75});
+  CHECK(e.tokens() == TokenSet({4, 4}, 4));
+  CHECK(e.pixels.patches == decltype(e.pixels.patches){4, 8, 8});
+  // A pair as a picture of its first frame: the same values there, and its labels.
+  const auto values = static_cast<std::size_t>(3 * 2 * 16 * 16), half = values / 6, rows = std::size_t{64};
+  REQUIRE(e.pixels.rows.size() == 4 * rows * values);
+  for (std::size_t pair = 0; pair < 4; ++pair) {
+    scenes::Scene one, two;
+    one.image = film.frames[2 * pair].image, one.marks = film.frames[2 * pair].marks;
+    two.image = film.frames[std::min<std::size_t>(2 * pair + 1, 6)].image;
+    const Example first = make_example(one, small_config(), 4, 7), second = make_example(two, small_config(), 4, 7);
+    bool same = true;
+    for (std::size_t i = 0; i < rows * values; ++i)
+      same = same && e.pixels.rows[pair * rows * values + i] == (i / half % 2 == 0 ? first : second).pixels.rows[i];
+    CHECK(same);
+    CHECK(std::equal(first.labels.begin(), first.labels.end(),
+                     e.labels.begin() + static_cast<std::ptrdiff_t>(pair * first.labels.size())));
+  }
+  REQUIRE(e.questions.size() == 4);
+  for (const AskedQuestion& q : e.questions) {
+    CHECK(q.words.empty());
+    const auto asked = std::find_if(film.questions.begin(), film.questions.end(),
+                                    [&](const scenes::Question& s) { return s.question == q.question; });
+    REQUIRE(asked != film.questions.end());
+    REQUIRE(q.boxes.size() == asked->frames.size());
+    for (std::size_t i = 0; i < q.boxes.size(); ++i) CHECK(q.boxes[i].frame == asked->frames[i] / 2);
+  }
+}

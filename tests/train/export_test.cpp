@@ -111,6 +111,19 @@ TEST_CASE("the prompt that is trained is the prompt that is asked") {
                                            "What colour is the car or the cars under here?"};
   for (const auto& q : questions)
     for (const Grid grid : {Grid{8, 8}, Grid{1, 3}}) CHECK(rendered(f, q, grid) == trained(q, grid));
+  using Part = io::ContentPart;
+  Example clip;
+  clip.grid = {2, 3};
+  clip.seconds = {0.0625, 3.5, 207.9};
+  for (const auto& q : questions) {
+    Prompt own = prefix_of(clip);
+    for (const TokenId id : Vocabulary::encode(q + "<|im_end|>\n<|im_start|>assistant\n")) own.ids.push_back(id);
+    const Prompt asked =
+        io::build_prompt_with_clips({{"user", {Part{Part::Kind::video, {}}, Part{Part::Kind::text, q}}}},
+                                    {{clip.grid, clip.seconds}}, *f.tokenizer, f.config, f.chat_template);
+    CHECK(asked.ids == own.ids);
+    CHECK(asked.spans == own.spans);
+  }
   Rng rng(3);
   for (int i = 0; i < 400; ++i) {  // words, bytes and specials run into one another
     std::string text;

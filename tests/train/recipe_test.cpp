@@ -63,7 +63,8 @@ TEST_CASE("what is wrong in a recipe is named") {
   CHECK(has(message(R"({"learning_rate": -1})"), "learning_rate"));
   CHECK(has(message(R"({"learnin_rate": 0.1})"), "learning_rate"));  // did you mean
   CHECK(has(message(R"({"scenarios": {"recipt": 1}})"), "recipt"));
-  CHECK(has(message(R"({"scenarios": {"video": 1}})"), "video"));
+  CHECK(message(R"({"scenarios": {"video": 1}, "frames": 8})").empty());
+  CHECK(has(message(R"({"frames": 1})"), "frames: expected 2 to 600, got 1"));
   CHECK(has(message(R"({"scenarios": {"receipt": 0}})"), "expected at least one share above 0"));
   CHECK(has(message(R"({"scenarios": {"receipt": -3}})"), "share"));
   CHECK(has(message(R"({"sizes": {"256": 1}})"), "HxW"));
@@ -154,6 +155,24 @@ TEST_CASE("drops keep what they say") {
     }
   CHECK(kept_tokens("random", e, 4, rng) != kept_tokens("random", e, 4, rng));
   CHECK_THROWS_AS(kept_tokens("some", e, 4, rng), Error);
+}
+
+TEST_CASE("drops of a clip count through its pairs, boxes lie in theirs") {
+  Example e = example();
+  e.seconds = {0, 1, 2};
+  e.questions[0].boxes[0].frame = 2;
+  const auto boxed = tokens_in_boxes(e);
+  REQUIRE(boxed.size() == 72);
+  CHECK(std::count(boxed.begin(), boxed.end(), true) == 2);
+  CHECK((boxed[48 + 7] && boxed[48 + 8]));
+  Rng rng(6);
+  for (const char* kind : {"random", "grid", "boxes"}) {
+    const auto kept = kept_tokens(kind, e, 4, rng);
+    CHECK(kept.size() == 18);
+    CHECK(kept.back() >= 24);
+    CHECK((kind != std::string("boxes") || answerable(e, e.questions[0], kept)));
+  }
+  CHECK(kept_levels("tiers", e, {}, 3, rng).size() == 72);
 }
 
 TEST_CASE("boxes: whole questions while there is room; a question is answerable when all it needs is kept") {

@@ -17,17 +17,18 @@ using namespace arrcoc::train;
 namespace {
 
 /// Pixels, labels and questions from a seed: nothing that needs fonts.
-Example example(Index rows, Index cols, std::uint64_t seed, int questions) {
+Example example(Index rows, Index cols, std::uint64_t seed, int questions, std::vector<double> seconds = {}) {
   const ModelConfig c = small_config();
   Rng rng(seed);
   Example e;
   e.grid = {rows, cols};
   e.image_height = 32 * rows;
   e.image_width = 32 * cols;
-  e.pixels.patches = {1, 2 * rows, 2 * cols};
+  e.seconds = std::move(seconds);
+  e.pixels.patches = {e.tokens().frames, 2 * rows, 2 * cols};
   e.pixels.rows.resize(static_cast<std::size_t>(e.pixels.patches.count() * c.vision.patch_values()));
   for (float& x : e.pixels.rows) x = static_cast<float>(2 * rng.uniform() - 1);
-  e.labels.assign(static_cast<std::size_t>(e.grid.count() * reading_slots), 0);
+  e.labels.assign(static_cast<std::size_t>(e.tokens().count() * reading_slots), 0);
   for (int i = 0; i < 30; ++i)
     e.labels[rng.below(e.labels.size())] = 1 + static_cast<std::int64_t>(rng.below(reading_classes - 1));
   for (int q = 0; q < questions; ++q) {
@@ -81,9 +82,12 @@ TEST_CASE("several questions in one packed pass are as if each were asked alone"
 }
 
 TEST_CASE("the training pass is the pass of pruned inference: kept tokens, positions, DeepStack levels") {
+  std::vector<double> seconds;
+  Kept kept{{0, 3, 4, 9, 11}, {0b111, 0b100, 0b000, 0b110, 0b011}};
+  SUBCASE("of a picture") {}
+  SUBCASE("of a clip, whose second pair loses all") { seconds = {0, 1, 11.5}, kept.tokens = {0, 3, 4, 25, 35}; }
   Trainer t(small_config(), plain);
-  const Example e = example(3, 4, 7, 1);
-  const Kept kept{{0, 3, 4, 9, 11}, {0b111, 0b100, 0b000, 0b110, 0b011}};
+  const Example e = example(3, 4, 7, 1, seconds);
   // Inference: the same initial weights, the injector's own gather, one question in an unpacked prompt.
   TorchBackend b({1, "cpu", false});
   std::map<std::string, std::vector<Index>> shapes;
@@ -94,13 +98,11 @@ TEST_CASE("the training pass is the pass of pruned inference: kept tokens, posit
                ? std::nullopt
                : std::optional(host_tensor(initial_values(it->first, it->second, plain.seed), it->second));
   });
-  Prompt prompt;
-  prompt.ids = prefix_ids(e.grid.count());
+  Prompt prompt = prefix_of(e);
   for (const TokenId id : e.questions[0].ids) prompt.ids.push_back(id);
-  prompt.spans = {{pads_begin, e.grid, 0}};
   const auto encoded = model.encode(b, {e.pixels}, prompt);
   Allocation a;
-  a.tokens = e.grid;
+  a.tokens = e.tokens();
   a.kept = kept.tokens;
   a.depth.assign(kept.levels.begin(), kept.levels.end());
   a.why.resize(a.kept.size());
@@ -121,7 +123,7 @@ TEST_CASE("the training pass is the pass of pruned inference: kept tokens, posit
     return sum / static_cast<double>(targets(e.questions[0]));
   };
   CHECK(t.evaluate({{e}, {kept}}, true).answer_loss == doctest::Approx(loss_of(a)).epsilon(1e-5));
-  CHECK(t.evaluate({{e}, {}}, true).answer_loss == doctest::Approx(loss_of(keep_everything(e.grid))).epsilon(1e-5));
+  CHECK(t.evaluate({{e}, {}}, true).answer_loss == doctest::Approx(loss_of(keep_everything(e.tokens()))).epsilon(1e-5));
   Kept shallow = kept;
   shallow.levels.assign(5, 0b111);
   CHECK(t.evaluate({{e}, {shallow}}, true).answer_loss != doctest::Approx(loss_of(a)).epsilon(1e-5));

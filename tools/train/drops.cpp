@@ -9,21 +9,22 @@
 namespace arrcoc::train {
 
 std::vector<bool> tokens_in_boxes(const Example& e, const AskedQuestion& q) {
-  std::vector<bool> in(static_cast<std::size_t>(e.grid.count()));
+  std::vector<bool> in(static_cast<std::size_t>(e.tokens().count()));
   const double side_r = static_cast<double>(e.image_height) / static_cast<double>(e.grid.rows),
                side_c = static_cast<double>(e.image_width) / static_cast<double>(e.grid.cols);
   for (const Box& b : q.boxes) {
     const Index r1 = std::min(e.grid.rows, static_cast<Index>(std::ceil(b.row1 / side_r))),
-                c1 = std::min(e.grid.cols, static_cast<Index>(std::ceil(b.col1 / side_c)));
+                c1 = std::min(e.grid.cols, static_cast<Index>(std::ceil(b.col1 / side_c))),
+                first = std::max<Index>(0, b.frame) * e.grid.count();
     for (Index r = std::max<Index>(0, static_cast<Index>(b.row0 / side_r)); r < r1; ++r)
       for (Index c = std::max<Index>(0, static_cast<Index>(b.col0 / side_c)); c < c1; ++c)
-        in[static_cast<std::size_t>(e.grid.at(r, c))] = true;
+        in[static_cast<std::size_t>(first + e.grid.at(r, c))] = true;
   }
   return in;
 }
 
 std::vector<bool> tokens_in_boxes(const Example& e) {
-  std::vector<bool> in(static_cast<std::size_t>(e.grid.count()));
+  std::vector<bool> in(static_cast<std::size_t>(e.tokens().count()));
   for (const AskedQuestion& q : e.questions) {
     const std::vector<bool> own = tokens_in_boxes(e, q);
     std::transform(in.begin(), in.end(), own.begin(), in.begin(), std::logical_or<>());
@@ -40,13 +41,13 @@ bool answerable(const Example& e, const AskedQuestion& q, const std::vector<Inde
 }
 
 std::vector<Index> kept_tokens(std::string_view kind, const Example& e, Index one_in, Rng& rng) {
-  const Index n = e.grid.count(), k = std::clamp<Index>((2 * n + one_in) / (2 * one_in), 1, n);
+  const Index n = e.tokens().count(), k = std::clamp<Index>((2 * n + one_in) / (2 * one_in), 1, n);
   std::vector<Index> out;
   if (kind == "none") return out;
   if (kind == "random") {
     out = rng.sample(n, k);
   } else if (kind == "grid") {
-    out = selection::lattice(e.grid, k);
+    out = selection::lattice(e.tokens(), k);
   } else if (kind == "boxes") {
     std::vector<bool> in(static_cast<std::size_t>(n));
     const auto questions = static_cast<Index>(e.questions.size());
@@ -80,7 +81,7 @@ std::vector<std::uint8_t> kept_levels(std::string_view kind, const Example& e, c
   const auto every = static_cast<std::uint8_t>((1u << levels) - 1);
   const std::vector<bool> in = tokens_in_boxes(e);
   std::vector<std::uint8_t> out;
-  for (Index i = 0; i < (tokens.empty() ? e.grid.count() : static_cast<Index>(tokens.size())); ++i) {
+  for (Index i = 0; i < (tokens.empty() ? e.tokens().count() : static_cast<Index>(tokens.size())); ++i) {
     if (kind == "random") {
       out.push_back(static_cast<std::uint8_t>(rng.below(std::uint64_t{every} + 1)));
       continue;

@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "../scenes/builder.hpp"
+#include "arrcoc/io/chat_template.hpp"
+#include "arrcoc/qwen3vl/video_sampling.hpp"
 
 namespace arrcoc::train {
 namespace {
@@ -161,6 +163,28 @@ std::vector<TokenId> prefix_ids(Index tokens) {
   return ids;
 }
 
+Prompt prefix_of(const Example& e) {
+  Prompt out;
+  if (e.seconds.empty()) {
+    out.ids = prefix_ids(e.grid.count());
+    out.spans = {{pads_begin, e.grid, 0}};
+    return out;
+  }
+  const auto say = [&](const std::string& text) {
+    const auto ids = Vocabulary::encode(text);
+    out.ids.insert(out.ids.end(), ids.begin(), ids.end());
+  };
+  say("<|im_start|>user\n<|vision_start|>");
+  for (std::size_t pair = 0; pair < e.seconds.size(); ++pair) {
+    say(io::clip_time_text(e.seconds[pair], ClipTimestamps::seconds) + "<|vision_start|>");
+    out.spans.push_back({static_cast<Index>(out.ids.size()), e.grid, 0, static_cast<Index>(pair)});
+    out.ids.insert(out.ids.end(), static_cast<std::size_t>(e.grid.count()), Vocabulary::special_id("<|video_pad|>"));
+    say("<|vision_end|>");
+  }
+  say("<|vision_end|>");
+  return out;
+}
+
 Example make_example(const scenes::Scene& scene, const ModelConfig& config, Index max_questions, std::uint64_t seed,
                      Index max_drills) {
   const VisionConfig& v = config.vision;
@@ -172,24 +196,35 @@ Example make_example(const scenes::Scene& scene, const ModelConfig& config, Inde
   e.image_height = h;
   e.image_width = w;
   e.grid = {h / side, w / side};
-  e.pixels.patches = {1, h / p, w / p};
+  const bool film = !scene.frames.empty();
+  std::vector<double> times;
+  for (std::size_t f = 0; f < scene.frames.size(); ++f) times.push_back(scenes::video_seconds(static_cast<Index>(f)));
+  e.seconds = qwen3vl::patch_seconds(times, v.temporal_patch_size);
+  e.pixels.patches = {e.tokens().frames, h / p, w / p};
   e.pixels.rows.reserve(static_cast<std::size_t>(e.pixels.patches.count() * v.patch_values()));
-  qwen3vl::for_each_patch(e.pixels.patches, v.spatial_merge_size, [&](Index row, Index col) {
-    for (Index c = 0; c < 3; ++c)
-      for (Index t = 0; t < v.temporal_patch_size; ++t)
-        for (Index y = 0; y < p; ++y)
-          for (Index x = 0; x < p; ++x)
-            e.pixels.rows.push_back(
-                (static_cast<float>(
-                     scene.image.rgb[static_cast<std::size_t>(((row * p + y) * w + col * p + x) * 3 + c)]) -
-                 127.5f) /
-                127.5f);
-  });
-  e.labels.assign(static_cast<std::size_t>(e.grid.count() * reading_slots), 0);
-  for (const scenes::Mark& m : scene.marks) {
-    if (const auto cell = cell_of(m, e.grid, side))
-      e.labels[static_cast<std::size_t>(cell->first * reading_slots + cell->second)] = reading_class(m.what);
-  }
+  const auto frame_of = [&](Index pair, Index slot) {
+    return std::min(static_cast<std::size_t>(pair * v.temporal_patch_size + slot), scene.frames.size() - 1);
+  };
+  for (Index pair = 0; pair < e.tokens().frames; ++pair)
+    qwen3vl::for_each_patch({1, h / p, w / p}, v.spatial_merge_size, [&](Index row, Index col) {
+      for (Index c = 0; c < 3; ++c)
+        for (Index t = 0; t < v.temporal_patch_size; ++t) {
+          const Image& image = film ? scene.frames[frame_of(pair, t)].image : scene.image;
+          for (Index y = 0; y < p; ++y)
+            for (Index x = 0; x < p; ++x)
+              e.pixels.rows.push_back(
+                  (static_cast<float>(image.rgb[static_cast<std::size_t>(((row * p + y) * w + col * p + x) * 3 + c)]) -
+                   127.5f) /
+                  127.5f);
+        }
+    });
+  e.labels.assign(static_cast<std::size_t>(e.tokens().count() * reading_slots), 0);
+  for (Index pair = 0; pair < e.tokens().frames; ++pair)
+    for (const scenes::Mark& m : film ? scene.frames[frame_of(pair, 0)].marks : scene.marks) {
+      if (const auto cell = cell_of(m, e.grid, side))
+        e.labels[static_cast<std::size_t>((pair * e.grid.count() + cell->first) * reading_slots + cell->second)] =
+            reading_class(m.what);
+    }
   const std::vector<Word> words = drawn_words(scene);
   const auto ask = [&](const std::vector<scenes::Question>& all, Index most, Rng rng) {
     std::vector<const scenes::Question*> answerable;
@@ -204,14 +239,15 @@ Example make_example(const scenes::Scene& scene, const ModelConfig& config, Inde
       a.question = q.question;
       a.answer = q.answers.front();
       a.boxes = q.boxes;
+      for (std::size_t k = 0; k < q.frames.size(); ++k) a.boxes[k].frame = q.frames[k] / v.temporal_patch_size;
       const auto answer = Vocabulary::encode(a.answer + "<|im_end|>");
       a.ids.insert(a.ids.end(), answer.begin(), answer.end());
-      point(scene, words, q, e.grid, side, a);
+      if (!film) point(scene, words, q, e.grid, side, a);
       e.questions.push_back(std::move(a));
     }
   };
   ask(scene.questions, max_questions, Rng(derive_seed(seed, "questions")));
-  if (max_drills > 0) ask(reading_drills(scene), max_drills, Rng(derive_seed(seed, "drills")));
+  if (max_drills > 0 && !film) ask(reading_drills(scene), max_drills, Rng(derive_seed(seed, "drills")));
   return e;
 }
 

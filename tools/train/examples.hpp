@@ -1,5 +1,5 @@
 #pragma once
-// Training examples: a scene turned into pixels, dense-reading labels and tokenised questions.
+// Training examples: a scene, picture or film, turned into pixels, dense-reading labels and tokenised questions.
 #include <vector>
 
 #include "../scenes/scene.hpp"
@@ -37,13 +37,17 @@ struct AskedQuestion {
 
 struct Example {
   qwen3vl::Pixels pixels;
-  Grid grid;
-  std::vector<std::int64_t> labels;  // [N * reading_slots], 0 = nothing; the mark whose centre lies in the cell
+  Grid grid;                         // of one pair of frames
+  std::vector<double> seconds;       // of a clip: the time of each of its pairs; of a picture none
+  std::vector<std::int64_t> labels;  // [N * reading_slots], 0 = nothing; the mark whose centre lies in the cell, of a
+                                     // pair in its first frame
   std::vector<AskedQuestion> questions;
   Index image_height = 0, image_width = 0;
+  TokenSet tokens() const { return {grid, seconds.empty() ? 1 : static_cast<Index>(seconds.size())}; }
 };
 
-/// At most `max_questions` of the scene's and `max_drills` of drills, drawn by the scene's seed.
+/// At most `max_questions` of the scene's and `max_drills` of drills, drawn by the scene's seed. Of a film every frame,
+/// in pairs, the last of an odd count twice; its boxes are those of pairs, and it has neither drills nor pointings.
 Example make_example(const scenes::Scene& scene, const ModelConfig& config, Index max_questions, std::uint64_t seed,
                      Index max_drills = 0);
 
@@ -54,6 +58,8 @@ std::vector<scenes::Question> reading_drills(const scenes::Scene& scene);
 
 /// The prompt up to and including <|vision_end|>, with `tokens` image pads.
 std::vector<TokenId> prefix_ids(Index tokens);
+/// The same of an example, its pads marked as source 0; of a clip as ClipLayout::nested has it.
+Prompt prefix_of(const Example& e);
 inline constexpr Index pads_begin = 4;  // <|im_start|> user \n <|vision_start|>
 
 }  // namespace arrcoc::train

@@ -34,8 +34,8 @@ std::string unknown_name(std::string_view table, const std::string& name) {
   if (table == "depth") return among({"all", "tiers", "random"});
   if (table == "scenarios") {
     const auto& all = scenes::scenario_names();
-    if (name == "video" || std::find(all.begin(), all.end(), name) == all.end())
-      return "expected a scenario of single pictures (arrcoc scenes --list), got '" + name + "'";
+    if (std::find(all.begin(), all.end(), name) == all.end())
+      return "expected a scenario (arrcoc scenes --list), got '" + name + "'";
   }
   const auto whole = [&](Index low, Index high, const std::string& expected) {
     Index n = 0;
@@ -93,6 +93,7 @@ void StageConfig::validate() const {
   want(lines_high <= 200, "lines_high", "at most 200", lines_high);
   want(document_lines_low >= 0 && document_lines_low <= lines_high, "document_lines_low", "0 to lines_high",
        document_lines_low);
+  want(frames >= 2 && frames <= 600, "frames", "2 to 600", frames);
   want(learning_rate > 0 && learning_rate < 1, "learning_rate", "a number in (0, 1)", learning_rate);
   want(weight_decay >= 0 && weight_decay < 1, "weight_decay", "a number in [0, 1)", weight_decay);
   want(clip > 0, "clip", "a number above 0", clip);
@@ -193,6 +194,7 @@ scenes::SceneParams scene_of(const Recipe& recipe, std::uint64_t seed) {
   const auto [height, width] = read_size(pick(recipe.sizes, rng));
   p.height = height;
   p.width = width;
+  p.frames = recipe.config.frames;
   if (const StageConfig& c = recipe.config; c.lines_high > 0) {
     const Index low = holds_text(p.scenario) ? std::max(c.lines_low, c.document_lines_low) : c.lines_low;
     p.lines = low + static_cast<Index>(rng.below(static_cast<std::uint64_t>(c.lines_high - low + 1)));

@@ -59,6 +59,8 @@ std::vector<Asked> FrozenModel::ask(const std::vector<scenes::SceneParams>& para
   std::vector<qwen3vl::Pixels> pixels;
   for (const auto& p : params) {
     scenes::Scene scene = scenes::make_scene(p, atlas_);
+    require_that(scene.frames.empty(), Code::bad_config, "train",
+                 "scenarios: expected single pictures to train a head on, got video");
     examples.push_back(make_example(scene, folder_.config, questions, p.seed));
     pixels.push_back(examples.back().pixels);
     pictures.push_back(std::make_shared<const Image>(std::move(scene.image)));

@@ -79,21 +79,20 @@ PackedLayout pack(const std::vector<std::vector<Index>>& lengths, at::Device dev
           at::tensor(places, at::kLong).to(device)};
 }
 
-/// A picture and its framing as the next columns. -> their own positions, which stand behind `positions`, too
-qwen3vl::Positions add_picture(Grid grid, Index picture, Prompt& prompt, qwen3vl::Positions& positions) {
-  Prompt alone;
-  alone.ids = prefix_ids(grid.count());
-  alone.spans = {{pads_begin, grid, 0}};
+/// A picture or clip and its framing as the next columns. -> their own positions, which stand behind `positions`, too
+qwen3vl::Positions add_source(const Example& e, Index source, Prompt& prompt, qwen3vl::Positions& positions) {
+  const Prompt alone = prefix_of(e);
   qwen3vl::Positions own = qwen3vl::build_positions(alone);
   for (std::size_t i = 0; i < own.t.size(); ++i) positions.push(own.t[i], own.h[i], own.w[i]);
-  prompt.spans.push_back({static_cast<Index>(prompt.ids.size()) + pads_begin, grid, picture});
+  for (const VisionSpan& s : alone.spans)
+    prompt.spans.push_back({static_cast<Index>(prompt.ids.size()) + s.begin, s.grid, source, s.frame});
   prompt.ids.insert(prompt.ids.end(), alone.ids.begin(), alone.ids.end());
   return own;
 }
 
 /// A drop as the decision that it imitates.
-Allocation allocation_of(Grid grid, const Kept& kept) {
-  Allocation a = keep_everything(grid);
+Allocation allocation_of(TokenSet tokens, const Kept& kept) {
+  Allocation a = keep_everything(std::move(tokens));
   if (!kept.tokens.empty()) a.kept = kept.tokens;
   a.depth.assign(a.kept.size(), all_levels);
   a.why.assign(a.kept.size(), Provenance{});
@@ -179,10 +178,10 @@ at::Tensor Replica::answers(const Batch& batch, const qwen3vl::VisionOut<Trainin
   for (std::size_t p = 0; p < batch.examples.size(); ++p) {
     const Example& e = batch.examples[p];
     const Index first_row = row(), first_pad = first_row + pads_begin;
-    const qwen3vl::Positions own = add_picture(e.grid, static_cast<Index>(p), prompt, positions);
+    const qwen3vl::Positions own = add_source(e, static_cast<Index>(p), prompt, positions);
     const std::vector<Index>& keep =
-        allocations.emplace_back(allocation_of(e.grid, p < batch.kept.size() ? batch.kept[p] : Kept{})).kept;
-    dropped += e.grid.count() - static_cast<Index>(keep.size());
+        allocations.emplace_back(allocation_of(e.tokens(), p < batch.kept.size() ? batch.kept[p] : Kept{})).kept;
+    dropped += e.tokens().count() - static_cast<Index>(keep.size());
     lengths.push_back({row() - first_row});
     const auto note = [&](PointingTargets& t, const std::vector<Pointing>& all, Index begin) {
       for (const Pointing& point : all) {

@@ -204,7 +204,7 @@ class Session {
           make_example(scenes::make_scene(p, atlas_), trainer_.config(), recipe_.config.questions, p.seed, drills));
       if (!with_drops) continue;
       batch.kept.push_back(drop_of(recipe_, batch.examples.back(), levels, p.seed));
-      limit_levels(batch.kept.back(), batch.examples.back().grid.count(), levels,
+      limit_levels(batch.kept.back(), batch.examples.back().tokens().count(), levels,
                    levels_at(recipe_.config, trainer_.steps_done(), levels));
       only_answerable(batch.examples.back(), batch.kept.back());
     }
