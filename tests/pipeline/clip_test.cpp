@@ -14,6 +14,7 @@
 #include "arrcoc/injectors/merge.hpp"
 #include "arrcoc/injectors/order.hpp"
 #include "arrcoc/pipeline/clip.hpp"
+#include "arrcoc/pipeline/clip_textures.hpp"
 #include "arrcoc/scorers/attention/layer_attention.hpp"
 #include "arrcoc/scorers/attention/tower_attention.hpp"
 #include "arrcoc/scorers/control/uniform.hpp"
@@ -356,4 +357,27 @@ TEST_CASE("frames become pairs: the last of an odd number is repeated, and no mo
   CHECK(code_of([&] {
           clip_of(std::make_unique<Frames>(std::vector<double>{1, 0.5}), v, {}, {16, 32});
         }) == Code::bad_video);
+}
+
+TEST_CASE("textures see the frames of a temporal patch, as many as the model's has, and the one in front of it") {
+  struct Counts : erased::Texture {
+    mutable std::vector<std::size_t> frames;
+    mutable std::vector<bool> before;
+    Textures generate(ImageView, const TokenSet&) const override { return {}; }
+    Textures generate_pair(std::span<const ImageView> all, ImageView last, const TokenSet& tokens) const override {
+      frames.push_back(all.size());
+      before.push_back(last.rgb != nullptr);
+      return {{"n"}, std::vector<float>(static_cast<std::size_t>(tokens.count()), static_cast<float>(all.size()))};
+    }
+  };
+  VisionConfig v = tiny_config().vision;
+  v.patch_size = 8;
+  v.temporal_patch_size = 3;  // four frames are three and one, not two and two
+  const auto open = [] { return std::make_unique<Frames>(std::vector<double>{0, 1, 2, 3}); };
+  Picture clip = clip_of(open(), v, {}, {16, 32});
+  clip.frames = open;
+  const Counts texture;
+  CHECK(clip_textures(texture, clip).values == std::vector<float>{3, 3, 1, 1});
+  CHECK(texture.frames == std::vector<std::size_t>{3, 1});
+  CHECK(texture.before == std::vector<bool>{false, true});
 }

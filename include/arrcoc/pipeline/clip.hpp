@@ -99,6 +99,7 @@ inline Picture clip_of(std::unique_ptr<FrameSource> frames, const VisionConfig& 
   Picture out;
   out.native = {frames->info().height, frames->info().width, nullptr};
   out.grid = qwen3vl::merged_grid(size.height, size.width, v);
+  out.slots = v.temporal_patch_size;
   out.pixels.patches = {pairs, size.height / v.patch_size, size.width / v.patch_size};
   out.pairs = std::make_shared<ClipPairs>(std::move(frames), size, v, how, kind);
   return out;

@@ -18,12 +18,11 @@ inline Textures clip_textures(const erased::Texture& texture, const Picture& cli
                "expected a clip whose frames can be pulled once more, got pixels of its pairs alone");
   const std::unique_ptr<FrameSource> source = clip.frames();
   const auto count = static_cast<Index>(source->info().seconds.size());
-  const Index pairs = clip.pixels.patches.frames, slots = slots_of(count, pairs);
   Textures out;
   Image before;
-  for (Index from = 0; from < count; from += slots) {
+  for (Index from = 0; from < count; from += clip.slots) {
     std::vector<Image> images;
-    for (Index i = from; i < std::min(count, from + slots); ++i) images.push_back(source->next());
+    for (Index i = from; i < std::min(count, from + clip.slots); ++i) images.push_back(source->next());
     std::vector<ImageView> views;
     for (const Image& image : images) views.push_back(image.view());
     Textures one = texture.generate_pair(views, before.rgb.empty() ? ImageView{} : before.view(), TokenSet(clip.grid));

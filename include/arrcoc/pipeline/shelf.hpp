@@ -32,6 +32,7 @@ struct Picture {
   std::vector<Box> boxes;               // answer boxes in native pixels, for the oracle only; of a clip by its pairs
   std::shared_ptr<PairSource> pairs{};  // of a clip that is not held in memory
   std::function<std::unique_ptr<FrameSource>()> frames{};  // of a clip: its pixels once more, for textures
+  Index slots = 2;                                         // of a clip: frames of a temporal patch
 
   bool is_clip() const { return pairs != nullptr || pixels.patches.frames > 1; }
   TokenSet tokens() const { return {grid, pixels.patches.frames}; }
