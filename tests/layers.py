@@ -59,7 +59,7 @@ THIRD_PARTY = [
     (r"(doctest|benchmark)/", set()),
     (r"(sys/|netinet/|arpa/)|(netdb|unistd|fcntl|dlfcn|poll|spawn|pthread|sched|termios)\.h$", {"src", "tools", "backends/eigen"}),
     (r"malloc\.h$", {"tools/main.cpp"}),
-    (r"(immintrin|x86intrin|arm_neon)\.h$", {"backends/eigen", "texture", "qwen3vl"}),
+    (r"(immintrin|x86intrin|arm_neon|cpuid)\.h$", {"backends/eigen", "texture", "qwen3vl"}),
 ]
 STANDARD = set("""algorithm any array atomic barrier bit bitset cassert ccomplex cctype cerrno cfenv cfloat charconv chrono cinttypes climits
 clocale cmath codecvt compare complex concepts condition_variable coroutine csetjmp csignal cstdarg cstddef cstdint cstdio cstdlib cstring ctime

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "arrcoc/eigen/attention_plan.hpp"
-#include "arrcoc/eigen/gemm.hpp"
 #include "arrcoc/eigen/tensor.hpp"
+#include "arrcoc/eigen/tiles.hpp"
 
 namespace arrcoc::eigen {
 
@@ -49,8 +49,9 @@ EIGEN_ALWAYS_INLINE float exp_row(float* x, Index n, Index width, float m, float
   return eigen::sum(sum);
 }
 
-/// Op: Floats, or Pairs for products in bf16 (q, k, v and the weights are rounded; sums and the softmax stay float32),
-/// which needs an even d and a scale above 0. Threads: run(n, grain, f).
+/// Op: Floats, or Pairs or TilePairs for products in bf16 (q, k, v and the weights are rounded; sums and the softmax
+/// stay float32), which need an even d and a scale above 0. In tiles, operands are zeros up to whole tiles of the sums'
+/// direction, and whole tiles of queries are computed, of which the last may hold anything. Threads: run(n, grain, f).
 template <class Op, class Threads>
 class BlockedAttention {
  public:
@@ -92,13 +93,17 @@ class BlockedAttention {
 
  private:
   static constexpr Index chunk_keys = 128;
-  static constexpr bool pairs = std::is_same_v<Op, Pairs>;
+  static constexpr bool pairs = of_pairs<Op>, tiled = in_tiles<Op>;
+  using Tiles = tiles_of<Op>;
   static constexpr Index per_float = pairs ? 2 : 1;  // values in one element of a packed operand
-  Index depth() const { return p_.d / per_float; }
+  Index depth() const { return tiled ? whole_tiles(p_.d / per_float, tile_pairs) : p_.d / per_float; }
+  Index rounded_stride() const { return depth() + lanes; }  // of rows in bf16, in floats
   /// Of the values: rows of the panels.
   Index value_rows() const { return pairs ? p_.packed_keys / 2 : p_.keys; }
   Index value_row(const KeyRange& r) const { return pairs ? r.packed / 2 : r.begin; }
+  Index wide_row() const { return std::max(p_.d, depth()) + lanes; }
   Index value_width() const { return (p_.dv + lanes - 1) / lanes * lanes; }
+  Index sum_stride() const { return tiled ? whole_tiles(p_.dv, tile_width) : value_width(); }
   const float* packed_keys(Index head, Index packed) const {
     return keys_.get() + (head / p_.group * p_.packed_keys + packed) * depth();
   }
@@ -107,7 +112,7 @@ class BlockedAttention {
   void pack(const Tensor& k, const Tensor& v) {
     const Index kv = p_.heads / p_.group;
     keys_ = pool_.take(kv * p_.packed_keys * depth());
-    values_ = pool_.take(kv * value_rows() * value_width());
+    values_ = pool_.take(kv * value_rows() * value_width() + lanes);
     struct Piece {
       Index head, begin, end, packed, values;
     };
@@ -118,7 +123,7 @@ class BlockedAttention {
           pieces.push_back(
               {h, j, std::min(r.end, j + 512), r.packed + j - r.begin, value_row(r) + (j - r.begin) / per_float});
     threads_.run(static_cast<Index>(pieces.size()), 1, [&](Index begin, Index end) {
-      const auto scratch = pool_.take(pairs ? lanes * (depth() + lanes) : 1);
+      const auto scratch = pool_.take(pairs ? lanes * rounded_stride() : 1);
       for (Index t = begin; t < end; ++t) {
         const Piece& s = pieces[static_cast<std::size_t>(t)];
         for (Index j = s.begin; j < s.end; j += tile_cols) {
@@ -129,9 +134,8 @@ class BlockedAttention {
             const float* from = k.row(std::min(first, s.end - 1)) + s.head * p_.d;
             Index stride = k.stride();
             if constexpr (pairs) {
-              stride = depth() + lanes;
-              for (int i = 0; i < rows; ++i)
-                round_row(from + i * k.stride(), p_.d, reinterpret_cast<std::uint16_t*>(scratch.get() + i * stride));
+              stride = rounded_stride();
+              for (int i = 0; i < rows; ++i) round_deep(from + i * k.stride(), scratch.get() + i * stride);
               from = scratch.get();
             }
             transpose_rows<ReadStored<DType::f32>>(from, stride, rows, depth(), panel + half * lanes, tile_cols, true);
@@ -151,10 +155,17 @@ class BlockedAttention {
     });
   }
 
+  /// A row of keys or queries in bf16, depth() pairs of it.
+  void round_deep(const float* from, float* to) const {
+    if constexpr (tiled) std::fill_n(to, depth(), 0.0f);
+    round_row(from, p_.d, reinterpret_cast<std::uint16_t*>(to));
+  }
+
   /// Rows [begin, end) two by two; a last one without a partner gets zeros.
   static void pack_value_pairs(const float* v, Index stride, Index begin, Index end, Index columns, int packets,
                                float* out) {
-    for (Index j = begin; j < end; j += 2)
+    const Index last = tiled ? begin + whole_tiles(end - begin, 2 * tile_pairs) : end;
+    for (Index j = begin; j < last; j += 2)
       for (int h = 0; h < packets; ++h, out += lanes) {
         const Index n = std::clamp<Index>(columns - h * lanes, 0, lanes);
         const auto row = [&](Index i) {
@@ -169,14 +180,14 @@ class BlockedAttention {
   /// As floats they are scaled here; in bf16 their scores are, so that nothing is rounded twice.
   void pack_queries(Index head, const QueryRun& b, float* scratch, float* packed) const {
     const P s = set(p_.scale);
-    const Index stride = pairs ? depth() + lanes : p_.d;
+    const Index stride = pairs ? rounded_stride() : p_.d;
     for (Index i = b.begin; i < b.end; ++i) {
       const float* from = q_.row(i) + head * p_.d;
-      float* to = scratch + (i - b.begin) * stride;
-      if constexpr (pairs) round_row(from, p_.d, reinterpret_cast<std::uint16_t*>(to));
+      float* to = (tiled ? packed : scratch) + (i - b.begin) * stride;  // tiles are read where the rows lie
+      if constexpr (pairs) round_deep(from, to);
       else map(from, to, p_.d, [&](P x) { return ei::pmul(x, s); });
     }
-    pack_rows(scratch, stride, b.end - b.begin, depth(), packed);
+    if constexpr (!tiled) pack_rows(scratch, stride, b.end - b.begin, depth(), packed);
   }
   float factor() const { return pairs ? p_.scale : 1.0f; }
   /// Of the keys from `key` on, for scores that factor() has still to multiply; null: none.
@@ -187,29 +198,65 @@ class BlockedAttention {
     map(row, bias, row, n, [](P x, P y) { return ei::padd(x, y); });
   }
 
+  static TileRows rows_in_place(const float* data, Index row, Index stride) {
+    return {data + row * stride, tile_height * stride, tile_pairs, stride};
+  }
+
   /// scores[i, j] = q_i k_j for `width` packed keys (a multiple of tile_cols).
-  void scores(const float* queries, Index rows, const float* keys, Index width, float* out) const {
-    for (Index i = 0; i < rows;) {
-      const int r = group_rows(rows - i);
-      for (Index j = 0; j < width; j += tile_cols)
+  void scores([[maybe_unused]] Tiles& tiles, const float* queries, Index rows, const float* keys, Index width,
+              float* out) const {
+    if constexpr (tiled) {
+      for (Index i = 0; i < rows; i += 2 * tile_height)
+        for (Index j = 0; j < width; j += tile_cols)
+          multiply_panel(tiles, rows - i > tile_height ? 2 : 1, tile_cols, rows_in_place(queries, i, rounded_stride()),
+                         keys + j * depth(), depth() / tile_pairs, nullptr, false, out + i * score_stride + j,
+                         score_stride);
+    } else {
+      for (Index i = 0; i < rows;) {
+        const int r = group_rows(rows - i);
+        for (Index j = 0; j < width; j += tile_cols)
+          with_rows(r, [&]<int R>() {
+            tile<R, 2, 1, R, Op>(queries + i * depth(), keys + j * depth(), depth(), nullptr, false,
+                                 out + i * score_stride + j, score_stride);
+          });
+        i += r;
+      }
+    }
+  }
+
+  /// sums[i, 0..packets * lanes) += weights_i * a panel of values, over `steps` of its rows.
+  void add_values([[maybe_unused]] Tiles& tiles, const float* weights, Index rows, const float* panel, int packets,
+                  Index steps, float* sums) const {
+    if constexpr (tiled) {
+      for (Index i = 0; i < rows; i += 2 * tile_height)
+        multiply_panel(tiles, rows - i > tile_height ? 2 : 1, packets * lanes, rows_in_place(weights, i, score_stride),
+                       panel, whole_tiles(steps, tile_pairs) / tile_pairs, nullptr, true, sums + i * sum_stride(),
+                       sum_stride());
+    } else {
+      for (Index i = 0; i < rows;) {
+        const int r = group_rows(rows - i);
+        float* to = sums + i * sum_stride();
+        const float* from = weights + i * score_stride;
         with_rows(r, [&]<int R>() {
-          tile<R, 2, 1, R, Op>(queries + i * depth(), keys + j * depth(), depth(), nullptr, false,
-                               out + i * score_stride + j, score_stride);
+          if (packets == 2) tile<R, 2, score_stride, 1, Op>(from, panel, steps, nullptr, true, to, sum_stride());
+          else tile<R, 1, score_stride, 1, Op>(from, panel, steps, nullptr, true, to, sum_stride());
         });
-      i += r;
+        i += r;
+      }
     }
   }
 
   void query_task(Index head, const QueryRun& b, Tensor& out, bool keep) {
-    const Index rows = b.end - b.begin, width = value_width();
-    const auto scratch = pool_.take(query_block * (p_.d + lanes)), queries = pool_.take(query_block * p_.d + lanes);
-    const auto weights = pool_.take(query_block * score_stride), sums = pool_.take(query_block * width);
+    const Index rows = b.end - b.begin, width = value_width(), stride = sum_stride();
+    const auto scratch = pool_.take(most_queries * wide_row()), queries = pool_.take(most_queries * wide_row());
+    const auto weights = pool_.take(most_queries * score_stride), sums = pool_.take(most_queries * stride);
+    Tiles tiles;
     pack_queries(head, b, scratch.get(), queries.get());
-    float top[query_block], total[query_block], shrink[query_block];
-    Index count[query_block];  // keys of the block that a row sees
+    float top[most_queries], total[most_queries], shrink[most_queries];
+    Index count[most_queries];  // keys of the block that a row sees
     std::fill_n(top, rows, -std::numeric_limits<float>::infinity());
     std::fill_n(total, rows, 0.0f);
-    std::fill_n(sums.get(), rows * width, 0.0f);
+    std::fill_n(sums.get(), rows * stride, 0.0f);
     const float* values = values_.get() + head / p_.group * value_rows() * width;
 
     for (const Index which : {b.first, b.second}) {
@@ -218,7 +265,7 @@ class BlockedAttention {
       const Index longest = p_.visible(range, b.end - 1);
       for (Index j = 0; j < longest; j += key_block) {
         const Index seen = std::min(key_block, longest - j), wide = (seen + tile_cols - 1) / tile_cols * tile_cols;
-        scores(queries.get(), rows, packed_keys(head, range.packed + j), wide, weights.get());
+        scores(tiles, queries.get(), rows, packed_keys(head, range.packed + j), wide, weights.get());
         const float* added = bias(range.begin + j);
         // Row by row each of these would wait for the one before.
         for (Index i = 0; i < rows; ++i) {
@@ -239,23 +286,14 @@ class BlockedAttention {
           }
           total[i] = total[i] * shrink[i] + exp_row<pairs>(row, n, wide, top[i], factor());
           if (shrink[i] != 1.0f)
-            map(sums.get() + i * width, sums.get() + i * width, width,
+            map(sums.get() + i * stride, sums.get() + i * stride, width,
                 [&](P x) { return ei::pmul(x, set(shrink[i])); });
         }
         const Index steps = (seen + per_float - 1) / per_float;
         for (Index c = 0; c < p_.dv;) {
           const int q = panel_packets(c, p_.dv);
           const float* panel = values + c * value_rows() + (value_row(range) + j / per_float) * q * lanes;
-          for (Index i = 0; i < rows;) {
-            const int r = group_rows(rows - i);
-            float* to = sums.get() + i * width + c;
-            const float* from = weights.get() + i * score_stride;
-            with_rows(r, [&]<int R>() {
-              if (q == 2) tile<R, 2, score_stride, 1, Op>(from, panel, steps, nullptr, true, to, width);
-              else tile<R, 1, score_stride, 1, Op>(from, panel, steps, nullptr, true, to, width);
-            });
-            i += r;
-          }
+          add_values(tiles, weights.get(), rows, panel, q, steps, sums.get() + c);
           c += q * lanes;
         }
       }
@@ -263,7 +301,7 @@ class BlockedAttention {
     for (Index i = 0; i < rows; ++i) {
       const float inverse = total[i] > 0.0f ? 1.0f / total[i] : (total[i] == 0.0f ? 0.0f : total[i]);
       const P s = set(inverse);
-      map(sums.get() + i * width, out.fill(b.begin + i) + head * p_.dv, p_.dv, [&](P x) { return ei::pmul(x, s); });
+      map(sums.get() + i * stride, out.fill(b.begin + i) + head * p_.dv, p_.dv, [&](P x) { return ei::pmul(x, s); });
       if (keep) {
         const auto at = static_cast<std::size_t>(head * p_.queries + b.begin + i);
         top_[at] = top[i];
@@ -273,8 +311,9 @@ class BlockedAttention {
   }
 
   void received_task(const KeyRange& chunk, Index owner, float* sums) {
-    const auto scratch = pool_.take(query_block * (p_.d + lanes)), queries = pool_.take(query_block * p_.d + lanes);
-    const auto weights = pool_.take(query_block * score_stride);
+    const auto scratch = pool_.take(most_queries * wide_row()), queries = pool_.take(most_queries * wide_row());
+    const auto weights = pool_.take(most_queries * score_stride);
+    Tiles tiles;
     const Index seen = chunk.end - chunk.begin, wide = (seen + tile_cols - 1) / tile_cols * tile_cols;
     const float* added = bias(chunk.begin);
     double total[chunk_keys] = {};
@@ -283,7 +322,7 @@ class BlockedAttention {
         if (b.first != owner && b.second != owner) continue;
         if (p_.visible(chunk, b.end - 1) == 0) continue;
         pack_queries(head, b, scratch.get(), queries.get());
-        scores(queries.get(), b.end - b.begin, packed_keys(head, chunk.packed), wide, weights.get());
+        scores(tiles, queries.get(), b.end - b.begin, packed_keys(head, chunk.packed), wide, weights.get());
         alignas(64) float part[chunk_keys] = {};
         for (Index i = b.begin; i < b.end; ++i) {
           const Index n = p_.visible(chunk, i);

@@ -6,12 +6,15 @@
 #include <vector>
 
 #include "arrcoc/core/kernel_backend.hpp"
-#include "arrcoc/eigen/gemm.hpp"
 #include "arrcoc/eigen/tensor.hpp"
+#include "arrcoc/eigen/tiles.hpp"
 
 namespace arrcoc::eigen {
 
-inline constexpr Index query_block = 4 * tile_rows;
+inline constexpr Index query_block = 4 * tile_rows, tile_query_block = 4 * tile_height,
+                       most_queries = std::max(query_block, tile_query_block);
+/// Queries that are attended to together.
+constexpr Index queries_at_once(Arithmetic a) { return a == Arithmetic::tiles ? tile_query_block : query_block; }
 
 /// Keys [begin, end), packed from a panel of their own, so that a segment's bits do not depend on what stands before
 /// it.
@@ -41,8 +44,9 @@ struct AttentionPlan {
 };
 
 /// Which queries see which keys. Segments are in key rows; query row i stands at key row i + causal_offset. Rows of the
-/// shared prefix see the prefix alone.
-inline AttentionPlan plan_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& s) {
+/// shared prefix see the prefix alone. `together` queries, at most `most_queries`, make a block.
+inline AttentionPlan plan_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& s,
+                                    Index together = query_block) {
   const auto check = [](bool ok, auto sentence) {
     require_that(ok, Code::shape_mismatch, "eigen.attention", sentence);
   };
@@ -80,8 +84,7 @@ inline AttentionPlan plan_attention(const Tensor& q, const Tensor& k, const Tens
   };
   const auto add_run = [&](Index begin, Index end, Index first, Index second) {
     begin = std::max<Index>(begin, 0);
-    for (Index i = begin; i < end; i += query_block)
-      p.blocks.push_back({i, std::min(end, i + query_block), first, second});
+    for (Index i = begin; i < end; i += together) p.blocks.push_back({i, std::min(end, i + together), first, second});
   };
   if (s.segments.empty() && s.shared_prefix == 0) {
     add_range(0, p.keys);

@@ -12,19 +12,10 @@
 #include "arrcoc/core/kernel_backend.hpp"
 #include "arrcoc/eigen/attend_one.hpp"
 #include "arrcoc/eigen/attention.hpp"
+#include "arrcoc/eigen/options.hpp"
 #include "arrcoc/eigen/weight_product.hpp"
 
 namespace arrcoc {
-
-struct EigenOptions {
-  int threads = 0;                                ///< in all; 0 = as many as the hardware has
-  std::size_t keep_bytes = std::size_t{1} << 30;  ///< free memory kept for reuse, at most
-  /// Products with bf16 weights and attention over several queries round their inputs to bf16 and sum in float32;
-  /// everything else stays float32. Without effect where the build has no AVX512-BF16.
-  bool bf16 = false;
-  WeightFormats weights{};  ///< of matrices whose use is told when they are imported
-  bool operator==(const EigenOptions&) const = default;
-};
 
 /// Matrices that were made before. `checked`: so all values of the model are known to be finite.
 struct MadeForms {
@@ -48,7 +39,7 @@ class EigenOn {
   explicit EigenOn(EigenOptions options = {}, MadeForms made = {})
       : threads_(std::make_shared<Threads>(options.threads)),
         pool_(std::make_shared<eigen::MemoryPool>(options.keep_bytes)),
-        bf16_(options.bf16 && eigen::bf16_products),
+        arithmetic_(eigen::arithmetic_of(options.bf16, options.isa)),
         formats_(options.weights),
         made_(std::move(made)) {}
 
@@ -370,7 +361,7 @@ class EigenOn {
   /// With segments, rows are key rows and query row i stands at key row i + causal_offset. A query that sees no key
   /// gives zeros.
   Attended<Tensor> attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& spec) const {
-    const eigen::AttentionPlan plan = eigen::plan_attention(q, k, v, spec);
+    const eigen::AttentionPlan plan = eigen::plan_attention(q, k, v, spec, eigen::queries_at_once(arithmetic_));
     Attended<Tensor> a;
     a.out = make(q.rows(), plan.heads * plan.dv);
     if (spec.want_received) {
@@ -388,8 +379,8 @@ class EigenOn {
         blocked.run(a.out, spec.want_received);
         if (spec.want_received) blocked.received(a.received.fill());
       };
-      if (bf16_ && plan.d % 2 == 0 && plan.scale > 0.0f) blocks(eigen::Pairs{});
-      else blocks(eigen::Floats{});
+      if (arithmetic_ == eigen::Arithmetic::floats || plan.d % 2 != 0 || plan.scale <= 0.0f) blocks(eigen::Floats{});
+      else eigen::with_pairs(arithmetic_, blocks);
     }
     return a;
   }
@@ -433,7 +424,7 @@ class EigenOn {
               *to++ = y >= 0 && y < s.height && z >= 0 && z < s.width ? x.row(y * s.width + z)[c] : 0.0f;
       });
       Tensor part = out.window(first, count, 0, out.cols());
-      eigen::weight_product(*threads_, *pool_, patches, w, bf16_, bias.stored_row<float>(0), part);
+      eigen::weight_product(*threads_, *pool_, patches, w, arithmetic_, bias.stored_row<float>(0), part);
     }
     return out;
   }
@@ -609,13 +600,13 @@ class EigenOn {
       return "expected x [L, " + std::to_string(w.in()) + "] for a weight " + shape_of(w) + ", got " + shape_of(x);
     });
     Tensor out = make(x.rows(), w.out());
-    if (x.rows() > 0) eigen::weight_product(*threads_, *pool_, x, w, bf16_, init, out);
+    if (x.rows() > 0) eigen::weight_product(*threads_, *pool_, x, w, arithmetic_, init, out);
     return out;
   }
 
   std::shared_ptr<Threads> threads_;
   std::shared_ptr<eigen::MemoryPool> pool_;
-  bool bf16_;
+  eigen::Arithmetic arithmetic_;
   WeightFormats formats_;
   MadeForms made_;
 };

@@ -15,6 +15,9 @@ inline constexpr bool bf16_products = true;
 inline constexpr bool bf16_products = false;  // this build has no instruction for them
 #endif
 
+/// What products multiply: float32 values, or bf16 pairs, by vectors or in tiles.
+enum class Arithmetic : std::uint8_t { floats, pairs, tiles };
+
 /// One step of a product of float32 values.
 struct Floats {
   static EIGEN_ALWAYS_INLINE P step(P a, P b, P sum) { return fma(a, b, sum); }

@@ -263,6 +263,20 @@ void gemm_block(MemoryPool& pool, const float* a, Index packed, Index first, Ind
   }
 }
 
+/// How A is packed and blocks are multiplied; eigen/tiles.hpp does it in tiles.
+template <class Op>
+struct Blocks {
+  static std::shared_ptr<float> pack(ThreadPool& threads, MemoryPool& pool, const float* a, Index stride, Index rows,
+                                     Index depth) {
+    return pack_all(threads, pool, a, stride, rows, depth);
+  }
+  template <class PackB>
+  static void multiply(MemoryPool& pool, const float* a, Index packed, Index first, Index rows, Index depth,
+                       Index column, Index columns, const PackB& pack_b, const float* init, float* c, Index c_stride) {
+    gemm_block<Op>(pool, a, packed, first, rows, depth, column, columns, pack_b, init, c, c_stride);
+  }
+};
+
 /// C [rows, columns] = A [rows, depth] * B + init (a row, or null). A is packed once, a slab of rows at a time; blocks
 /// of C go to the threads.
 template <class Op = Floats, class PackB>
@@ -277,7 +291,7 @@ void gemm(ThreadPool& threads, MemoryPool& pool, const float* a, Index a_stride,
   constexpr Index slab = 160 * tile_rows;
   for (Index first = 0; first < rows; first += slab) {
     const Index packed = std::min(slab, rows - first);
-    const auto a_packed = pack_all(threads, pool, a + first * a_stride, a_stride, packed, depth);
+    const auto a_packed = Blocks<Op>::pack(threads, pool, a + first * a_stride, a_stride, packed, depth);
     // Enough blocks for every thread; high ones pack B less often, wide ones read A less often. Bits do not depend on
     // it.
     const Index enough = 4 * threads.size();
@@ -289,30 +303,14 @@ void gemm(ThreadPool& threads, MemoryPool& pool, const float* a, Index a_stride,
     const auto block = [&](Index begin, Index end) {
       for (Index t = begin; t < end; ++t) {
         const Index i = t % row_blocks * high, j = t / row_blocks * wide;
-        gemm_block<Op>(pool, a_packed.get(), packed, i, std::min(high, packed - i), depth, j,
-                       std::min(wide, columns - j), pack_b, init, c + (first + i) * c_stride, c_stride);
+        Blocks<Op>::multiply(pool, a_packed.get(), packed, i, std::min(high, packed - i), depth, j,
+                             std::min(wide, columns - j), pack_b, init, c + (first + i) * c_stride, c_stride);
       }
     };
     const Index blocks = row_blocks * column_blocks;
     if (packed * columns * depth < 32768) block(0, blocks);
     else threads.run(blocks, 1, block);
   }
-}
-
-/// The rows of x rounded to bf16, neighbours as pairs, in whole packets.
-struct RoundedRows {
-  std::shared_ptr<float> pairs;
-  Index stride;
-};
-inline RoundedRows round_rows(ThreadPool& threads, MemoryPool& pool, const float* x, Index x_stride, Index rows,
-                              Index cols) {
-  const Index stride = (cols + lanes - 1) / lanes * lanes / 2;
-  RoundedRows out{pool.take(rows * stride), stride};
-  threads.run(rows, std::max<Index>(1, 16384 / std::max<Index>(cols, 1)), [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i)
-      round_row(x + i * x_stride, cols, reinterpret_cast<std::uint16_t*>(out.pairs.get() + i * stride));
-  });
-  return out;
 }
 
 /// Bytes ahead of what is read once that memory is asked for: over the end of a page, where the hardware begins anew.

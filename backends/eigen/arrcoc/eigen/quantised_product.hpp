@@ -1,8 +1,9 @@
 #pragma once
 // Products with matrices in int8 or int4, accumulated in float32. Few rows read the codes once, as they lie; more rows
 // go through gemm, whose packing widens them. A row's bits depend on nothing but that row and the matrix.
-#include "arrcoc/eigen/gemm.hpp"
 #include "arrcoc/eigen/quantised.hpp"
+#include "arrcoc/eigen/rounded_rows.hpp"
+#include "arrcoc/eigen/tiles.hpp"
 
 namespace arrcoc::eigen {
 
@@ -210,9 +211,10 @@ inline void few_rows4(ThreadPool& threads, MemoryPool& pool, const Tensor& x, co
   });
 }
 
-/// out = x * W^T + init (a row, or null). `bf16`: inputs are rounded to bf16 where there are many.
-inline void quantised_product(ThreadPool& threads, MemoryPool& pool, const Tensor& x, const Quantised& w, bool bf16,
-                              const float* init, Tensor& out) {
+/// out = x * W^T + init (a row, or null). Unless `how` is floats, inputs are rounded to bf16 where there
+/// are many.
+inline void quantised_product(ThreadPool& threads, MemoryPool& pool, const Tensor& x, const Quantised& w,
+                              Arithmetic how, const float* init, Tensor& out) {
   const bool wide = w.format == WeightFormat::int8;
   if (x.rows() <= unpacked_rows) {
     if (!wide) return few_rows4(threads, pool, x, w, init, out.fill(), out.stride());
@@ -222,10 +224,12 @@ inline void quantised_product(ThreadPool& threads, MemoryPool& pool, const Tenso
         [&](Index j, float v) { return v * scales[j] + (init != nullptr ? init[j] : 0.0f); });
   }
   const float* start = wide ? nullptr : init;
-  if (bf16 && w.in % 2 == 0) {
+  if (how != Arithmetic::floats && w.in % 2 == 0) {
     const RoundedRows rounded = round_rows(threads, pool, x.data(), x.stride(), x.rows(), x.cols());
-    gemm<Pairs>(threads, pool, rounded.pairs.get(), rounded.stride, x.rows(), w.in / 2, w.out, PackQuantised<Pairs>{&w},
-                start, out.fill(), out.stride());
+    with_pairs(how, [&]<class Op>(Op) {
+      gemm<Op>(threads, pool, rounded.pairs.get(), rounded.stride, x.rows(), w.in / 2, w.out, PackQuantised<Pairs>{&w},
+               start, out.fill(), out.stride());
+    });
   } else {
     gemm(threads, pool, x.data(), x.stride(), x.rows(), w.in, w.out, PackQuantised<Floats>{&w}, start, out.fill(),
          out.stride());

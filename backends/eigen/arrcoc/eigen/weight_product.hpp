@@ -5,21 +5,24 @@
 
 namespace arrcoc::eigen {
 
-/// out = x * w^T + init (a row, or null). `bf16`: where there are many rows, inputs are rounded to bf16.
-inline void weight_product(ThreadPool& threads, MemoryPool& pool, const Tensor& x, const Weight& w, bool bf16,
+/// out = x * w^T + init (a row, or null). Unless `how` is floats: where there are many rows, inputs are rounded to
+/// bf16.
+inline void weight_product(ThreadPool& threads, MemoryPool& pool, const Tensor& x, const Weight& w, Arithmetic how,
                            const float* init, Tensor& out) {
-  if (w.quantised() != nullptr) return quantised_product(threads, pool, x, *w.quantised(), bf16, init, out);
+  if (w.quantised() != nullptr) return quantised_product(threads, pool, x, *w.quantised(), how, init, out);
   with_dtype(w.dtype(), [&]<DType D>() {
     using T = stored_t<D>;
     const T* data = w.stored_row<T>(0);
     const auto multiply = [&](const auto& pack) {
       gemm(threads, pool, x.data(), x.stride(), x.rows(), x.cols(), w.out(), pack, init, out.fill(), out.stride());
     };
-    if (D == DType::bf16 && bf16 && w.in() % 2 == 0 && x.rows() > unpacked_rows) {
+    if (D == DType::bf16 && how != Arithmetic::floats && w.in() % 2 == 0 && x.rows() > unpacked_rows) {
       const RoundedRows rounded = round_rows(threads, pool, x.data(), x.stride(), x.rows(), x.cols());
       const auto multiply_pairs = [&](const auto& pack) {
-        gemm<Pairs>(threads, pool, rounded.pairs.get(), rounded.stride, x.rows(), w.in() / 2, w.out(), pack, init,
-                    out.fill(), out.stride());
+        with_pairs(how, [&]<class Op>(Op) {
+          gemm<Op>(threads, pool, rounded.pairs.get(), rounded.stride, x.rows(), w.in() / 2, w.out(), pack, init,
+                   out.fill(), out.stride());
+        });
       };
       if (w.transposed()) multiply_pairs(PackInputPairs{reinterpret_cast<const std::uint16_t*>(data), w.out()});
       else multiply_pairs(PackOutputs<DType::f32>{reinterpret_cast<const float*>(data), w.in() / 2});
