@@ -318,6 +318,7 @@ std::unique_ptr<Engine> open_engine(const QuestionFlags& f, bool beside) {
   o.chat_template = f.run.rendered ? "builtin" : f.run.chat_template;
   o.threads = f.threads;
   o.dtype = f.run.dtype;
+  o.isa = f.run.isa;
   o.weights = weight_formats(f.run);
   o.attention = f.run.attention;
   o.load_beside = beside;

@@ -27,7 +27,7 @@ struct RunConfig {
   double temperature = -1, top_p = -1, min_p = -1, repetition_penalty = -1;  // -1: the model's
   Index top_k = -1;
   bool ignore_eos = false;
-  std::string backend = "eigen", dtype = "auto", device = "cpu";
+  std::string backend = "eigen", dtype = "auto", isa = "auto", device = "cpu";
   std::string attention = "auto";                                               // or own, library
   std::string weights = "auto", weights_head = "auto", weights_tower = "auto";  // or bf16, int8, int4
   std::string depth = "all";                                                    // DeepStack levels of kept tokens

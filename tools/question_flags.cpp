@@ -44,6 +44,9 @@ void add_machine_flags(CLI::App& app, QuestionFlags& f) {
             app.add_option("--device", f.run.device, "of the torch backend: cpu, cuda, cuda:1 ..."),
             app.add_option("--dtype", f.run.dtype,
                            "of the arithmetic: f32, bf16, or auto: bf16 where the file holds it and the backend can"),
+            app.add_option(
+                "--isa", f.run.isa,
+                "instructions of the eigen backend: auto (the fastest), generic, avx2, avx512, avx512bf16 or amx"),
             app.add_option("--attention", f.run.attention,
                            "of the torch backend on the CPU: own, library, or auto: the faster one, measured"),
             app.add_option("--weights", f.run.weights,

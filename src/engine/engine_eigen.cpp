@@ -1,6 +1,6 @@
 #include "arrcoc/eigen.hpp"
 
-#include "arrcoc/eigen/arithmetic_times.hpp"
+#include "arrcoc/eigen/path_times.hpp"
 #include "arrcoc/engine/detect.hpp"
 #include "arrcoc/io/quantised_files.hpp"
 #include "arrcoc/pipeline/detectable.hpp"
@@ -25,19 +25,30 @@ MadeForms made_forms(std::shared_ptr<const io::QuantisedFiles> files) {
 }  // namespace
 
 std::unique_ptr<Engine> make_eigen_engine(const EngineOptions& o) {
+  const std::optional<Isa> isa = isa_named(o.isa);
+  require_that(isa.has_value(), Code::bad_config, "isa",
+               [&] { return "expected auto, generic, avx2, avx512, avx512bf16 or amx, got '" + o.isa + "'"; });
+  static_cast<void>(eigen::with_isa({}, *isa));  // refuses what is not there
   auto folder = open_folder(o);
   refuse_attention(o, "eigen");
-  bool bf16 = wants_bf16(o, folder, eigen::bf16_products, "eigen", "this build has no AVX512-BF16 instructions");
-  ArithmeticTimes times;
-  if (bf16 && o.dtype == "auto") {
-    times = measure_arithmetic();
-    bf16 = times.prefers_bf16();
-  }
+  const bool narrow = wants_bf16(o, folder, !eigen::path_choices(*isa, false, true).empty(), "eigen",
+                                 *isa == Isa::automatic ? "this processor has no AVX512-BF16 instructions"
+                                                        : "the instructions of --isa have none for it");
+  std::vector<eigen::PathTimes> choices = eigen::path_choices(*isa, !narrow || o.dtype == "auto", narrow);
+  if (choices.size() > 1) eigen::measure(choices);
+  const eigen::PathTimes chosen = eigen::fastest(choices);
+  const auto dtype = [](bool bf16) { return std::string(bf16 ? "bf16" : "f32"); };
+  EngineFacts facts{.weights = o.weights, .isa = std::string(name_of(chosen.isa))};
+  for (const eigen::PathTimes& c : choices)
+    if (choices.size() > 1)
+      facts.measured.push_back({std::string(name_of(c.isa)), dtype(c.bf16), c.product, c.row, c.attention});
+  const EigenOptions options =
+      eigen::with_isa({.threads = o.threads, .bf16 = chosen.bf16, .weights = o.weights}, chosen.isa);
   const auto made = std::make_shared<const io::QuantisedFiles>(folder.path, folder.identity, o.weights);
   for (const std::string& what : made->unused()) folder.config.unused.push_back(what);
-  return std::make_unique<EngineOn<EigenBackend>>(
-      EigenBackend(EigenOptions{.threads = o.threads, .bf16 = bf16, .weights = o.weights}, made_forms(made)),
-      std::move(folder), bf16, o.weights, std::pair{times.f32, times.bf16}, made->used(), o.load_beside);
+  facts.quantised_files = made->used();
+  return std::make_unique<EngineOn<EigenBackend>>(EigenBackend(options, made_forms(made)), std::move(folder),
+                                                  chosen.bf16, std::move(facts), o.load_beside);
 }
 
 namespace {
@@ -66,7 +77,7 @@ std::vector<Entry> list_strategies(const std::vector<std::filesystem::path>& plu
 
 std::vector<detect::Found> detect_faults(const PipelineSpec& pipeline,
                                          const std::vector<std::filesystem::path>& plugins) {
-  EigenBackend b;
+  EigenBackend b(eigen::with_isa({}, Isa::automatic));
   const MadePipeline<EigenBackend> made = all_strategies(plugins).make(pipeline);
   return faults_of(b, made.pipeline);
 }
@@ -76,7 +87,7 @@ EvidenceResult allocate_evidence(const EvidenceRequest& r) {
   AnyPipeline<EigenBackend>& pipeline = made.pipeline;
   require_that(r.pipeline.framing == Framing::native, Code::bad_config, "allocate",
                "picture=grey_square: expected the evidence of that picture, and its name without");
-  EigenBackend b;
+  EigenBackend b(eigen::with_isa({}, Isa::automatic));
   const Index n = r.grid.count();
   require_that(n > 0, Code::bad_usage, "allocate", "expected a grid of at least one token");
   EvidenceResult out;

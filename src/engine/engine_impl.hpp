@@ -35,10 +35,14 @@ inline bool wants_bf16(const EngineOptions& o, const io::ModelFolder& folder, bo
   return o.dtype == "bf16" || (o.dtype == "auto" && available && folder.config.stored_dtype == "bfloat16");
 }
 
-/// Error{backend_missing} for another form of weights than the stored one.
-inline void refuse_weight_formats(const EngineOptions& o, std::string_view backend) {
+/// Error{backend_missing} for what the eigen backend alone can: another form of weights than the stored one,
+/// instructions by name.
+inline void refuse_eigen_options(const EngineOptions& o, std::string_view backend) {
   require_that(o.weights.all_stored(), Code::backend_missing, "weights", [&] {
     return "other forms of weights are the eigen backend's: expected auto with --backend " + std::string(backend);
+  });
+  require_that(o.isa == "auto", Code::backend_missing, "isa", [&] {
+    return "instructions are chosen on the eigen backend alone: expected auto with --backend " + std::string(backend);
   });
 }
 
@@ -63,16 +67,22 @@ inline WeightLookup checked_weights(const io::ModelFolder& folder, bool copied) 
   };
 }
 
+/// What a backend's maker knows of it, for the summary.
+struct EngineFacts {
+  WeightFormats weights{};
+  std::string isa{};
+  std::vector<PathSpeed> measured{};
+  std::vector<std::string> quantised_files{};
+};
+
 template <class B>
 class EngineOn final : public Engine {
  public:
-  EngineOn(B backend, io::ModelFolder folder, bool bf16, WeightFormats weights = {},
-           std::pair<double, double> measured = {}, std::vector<std::string> quantised_files = {},
-           bool load_beside = false)
+  EngineOn(B backend, io::ModelFolder folder, bool bf16, EngineFacts facts = {}, bool load_beside = false)
       : b_(std::move(backend)),
         folder_(std::move(folder)),
         model_(b_, folder_.config,
-               quantised_files.empty() ? checked_weights(folder_, !weights.all_stored()) : folder_.weights,
+               facts.quantised_files.empty() ? checked_weights(folder_, !facts.weights.all_stored()) : folder_.weights,
                load_beside) {
     register_builtin(registry_);
     summary_ = {folder_.path.string(),
@@ -80,14 +90,16 @@ class EngineOn final : public Engine {
                 folder_.config.stored_dtype,
                 std::string(B::name),
                 {},
+                {},
                 folder_.weight_bytes,
                 folder_.untrained,
                 folder_.config,
                 b_.threads()};
     summary_.dtype = bf16 ? "bf16" : "f32";
-    summary_.weights = weights;
-    summary_.quantised_files = std::move(quantised_files);
-    summary_.measured = measured;
+    summary_.weights = facts.weights;
+    summary_.isa = std::move(facts.isa);
+    summary_.measured = std::move(facts.measured);
+    summary_.quantised_files = std::move(facts.quantised_files);
   }
   const ModelSummary& model() const override { return summary_; }
   void note_attention(std::string whose, std::pair<double, double> milliseconds) {

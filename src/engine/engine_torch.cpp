@@ -7,7 +7,7 @@ namespace arrcoc {
 
 std::unique_ptr<Engine> make_torch_engine(const EngineOptions& o) {
   auto folder = open_folder(o);
-  refuse_weight_formats(o, "torch");
+  refuse_eigen_options(o, "torch");
   const bool bf16 = wants_bf16(o, folder, true, "torch", "");
   require_that(o.attention == "auto" || o.attention == "own" || o.attention == "library", Code::bad_config, "attention",
                [&] { return "expected auto, own or library, got '" + o.attention + "'"; });

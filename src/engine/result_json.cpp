@@ -178,6 +178,7 @@ std::string result_json(const ModelSummary& m, const AnswerRequest& q, const Ans
                   {"weight_bytes", m.weight_bytes},
                   {"untrained", m.untrained}};
   out["backend"] = {{"name", m.backend}, {"dtype", m.dtype}, {"threads", m.threads}};
+  if (!m.isa.empty()) out["backend"]["isa"] = m.isa;
   if (!m.weights.all_stored())
     out["backend"]["weights"] = {
         {"layers", name_of(m.weights.layers)}, {"head", name_of(m.weights.head)}, {"tower", name_of(m.weights.tower)}};

@@ -223,10 +223,9 @@ TEST_CASE("tiles: attention is that of the reference within its 8 bits, on 1, 2 
 }
 
 TEST_CASE("tiles: those of this processor give what the emulated ones give") {
-  if (!eigen::tile_products || !eigen::bf16_products || !processor_has(Isa::amx)) {
+  if (!eigen::tile_products || !processor_has(Isa::amx)) {
     MESSAGE("not run: ",
-            std::string(processor_has(Isa::amx) ? "this build is not for AVX512-BF16" : "this processor has no AMX"));
-    CHECK_THROWS_WITH_AS(EigenBackend({.bf16 = true, .isa = Isa::amx}), doctest::Contains("amx"), Error);
+            std::string(processor_has(Isa::amx) ? "this build's registers are narrower" : "this processor has no AMX"));
     return;
   }
 #if defined(__x86_64__) && defined(__linux__)

@@ -156,15 +156,21 @@ std::string weights_json(const ModelSummary& m) {
          "\"}, \"quantised_files\": [" + mapped + "]";
 }
 
+std::string speeds_json(const std::vector<PathSpeed>& measured) {
+  std::string out;
+  for (const PathSpeed& s : measured)
+    out += std::string(out.empty() ? ", \"paths\": [" : ", ") + "{\"isa\": \"" + s.isa + "\", \"dtype\": \"" + s.dtype +
+           "\", \"product_milliseconds\": " + number(s.product) + ", \"row_milliseconds\": " + number(s.row) +
+           ", \"attention_milliseconds\": " + number(s.attention) + "}";
+  return out.empty() ? out : out + "]";
+}
+
 std::string to_json(const ModelSummary& model, const MachineLimits& limits, const std::vector<Measured>& all,
                     Index repeat, double load_ms, double load_bytes, double highest) {
   std::string out =
       "{\"model\": " + io::string_line(model.identity) + ", \"backend\": \"" + model.backend + "\", \"dtype\": \"" +
-      model.dtype + "\"" + weights_json(model) +
-      (model.measured.first > 0 ? ", \"measured_milliseconds\": {\"f32\": " + number(model.measured.first) +
-                                      ", \"bf16\": " + number(model.measured.second) + "}"
-                                : std::string()) +
-      (model.attention.empty() ? "" : ", \"attention\": \"" + model.attention + "\"") +
+      model.dtype + "\"" + weights_json(model) + (model.isa.empty() ? "" : ", \"isa\": \"" + model.isa + "\"") +
+      speeds_json(model.measured) + (model.attention.empty() ? "" : ", \"attention\": \"" + model.attention + "\"") +
       (model.attention_times.first > 0
            ? ", \"attention_milliseconds\": {\"own\": " + number(model.attention_times.first) +
                  ", \"library\": " + number(model.attention_times.second) + "}"
@@ -199,9 +205,10 @@ void print(const ModelSummary& model, const MachineLimits& limits, const std::ve
     std::printf("weights of the layers %s, the head %s, the tower %s\n", name_of(model.weights.layers).data(),
                 name_of(model.weights.head).data(), name_of(model.weights.tower).data());
   for (const std::string& file : model.quantised_files) std::printf("mapped from %s\n", file.c_str());
-  if (model.measured.first > 0)
-    std::printf("the same work in float32 %.2f ms, in bf16 %.2f ms: %s\n", model.measured.first, model.measured.second,
-                model.dtype.c_str());
+  for (const PathSpeed& s : model.measured)
+    std::printf("%c %-10s %-4s the same product %.2f ms, of one row %.3f ms, attention %.2f ms\n",
+                s.isa == model.isa && s.dtype == model.dtype ? '*' : ' ', s.isa.c_str(), s.dtype.c_str(), s.product,
+                s.row, s.attention);
   if (model.attention_times.first > 0)
     std::printf("the same attention by our blocks %.2f ms, by the library %.2f ms: %s\n", model.attention_times.first,
                 model.attention_times.second, model.attention.c_str());

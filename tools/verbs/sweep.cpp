@@ -70,8 +70,9 @@ std::pair<std::string, std::string> settings_of(const std::vector<SweepColumn>& 
 
 /// What decides the answers besides model, data and columns. `clips`: of data that has some.
 std::string asked_how(const SweepFlags& f, const std::optional<ClipFlags>& clips) {
-  constexpr std::string_view elsewhere[] = {"pipeline", "budget",         "keep_ratio", "budget_scope", "seed",
-                                            "depth",    "max_new_tokens", "backend",    "dtype",        "attention"};
+  constexpr std::string_view elsewhere[] = {"pipeline", "budget", "keep_ratio",     "budget_scope",
+                                            "seed",     "depth",  "max_new_tokens", "backend",
+                                            "dtype",    "isa",    "attention"};
   std::map<std::string, std::string> out;
   for (const ConfigField& field : flatten(f.run))
     if (std::find(std::begin(elsewhere), std::end(elsewhere), field.path) == std::end(elsewhere))
@@ -99,6 +100,7 @@ std::vector<std::pair<std::string, std::string>> run_head(const SweepFlags& f, c
       {"model", "{\"path\":" + json_text(m.path) + ",\"identity\":" + json_text(m.identity) + ",\"content\":" +
                     json_text(content_digest(m.path)) + ",\"untrained\":" + (m.untrained ? "true" : "false") + "}"},
       {"backend", "{\"name\":" + json_text(m.backend) + ",\"dtype\":\"" + m.dtype +
+                      (m.isa.empty() ? "" : "\",\"isa\":\"" + m.isa) +
                       (m.attention == "library" ? "\",\"attention\":\"library" : "") +
                       "\",\"threads\":" + std::to_string(m.threads) + "}"},
       {"data", "{\"path\":" + json_text(f.data.file) + ",\"format\":" + json_text(data.format) + ",\"digest\":" +
@@ -194,6 +196,7 @@ int run_sweep(SweepFlags f, const Command& command) {
   Progress loading(f.quiet);
   loading.stage("loading the model");
   if (f.run.dtype == "auto") f.run.dtype = backend_before(f.out, f.run.backend, "dtype", "auto");
+  if (f.run.isa == "auto") f.run.isa = backend_before(f.out, f.run.backend, "isa", "auto");
   if (f.run.attention == "auto" && f.run.backend == "torch")
     f.run.attention = backend_before(f.out, f.run.backend, "attention", "own");
   const std::unique_ptr<Engine> engine = open_engine(f);

@@ -1,3 +1,3 @@
 #pragma once
 // The Eigen backend: #include this and make an EigenBackend.
-#include "arrcoc/eigen/backend.hpp"
+#include "arrcoc/eigen/dispatch.hpp"

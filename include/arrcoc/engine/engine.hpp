@@ -29,11 +29,11 @@ struct EngineOptions {
   std::string chat_template = "auto";  // or "builtin"
   int threads = 0;                     // 0: as many as the machine has
   std::string device = "cpu";          // torch only
-  std::string dtype =
-      "auto";  // of the arithmetic: f32, bf16, or auto: bf16 where the file holds it and the backend is faster in it
-  WeightFormats weights{};         // eigen only
-  std::string attention = "auto";  // torch on the CPU: own, library, or auto: the faster one, measured
-  bool load_beside = false;        // eigen: weights come on a thread of their own; who needs them waits for errors too
+  std::string dtype = "auto";          // of the arithmetic: f32, bf16, or auto: the faster, of bf16 only if stored
+  std::string isa = "auto";            // eigen only: instructions of its kernels, by their names in eigen/isa.hpp
+  WeightFormats weights{};             // eigen only
+  std::string attention = "auto";      // torch on the CPU: own, library, or auto: the faster one, measured
+  bool load_beside = false;  // eigen: weights come on a thread of their own; who needs them waits for errors too
 };
 
 /// A decoded picture.
@@ -176,10 +176,16 @@ struct ManyResult {
   bool cancelled = false;             // answers are incomplete
 };
 
+/// Milliseconds of the same work by one set of instructions: many rows and one row of a product, attention.
+struct PathSpeed {
+  std::string isa, dtype;
+  double product = 0, row = 0, attention = 0;
+};
+
 /// What is known of the loaded model.
 struct ModelSummary {
   std::string path, identity, stored_dtype, backend;
-  std::string dtype;  // of the arithmetic: "f32" or "bf16"
+  std::string dtype, isa;  // of the arithmetic: "f32" or "bf16"; of its kernels, empty where a library chooses
   Index weight_bytes = 0;
   bool untrained = false;
   ModelConfig config;
@@ -188,7 +194,7 @@ struct ModelSummary {
   std::vector<std::string> quantised_files{};   // that matrices were mapped from, from the model's folder on
   std::string attention{};                      // torch on the CPU: whose
   std::pair<double, double> attention_times{};  // milliseconds of the same, own and library, where measured
-  std::pair<double, double> measured{};  // milliseconds of the same work in f32 and bf16, where `auto` chose by it
+  std::vector<PathSpeed> measured{};            // where `auto` chose by it
 };
 
 /// What a backend reaches at best on this machine, now.

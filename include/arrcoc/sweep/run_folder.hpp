@@ -39,8 +39,9 @@ struct RunRecord {
 };
 /// Error 401, 402, 409.
 RunRecord read_record(const std::filesystem::path& run);
-/// What the run in this folder said of its backend ("dtype", "attention"), or `otherwise` where it said nothing, if one
-/// began on that backend; "auto" if not. `auto` is measured, and near equals could choose anew. Error 401, 402, 409.
+/// What the run in this folder said of its backend ("dtype", "isa", "attention"), or `otherwise` where it said nothing,
+/// if one began on that backend; "auto" if not. `auto` is measured, and near equals could choose anew. Error 401, 402,
+/// 409.
 std::string backend_before(const std::filesystem::path& run, std::string_view backend, const std::string& key,
                            const std::string& otherwise);
 /// A sentence for each setting that decides rows and is not the same; shards are not compared. What may differ: the

@@ -37,12 +37,20 @@ class EigenOn {
   using Cache = eigen::Cache;
 
   explicit EigenOn(EigenOptions options = {}, MadeForms made = {})
+      : EigenOn(options, eigen::bf16_products, std::move(made)) {}
+
+ protected:
+  /// `pairs`: the kernels that will be called have products in bf16.
+  EigenOn(const EigenOptions& options, bool pairs, MadeForms made)
       : threads_(std::make_shared<Threads>(options.threads)),
         pool_(std::make_shared<eigen::MemoryPool>(options.keep_bytes)),
-        arithmetic_(eigen::arithmetic_of(options.bf16, options.isa)),
+        arithmetic_(!options.bf16 || !pairs ? eigen::Arithmetic::floats
+                    : options.tiles         ? eigen::Arithmetic::tiles
+                                            : eigen::Arithmetic::pairs),
         formats_(options.weights),
         made_(std::move(made)) {}
 
+ public:
   int threads() const { return threads_->size(); }
   /// f(begin, end); an exception in f ends the loop and is rethrown here. Inside another loop it runs in place.
   template <class F>
@@ -610,8 +618,5 @@ class EigenOn {
   WeightFormats formats_;
   MadeForms made_;
 };
-
-using EigenBackend = EigenOn<eigen::ThreadPool>;
-static_assert(check_backend<EigenBackend>());
 
 }  // namespace arrcoc

@@ -1,0 +1,76 @@
+#pragma once
+// Which instructions and which arithmetic are the fastest here: measured, since their names do not tell (vdpbf16ps is
+// half as fast as float32 on some processors and twice as fast on others).
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+#include "arrcoc/eigen/dispatch.hpp"
+
+namespace arrcoc::eigen {
+
+/// Milliseconds of the same work, or zeros where it was not measured: a product of 64 rows with a bf16 matrix
+/// [768, 768], one of a single row with it, attention over 128 rows in 8 heads of 64.
+struct PathTimes {
+  Isa isa = Isa::generic;
+  bool bf16 = false;
+  double product = 0, row = 0, attention = 0;
+  constexpr double all() const { return product + row + attention; }
+};
+
+/// What may be taken, the first that should be first: for `isa`, or automatic for all that is usable; float32 by the
+/// two best vector widths.
+inline std::vector<PathTimes> path_choices(Isa isa, bool f32, bool bf16) {
+  std::vector<PathTimes> out;
+  const auto wanted = [&](Isa i) { return (isa == i || isa == Isa::automatic) && usable(i); };
+  for (const Isa i : {Isa::amx, Isa::avx512bf16})
+    if (bf16 && wanted(i)) out.push_back({.isa = i, .bf16 = true});
+  if (!f32) return out;
+  if (isa != Isa::automatic) {
+    out.push_back({.isa = isa});
+    return out;
+  }
+  const Isa best = std::min(best_isa(), Isa::avx512bf16);
+  out.push_back({.isa = best});
+  if (best > Isa::avx2 && usable(Isa::avx2)) out.push_back({.isa = Isa::avx2});
+  return out;
+}
+
+/// Fills in the times: best of four interleaved runs on one thread, some three milliseconds for each choice.
+inline void measure(std::vector<PathTimes>& choices) {
+  const Index rows = 64, width = 768, tokens = 128, heads = 8, depth = 64;
+  const HostTensor matrix = host_tensor(
+      std::vector<std::uint16_t>(static_cast<std::size_t>(width * width), std::uint16_t{0x3c24}), {width, width});
+  const std::vector<float> x(static_cast<std::size_t>(rows * width), 0.5f),
+      q(static_cast<std::size_t>(tokens * heads * depth), 0.25f);
+  AttentionSpec spec;
+  spec.heads = spec.kv_heads = heads;
+  spec.scale = 0.125f;
+  std::vector<EigenBackend> backends;
+  for (const PathTimes& c : choices) backends.emplace_back(with_isa({.threads = 1, .bf16 = c.bf16}, c.isa));
+  for (int run = 0; run < 4; ++run)
+    for (std::size_t i = 0; i < choices.size(); ++i) {
+      const EigenBackend& b = backends[i];
+      const auto w = b.import_weight(matrix, Layout::out_in);
+      const auto in = b.from_host(x, rows, width), one = b.slice_rows(in, 0, 1),
+                 of = b.from_host(q, tokens, heads * depth);
+      const auto keep_best = [&](double& best, auto&& work) {
+        const auto start = std::chrono::steady_clock::now();
+        static_cast<void>(work());
+        const double t = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+        best = run == 0 ? t : std::min(best, t);
+      };
+      keep_best(choices[i].product, [&] { return b.linear(in, w); });
+      keep_best(choices[i].row, [&] { return b.linear(one, w); });
+      keep_best(choices[i].attention, [&] { return b.attention(of, of, of, spec); });
+    }
+}
+
+/// The first that no other beats by more than a tenth: noise decides nothing between equals. Expects at least one.
+inline PathTimes fastest(const std::vector<PathTimes>& choices) {
+  const auto all = [](const PathTimes& a, const PathTimes& b) { return a.all() < b.all(); };
+  const double least = std::min_element(choices.begin(), choices.end(), all)->all();
+  return *std::find_if(choices.begin(), choices.end(), [&](const PathTimes& c) { return c.all() <= 1.1 * least; });
+}
+
+}  // namespace arrcoc::eigen

@@ -1,0 +1,123 @@
+// The conformance suite on the kernels for every instruction set that this processor has, forced one by one.
+#include "arrcoc/eigen/path_times.hpp"
+
+#include "conformance/conformance.hpp"
+#include "conformance/every_kernel.hpp"
+#include "qwen3vl/selfcheck.hpp"
+
+using namespace arrcoc;
+using conformance::same_bits;
+
+namespace {
+
+Isa under_test = Isa::generic;
+
+struct OnPath : EigenBackend {
+  OnPath() : EigenBackend(eigen::with_isa({}, under_test)) {}
+};
+
+constexpr Isa all[] = {Isa::generic, Isa::avx2, Isa::avx512, Isa::avx512bf16, Isa::amx};
+
+/// f() for each of them that is there; the others are named.
+template <class F>
+void on_each(F&& f) {
+  int ran = 0;
+  for (const Isa isa : all) {
+    const std::string name(name_of(isa));
+    if (!eigen::usable(isa)) {
+      MESSAGE("not run: ", name,
+              processor_has(isa) ? std::string(": no kernels") : std::string(": not of this processor"));
+      continue;
+    }
+    INFO("on ", name);
+    under_test = isa;
+    f(isa);
+    ++ran;
+  }
+  CHECK(ran >= 1);
+}
+
+}  // namespace
+
+TEST_CASE("paths: conformance of every one") {
+  namespace c = conformance;
+  on_each([](Isa) {
+    for (const auto group :
+         {c::linear<OnPath>, c::matmul<OnPath>, c::embeddings<OnPath>, c::norms<OnPath>, c::pointwise<OnPath>,
+          c::reductions<OnPath>, c::row_moves<OnPath>, c::rope<OnPath>, c::attention<OnPath>, c::key_bias<OnPath>,
+          c::caches<OnPath>, c::pictures<OnPath>, c::loops<OnPath>, c::mistakes<OnPath>})
+      c::run_group(group);
+  });
+}
+
+TEST_CASE("paths: the whole model is within 1e-5 of transformers on every one") {
+  on_each([](Isa) {
+    arrcoc::tests::selfcheck_stages<OnPath>();
+    arrcoc::tests::selfcheck_generation<OnPath>();
+    arrcoc::tests::selfcheck_experts<OnPath>();
+  });
+}
+
+TEST_CASE("paths: the same bits on 1, 2 and 4 threads, in float32 and in bf16") {
+  on_each([](Isa isa) {
+    for (const bool bf16 : {false, true}) {
+      const auto on = [&](int threads) {
+        EigenBackend b(eigen::with_isa({.threads = threads, .bf16 = bf16}, isa));
+        return conformance::everything(b);
+      };
+      const std::vector<float> one = on(1);
+      CHECK(one.size() > 1000000);
+      for (const int threads : {2, 4}) CHECK(same_bits(on(threads), one));
+    }
+  });
+}
+
+TEST_CASE("paths: each has kernels of its own, and those that this program is compiled for are those of its path") {
+  std::vector<std::vector<float>> seen;
+  on_each([&](Isa isa) {
+    if (isa == Isa::amx) return;
+    EigenOptions options = eigen::with_isa({.threads = 1}, isa);
+    const eigen::Path* path = eigen::path_of(isa);
+    if (isa != compiled_isa()) REQUIRE(options.path == path);
+    if (path == nullptr) return;
+    CHECK(path->isa == isa);
+    CHECK(path->bf16 == (isa == Isa::avx512bf16));
+    // A product of long rows has another order of its sum on every width of registers.
+    options.path = path;
+    EigenBackend b(options);
+    auto m = conformance::random_matrix(1, 5000, 1), n = conformance::random_matrix(1, 5000, 2);
+    const auto w = b.import_weight(conformance::stored(m, DType::f32, {1, 5000}), Layout::out_in);
+    seen.push_back(b.to_host(b.linear(b.from_host(n.floats(), 1, 5000), w)));
+  });
+  for (std::size_t i = 0; i + 1 < std::min<std::size_t>(seen.size(), 3); ++i) CHECK(!same_bits(seen[i], seen[i + 1]));
+}
+
+TEST_CASE("paths: what is not there is refused by name") {
+  for (const Isa isa : all)
+    if (!processor_has(isa))
+      CHECK_THROWS_WITH_AS(eigen::with_isa({}, isa), doctest::Contains(std::string(name_of(isa)).c_str()), Error);
+  CHECK(eigen::usable(eigen::best_isa()));
+  CHECK(!isa_named("sse").has_value());
+  CHECK(isa_named("avx2") == Isa::avx2);
+}
+
+TEST_CASE("paths: the fastest is chosen by what was measured, and noise does not choose") {
+  const auto chosen = [](double first, double second) {
+    return eigen::fastest({{Isa::avx512bf16, true, first, 0, 0}, {Isa::avx512, false, second, 0, 0}}).bf16;
+  };
+  CHECK(chosen(0.5, 1.0));
+  CHECK(chosen(1.05, 1.0));
+  CHECK(!chosen(1.2, 1.0));
+  CHECK(!chosen(1.9, 1.0));  // 160 against 83 GFLOP/s, as on a Xeon without tiles
+  std::vector<eigen::PathTimes> choices = eigen::path_choices(Isa::automatic, true, true);
+  REQUIRE(!choices.empty());
+  eigen::measure(choices);
+  for (const eigen::PathTimes& c : choices) {
+    MESSAGE(std::string(name_of(c.isa)), c.bf16 ? std::string(" bf16") : std::string(" f32"), ": ", c.product, ", ",
+            c.row, ", ", c.attention, " ms");
+    CHECK(c.product > 0.01);  // 38 million multiply-adds
+    CHECK(c.row > 0);
+    CHECK(c.attention > 0.01);
+    CHECK(c.all() < 1e6);
+  }
+}
