@@ -75,17 +75,16 @@ RunRecord read_record(const fs::path& run) {
   return record;
 }
 
-std::string backend_before(const fs::path& run, std::string_view backend, const std::string& key,
-                           const std::string& otherwise) {
+void choose_as_before(const fs::path& run, std::string_view backend, const std::string& key,
+                      const std::string& otherwise, std::string& choice) {
   std::error_code e;
   const fs::path file = run / "run.json";
-  if (!fs::exists(file, e) || fs::file_size(file, e) == 0 || e) return "auto";
+  if (choice != "auto" || !fs::exists(file, e) || fs::file_size(file, e) == 0 || e) return;
   for (const auto& [name, json] : read_record(run).head) {
     if (name != "backend") continue;
     const Ordered was = Ordered::parse(json);
-    if (was.is_object() && was.value("name", std::string()) == backend) return was.value(key, otherwise);
+    if (was.is_object() && was.value("name", std::string()) == backend) choice = was.value(key, otherwise);
   }
-  return "auto";
 }
 
 std::vector<std::string> differences(const RunRecord& before, const RunRecord& now) {

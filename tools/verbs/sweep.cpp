@@ -70,12 +70,11 @@ std::pair<std::string, std::string> settings_of(const std::vector<SweepColumn>& 
 
 /// What decides the answers besides model, data and columns. `clips`: of data that has some.
 std::string asked_how(const SweepFlags& f, const std::optional<ClipFlags>& clips) {
-  constexpr std::string_view elsewhere[] = {"pipeline", "budget", "keep_ratio",     "budget_scope",
-                                            "seed",     "depth",  "max_new_tokens", "backend",
-                                            "dtype",    "isa",    "attention"};
+  constexpr std::string_view elsewhere =
+      " pipeline budget keep_ratio budget_scope seed depth max_new_tokens backend dtype isa attention ";
   std::map<std::string, std::string> out;
   for (const ConfigField& field : flatten(f.run))
-    if (std::find(std::begin(elsewhere), std::end(elsewhere), field.path) == std::end(elsewhere))
+    if (elsewhere.find(" " + field.path + " ") == std::string_view::npos)
       out[field.path] = field.type == "string" ? json_text(field.value) : field.value;
   if (clips)
     for (const ConfigField& field : clip_settings(*clips))
@@ -195,10 +194,9 @@ int run_sweep(SweepFlags f, const Command& command) {
   });
   Progress loading(f.quiet);
   loading.stage("loading the model");
-  if (f.run.dtype == "auto") f.run.dtype = backend_before(f.out, f.run.backend, "dtype", "auto");
-  if (f.run.isa == "auto") f.run.isa = backend_before(f.out, f.run.backend, "isa", "auto");
-  if (f.run.attention == "auto" && f.run.backend == "torch")
-    f.run.attention = backend_before(f.out, f.run.backend, "attention", "own");
+  choose_as_before(f.out, f.run.backend, "dtype", "auto", f.run.dtype);
+  choose_as_before(f.out, f.run.backend, "isa", "auto", f.run.isa);
+  if (f.run.backend == "torch") choose_as_before(f.out, f.run.backend, "attention", "own", f.run.attention);
   const std::unique_ptr<Engine> engine = open_engine(f);
   loading.stop();
   const ModelSummary& model = engine->model();
@@ -243,8 +241,7 @@ int run_sweep(SweepFlags f, const Command& command) {
     std::fprintf(stderr, "%s: %lld of %lld questions are done already\n", f.out.c_str(), static_cast<long long>(before),
                  static_cast<long long>(asked));
   Meter meter("sweep", "questions", asked, f.quiet || !(f.progress || is_terminal(STDERR_FILENO)), before);
-  Index done = before, boxes_lost = 0;
-  Index last = -1;
+  Index done = before, boxes_lost = 0, last = -1;
   const auto next = [&]() -> std::optional<Index> {
     if (team) return team->next();
     do ++last;

@@ -15,6 +15,7 @@
 #include "arrcoc/core/prompt.hpp"
 #include "arrcoc/core/trace.hpp"
 #include "arrcoc/core/weight_format.hpp"
+#include "arrcoc/engine/model_summary.hpp"
 #include "arrcoc/pipeline/journey.hpp"
 #include "arrcoc/qwen3vl/resize.hpp"
 #include "arrcoc/qwen3vl/smart_resize.hpp"
@@ -174,33 +175,6 @@ struct ManyResult {
   std::vector<AnswerResult> answers;  // one for each ask, in order
   std::vector<StageTime> times;       // decode_image, resize, vision: of the pictures, once
   bool cancelled = false;             // answers are incomplete
-};
-
-/// Milliseconds of the same work by one set of instructions: many rows and one row of a product, attention.
-struct PathSpeed {
-  std::string isa, dtype;
-  double product = 0, row = 0, attention = 0;
-};
-
-/// What is known of the loaded model.
-struct ModelSummary {
-  std::string path, identity, stored_dtype, backend;
-  std::string dtype, isa;  // of the arithmetic: "f32" or "bf16"; of its kernels, empty where a library chooses
-  Index weight_bytes = 0;
-  bool untrained = false;
-  ModelConfig config;
-  int threads = 0;
-  WeightFormats weights{};
-  std::vector<std::string> quantised_files{};   // that matrices were mapped from, from the model's folder on
-  std::string attention{};                      // torch on the CPU: whose
-  std::pair<double, double> attention_times{};  // milliseconds of the same, own and library, where measured
-  std::vector<PathSpeed> measured{};            // where `auto` chose by it
-};
-
-/// What a backend reaches at best on this machine, now.
-struct MachineLimits {
-  double flops_per_second = 0;  // of a large product
-  double bytes_per_second = 0;  // of weights read once
 };
 
 class Engine {

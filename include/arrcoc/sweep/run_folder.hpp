@@ -39,11 +39,11 @@ struct RunRecord {
 };
 /// Error 401, 402, 409.
 RunRecord read_record(const std::filesystem::path& run);
-/// What the run in this folder said of its backend ("dtype", "isa", "attention"), or `otherwise` where it said nothing,
-/// if one began on that backend; "auto" if not. `auto` is measured, and near equals could choose anew. Error 401, 402,
-/// 409.
-std::string backend_before(const std::filesystem::path& run, std::string_view backend, const std::string& key,
-                           const std::string& otherwise);
+/// `choice`, if it is "auto", becomes what the run in this folder said of its backend ("dtype", "isa", "attention"), or
+/// `otherwise` where it said nothing, if one began on that backend: `auto` is measured, and near equals could choose
+/// anew. Error 401, 402, 409.
+void choose_as_before(const std::filesystem::path& run, std::string_view backend, const std::string& key,
+                      const std::string& otherwise, std::string& choice);
 /// A sentence for each setting that decides rows and is not the same; shards are not compared. What may differ: the
 /// model's and the data's place, the time of the model's files, the number of threads.
 std::vector<std::string> differences(const RunRecord& before, const RunRecord& now);
