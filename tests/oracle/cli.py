@@ -313,6 +313,8 @@ def main():
         for texture, count in (("texture13", 13), ("seed13", 13), ("repo13", 13), ("d28_13", 13), ("d28_17", 17), ("full40", 40), ("named", 53)):
             listed = [line.split(None, 1) for line in run("explain", texture)[1].decode().split("  channels", 1)[1].splitlines()[1:]]
             check(len(listed) == count and len({c[0] for c in listed}) == count and all(len(c) == 2 for c in listed), f"explain {texture}: {count} channels, a line each: {listed}")
+        for asking in ("clse", "hawk"):  # rows of the picture in a layer: once a division by zero
+            refused(2, "has its own row alone", *ask, "-i", "a.png", "--pipeline", f"texture13/{asking}/fixed/top_k/reversible")
         check(run("detect", "--pipeline", "three_ways")[:2] == (0, b"no fault found in 'three_ways'\n"), "detect: nothing")
         status, said, _ = run("detect", "--pipeline", "three_ways:injector.positions=sequential:maps=first")
         check(status == 1 and [line.split(b":")[0] for line in said.splitlines()] == [b"batch", b"positions"], f"detect: {said}")

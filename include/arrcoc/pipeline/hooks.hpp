@@ -20,7 +20,8 @@ struct Acts {
 };
 
 /// Of the decisions in the tower and in layers. Error{bad_config} for one outside the model, one that acts before the
-/// decision in front of it, and a request behind the decision that reads it.
+/// decision in front of it, a request behind the decision that reads it, and one for the picture's rows by a decision
+/// that is taken for each decoded token.
 template <class B>
 std::vector<Acts> acts_of(const AnyPipeline<B>& pipeline, const ModelConfig& config) {
   std::vector<Acts> out;
@@ -47,6 +48,9 @@ std::vector<Acts> acts_of(const AnyPipeline<B>& pipeline, const ModelConfig& con
     const Index last = before - (tower || again || reversible ? 1 : 0);
     for (const Request& r : d.requests()) {
       if ((r.site == Request::Site::tower) != tower) continue;
+      const bool many = r.rows == Request::Rows::visual || r.rows == Request::Rows::all;
+      require_that(!reversible || r.what == Request::What::received || !many, Code::bad_config, d.name,
+                   [&] { return text_of(r) + ": a token that is fed back has its own row alone, not the picture's"; });
       const Index at = counted(r.index, depth);
       require_that(at >= 0 && at <= last, Code::bad_config, d.name, [&] {
         return text_of(r) + ": expected 0 to " + std::to_string(last) + " of a decision that acts before " +
