@@ -81,6 +81,7 @@ std::vector<CardChange> changes_of(const RowColumns& columns, const SweepRow& he
     if (other.budget != head.budget || other.depth != head.depth || other.pipeline == head.pipeline) continue;
     if (other.pipeline.find(":picture=") == std::string::npos && other.pipeline.find(":corrupt=") == std::string::npos)
       continue;
+    if (leaks(other.pipeline)) continue;
     const Settings settings = named_settings(other.pipeline);
     for (const char* path : {"picture", "corrupt"}) {
       const auto at = settings.find(path);
