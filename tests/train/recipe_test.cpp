@@ -65,6 +65,7 @@ TEST_CASE("what is wrong in a recipe is named") {
   CHECK(has(message(R"({"scenarios": {"recipt": 1}})"), "recipt"));
   CHECK(message(R"({"scenarios": {"video": 1}, "frames": 8})").empty());
   CHECK(has(message(R"({"frames": 1})"), "frames: expected 2 to 600, got 1"));
+  CHECK(has(message(R"({"frames_low": 9, "frames": 8})"), "frames_low: expected 0, or 2 to frames, got 9"));
   CHECK(has(message(R"({"scenarios": {"receipt": 0}})"), "expected at least one share above 0"));
   CHECK(has(message(R"({"scenarios": {"receipt": -3}})"), "share"));
   CHECK(has(message(R"({"sizes": {"256": 1}})"), "HxW"));
@@ -129,6 +130,10 @@ TEST_CASE("draws follow their shares") {
   }
   CHECK(in_documents == std::set<Index>{4, 5});
   CHECK(in_pictures == std::set<Index>{2, 3, 4, 5});
+  r.config.frames_low = 8, r.config.frames = 11;
+  std::set<Index> frames;
+  for (std::uint64_t i = 0; i < 200; ++i) frames.insert(scene_of(r, training_seed(r, i)).frames);
+  CHECK(frames == std::set<Index>{8, 9, 10, 11});
   Recipe other = r;
   other.config.stage = "reading";
   CHECK(training_seed(other, 0) != training_seed(r, 0));  // stages do not see the same seeds first

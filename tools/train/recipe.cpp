@@ -94,6 +94,7 @@ void StageConfig::validate() const {
   want(document_lines_low >= 0 && document_lines_low <= lines_high, "document_lines_low", "0 to lines_high",
        document_lines_low);
   want(frames >= 2 && frames <= 600, "frames", "2 to 600", frames);
+  want(frames_low == 0 || (frames_low >= 2 && frames_low <= frames), "frames_low", "0, or 2 to frames", frames_low);
   want(learning_rate > 0 && learning_rate < 1, "learning_rate", "a number in (0, 1)", learning_rate);
   want(weight_decay >= 0 && weight_decay < 1, "weight_decay", "a number in [0, 1)", weight_decay);
   want(clip > 0, "clip", "a number above 0", clip);
@@ -201,6 +202,8 @@ scenes::SceneParams scene_of(const Recipe& recipe, std::uint64_t seed) {
   }
   if (const std::string& font = pick(recipe.fonts, rng); font != "any") p.font = std::stol(font);
   p.cells = std::stol(pick(recipe.cells, rng));
+  if (const StageConfig& c = recipe.config; c.frames_low > 0)
+    p.frames = c.frames_low + static_cast<Index>(rng.below(static_cast<std::uint64_t>(c.frames - c.frames_low + 1)));
   return p;
 }
 

@@ -27,6 +27,7 @@ struct StageConfig {
   Index lines_low = 1, lines_high = 2;  ///< text lines or shapes of a scene, uniform; 0 = as many as the scenario likes
   Index document_lines_low = 0;         ///< lines_low of pictures of text, where it is larger
   Index frames = 16;                    ///< of a film (scenario video), 8 a second
+  Index frames_low = 0;                 ///< drawn between this and `frames`; 0 = always `frames`
   double learning_rate = 1.5e-3, weight_decay = 0.01, clip = 1.0;
   Index warm_up = 200;                           ///< steps
   Index cosine = 0;                              ///< steps of the cosine behind the warm-up; 0 = constant
