@@ -23,8 +23,8 @@ class EigenDispatch : public EigenOn<Threads> {
   Tensor linear(const Tensor& x, const Weight& w) const {
     return path_ != nullptr ? path_->linear(*this, x, w) : Own::linear(x, w);
   }
-  Weight for_use(const Weight& w, WeightUse use) const {
-    return path_ != nullptr ? path_->for_use(*this, w, use) : Own::for_use(w, use);
+  Weight for_use(const Weight& w, WeightUse use, std::string_view matrix = {}) const {
+    return path_ != nullptr ? path_->for_use(*this, w, use, matrix) : Own::for_use(w, use, matrix);
   }
   Tensor matmul(const Tensor& a, const Tensor& c, bool transpose_c) const {
     return path_ != nullptr ? path_->matmul(*this, a, c, transpose_c) : Own::matmul(a, c, transpose_c);

@@ -26,7 +26,7 @@ struct Path {
   bool bf16 = false;  ///< has products of pairs
   Kernel<T, const T&, const W&> linear;
   Kernel<T, const T&, const W&, const W&> linear_bias;
-  Kernel<W, const W&, WeightUse> for_use;
+  Kernel<W, const W&, WeightUse, std::string_view> for_use;
   Kernel<T, const T&, const T&, bool> matmul;
   Kernel<T, const W&, std::span<const TokenId>> embedding;
   Kernel<T, const W&, Indices, Floats, Index> embedding_bag;
