@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "arrcoc/core/similarity.hpp"
-#include "vispruner/vispruner.hpp"
+#include "../../plugins/vispruner/vispruner.hpp"
 
 using namespace arrcoc;
 
