@@ -1,8 +1,8 @@
 // Duplicates of VisPruner by the lists of each token's likest, beside every cosine of every round.
 #include <doctest/doctest.h>
 
-#include "arrcoc/core/similarity.hpp"
 #include "../../plugins/vispruner/vispruner.hpp"
+#include "arrcoc/core/similarity.hpp"
 
 using namespace arrcoc;
 
