@@ -115,7 +115,7 @@ int main(int argc, char** argv) {
     if (a.size() == 1 && a[0] == "sizes") sizes();
     else if (a.size() == 10 && a[0] == "patches") patches(a);
     else if (a.size() == 12 && a[0] == "places") places(a);
-    else if (a.size() == 3 || a.size() == 6) decode(a);
+    else if (a.size() == 3 || a.size() == 7) decode(a);
     else return 2;
   } catch (const Error& e) {
     std::fprintf(stderr, "%s\n", e.what());
