@@ -116,7 +116,8 @@ EvidenceResult allocate_evidence(const EvidenceRequest& r) {
   require_that(!(needs & Need::deepstack) || !r.deepstack.empty(), Code::missing_evidence, "allocate",
                "a stage needs DeepStack levels: expected deepstack_0.npy, got none");
   require_that(pipeline.requests(Request::Site::tower).empty(), Code::missing_evidence, "allocate",
-               "a stage asks the model's inside, which files cannot answer");
+               "a stage asks the model's inside, which files cannot answer: give -m and -i in place of --evidence, or "
+               "relevance.npy");
   for (const auto& d : pipeline.decisions)
     require_that(d.phase() != Phase::tower && d.phase() != Phase::layer, Code::missing_evidence, "allocate",
                  [&] { return "'" + d.name + "' decides inside the model, which files cannot stand for"; });

@@ -287,7 +287,8 @@ PipelineSpec preset_pipeline(std::string_view name) {
   std::vector<std::string> known;
   for (const Preset& p : presets()) known.emplace_back(p.name);
   fail(Code::unknown_strategy, "pipeline",
-       "no preset named '" + word + "'" + nearest_names(word, known) + "; known: " + preset_names());
+       "no preset named '" + word + "'" + nearest_names(word, known) +
+           "; a strategy by itself stands in a whole name, as none/NAME/fixed/top_k/gather; known: " + preset_names());
 }
 
 std::string full_name(const PipelineSpec& s) {

@@ -317,7 +317,11 @@ Module open_plugin(const std::filesystem::path& file) {
   });
   if (!library) {
     const char* why = ::dlerror();
-    refuse(file, "cannot be loaded: " + std::string(why != nullptr ? why : "no reason given"));
+    const std::string said = why != nullptr ? why : "no reason given";
+    refuse(file, "cannot be loaded: " + said +
+                     (said.find("ELF header") == std::string::npos
+                          ? ""
+                          : "; a compiler that is given a header makes no module of it without -x c++"));
   }
   using EntryPoint = const arrcoc_plugin* (*)();
   const auto entry = reinterpret_cast<EntryPoint>(::dlsym(library.get(), "arrcoc_plugin_entry"));
