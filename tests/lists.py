@@ -156,7 +156,7 @@ def pages(program):
                 problems.append(f"{page}: a block of code is no example's: {block.splitlines()[0]}")
         with tempfile.TemporaryDirectory() as work:
             for command in filter(None, "\n".join(re.findall(r"```sh\n(.*?)```", text, re.S)).splitlines()):
-                line = re.sub(r"\barrcoc (answer|allocate|detect|list|scenes|sweep)", rf"'{program}' \1", command).replace("--out scenes", f"--out {work}/scenes").replace("--data scenes", f"--data {work}/scenes").replace("--out run", f"--out {work}/run")
+                line = re.sub(r"\barrcoc (answer|allocate|detect|list|scenes|sweep)", rf"'{program}' \1", command).replace("--out scenes", f"--out {work}/scenes").replace("--data scenes", f"--data {work}/scenes").replace("--out run", f"--out {work}/run").replace("--dump seen", f"--dump {work}/seen")
                 line = line.replace("-o lib", f"-o {work}/lib").replace("./lib", f"{work}/lib")
                 line = re.sub(r"^c\+\+", "c++" if shutil.which("c++") else "g++", line)
                 done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True)
