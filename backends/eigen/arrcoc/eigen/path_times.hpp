@@ -46,11 +46,9 @@ inline void measure(std::vector<PathTimes>& choices) {
   AttentionSpec spec;
   spec.heads = spec.kv_heads = heads;
   spec.scale = 0.125f;
-  std::vector<EigenBackend> backends;
-  for (const PathTimes& c : choices) backends.emplace_back(with_isa({.threads = 1, .bf16 = c.bf16}, c.isa));
   for (int run = 0; run < 4; ++run)
-    for (std::size_t i = 0; i < choices.size(); ++i) {
-      const EigenBackend& b = backends[i];
+    for (PathTimes& c : choices) {
+      const EigenBackend b(with_isa({.threads = 1, .bf16 = c.bf16}, c.isa));
       const auto w = b.import_weight(matrix, Layout::out_in);
       const auto in = b.from_host(x, rows, width), one = b.slice_rows(in, 0, 1),
                  of = b.from_host(q, tokens, heads * depth);
@@ -60,9 +58,9 @@ inline void measure(std::vector<PathTimes>& choices) {
         const double t = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
         best = run == 0 ? t : std::min(best, t);
       };
-      keep_best(choices[i].product, [&] { return b.linear(in, w); });
-      keep_best(choices[i].row, [&] { return b.linear(one, w); });
-      keep_best(choices[i].attention, [&] { return b.attention(of, of, of, spec); });
+      keep_best(c.product, [&] { return b.linear(in, w); });
+      keep_best(c.row, [&] { return b.linear(one, w); });
+      keep_best(c.attention, [&] { return b.attention(of, of, of, spec); });
     }
 }
 
