@@ -1,15 +1,7 @@
 // The library's attention where it may stand for ours, and how one of them is chosen.
 #include "arrcoc/torch_attention_times.hpp"
 
-// c10's logging has an aborting CHECK, which would replace doctest's.
-#undef CHECK
-#undef CHECK_EQ
-#undef CHECK_NE
-#undef CHECK_LT
-#undef CHECK_LE
-#undef CHECK_GT
-#undef CHECK_GE
-#include <doctest/doctest.h>
+#include "conformance/doctest_beside_torch.hpp"
 
 #include <cmath>
 

@@ -6,15 +6,7 @@
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
-// c10's logging has an aborting CHECK, which would replace doctest's.
-#undef CHECK
-#undef CHECK_EQ
-#undef CHECK_NE
-#undef CHECK_LT
-#undef CHECK_LE
-#undef CHECK_GT
-#undef CHECK_GE
-#include <doctest/doctest.h>
+#include "conformance/doctest_beside_torch.hpp"
 
 #include <cmath>
 #include <functional>
