@@ -81,7 +81,8 @@ std::vector<std::uint8_t> kept_levels(std::string_view kind, const Example& e, c
   const auto every = static_cast<std::uint8_t>((1u << levels) - 1);
   const std::vector<bool> in = tokens_in_boxes(e);
   std::vector<std::uint8_t> out;
-  for (Index i = 0; i < (tokens.empty() ? e.tokens().count() : static_cast<Index>(tokens.size())); ++i) {
+  const Index n = tokens.empty() ? e.tokens().count() : static_cast<Index>(tokens.size());
+  for (Index i = 0; i < n; ++i) {
     if (kind == "random") {
       out.push_back(static_cast<std::uint8_t>(rng.below(std::uint64_t{every} + 1)));
       continue;

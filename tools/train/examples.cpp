@@ -7,6 +7,7 @@
 
 #include "../scenes/builder.hpp"
 #include "arrcoc/io/chat_template.hpp"
+#include "arrcoc/qwen3vl/patchify.hpp"
 #include "arrcoc/qwen3vl/video_sampling.hpp"
 
 namespace arrcoc::train {
@@ -202,29 +203,21 @@ Example make_example(const scenes::Scene& scene, const ModelConfig& config, Inde
   e.seconds = qwen3vl::patch_seconds(times, v.temporal_patch_size);
   e.pixels.patches = {e.tokens().frames, h / p, w / p};
   e.pixels.rows.reserve(static_cast<std::size_t>(e.pixels.patches.count() * v.patch_values()));
-  const auto frame_of = [&](Index pair, Index slot) {
-    return std::min(static_cast<std::size_t>(pair * v.temporal_patch_size + slot), scene.frames.size() - 1);
-  };
-  for (Index pair = 0; pair < e.tokens().frames; ++pair)
-    qwen3vl::for_each_patch({1, h / p, w / p}, v.spatial_merge_size, [&](Index row, Index col) {
-      for (Index c = 0; c < 3; ++c)
-        for (Index t = 0; t < v.temporal_patch_size; ++t) {
-          const Image& image = film ? scene.frames[frame_of(pair, t)].image : scene.image;
-          for (Index y = 0; y < p; ++y)
-            for (Index x = 0; x < p; ++x)
-              e.pixels.rows.push_back(
-                  (static_cast<float>(image.rgb[static_cast<std::size_t>(((row * p + y) * w + col * p + x) * 3 + c)]) -
-                   127.5f) /
-                  127.5f);
-        }
-    });
   e.labels.assign(static_cast<std::size_t>(e.tokens().count() * reading_slots), 0);
-  for (Index pair = 0; pair < e.tokens().frames; ++pair)
-    for (const scenes::Mark& m : film ? scene.frames[frame_of(pair, 0)].marks : scene.marks) {
+  const auto frames = static_cast<Index>(scene.frames.size());
+  for (Index pair = 0; pair < e.tokens().frames; ++pair) {
+    const Index first = pair * v.temporal_patch_size;
+    std::vector<ImageView> views;
+    for (Index f = first; f < std::min(first + v.temporal_patch_size, frames); ++f)
+      views.push_back(scene.frames[static_cast<std::size_t>(f)].image.view());
+    if (!film) views.push_back(scene.image.view());
+    const std::vector<float> rows = qwen3vl::patchify(views, v, {});
+    e.pixels.rows.insert(e.pixels.rows.end(), rows.begin(), rows.end());
+    for (const scenes::Mark& m : film ? scene.frames[static_cast<std::size_t>(first)].marks : scene.marks)
       if (const auto cell = cell_of(m, e.grid, side))
         e.labels[static_cast<std::size_t>((pair * e.grid.count() + cell->first) * reading_slots + cell->second)] =
             reading_class(m.what);
-    }
+  }
   const std::vector<Word> words = drawn_words(scene);
   const auto ask = [&](const std::vector<scenes::Question>& all, Index most, Rng rng) {
     std::vector<const scenes::Question*> answerable;
