@@ -12,7 +12,6 @@ Wants lmms-eval (0.7.3 was used), what its evaluator and that class import, and 
 are not wanted: --no-deps, and by hand accelerate, aiohttp, datasets, decord, evaluate, loguru, qwen-vl-utils, sacrebleu, tenacity, torchvision and what these name as
 missing. torchvision may be a build whose compiled part does not fit torch: only its resizing in Python is used.
 """
-import argparse
 import contextlib
 import json
 import os
@@ -47,7 +46,7 @@ try:
 except ImportError as e:
     print(f"skipped, lmms-eval is absent: {e}", file=sys.stderr)
     sys.exit(77)
-from sweep_beside_transformers import ours, questions  # noqa: E402
+from sweep_beside_transformers import arguments, ours, questions  # noqa: E402
 
 SYSTEM = "You are a helpful assistant."
 TASK = """dataset_path: json
@@ -149,12 +148,7 @@ def logs(a, theirs, run, rows, folder):
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("program")
-    p.add_argument("model")
-    p.add_argument("data", type=pathlib.Path)
-    for name, value in (("limit", 150), ("pairs", 5), ("threads", 1), ("new", 32)):
-        p.add_argument(f"--{name}", type=int, default=value)
+    p = arguments(__doc__, limit=150, threads=1)
     p.add_argument("--dtype", choices=("f32", "bf16"), default="f32")
     p.add_argument("--class", choices=("chat", "simple"), default="chat", dest="kind")
     a = p.parse_args()

@@ -63,14 +63,18 @@ def ours(a, pipeline, folder, *flags):
     return len(rows) / seconds, [rows[item["id"]] for item in questions(a)]
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def arguments(doc, limit, threads):
+    p = argparse.ArgumentParser(description=doc.split("\n")[0])
     p.add_argument("program")
     p.add_argument("model")
     p.add_argument("data", type=pathlib.Path)
-    for name, value in (("limit", 200), ("pairs", 5), ("threads", 2), ("new", 32)):
+    for name, value in (("limit", limit), ("pairs", 5), ("threads", threads), ("new", 32)):
         p.add_argument(f"--{name}", type=int, default=value)
-    a = p.parse_args()
+    return p
+
+
+def main():
+    a = arguments(__doc__, limit=200, threads=2).parse_args()
     items = questions(a)
     rates, same = {"transformers": [], "full": [], "default": []}, 0
     for pair in range(a.pairs):
