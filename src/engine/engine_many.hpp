@@ -4,8 +4,27 @@
 #include <deque>
 
 #include "engine_impl.hpp"
+#include "evidence_cache.hpp"
 
 namespace arrcoc {
+
+/// Places of asks, one column after the other, so that what only one of them looks at can go.
+inline std::vector<std::size_t> by_column(const std::vector<Ask>& asks) {
+  std::vector<const Ask*> columns;
+  std::vector<std::pair<std::size_t, std::size_t>> order;
+  for (std::size_t i = 0; i < asks.size(); ++i) {
+    const auto known = std::find_if(columns.begin(), columns.end(), [&](const Ask* c) {
+      return c->stock == asks[i].stock && c->pipeline == asks[i].pipeline && c->budget == asks[i].budget &&
+             c->seed == asks[i].seed && c->levels == asks[i].levels;
+    });
+    order.emplace_back(known - columns.begin(), i);
+    if (known == columns.end()) columns.push_back(&asks[i]);
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<std::size_t> out;
+  for (const auto& [column, i] : order) out.push_back(i);
+  return out;
+}
 
 /// One ask on its way.
 template <class B>
@@ -127,26 +146,50 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
     if (whole.empty()) whole = whole_pixels(prepare(m.shared, again, trace), &trace);
   };
   const auto textures = std::make_shared<TextureShelf>();
-  std::map<std::string, std::shared_ptr<Shelf<B>>> shelves;  // by what is encoded, and asked of it
+  EvidenceCache<B> shelves(m.evidence_bytes);  // by what is encoded, and asked of it
+  std::int64_t apart = 0;                      // bytes of waiting asks' own
   const auto encode = [&](Asked& q) {
     Journey<B>& journey = *q.journey;
     const bool by_pairs = clips && !inside(q);
     if (clips && !by_pairs && (look || journey.decides(Phase::tower))) pull_whole();
     std::string key = by_pairs ? "pairs" : journey.encodes();
-    if (journey.decides(Phase::tower)) return journey.encode(nullptr, &whole, {}, &trace);
+    if (journey.decides(Phase::tower)) {
+      journey.encode(nullptr, &whole, {}, &trace);
+      apart += journey.shelf()->bytes(b_);
+      ++result.encodings;
+      return;
+    }
     if (!by_pairs && !key.empty()) key += " " + full_name(q.made->spec);  // its own requests alone
-    auto& shelf = shelves[key];
+    auto& shelf = shelves.at(key);
     if (shelf) return journey.encode(shelf);
+    if (look) ++result.encodings;
     if (look && by_pairs) journey.encode(nullptr, nullptr, {}, &trace);
     else if (look) journey.encode(nullptr, &whole, key.empty() ? requests : std::vector<Request>{}, &trace);
     else journey.encode(std::make_shared<Shelf<B>>(sources, qwen3vl::VisionOut<B>{}));
     shelf = journey.shelf();
   };
 
-  const std::vector<Box> none;
-  std::map<std::string, std::vector<std::size_t>> groups;  // asks that begin alike
+  std::map<std::string, std::vector<std::size_t>> groups;  // waiting asks that begin alike
   std::vector<const std::vector<std::size_t>*> order;
-  for (std::size_t i = 0; i < asked.size(); ++i) {
+  const auto answer_waiting = [&] {
+    for (const auto* group : order) {
+      qwen3vl::KvCache<B> begun;
+      bool ready = false;
+      for (const std::size_t i : *group) {
+        result.cancelled = m.shared.cancelled && m.shared.cancelled();
+        if (result.cancelled) return;
+        if (asked[i].ask->generate) run_asked(asked[i], m.shared, group->size() > 1 ? &begun : nullptr, ready);
+        else allocate_asked(asked[i]);
+        result.cancelled = asked[i].out.cancelled;
+        if (result.cancelled) return;
+      }
+    }
+    order.clear();
+    groups.clear();
+    apart = 0;
+  };
+  const std::vector<Box> none;
+  for (const std::size_t i : by_column(m.asks)) {
     Asked& q = asked[i];
     if (by_itself(*q.ask)) continue;
     const Worded& words = worded(q.ask->prompt, q.ask->places, q.trace);
@@ -171,20 +214,14 @@ ManyResult EngineOn<B>::answer_many(const ManyRequest& m) {
                                                                              : beginning);
     group->second.push_back(i);
     if (new_group) order.push_back(&group->second);
+    if (!shelves.over(b_, apart)) continue;
+    answer_waiting();
+    if (result.cancelled) return result;
+    result.dropped += shelves.drop(b_);
   }
   whole.clear();
-  for (const auto* group : order) {
-    qwen3vl::KvCache<B> begun;
-    bool ready = false;
-    for (const std::size_t i : *group) {
-      result.cancelled = m.shared.cancelled && m.shared.cancelled();
-      if (result.cancelled) return result;
-      if (asked[i].ask->generate) run_asked(asked[i], m.shared, group->size() > 1 ? &begun : nullptr, ready);
-      else allocate_asked(asked[i]);
-      result.cancelled = asked[i].out.cancelled;
-      if (result.cancelled) return result;
-    }
-  }
+  answer_waiting();
+  if (result.cancelled) return result;
   for (Asked& q : asked) {
     if (by_itself(*q.ask)) {
       result.answers.push_back(answer_alone(m.shared, *q.ask));

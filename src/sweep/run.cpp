@@ -106,7 +106,7 @@ struct SweepRunner::Work {
   std::vector<std::string> maps;  // of each row; empty where it failed
   KeptTextures textures;          // those of `maps`
   InkMaps inks;
-  Index boxes_lost = 0;
+  Index boxes_lost = 0, encodings = 0, dropped = 0;
   bool cancelled = false;
 };
 
@@ -147,6 +147,8 @@ void SweepRunner::answer(Work& work, std::size_t from, std::size_t to) {
   work.cancelled = work.cancelled || done.cancelled;
   if (work.cancelled) return;
   if (work.shared.empty()) work.shared = std::move(done.times);
+  work.encodings += done.encodings;
+  work.dropped += done.dropped;
   for (std::size_t i = from; i < to; ++i) {
     work.rows[i] = row_of(work.wanted[i], done.answers[i - from], work.inks);
     work.times[i] = std::move(done.answers[i - from].times);
@@ -287,6 +289,8 @@ PictureRows SweepRunner::finish(Work&& work) const {
   out.times = std::move(work.times);
   out.shared = std::move(work.shared);
   out.boxes_lost = work.boxes_lost;
+  out.encodings = work.encodings;
+  out.dropped = work.dropped;
   for (const std::string& line : work.maps) out.maps += line;
   const std::vector<Slot>& wanted = work.wanted;
   // Who says what the whole picture's column says.

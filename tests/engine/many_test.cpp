@@ -78,6 +78,50 @@ TEST_CASE("many answers equal answers one by one, with and without shared beginn
   }
 }
 
+TEST_CASE("a bound on what the tower gave: the same answers, more encodings, and results that made room") {
+  ManyRequest m;
+  m.shared = shared_request();
+  const char* const early = "texture13/information+perspectival/fixed/top_k/early";
+  for (const char* question : {"What is the total?", "Which shop is this? Name it in full.", "Why?"})
+    for (const char* pipeline : {"full", early, "three_ways", "none/tower_attention:block=0/fixed/top_k/tower:before=1",
+                                 "none/feature_norm/fixed/top_k/gather"})
+      for (const Index budget : {16, 30}) {
+        Ask& a = m.asks.emplace_back(ask(question, "full", budget, 9));
+        a.pipeline = std::string_view(pipeline).find('/') == std::string_view::npos ? preset_pipeline(pipeline)
+                                                                                    : parse_pipeline_name(pipeline);
+      }
+  std::vector<ManyResult> results;
+  for (const std::int64_t bound : {std::int64_t{1} << 30, std::int64_t{0}, std::int64_t{1} << 18}) {
+    m.evidence_bytes = bound;
+    results.push_back(demo_engine().answer_many(m));
+  }
+  // The whole picture, two budgets before the tower, and what is decided in the tower: three questions at two budgets.
+  // Column by column: where nothing but the last may stay, the whole is encoded again behind the two.
+  CHECK(results[0].encodings == 9);
+  CHECK(results[0].dropped == 0);
+  CHECK(results[1].encodings == 10);
+  for (std::size_t r : {1, 2}) {
+    CAPTURE(r);
+    CHECK(results[r].dropped > 0);
+    REQUIRE(results[r].answers.size() == m.asks.size());
+    for (std::size_t i = 0; i < m.asks.size(); ++i) {
+      const AnswerResult &all = results[0].answers[i], &some = results[r].answers[i];
+      INFO(all.pipeline, " ", m.asks[i].prompt);
+      CHECK(some.tokens == all.tokens);
+      CHECK(some.pictures[0].allocation == all.pictures[0].allocation);
+      CHECK(some.pictures[0].balanced.relevance == all.pictures[0].balanced.relevance);
+      CHECK(some.cached == all.cached);
+      CHECK(some.costs.prefill_flops == all.costs.prefill_flops);
+    }
+  }
+  // One shelf alone, however large: nothing could go, and the questions share their beginning.
+  std::erase_if(m.asks, [](const Ask& a) { return a.pipeline != preset_pipeline("full"); });
+  m.evidence_bytes = 0;
+  const ManyResult whole = demo_engine().answer_many(m);
+  CHECK(whole.encodings == 1);
+  CHECK(whole.dropped == 0);
+}
+
 TEST_CASE("what is resampled before the tower goes by the run's own resize") {
   std::vector<std::vector<float>> relevance;
   for (const auto resize : {qwen3vl::Resize::torchvision, qwen3vl::Resize::pillow}) {

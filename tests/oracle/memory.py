@@ -9,6 +9,8 @@ usage: memory.py PROGRAM [-v]
   the peak  models/small, and a random checkpoint of the 2B shape's proportions, an eighth as wide: an answer about
             1024 x 1024 pixels with a quarter kept takes at most SLACK for each decision more than the full run, before the tower at most
             two thirds of what that takes beyond a small picture's; with nine tenths kept at most NEARLY times as much (memory in pieces of other sizes)
+  a bound   24 columns that decide before the tower, each with an encoding of its own, on one picture of 1024 x 1024: with
+            --evidence-mib 0 SAVED less than without, the same rows, and each is encoded once
 Exit status: 0, 1 what did not hold, 77 a Python package or /proc is missing.
 """
 import itertools
@@ -29,6 +31,7 @@ from hf_reference import Image, np  # noqa: E402
 program, verbose = sys.argv[1], "-v" in sys.argv
 MIB = 1 << 20
 SLACK, NEARLY = MIB, 1.03
+SAVED = 30 * MIB  # of 23 times 614 tokens at 256 values and three levels: 55
 GROWTH = 4 * MIB  # a key or value that stayed with each of 700 answers would be over 20 MiB
 TOWER = "none/tower_attention:block=1/fixed/top_k/tower:before=2"
 LAYER = "none/layer_attention:layer=1/fixed/top_k/layer:before=2"
@@ -105,6 +108,21 @@ def peak(model, picture, pipeline, ratio, tokens=1024, tries=1):
     return result["peak_memory_bytes"]
 
 
+def held(work, model, picture):
+    """A sweep of 24 columns before the tower with and without a bound: (bytes at most, encodings, dropped, rows) of each."""
+    scorers = ["information", "perspectival", "contrast", "entropy", "text_likeness", "sobel", "duplicates"]
+    some = scorers[:3] + ["+".join(pair) for pair in itertools.combinations(scorers, 2)]
+    (work / "one.jsonl").write_text(json.dumps(dict(id=0, images=[str(picture)], question="How much was it?", metric="unscored")) + "\n")
+    out = []
+    for mib in (1024, 0):
+        subprocess.run([program, "sweep", "-m", model, "--data", work / "one.jsonl", "--out", work / f"held{mib}", "--pipeline",
+                        ",".join(f"texture13/{s}/fixed/top_k/early" for s in some), "--keep-ratio", "0.6", "-n", "2", "-t", "1", "-q", "--no-report",
+                        "--max-pixels", str(1 << 20), "--evidence-mib", str(mib)], check=True, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
+        picture_line = json.loads((work / f"held{mib}/timings.jsonl").read_text().splitlines()[0])
+        out.append((picture_line["peak_memory_bytes"], picture_line["encodings"], picture_line["dropped"], (work / f"held{mib}/rows.jsonl").read_bytes()))
+    return out
+
+
 def main():
     if not pathlib.Path("/proc/self/status").exists():
         print("skipped: needs /proc")
@@ -144,6 +162,9 @@ def main():
                     took = peak(model, picture, pipeline, ratio, tries=5)
                 need(took <= limit, f"{model.name}, {name} at {ratio}: {took / MIB:.1f} MiB, "
                      f"the full run {full / MIB:.1f}")
+        (free, *made, rows), (bound, *again, same) = held(work, work / "proportions", picture)
+        need(bound <= free - SAVED, f"24 columns before the tower: {free / MIB:.1f} MiB, with a bound {bound / MIB:.1f}")
+        need(made == [24, 0] and again == [24, 23] and rows == same, f"encodings and what made room: {made}, {again}; the same rows: {rows == same}")
     print(f"{'FAILED' if problems else 'passed'}: memory of {len(PIPELINES)} pipelines, {len(problems)} mismatches")
     return 1 if problems else 0
 

@@ -434,10 +434,12 @@ def main():
         seen = [line for line in lines(first / "timings.jsonl") if "images" in line]
         check(len(seen) == len({tuple(r["images"]) for r in rows}) and all(line["milliseconds"]["vision"] > 0 for line in seen), "timings: a line for each picture")
 
-        # the same bytes again, on two threads too, and without the shared beginnings
-        for name, more in {"again": ["-t", 1], "threads": ["-t", 2], "whole": ["-t", 1, "--no-shared-prefix"]}.items():
+        # the same bytes again, on two threads too, without the shared beginnings, and where results of the tower make room
+        for name, more in {"again": ["-t", 1], "threads": ["-t", 2], "whole": ["-t", 1, "--no-shared-prefix"], "bounded": ["-t", 1, "--evidence-mib", 0]}.items():
             run("sweep", *common, *pipelines, "--out", top / name, "--keep-ratio", "0.5,0.25", "--seed", "0,1", *more)
             check((top / name / "rows.jsonl").read_bytes() == (first / "rows.jsonl").read_bytes(), f"{name}: the same rows")
+        made = [[sum(line[k] for line in lines(top / name / "timings.jsonl") if "images" in line) for k in ("encodings", "dropped")] for name in ("again", "bounded")]
+        check(made[0][1] == 0 < made[1][1] and made[1][0] >= made[0][0] > 0, f"encodings and what made room: {made}")
         check((top / "again" / "summary.json").read_bytes() == (first / "summary.json").read_bytes(), "again: the same summary")
 
         # answers that can be right: half of them what the whole picture gives, the others what three_ways gives

@@ -14,6 +14,7 @@
 #include "data.hpp"
 #include "question.hpp"
 #include "report.hpp"
+#include "so_far.hpp"
 #include "sweep_choice.hpp"
 #include "workers.hpp"
 
@@ -26,7 +27,7 @@ struct SweepFlags : QuestionFlags, ColumnFlags {
   DataFlags data;
   StoreFlags store;
   std::string out, shard, flavour = "vlmevalkit";
-  Index limit = 0;
+  Index limit = 0, evidence_mib = 1024;
   bool progress = false, model_free = false, kept = false, no_shared_prefix = false, keep_maps = false,
        no_report = false;
 };
@@ -122,27 +123,6 @@ std::vector<std::pair<std::string, std::string>> run_head(const SweepFlags& f, c
 const std::vector<std::string> clip_columns{
     "full", "default", "random", "grid", "uniform_frames", "none/frame_change/fixed:scale=none/top_k/gather", "oracle"};
 
-/// What the line of progress says of the rows so far.
-struct SoFar {
-  double score = 0, kept = 0, tokens = 0;
-  Index scored = 0, rows = 0, failed = 0;
-  void add(const SweepRow& r) {
-    ++rows;
-    failed += r.error.empty() ? 0 : 1;
-    kept += static_cast<double>(r.kept);
-    tokens += static_cast<double>(r.costs.visual_tokens_before);
-    score += r.score.value_or(0);
-    scored += r.score ? 1 : 0;
-  }
-  std::string text() const {
-    const auto answered = static_cast<double>(std::max<Index>(1, rows - failed));
-    char out[128], right[32] = "";
-    if (scored > 0) std::snprintf(right, sizeof right, "%.1f %% right, ", 100 * score / static_cast<double>(scored));
-    std::snprintf(out, sizeof out, "%s%.1f of %.1f tokens kept", right, kept / answered, tokens / answered);
-    return out + (failed > 0 ? ", " + std::to_string(failed) + " rows failed" : std::string());
-  }
-};
-
 int run_sweep(SweepFlags f, const Command& command) {
   require_that(!f.data.file.empty(), Code::bad_usage, "sweep", "expected questions: --data DIR or FILE");
   require_that(!f.out.empty(), Code::bad_usage, "sweep", "expected a folder for the results: --out DIR");
@@ -215,6 +195,7 @@ int run_sweep(SweepFlags f, const Command& command) {
   runner.score_by(*flavour);
   if (clips && !clips_alone) runner.of_both();
   if (f.keep_maps) runner.keep_maps();
+  runner.hold_evidence(f.evidence_mib << 20);
   const RunRecord record{run_head(f, model, runner.columns(), data, groups.size(), clip_flags),
                          static_cast<Index>(groups.size()), shard};
   const Writing writing;  // a signal waits for the end of an append, and a folder without a unit goes
@@ -264,6 +245,8 @@ int run_sweep(SweepFlags f, const Command& command) {
     }
     std::string rows, times = "{\"images\":" + listed(io::source_names(*groups[u].front()), json_text) +
                               ",\"milliseconds\":" + times_json(part.shared) +
+                              ",\"encodings\":" + std::to_string(part.encodings) +
+                              ",\"dropped\":" + std::to_string(part.dropped) +
                               ",\"peak_memory_bytes\":" + detail::to_text(peak_memory_bytes()) + "}\n";
     for (std::size_t i = 0; i < part.rows.size(); ++i) {
       rows += row_json(part.rows[i], f.kept);
@@ -366,6 +349,10 @@ void add_sweep(CLI::App& app, Command& command) {
             verb->add_option("--chat-template", f->run.chat_template, "auto (refuses an unknown template) or builtin"),
             verb->add_flag("--no-shared-prefix", f->no_shared_prefix,
                            "every prompt is run whole, also where its beginning was run before"),
+            verb->add_option("--evidence-mib", f->evidence_mib,
+                             "of what the tower gave for a set of pictures, kept for all its columns (default 1024); "
+                             "what makes room is made again")
+                ->check(CLI::Range(Index{0}, Index{1} << 30)),
         });
   add_prompt_flags(*verb, *f);
   add_picture_flags(*verb, *f);

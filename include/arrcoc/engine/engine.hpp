@@ -169,12 +169,16 @@ struct ManyRequest {
                          // cancelled; the rest is each ask's own
   std::vector<Ask> asks;
   bool share_prefix = true;  // asks whose prompts agree up to the last picture's end run that part once
+  // Bytes of what the tower gave that are kept for other asks and those that wait; beyond, asks are answered before
+  // others begin, and what was unused for longest is made again where it is wanted.
+  std::int64_t evidence_bytes = std::int64_t{1} << 30;
 };
 
 struct ManyResult {
   std::vector<AnswerResult> answers;  // one for each ask, in order
   std::vector<StageTime> times;       // decode_image, resize, vision: of the pictures, once
   bool cancelled = false;             // answers are incomplete
+  Index encodings = 0, dropped = 0;   // how often the tower ran for these asks; how often its results made room
 };
 
 class Engine {

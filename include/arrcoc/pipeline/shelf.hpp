@@ -114,6 +114,25 @@ class Shelf {
     return picture < vision_.answers.size() ? vision_.answers[picture] : none;
   }
 
+  /// Bytes held, values counted as f32, kept rows of similarity as if all had been asked for.
+  std::int64_t bytes(B& b) const {
+    const auto of = [&](const typename B::Tensor& t) { return std::int64_t{4} * b.rows(t) * b.cols(t); };
+    std::int64_t sum = 0;
+    if (encoded()) sum = of(vision_.tokens);
+    for (const auto& level : vision_.deepstack) sum += of(level);
+    for (const auto& picture : vision_.answers)
+      for (const Answered& a : picture) sum += a.values.bytes();
+    for (const Host& h : host_) {
+      if (h.vision) sum += h.vision->bytes();
+      if (h.levels)
+        for (const HostTensor& level : *h.levels) sum += level.bytes();
+      if (!h.similarity) continue;
+      const std::int64_t n = h.similarity->count();
+      sum += 4 * n * ((h.vision ? h.vision->dim(1) : 0) + (n <= Similarity::kept_up_to ? n : 0));
+    }
+    return sum;
+  }
+
   static HostTensor copied(B& b, const typename B::Tensor& t) {
     return host_tensor(b.to_host(t), {b.rows(t), b.cols(t)});
   }

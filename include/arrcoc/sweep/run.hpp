@@ -25,7 +25,8 @@ struct PictureRows {
   std::vector<std::vector<StageTime>> times;  // of each row
   std::vector<StageTime> shared;              // of the pictures: decode_image, resize, vision; of a clip frames, vision
   std::string maps;                           // lines of RUN/maps, where they are kept
-  Index boxes_lost = 0;  // questions about a clip none of whose boxes is in a frame that is looked at
+  Index boxes_lost = 0;              // questions about a clip none of whose boxes is in a frame that is looked at
+  Index encodings = 0, dropped = 0;  // how often the tower ran; how often its results made room for others
   bool cancelled = false;
 };
 
@@ -56,6 +57,8 @@ class SweepRunner {
   void score_by(measure::Flavour flavour) { flavour_ = flavour; }
   /// Fills PictureRows::maps.
   void keep_maps() { keeps_maps_ = true; }
+  /// Bytes of what the tower gave that are kept for a set's other columns (ManyRequest); rows do not depend on it.
+  void hold_evidence(std::int64_t bytes) { many_.evidence_bytes = bytes; }
   /// A column, by its label, that has answered before this runner was made.
   void has_answered(const std::string& label) { answered_.insert(label); }
   const std::vector<SweepColumn>& columns() const { return columns_; }
