@@ -21,16 +21,16 @@ struct Pair {
   const SweepRow* b = nullptr;
 };
 
-std::vector<Pair> pairs_of(const std::vector<SweepRow>& a, const std::vector<SweepRow>& b) {
+std::vector<Pair> pairs_of(const RowList& a, const RowList& b) {
   std::map<std::string_view, const SweepRow*> theirs;
-  for (const SweepRow& r : b) theirs.emplace(r.id, &r);
+  for (const SweepRow* r : b) theirs.emplace(r->id, r);
   std::vector<Pair> out;
-  for (const SweepRow& r : a) {
-    const auto at = theirs.find(r.id);
-    if (at == theirs.end() || !r.error.empty() || !at->second->error.empty()) continue;
-    require_that(r.question == at->second->question, Code::bad_text, "compare",
-                 [&] { return "'" + r.id + "' asks two questions: the runs are of different data"; });
-    out.push_back({&r, at->second});
+  for (const SweepRow* r : a) {
+    const auto at = theirs.find(r->id);
+    if (at == theirs.end() || !r->error.empty() || !at->second->error.empty()) continue;
+    require_that(r->question == at->second->question, Code::bad_text, "compare",
+                 [&] { return "'" + r->id + "' asks two questions: the runs are of different data"; });
+    out.push_back({r, at->second});
   }
   require_that(!out.empty(), Code::bad_text, "compare", "expected columns with questions in common, got none");
   return out;
@@ -38,14 +38,12 @@ std::vector<Pair> pairs_of(const std::vector<SweepRow>& a, const std::vector<Swe
 
 /// The first `wanted` in an order that id and seed decide.
 void draw(std::vector<Pair>& pairs, Index wanted, std::uint64_t seed) {
-  std::vector<std::pair<std::uint64_t, Pair>> order;
-  for (const Pair& p : pairs) order.emplace_back(derive_seed(seed, p.a->id), p);
-  std::sort(order.begin(), order.end(), [](const auto& x, const auto& y) {
-    return x.first != y.first ? x.first < y.first : x.second.a->id < y.second.a->id;
-  });
-  pairs.clear();
-  for (const auto& [at, pair] : order)
-    if (static_cast<Index>(pairs.size()) < wanted) pairs.push_back(pair);
+  std::vector<std::string> ids;
+  for (const Pair& p : pairs) ids.push_back(p.a->id);
+  std::vector<Pair> out;
+  for (const std::size_t i : ab_order(ids, seed))
+    if (static_cast<Index>(out.size()) < wanted) out.push_back(pairs[i]);
+  pairs = std::move(out);
 }
 
 /// b - a of the share of ink kept; none where no pair has it.
@@ -135,8 +133,28 @@ std::string_view ab_class(const SweepRow& row) {
   return "specific";
 }
 
+std::vector<std::size_t> ab_order(const std::vector<std::string>& ids, std::uint64_t seed) {
+  std::vector<std::pair<std::uint64_t, std::size_t>> order;
+  for (std::size_t i = 0; i < ids.size(); ++i) order.emplace_back(derive_seed(seed, ids[i]), i);
+  std::sort(order.begin(), order.end(), [&](const auto& x, const auto& y) {
+    return x.first != y.first ? x.first < y.first : ids[x.second] < ids[y.second];
+  });
+  std::vector<std::size_t> out;
+  for (const auto& [at, i] : order) out.push_back(i);
+  return out;
+}
+
 AbProtocol ab_protocol(const std::vector<SweepRow>& a, const std::vector<SweepRow>& b, Index wanted,
                        std::uint64_t seed) {
+  const auto list = [](const std::vector<SweepRow>& rows) {
+    RowList out;
+    for (const SweepRow& r : rows) out.push_back(&r);
+    return out;
+  };
+  return ab_protocol(list(a), list(b), wanted, seed);
+}
+
+AbProtocol ab_protocol(const RowList& a, const RowList& b, Index wanted, std::uint64_t seed) {
   require_that(wanted > 0, Code::bad_usage, "compare", "--per-class: expected at least one question");
   std::map<std::string_view, std::vector<Pair>> classes;
   PictureOf pictures;
@@ -147,8 +165,8 @@ AbProtocol ab_protocol(const std::vector<SweepRow>& a, const std::vector<SweepRo
   AbProtocol out;
   out.wanted = wanted;
   out.seed = seed;
-  out.a = column_label(a.front());
-  out.b = column_label(b.front());
+  out.a = column_label(*a.front());
+  out.b = column_label(*b.front());
   for (const std::string_view name : ab_classes) {
     std::vector<Pair>& own = classes[name];
     const auto there = static_cast<Index>(own.size());

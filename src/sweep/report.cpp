@@ -300,25 +300,6 @@ class Details {
   std::map<std::string, const io::Sample*> samples_;
 };
 
-/// [id, scenario, question, answers, metric, drawn, [a cell for each column]]; a cell: [score, answer, kept, error?].
-std::string list_line(const std::vector<SweepRow>& rows, const Question& q,
-                      const std::map<std::string, std::size_t>& columns,
-                      const std::map<std::string, std::size_t>& scenarios, bool drawn) {
-  const SweepRow* own = &rows[q.first];  // its question is not left out
-  Ordered cells = Ordered::array();
-  for (std::size_t c = 0; c < columns.size(); ++c) cells.push_back(nullptr);
-  for (std::size_t i = q.first; i < q.last; ++i) {
-    const SweepRow& r = rows[i];
-    if (own->question.empty()) own = &r;
-    Ordered cell{r.score ? Ordered(*r.score) : Ordered(nullptr),
-                 r.prediction ? Ordered(*r.prediction) : Ordered(nullptr), r.kept};
-    if (!r.error.empty()) cell.push_back(r.error);
-    cells[columns.at(column_label(r))] = std::move(cell);
-  }
-  return script_json(
-      {own->id, scenarios.at(own->scenario), own->question, own->answers, own->metric, drawn ? 1 : 0, cells});
-}
-
 template <class F>
 std::map<std::string, std::size_t> numbered(const std::vector<SweepRow>& rows, std::vector<std::string>& names, F&& f) {
   std::map<std::string, std::size_t> out;
@@ -372,9 +353,11 @@ ReportFacts write_report(const fs::path& run, const io::Dataset* data, const Rep
     facts.missing = pictures.missing();
   }
   facts.drawn = static_cast<Index>(drawn.size());
+  std::vector<std::span<const SweepRow>> each;
+  for (const Question& q : questions) each.push_back(std::span(rows).subspan(q.first, q.last - q.first));
   put("<script type=\"application/json\" id=\"rows\">[");
   for (std::size_t q = 0; q < questions.size(); ++q)
-    put((q == 0 ? "" : ",\n") + list_line(rows, questions[q], columns, scenarios, drawn.contains(q)));
+    put((q == 0 ? "" : ",\n") + list_line(each[q], columns, scenarios, drawn.contains(q)));
   put("]</script>\n<script type=\"application/json\" id=\"facts\">" +
       script_json({{"columns", column_names},
                    {"scenarios", scenario_names},
@@ -384,6 +367,7 @@ ReportFacts write_report(const fs::path& run, const io::Dataset* data, const Rep
                    {"missing", facts.missing},
                    {"most_bytes", choice.most_bytes},
                    {"seed", choice.seed}}) +
+      "</script>\n<script type=\"application/json\" id=\"protocol\">" + script_json(protocol_json(each, columns)) +
       "</script>\n");
   if (!plots_script.empty()) {
     put("<script type=\"application/json\" id=\"plots-data\">" + script_json(plots_json(tables)) +

@@ -144,7 +144,7 @@
   const facts = read("facts"), rows = read("rows");
   const [ID, SCENARIO, QUESTION, ANSWERS, METRIC, DRAWN, CELLS] = [0, 1, 2, 3, 4, 5, 6];
   const controls = /^(full|stock|random|grid|uniform|centre|downsample|oracle)/;
-  const state = { a: 0, b: 0, list: [], page: 0, sort: null, down: false, open: -1, overlay: "kept" };
+  const state = { a: 0, b: 0, list: [], page: 0, sort: null, down: false, open: -1, overlay: "kept", only: null };
   state.a = Math.max(0, facts.columns.findIndex((c) => c === "full"));
   state.b = facts.columns.findIndex((c, i) => i !== state.a && !controls.test(c));
   if (state.b < 0) state.b = Math.min(facts.columns.length - 1, state.a + 1);
@@ -186,12 +186,14 @@
   const score_of = (cell) => (cell && cell[0] !== null ? cell[0] : -1);
 
   const choose = () => {
+    compare_again();
     const scenario = $("scenario").value, words = $("words").value.toLowerCase(), fits = verdicts[$("verdict").value];
     const drawn = $("drawn").checked;
     state.list = [];
     rows.forEach((q, i) => {
       if (scenario !== "" && q[SCENARIO] !== +scenario) return;
       if (drawn && !q[DRAWN]) return;
+      if (state.only && !state.only.has(i)) return;
       const a = q[CELLS][state.a], b = q[CELLS][state.b];
       if (!fits(a, b)) return;
       if (words && ![q[ID], q[QUESTION], ...q[ANSWERS], a && a[1], b && b[1]].some((t) => t && t.toLowerCase().includes(words))) return;
@@ -484,6 +486,17 @@
       scenario_of: (i) => rows[i][SCENARIO], id_of: (i) => rows[i][ID], scenarios: facts.scenarios })), 100);
   };
   $("over").addEventListener("toggle", over_again);
+
+  // Two columns class by class: reckoned while it is open.
+  let comparison = null;
+  const compare_again = () => {
+    $("ab").hidden = facts.columns.length < 2;
+    if (!$("ab").open) return;
+    comparison = comparison || protocol.view({ el, shape: view.shape, data: read("protocol"), names: facts.columns,
+      cell: (i, c) => { const cell = rows[i][CELLS][c]; return cell && cell.length < 4 ? cell : null; }, lists: (only) => { state.only = only; } });
+    comparison.draw($("ab-body"), state.a, state.b, (id) => { choose(); $(id).focus(); });
+  };
+  $("ab").addEventListener("toggle", () => { if (!$("ab").open) state.only = null; choose(); });
 
   const draw = () => {
     const q = rows[state.open], block = $("q-" + state.open), data = block ? JSON.parse(block.textContent) : null;

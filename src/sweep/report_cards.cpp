@@ -89,23 +89,6 @@ Line line_of(const ReportColumn& column) {
   return out;
 }
 
-/// Headings and cells without those that no column has.
-std::string cards_table(std::vector<std::pair<std::string, std::vector<Cell>>> cards) {
-  std::vector<Heading> own{headings.front()};
-  std::vector<bool> has(headings.size() - 1, false);
-  for (const auto& [name, cells] : cards)
-    for (std::size_t i = 0; i < cells.size(); ++i) has[i] = has[i] || cells[i].text != nothing.text;
-  for (std::size_t i = 0; i < has.size(); ++i)
-    if (has[i]) own.push_back(headings[i + 1]);
-  for (auto& [name, cells] : cards) {
-    std::vector<Cell> some;
-    for (std::size_t i = 0; i < cells.size(); ++i)
-      if (has[i]) some.push_back(std::move(cells[i]));
-    cells = std::move(some);
-  }
-  return table("scorecard", "Seven levels, and what is wrong by what it is owed to", own, cards);
-}
-
 template <class F>
 void each_card(const ReportTables& tables, F&& f) {
   for (const ReportColumn& c : tables.columns)
@@ -145,7 +128,9 @@ std::string cards_part(const ReportTables& tables) {
                  rows) +
            "</details>";
   };
-  return "<section id=\"cards\"><h2>Scorecard</h2>" + cards_table(std::move(cards)) +
+  return "<section id=\"cards\"><h2>Scorecard</h2>" +
+         filled_table("scorecard", "Seven levels, and what is wrong by what it is owed to", headings,
+                      std::move(cards)) +
          "<p class=\"small\">A dash: the run has not the columns for it (random and oracle; full; "
          ":picture= and :corrupt=; :query=blank; several seeds; a larger budget). A heading's title says what it "
          "is.</p>" +

@@ -189,7 +189,9 @@ std::string static_part(const ReportTables& tables, bool zooms) {
                     ", " + html_text(text_in(head, "data", "questions")) + " questions, " +
                     std::to_string(tables.columns.size()) +
                     " columns</p><nav><a href=\"#plots\">Plots</a> <a href=\"#table\">Columns</a> <a "
-                    "href=\"#cards\">Scorecard</a> <a "
+                    "href=\"#cards\">Scorecard</a> " +
+                    (tables.protocols.empty() ? "" : "<a href=\"#classes\">Classes</a> ") +
+                    "<a "
                     "href=\"#questions\">Questions</a> <a href=\"#costs-by-stage\">Costs</a> <a "
                     "href=\"#provenance\">Provenance</a></nav></header><main>";
   if (untrained) out += "<p class=\"note\">The model's weights are random: the answers mean nothing.</p>";
@@ -209,7 +211,7 @@ std::string static_part(const ReportTables& tables, bool zooms) {
         " Times are as this run paid them: pictures and beginnings of prompts that columns share are paid by the "
         "first; vision is added to each.";
   out += "</p></section><section id=\"table\"><h2>Columns</h2>" + columns_table(tables) + scenarios_table(tables) +
-         "</section>" + cards_part(tables);
+         "</section>" + cards_part(tables) + classes_part(tables);
   out += R"(<section id="questions"><h2>Questions</h2>
 <noscript><p class="note">The questions are listed by a script, and scripts are off.</p></noscript>
 <p id="questions-about" class="small"></p>
@@ -233,6 +235,7 @@ std::string static_part(const ReportTables& tables, bool zooms) {
 <button type="button" id="page-on">On</button></p>
 <section id="detail" hidden aria-live="polite" tabindex="-1"></section>
 <details id="over" hidden><summary>Over the questions listed: figures, maps, tensions</summary><div id="over-body"></div></details>
+<details id="ab" hidden><summary>A beside B on as many questions of each class</summary><div id="ab-body"></div></details>
 </section>)";
   out += "<section id=\"costs-by-stage\"><h2>Costs by stage</h2>" + costs_table(tables) + "</section>";
   out += "<section id=\"provenance\"><h2>Provenance</h2>";

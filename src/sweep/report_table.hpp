@@ -60,4 +60,22 @@ inline std::string table(const std::string& id, const std::string& caption, cons
   return out + "</tbody></table></div>";
 }
 
+/// `table` without the columns in which no row has anything. `headings`: of the name and of each cell.
+inline std::string filled_table(const std::string& id, const std::string& caption, const std::vector<Heading>& headings,
+                                std::vector<std::pair<std::string, std::vector<Cell>>> rows) {
+  std::vector<Heading> own{headings.front()};
+  std::vector<bool> has(headings.size() - 1, false);
+  for (const auto& [name, cells] : rows)
+    for (std::size_t i = 0; i < cells.size(); ++i) has[i] = has[i] || cells[i].text != nothing.text;
+  for (std::size_t i = 0; i < has.size(); ++i)
+    if (has[i]) own.push_back(headings[i + 1]);
+  for (auto& [name, cells] : rows) {
+    std::vector<Cell> some;
+    for (std::size_t i = 0; i < cells.size(); ++i)
+      if (has[i]) some.push_back(std::move(cells[i]));
+    cells = std::move(some);
+  }
+  return table(id, caption, own, rows);
+}
+
 }  // namespace arrcoc

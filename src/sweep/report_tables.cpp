@@ -192,6 +192,7 @@ ReportTables report_tables(const fs::path& run, const std::vector<SweepRow>& row
   out.command = command_of_run(run);
   read_times(run, rows, out);
   out.plots = plots_of(out);
+  out.protocols = protocols_of(rows);
   return out;
 }
 
@@ -243,6 +244,7 @@ std::vector<std::pair<std::string, std::string>> report_files(const ReportTables
     if (c.group.card) cards.push_back({{"column", c.title}, {"scorecard", card_json(*c.group.card)}});
   out.emplace_back("scorecard.csv", cards_csv(tables));
   out.emplace_back("scorecard.json", cards.dump(2, ' ', false, Ordered::error_handler_t::replace) + "\n");
+  out.emplace_back("classes.csv", classes_csv(tables));
   std::string points = "plot,series,column,x,y,low,high\n";
   for (const Plot& plot : tables.plots) {
     for (const PlotSeries& s : plot.series)

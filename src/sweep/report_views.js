@@ -298,5 +298,5 @@ const views = ({ el, short, look_at, live, open, name_of_column, control }) => {
     return [about, ...out, ...(tensions ? [tensions] : [])];
   };
 
-  return { of_side, pairs, over };
+  return { of_side, pairs, over, shape };
 };

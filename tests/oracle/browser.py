@@ -125,9 +125,9 @@ class Browser:
         self.mouse("mouseMoved", left + across * width, top + down * height)
 
     def key(self, name):
-        code = {"ArrowDown": 40, "ArrowUp": 38, "ArrowLeft": 37, "ArrowRight": 39, "Enter": 13, "Escape": 27, "Tab": 9, "Home": 36}[name]
-        more = {"text": "\r"} if name == "Enter" else {}
-        self.call("Input.dispatchKeyEvent", type="keyDown", key=name, code=name, windowsVirtualKeyCode=code, **more)
+        code = {"ArrowDown": 40, "ArrowUp": 38, "ArrowLeft": 37, "ArrowRight": 39, "Enter": 13, "Escape": 27, "Tab": 9, "Home": 36, " ": 32}[name]
+        more = {"Enter": {"text": "\r"}, " ": {"text": " "}}.get(name, {})
+        self.call("Input.dispatchKeyEvent", type="keyDown", key=name, code="Space" if name == " " else name, windowsVirtualKeyCode=code, **more)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=name, code=name, windowsVirtualKeyCode=code)
 
     def write(self, selector, text):

@@ -5,6 +5,7 @@ usage: report_views.py ARRCOC [--pictures DIR]     exit 0, 1 on any fault, 77 wh
   --pictures   leaves screenshots there: 1280 and 420 px wide, light and dark
 """
 import base64
+import csv
 import json
 import pathlib
 import re
@@ -18,6 +19,7 @@ from checks import SMALL, check, ranks
 try:
     import numpy as np
     import browser
+    import protocol_rules
     import texture_oracle
     from PIL import Image
 except ImportError as e:
@@ -418,6 +420,118 @@ def shows(work):
         check(b.requests == [page.resolve().as_uri()], f"requests: {b.requests}")
 
 
+# --- two columns class by class --------------------------------------------------------------------------------------------
+def reckoned(b):
+    """The page's rules on made scores against NumPy: rights and wrongs, parts of them, many, all alike, hardly any."""
+    rng, names = np.random.default_rng(20), ["specific", "vague", "detail", "counting"]
+    right = lambda n, p: (rng.random(n) < p).astype(float)
+    parts = lambda n, p: np.round(rng.random(n) * p, 3)
+    cases = [("rights", 300, 60, right, .6, .7, 50), ("a picture a question", 240, 240, right, .5, .8, 1000), ("parts", 200, 50, parts, .8, 1, 40),
+             ("many", 9000, 9000, right, .4, .6, 9000), ("few pictures", 24, 2, right, .3, .7, 50), ("none right, all right", 40, 10, right, 0, 1.1, 7), ("the same", 60, 20, right, 0, 0, 50)]
+    for what, n, pictures, draw, p, q, wanted in cases:
+        x, y = draw(n, p), draw(n, q)
+        picture, kind, turn = rng.integers(0, pictures, n), rng.integers(0, 4, n), rng.permutation(n)
+        if what == "few pictures":
+            kind[kind == 1] = 2  # a class without questions
+        unscored = set(np.flatnonzero(rng.random(n) < .05).tolist()) if what == "rights" else set()
+        missing = set(np.flatnonzero(rng.random(n) < .05).tolist()) if what == "rights" else set()
+        cells = [[None if i in missing else [None if i in unscored else float(x[i])], [float(y[i])]] for i in range(n)]
+        ink = [[int(v), int(w)] for v, w in rng.integers(0, 1001, (n, 2))]
+        data = dict(classes=names, of=kind.tolist(), turn=turn.tolist(), picture=picture.tolist(), ink=ink, asks_else=[])
+        got = b.value(f"(() => {{ const cells = {json.dumps(cells)}; const t = protocol.of({json.dumps(data)}, 0, 1, {wanted}, (i, c) => cells[i][c]); t.classes.forEach(c => delete c.differences); return t; }})()")
+        scored, of_picture = [], dict(enumerate(picture.tolist()))
+        for k, c in enumerate(got["classes"]):
+            here = [int(i) for i in np.argsort(turn) if kind[i] == k and int(i) not in missing]
+            drawn = here[:wanted]
+            check(c["name"] == names[k] and c["there"] == len(here) and c["drawn"] == drawn, f"{what} {names[k]}: drawn")
+            check(c["ink"] is None if not drawn else abs(c["ink"] - np.mean([ink[i][1] - ink[i][0] for i in drawn]) / 1000) < 1e-12, f"{what} {names[k]}: ink")
+            ids = [i for i in drawn if i not in unscored]
+            check(c["n"] == len(ids), f"{what} {names[k]}: {c['n']} scored, not {len(ids)}")
+            if not ids:
+                continue
+            w = protocol_rules.of_class({i: float(x[i]) for i in ids}, {i: float(y[i]) for i in ids}, of_picture)
+            low, high = c["interval"]
+            check(all(abs(v - u) < 1e-9 for v, u in ((c["difference"], w["difference"]), (low, w["low"]), (high, w["high"]), (c["a"], x[ids].mean()), (c["b"], y[ids].mean()))), f"{what} {names[k]}: {c}, not {w}")
+            check((c["detectable"] is None) == (w["detectable"] is None) and abs((c["detectable"] or 0) - (w["detectable"] or 0)) < 1e-9, f"{what} {names[k]}: detectable {c['detectable']}, not {w['detectable']}")
+            scored.append((w, {i: float(y[i] - x[i]) for i in ids}, c))
+        check(all(abs(c["p"] - p) < 1e-9 for (_, _, c), p in zip(scored, protocol_rules.holm([w["p"] for w, _, _ in scored]))), f"{what}: p")
+        want = protocol_rules.mean_of([(w, d) for w, d, _ in scored], of_picture)
+        mean = dict(zip(("difference", "low", "high", "p"), (got["mean"]["difference"], *got["mean"]["interval"], got["mean"]["p"])))
+        check(all(abs(mean[k] - want[k]) < 1e-7 for k in want), f"{what}: mean {mean}, not {want}")
+
+
+def by_class(work):
+    """The page's table of two columns, and the one of every column beside full, against `arrcoc compare --protocol`, which scorecard.py holds against NumPy."""
+    page, rows = work / "run/report.html", lines(work / "run/rows.jsonl")
+    def told(a, c, wanted):
+        run("compare", work / "run", "--columns", f"{a},{c}", "--protocol", "--per-class", wanted, "--json", work / "ab.json")
+        return json.loads((work / "ab.json").read_text())
+    close = lambda text, v: text is not None and abs(float(text) - v) < 1e-9
+    def holds(cells, c, what):
+        """[drawn, scored, A, B, difference, interval, p, detectable, ink] of the page."""
+        check(cells[0] == str(c["drawn"]) and cells[1] == str(c.get("difference", {"n": 0})["n"]), f"{what}: {cells}, not {c}")
+        if "difference" in c:
+            for text, v in zip(cells[2:7], (c["a"]["accuracy"], c["b"]["accuracy"], c["difference"]["difference"], c["difference"]["low"], c["p_holm"])):
+                check(close(text, v), f"{what}: {text}, not {v}")
+        check(close(cells[7], c["detectable"]) if "detectable" in c else cells[7] is None, f"{what}: detectable {cells[7]}")
+        check(abs(float(cells[8]) - c["ink_kept"]["difference"]) < 1e-3 if "ink_kept" in c else cells[8] is None, f"{what}: ink {cells[8]}")
+    with browser.Browser() as b:
+        b.open(page)
+        reckoned(b)
+        names = b.value("[...document.querySelector('#column-a').options].map(o => o.textContent)")
+        check(b.value("document.querySelector('#ab-table') === null"), "nothing is reckoned before it is asked for")
+        b.click("#ab summary")
+        table = lambda: b.value("[...document.querySelectorAll('#ab-table tbody tr')].map(r => [r.cells[0].textContent, ...[...r.cells].slice(1).map(c => c.dataset.v ?? null)])")
+        listed = lambda: b.value("parseInt(document.querySelector('#question-count').textContent)")
+        all_listed = listed()
+        for a, c, wanted in (("full", THREE, 50), (DEFT, THREE, 3), (THREE, control_of(THREE, "no question"), 5), ("grid@0.25", "full", 1)):
+            b.choose("#column-a", names.index(a))
+            b.choose("#column-b", names.index(c))
+            b.value(f"(() => {{ const e = document.querySelector('#ab-wanted'); e.value = {wanted}; e.dispatchEvent(new Event('change')); }})()")
+            want, got = told(a, c, wanted), table()
+            check([r[0] for r in got] == [k["class"] for k in want["classes"]] + ["mean"], f"classes: {got}")
+            for (_, *cells), k in zip(got, want["classes"]):
+                holds(cells, k, f"{a}, {c}, {k['class']}")
+            check(all(close(v, want["mean"][k]) for v, k in zip(got[-1][5:8], ("difference", "low", "p"))), f"{a}, {c}: mean {got[-1]}, not {want['mean']}")
+            check(f"--per-class {wanted} " in b.value("document.querySelector('#ab-body code').textContent"), "the command")
+            # The list holds those that were drawn, alone.
+            b.click("#ab-only")
+            ids = {i for k in want["classes"] for i in k["ids"]}
+            shown = b.value("[...document.querySelectorAll('#question-table tbody th')].map(t => t.textContent.replace('▣ ', ''))")
+            check(listed() == len(ids) and set(shown) == (ids if len(ids) <= 50 else set(shown) & ids), f"{a}, {c}: listed {listed()}, not {len(ids)}")
+            check(b.value("document.activeElement.id") == "ab-only", "the box keeps the focus")
+            b.key(" ")
+            check(listed() == all_listed, "all are listed again, by the keyboard")
+        b.choose("#column-b", names.index("grid@0.25"))
+        check("one column" in b.value("document.querySelector('#ab-body').textContent") and b.value("document.querySelector('#ab-table') === null"), "A beside A")
+        b.choose("#column-b", names.index(DEFT))
+        heads = b.value("[...document.querySelectorAll('#class-table thead th')].map(t => t.textContent)")
+        static = {r[0]: dict(zip(heads[1:], r[1:])) for r in b.value("[...document.querySelectorAll('#class-table tbody tr')].map(r => [r.cells[0].textContent, ...[...r.cells].slice(1).map(c => c.dataset.v ?? null)])")}
+        check(set(static) == {c for c in names if c != "full"}, f"columns beside full: {sorted(static)}")
+        for c in static:
+            want = told("full", c, 50)
+            check(all(close(static[c][k["class"]], k["difference"]["difference"]) for k in want["classes"] if "difference" in k), f"beside full, {c}: {static[c]}")
+            check(close(static[c]["mean"], want["mean"]["difference"]) and close(static[c]["95 %"], want["mean"]["low"]), f"beside full, {c}: mean {static[c]}")
+        for width in (420, 1280):
+            b.size(width)
+            check(b.value("document.documentElement.scrollWidth") <= width, f"nothing wider than {width} px")
+            for dark in (False, True) if PICTURES else ():
+                PICTURES.mkdir(parents=True, exist_ok=True)
+                b.dark(dark)
+                b.picture(PICTURES / f"classes-{width}-{'dark' if dark else 'light'}.png", whole=True)
+        check(not b.faults, f"faults in the page: {b.faults}")
+        check(b.requests == [page.resolve().as_uri()], f"requests: {b.requests}")
+    run("report", work / "run", "--data", work / "data", "--out", page, "--files", work / "files")
+    with open(work / "files/classes.csv", newline="") as f:
+        table = list(csv.DictReader(f))
+    for c in static:
+        want, own = told("full", c, 50), [t for t in table if t["b"] == c]
+        check([t["class"] for t in own] == [k["class"] for k in want["classes"]] + ["mean"] and all(t["a"] == "full" for t in own), f"classes.csv: {c}")
+        for t, k in zip(own, want["classes"]):
+            check(int(t["there"]) == k["there"] and int(t["drawn"]) == k["drawn"] and (close(t["p_holm"], k["p_holm"]) and close(t["high"], k["difference"]["high"]) if "difference" in k else t["difference"] == ""), f"classes.csv: {t}")
+        check(close(own[-1]["difference"], want["mean"]["difference"]) and close(own[-1]["p_holm"], want["mean"]["p"]) and own[-1]["ink_difference"] == "", f"classes.csv: {own[-1]}")
+
+
 # --- plots that zoom -------------------------------------------------------------------------------------------------------
 def zooms(work):
     """With uPlot: the points of plots.json under the pointer, a part dragged, buttons, lines put out. A build without npm says that it is one."""
@@ -499,6 +613,7 @@ def main():
         run("sweep", "-m", SMALL, "--data", work / "data", "--out", work / "run", "--keep-maps", "--kept", "--pipeline", "three_ways,deft,grid,full,texture13/information+perspectival/fixed/top_k/gather,none/novelty+feature_norm/fixed/top_k/gather", "--keep-ratio", 0.25, "--query-controls")
         shows(work)
         zooms(work)
+        by_class(work)
         run("sweep", "-m", SMALL, "--data", work / "data", "--out", work / "tiers", "--keep-maps", "--kept", "--pipeline", ",".join((*(c.split("@")[0] for c in (TIERS, DEPTHS)), "grid")), "--keep-ratio", 0.5)
         tiers_and_depths(work)
     print(f"report_views: {checks.made} checks, {len(checks.problems)} mismatches: {'FAILED' if checks.problems else 'ok'}")

@@ -18,6 +18,7 @@ import tempfile
 
 import checks
 from checks import SMALL, check
+from protocol_rules import holm, mean_of, of_class
 from sweep import Z, effective, groups_of, lines, near, np, paired, run  # exits 77 itself
 
 PARTS = {  # (column, part) -> the column that is the same without it
@@ -35,14 +36,6 @@ PLAIN = {"ambiguous", "contradictory", "empty"}
 def pairs_close(got, wanted, what):
     for key, value in zip(("n", "n_effective", "difference", "low", "high", "p"), wanted):
         near(got[key], value, f"{what}: {key}", 1e-7)
-
-
-def holm(values):
-    """Step-down: the k-th smallest of m times m - k, never below an earlier one, at most 1."""
-    order, out, most = sorted(range(len(values)), key=lambda i: values[i]), [0] * len(values), 0
-    for k, i in enumerate(order):
-        most = out[i] = max(most, min(1, (len(values) - k) * values[i]))
-    return out
 
 
 # --- what a question asks for, by docs/strategies.md's words ---
@@ -256,22 +249,6 @@ def check_cards(folder, budgets):
 
 
 # --- the protocol ---
-def student(t, degrees):
-    """P(|T| <= t) by Simpson's rule over the density."""
-    x = np.linspace(0, t, 20001)
-    scale = math.exp(math.lgamma((degrees + 1) / 2) - math.lgamma(degrees / 2)) / math.sqrt(degrees * math.pi)
-    y = scale * (1 + x * x / degrees) ** (-(degrees + 1) / 2)
-    return 2 * (t / 20000) / 3 * (y[0] + y[-1] + 4 * y[1:-1:2].sum() + 2 * y[2:-1:2].sum())
-
-
-def student_point(wanted, degrees):
-    low, high = 0, 20
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if student(middle, degrees) < wanted else (low, middle)
-    return high
-
-
 def check_protocol(folder, top, a, b, wanted, drawn_again):
     rows = lines(folder / "rows.jsonl")
     told = run("compare", folder, "--columns", f"{a},{b}", "--protocol", "--per-class", wanted, "--json", top / "ab.json", "--csv", top / "ab.csv")
@@ -284,7 +261,7 @@ def check_protocol(folder, top, a, b, wanted, drawn_again):
         if i in of[b]:
             there[class_of(of[a][i])].append(i)
     check([c["class"] for c in got["classes"]] == ["specific", "vague", "detail", "counting"], "classes")
-    scored = []
+    scored, holms = [], []
     for c in got["classes"]:
         what, ids = f"protocol {a} {b} {c['class']}", c["ids"]
         check(c["there"] == len(there[c["class"]]) and set(ids) <= set(there[c["class"]]) and len(set(ids)) == c["drawn"] == min(wanted, c["there"]), f"{what}: drawn {c['drawn']} of {c['there']}, {len(there[c['class']])}")
@@ -296,32 +273,19 @@ def check_protocol(folder, top, a, b, wanted, drawn_again):
             near(c["ink_kept"]["difference"], float(np.mean([ink[1][i] - ink[0][i] for i in ink[0]])), what + ": ink", 1e-9)
         if not x:
             continue
-        pairs_close(c["difference"], paired(y, x, picture), what)
+        wanted_here, d = of_class(x, y, picture), {i: y[i] - x[i] for i in x}
+        pairs_close(c["difference"], [wanted_here[k] for k in ("n", "n_effective", "difference", "low", "high", "p")], what)
         for side, s in (("a", x), ("b", y)):
             near(c[side]["accuracy"], float(np.mean(list(s.values()))), f"{what}: {side}")
-        d = {i: y[i] - x[i] for i in x}
-        groups = groups_of(d, picture)
-        if np.var(list(d.values())) > 0:
-            near(c["detectable"], min(1, (Z + 0.8416212335729143) * math.sqrt(np.var(list(d.values()), ddof=1) / effective(groups))), what + ": detectable", 1e-9)
-        else:
-            check("detectable" not in c, what + ": nothing varies")
-        scored.append((c, d))
-    for (c, _), p in zip(scored, holm([c["difference"]["p"] for c, _ in scored])):
-        near(c["p_holm"], p, f"protocol {c['class']}: Holm", 1e-7)
-    totals = collections.defaultdict(float)
-    for c, d in scored:
-        for i, v in d.items():
-            totals[picture[i]] += (v - np.mean(list(d.values()))) / (len(scored) * len(d))
-    mean, t = np.mean([np.mean(list(d.values())) for _, d in scored]), np.array(list(totals.values()))
-    error = math.sqrt(len(t) / (len(t) - 1) * (t ** 2).sum())
-    if error > 1e-12:
-        half, p = student_point(0.95, len(t) - 1) * error, 1 - student(abs(mean) / error, len(t) - 1)
-        low, high = mean - half, mean + half
-    else:
-        low, high = (np.mean([c["difference"][k] for c, _ in scored]) for k in ("low", "high"))
-        p = 1 if mean == 0 else 2.0 ** (1 - len(t))
-    for key, value in (("difference", mean), ("low", max(-1, low)), ("high", min(1, high)), ("p", p)):
-        near(got["mean"][key], float(value), f"protocol mean of {len(t)} pictures, {key}", 1e-7)
+        check(("detectable" in c) == (wanted_here["detectable"] is not None), what + ": nothing varies")
+        if "detectable" in c:
+            near(c["detectable"], wanted_here["detectable"], what + ": detectable", 1e-9)
+        scored.append((c["difference"], d))
+        holms.append((c["p_holm"], c["difference"]["p"]))
+    for (got_p, _), p in zip(holms, holm([p for _, p in holms])):
+        near(got_p, p, f"protocol {a} {b}: Holm", 1e-7)
+    for key, value in mean_of(scored, picture).items():
+        near(got["mean"][key], value, f"protocol mean, {key}", 1e-7)
     with open(top / "ab.csv", newline="") as f:
         table = list(csv.DictReader(f))
     check([(t["class"], t["id"]) for t in table] == [(c["class"], i) for c in got["classes"] for i in c["ids"]], "csv: the questions drawn")

@@ -16,6 +16,8 @@ inline constexpr std::string_view ab_classes[] = {"specific", "vague", "detail",
 /// detail (small print, numbers); vague: to describe, or ambiguous, contradictory or empty by the data, or without a
 /// word that says what is asked and without a box; specific: the others.
 std::string_view ab_class(const SweepRow& row);
+/// Places of `ids` in the order in which questions are drawn.
+std::vector<std::size_t> ab_order(const std::vector<std::string>& ids, std::uint64_t seed);
 
 struct AbQuestion {
   std::string id, question, prediction_a, prediction_b;
@@ -47,6 +49,8 @@ struct AbProtocol {
 /// `a`, `b`: rows of one column each. Draws by seed and id alone: the same questions in every run that has them.
 /// Error{bad_text} when no question is in both, or one id asks two questions.
 AbProtocol ab_protocol(const std::vector<SweepRow>& a, const std::vector<SweepRow>& b, Index wanted,
+                       std::uint64_t seed);
+AbProtocol ab_protocol(const std::vector<const SweepRow*>& a, const std::vector<const SweepRow*>& b, Index wanted,
                        std::uint64_t seed);
 
 std::string ab_table(const AbProtocol& protocol);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "arrcoc/io/dataset.hpp"
+#include "arrcoc/sweep/ab_protocol.hpp"
 #include "arrcoc/sweep/run_folder.hpp"
 #include "arrcoc/sweep/sweep.hpp"
 
@@ -50,13 +51,15 @@ struct ReportTables {
   std::vector<std::pair<std::string, std::string>> head;  // of run.json: name, JSON text
   RunCommand command;
   std::vector<ReportColumn> columns;
-  std::vector<Plot> plots;  // against tokens, token-layers, milliseconds; empty where nothing was scored
+  std::vector<Plot> plots;            // against tokens, token-layers, milliseconds; empty where nothing was scored
+  std::vector<AbProtocol> protocols;  // B: each column; A: every token, on the same picture; without their questions
 };
 /// Of a run's rows and timings. A row's time is its own stages, and those of its pictures' line that it has not itself.
 /// Error 401, 402, 409.
 ReportTables report_tables(const std::filesystem::path& run, const std::vector<SweepRow>& rows);
 
-/// Name and bytes of each file that goes beside the page: columns.csv, plots.csv, plots.json and an SVG of each plot.
+/// Name and bytes of each file that goes beside the page: columns.csv, scorecard.csv, scorecard.json,
+/// classes.csv, plots.csv, plots.json and an SVG of each plot.
 std::vector<std::pair<std::string, std::string>> report_files(const ReportTables& tables);
 
 // --- the page ---
