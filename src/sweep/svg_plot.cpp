@@ -137,7 +137,7 @@ svg{font:11.5px system-ui,sans-serif;fill:#222}
 .paper{fill:#fff}.axis,.grid{stroke:#888;fill:none}.grid{stroke:#e2e2e2}.name{font-weight:600}
 .l{fill:none;stroke:var(--c);stroke-width:2}.b{fill:var(--c);opacity:.13}.w{stroke:var(--c);stroke-width:1.2}
 .m{fill:var(--c);stroke:#fff;stroke-width:.8}.lead{stroke:var(--c);stroke-width:.7}
-.c0{--c:#0072b2}.c1{--c:#c44e00}.c2{--c:#00795a}.c3{--c:#b0448a}.c4{--c:#2f8fc4}.c5{--c:#a87400}
+.c0{--c:#004468}.c1{--c:#8f1313}.c2{--c:#0ba261}.c3{--c:#df05b5}.c4{--c:#1e60ff}.c5{--c:#a18d0e}
 .n1{--c:#777}.n2{--c:#444}.n3{--c:#222}
 .d1 .l{stroke-dasharray:7 3}.d2 .l{stroke-dasharray:2 3}.d3 .l{stroke-dasharray:9 3 2 3}
 .n1 .l{stroke-dasharray:1 4;stroke-linecap:round}.n2 .l{stroke-dasharray:5 4}.n3 .l{stroke-dasharray:14 4}

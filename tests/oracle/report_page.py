@@ -125,6 +125,45 @@ def whole_again(work, columns):
     check(shlex.split(said) == ["arrcoc", "sweep", "-m", str(MODEL), "--data", str(work / "data"), "--out", str(work / "it's merged"), "--system", "it's --out x", "--no-report", "--limit", "12", "--pipeline", "grid", "--budget", "8"], f"the command: {said}")
 
 
+# --- colours --------------------------------------------------------------------------------------------------------------
+# What protanopes, deuteranopes and tritanopes see of linear RGB: Machado, Oliveira and Fernandes 2009, table 1, severity 1.
+SEES = {"everybody": np.eye(3),
+        "protanopes": np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]),
+        "deuteranopes": np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]),
+        "tritanopes": np.array([[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]])}
+
+
+def colours(page, work):
+    """Lines are told apart by everybody (CIE 1976, 18 units and more), and from the controls; lines and words stand out from the paper (WCAG 2.1: 3 and 4.5)."""
+    def linear(name):
+        name = name.lstrip("#")
+        v = np.array([int((c * 2) if len(name) == 3 else c, 16) / 255 for c in (name if len(name) == 3 else re.findall("..", name))])
+        return np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4)
+    def lab(rgb):
+        x = np.array([[.4124564, .3575761, .1804375], [.2126729, .7151522, .072175], [.0193339, .119192, .9503041]]) @ np.clip(rgb, 0, 1) / np.array([.95047, 1, 1.08883])
+        f = np.where(x > 216 / 24389, np.cbrt(x), (24389 / 27 * x + 16) / 116)
+        return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+    light = lambda name: float(np.array([.2126729, .7151522, .072175]) @ linear(name)) + 0.05
+    contrast = lambda a, b: max(light(a), light(b)) / min(light(a), light(b))
+    sheets = [dict(re.findall(r"--(\w+):(#\w+)", s)) for s in re.findall(r":root\{([^}]*)\}", page.read_text(encoding="utf-8"))]
+    check([s.get("paper") for s in sheets] == ["#fff", "#16181c", "#fff"], f"light, dark and paper: {[s.get('paper') for s in sheets]}")
+    for s in sheets:
+        lines_, controls = [f"c{k}" for k in range(6)], ["n1", "n2", "n3"]
+        for who, m in SEES.items():
+            for k, a in enumerate(lines_):
+                for b in lines_[:k] + controls:
+                    apart = float(np.linalg.norm(lab(m @ linear(s[a])) - lab(m @ linear(s[b]))))
+                    check(apart >= 18, f"{who}: {a} {s[a]} and {b} {s[b]} on {s['paper']} are {apart:.1f} apart")
+            check(np.linalg.norm(lab(m @ linear(s["more"])) - lab(m @ linear(s["less"]))) >= 30, f"{who}: more and less on {s['paper']}")
+        for name in lines_ + controls:
+            check(contrast(s[name], s["paper"]) >= 3, f"{name} on {s['paper']}: {contrast(s[name], s['paper']):.2f}")
+        for name in ("ink", "soft", "accent", "good", "bad"):
+            check(contrast(s[name], s["paper"]) >= 4.5 and contrast(s[name], s["wash"]) >= 4.5, f"{name} on {s['paper']}")
+    # The files of single plots have the light ones.
+    for svg in (work / "run/report").glob("*.svg"):
+        check(all(f".{k}{{--c:{sheets[0][k]}}}" in svg.read_text() for k in lines_), f"{svg.name}: the page's colours")
+
+
 # --- files beside the page ------------------------------------------------------------------------------------------------
 def files_beside(work):
     said = run("report", work / "run", "--questions", 5)
@@ -389,6 +428,7 @@ def main():
         items = make_data(work)
         rows = keeps_maps(work)
         files_beside(work)
+        colours(work / "run/report.html", work)
         shows(work, rows, items)
         bare_runs(work)
         large(work)
