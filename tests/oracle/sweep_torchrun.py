@@ -161,6 +161,16 @@ def main():
         err = p.communicate(timeout=120)[1]
         check(p.returncode == 1 and "expected a store that answers" in err and len([x for x in err.splitlines() if x]) == 1, f"a store that dies: {p.returncode}: {err[-1500:]}")
         check(0 < len(units(top / "lost" / "rank0")) < PICTURES, "a store that dies: what is done stays")
+        with Store() as store:  # one that hangs with its connections open: half a minute, and the same sentence
+            hung = [*map(str, sweep), "--out", str(top / "stopped"), "--store", store.address, "--lease", "1", "-q"]
+            p = subprocess.Popen([PROGRAM, *hung], stderr=subprocess.PIPE, text=True, env=CLEAN)
+            until(lambda: units(top / "stopped" / "rank0") or p.poll() is not None, 120, "a store that hangs: units")
+            os.kill(store.process.pid, signal.SIGSTOP)
+            since, err = time.monotonic(), p.communicate(timeout=120)[1]
+            check(p.returncode == 1 and "expected a store that answers" in err and time.monotonic() - since < 60, f"a store that hangs: {p.returncode} after {time.monotonic() - since:.0f} s: {err[-1500:]}")
+            os.kill(store.process.pid, signal.SIGCONT)
+            run(*hung)
+            check(sorted(units(top / "stopped" / "rank0")) == list(range(PICTURES)), "a store that hung: the same command goes on")
         with Store() as store:  # a new one knows nothing: what the folder holds is not done again
             run(*sweep, "--out", top / "lost", "--store", store.address, "-q")
             check(sorted(units(top / "lost" / "rank0")) == list(range(PICTURES)), "with a new store: the rest")
