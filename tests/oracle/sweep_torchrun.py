@@ -140,6 +140,18 @@ def main():
                 os.kill(victim, signal.SIGCONT)
             merged(top, "hung", whole, out, p)
 
+            # two agents, as on two machines
+            out = top / "nodes"
+            with socket.socket() as s:
+                s.bind(("127.0.0.1", 0))
+                port = s.getsockname()[1]
+            agents = [subprocess.Popen([sys.executable, "-m", "torch.distributed.run", "--no-python", "--nnodes", "2", "--node-rank", str(n), "--master-addr", "127.0.0.1",
+                                        "--master-port", str(port), "--nproc-per-node", "2", PROGRAM, *map(str, sweep), "--out", str(out), "--store", store.address],
+                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=CLEAN) for n in (0, 1)]
+            told = agents[1].communicate(timeout=300)[0]
+            check(agents[1].returncode == 0, f"nodes: the second agent's status {agents[1].returncode}: {told[-600:]}")
+            check(len(merged(top, "nodes", whole, out, agents[0])) == 4, "nodes: four workers")
+
             # an agent that is ended whole, and begun anew with the same store
             out = top / "ended"
             p = torchrun(sweep, out, store.address, 0, lease=2)
