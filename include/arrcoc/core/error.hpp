@@ -1,9 +1,9 @@
 #pragma once
 // One error type for the whole library. docs/errors.md lists every code with its cause and an example.
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace arrcoc {
 
@@ -58,20 +58,30 @@ class Error : public std::runtime_error {
   Code code_;
 };
 
-[[noreturn]] inline void fail(Code code, std::string_view where, std::string_view sentence) {
+[[noreturn, gnu::cold, gnu::noinline]] inline void fail(Code code, std::string_view where, std::string_view sentence) {
   throw Error(code, where, sentence);
+}
+
+/// The parts, one after the other: less to compile than a sum of strings.
+[[gnu::noinline]] inline std::string concatenated(std::initializer_list<std::string_view> parts) {
+  std::string out;
+  for (const std::string_view part : parts) out += part;
+  return out;
+}
+
+/// fail, with a sentence that a callable builds.
+template <class Sentence>
+[[noreturn, gnu::cold, gnu::noinline]] void fail_with(Code code, std::string_view where, const Sentence& sentence) {
+  fail(code, where, sentence());
 }
 
 /// Throws Error{code} unless `ok`. The sentence is built by a callable so that the good path costs one branch.
 template <class Sentence>
-inline void require_that(bool ok, Code code, std::string_view where, Sentence&& sentence) {
+inline void require_that(bool ok, Code code, std::string_view where, const Sentence& sentence) {
   if (ok) [[likely]]
     return;
-  if constexpr (requires { std::string_view(sentence); }) {
-    throw Error(code, where, sentence);
-  } else {
-    throw Error(code, where, std::forward<Sentence>(sentence)());
-  }
+  if constexpr (requires { std::string_view(sentence); }) fail(code, where, sentence);
+  else fail_with(code, where, sentence);
 }
 
 }  // namespace arrcoc

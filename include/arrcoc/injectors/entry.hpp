@@ -23,8 +23,48 @@ struct EntryInjector {
   template <class B>
   qwen3vl::Injected<B> inject(B& b, std::span<const Allocation> allocations, const qwen3vl::Encoded<B>& e,
                               const Prompt& prompt, Trace* trace) const {
-    return kept_rows::own_rows(b, kept_rows::of_pictures(allocations, e.encoded, prompt, honours, name, trace), e,
-                               prompt);
+    const auto pictures = kept_rows::of_pictures(allocations, e.encoded, prompt, honours, name, trace);
+    std::vector<kept_rows::Token> later;
+    qwen3vl::Injected<B> in = kept_rows::own_rows(b, pictures, e, prompt, &later);
+    for (Index layer = next_layer(later, 0); layer > 0; layer = next_layer(later, layer))
+      in.waiting.push_back(waiting_rows(b, later, layer, e));
+    return in;
+  }
+
+ private:
+  /// The first layer behind `layer` before which some of `waiting` join; 0: none.
+  static Index next_layer(const std::vector<kept_rows::Token>& waiting, Index layer) {
+    Index next = 0;
+    for (const kept_rows::Token& t : waiting)
+      if (t.entry > layer && (next == 0 || t.entry < next)) next = t.entry;
+    return next;
+  }
+
+  /// Those of `waiting` that join before `layer`, ascending columns within a picture.
+  template <class B>
+  static qwen3vl::WaitingRows<B> waiting_rows(B& b, const std::vector<kept_rows::Token>& waiting, Index layer,
+                                              const qwen3vl::Encoded<B>& e) {
+    qwen3vl::WaitingRows<B> w;
+    w.layer = layer;
+    std::vector<kept_rows::Token> tokens;
+    std::vector<Index> own, at;
+    for (const kept_rows::Token& t : waiting) {
+      if (t.entry != layer) continue;
+      tokens.push_back(t);
+      at.push_back(static_cast<Index>(own.size()));
+      own.push_back(t.column);
+      w.rows.push_back(kept_rows::row_of(t));
+    }
+    const auto features = [&](const auto& of, const auto& some) { return kept_rows::own(b, of, some); };
+    w.positions = qwen3vl::gather_columns(e.positions, own);
+    w.embeddings = features(e.vision.tokens, tokens);
+    for (std::size_t l = 0; l < e.vision.deepstack.size(); ++l) {
+      const qwen3vl::DeepStackRows<B> rows = kept_rows::level_of(l, tokens, at, e, features);
+      const bool below = static_cast<Index>(l) < layer;
+      if (below && !rows.rows.empty()) w.embeddings = b.scatter_add_rows(w.embeddings, rows.rows, rows.features);
+      w.levels.push_back(below ? qwen3vl::DeepStackRows<B>{} : rows);
+    }
+    return w;
   }
 };
 

@@ -60,8 +60,8 @@ struct GatherInjector {
   }
 
  private:
-  static qwen3vl::Positions seed_positions_of(const std::vector<qwen3vl::SequenceRow>& rows,
-                                              const qwen3vl::Positions& full, const Prompt& prompt) {
+  [[gnu::cold, gnu::noinline]] static qwen3vl::Positions seed_positions_of(
+      const std::vector<qwen3vl::SequenceRow>& rows, const qwen3vl::Positions& full, const Prompt& prompt) {
     std::vector<Index> columns;
     for (const qwen3vl::SequenceRow& row : rows) columns.push_back(row.column);
     return qwen3vl::gather_columns(qwen3vl::seed_positions(full, prompt), columns);

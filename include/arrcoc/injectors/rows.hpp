@@ -68,31 +68,33 @@ inline std::vector<std::vector<Token>> of_pictures(std::span<const Allocation> a
   return out;
 }
 
-/// The first layer behind `layer` before which some of `waiting` join; 0: none.
-inline Index next_layer(const std::vector<Token>& waiting, Index layer) {
-  Index next = 0;
-  for (const Token& t : waiting)
-    if (t.entry > layer && (next == 0 || t.entry < next)) next = t.entry;
-  return next;
+/// Level `level` of those of `tokens` that receive it; their rows are `at`.
+template <class B, class Features>
+qwen3vl::DeepStackRows<B> level_of(std::size_t level, const std::vector<Token>& tokens, const std::vector<Index>& at,
+                                   const qwen3vl::Encoded<B>& e, const Features& features) {
+  qwen3vl::DeepStackRows<B> rows;
+  std::vector<Token> those;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (!(tokens[i].depth >> level & 1u)) continue;
+    rows.rows.push_back(at[i]);
+    those.push_back(tokens[i]);
+  }
+  if (!those.empty()) rows.features = features(e.vision.deepstack[level], those);
+  return rows;
 }
-inline std::vector<Token> joining(const std::vector<Token>& waiting, Index layer) {
-  std::vector<Token> out;
-  for (const Token& t : waiting)
-    if (t.entry == layer) out.push_back(t);
-  return out;
-}
+
+inline qwen3vl::SequenceRow row_of(const Token& t) { return {t.column, t.picture, t.token}; }
 
 /// The sequence: text and kept rows at the surviving columns of the full position table, the other pad columns gone.
 /// features(t, tokens) -> [tokens.size(), H]: what stands for these tokens, from features t [N, H] of all pictures (the
-/// merged embeddings, and each level). Tokens with an entry layer wait, ascending columns within a picture.
+/// merged embeddings, and each level). Tokens with an entry layer go to `later`, for injectors that honour it.
 template <class B, class Features>
 qwen3vl::Injected<B> sequence(B& b, const std::vector<std::vector<Token>>& pictures, const qwen3vl::Encoded<B>& e,
-                              const Prompt& prompt, const Features& features) {
+                              const Prompt& prompt, const Features& features, std::vector<Token>* later = nullptr) {
   qwen3vl::Injected<B> in;
   in.words = qwen3vl::words_of(prompt);
   std::vector<Index> columns, place;  // of the full prompt; of a token in the sequence
   std::vector<Token> now;
-  std::vector<Token> later;
   Index column = 0;
   const auto text_until = [&](Index end) {
     for (; column < end; ++column) {
@@ -100,7 +102,6 @@ qwen3vl::Injected<B> sequence(B& b, const std::vector<std::vector<Token>>& pictu
       in.rows.push_back({column, -1, -1});
     }
   };
-  const auto row_of = [](const Token& t) { return qwen3vl::SequenceRow{t.column, t.picture, t.token}; };
   std::vector<std::vector<Token>> standing(prompt.spans.size());  // `order` mixes those of a clip's frames
   for (const auto& tokens : pictures)
     for (const Token& t : tokens) standing[t.span].push_back(t);
@@ -108,8 +109,8 @@ qwen3vl::Injected<B> sequence(B& b, const std::vector<std::vector<Token>>& pictu
     const VisionSpan& span = prompt.spans[s];
     text_until(span.begin);
     for (const Token& t : standing[s]) {
-      if (t.entry > 0) {
-        later.push_back(t);
+      if (later != nullptr && t.entry > 0) {
+        later->push_back(t);
         continue;
       }
       place.push_back(static_cast<Index>(columns.size()));
@@ -121,43 +122,12 @@ qwen3vl::Injected<B> sequence(B& b, const std::vector<std::vector<Token>>& pictu
   }
   text_until(static_cast<Index>(prompt.ids.size()));
 
-  /// Level `level` of those of `tokens` that receive it; their rows are `at`.
-  const auto level_of = [&](std::size_t level, const std::vector<Token>& tokens, const std::vector<Index>& at) {
-    qwen3vl::DeepStackRows<B> rows;
-    std::vector<Token> those;
-    for (std::size_t i = 0; i < tokens.size(); ++i) {
-      if (!(tokens[i].depth >> level & 1u)) continue;
-      rows.rows.push_back(at[i]);
-      those.push_back(tokens[i]);
-    }
-    if (!those.empty()) rows.features = features(e.vision.deepstack[level], those);
-    return rows;
-  };
   in.positions = qwen3vl::gather_columns(e.positions, columns);
   in.embeddings = b.gather_rows(e.embeddings, columns);
   if (!now.empty()) {
     in.embeddings = b.scatter_rows(in.embeddings, place, features(e.vision.tokens, now));
-    for (std::size_t l = 0; l < e.vision.deepstack.size(); ++l) in.levels.push_back(level_of(l, now, place));
-  }
-  for (Index layer = next_layer(later, 0); layer > 0; layer = next_layer(later, layer)) {
-    const std::vector<Token> tokens = joining(later, layer);
-    qwen3vl::WaitingRows<B> w;
-    w.layer = layer;
-    std::vector<Index> own, at;
-    for (const Token& t : tokens) {
-      at.push_back(static_cast<Index>(own.size()));
-      own.push_back(t.column);
-      w.rows.push_back(row_of(t));
-    }
-    w.positions = qwen3vl::gather_columns(e.positions, own);
-    w.embeddings = features(e.vision.tokens, tokens);
-    for (std::size_t l = 0; l < e.vision.deepstack.size(); ++l) {
-      const qwen3vl::DeepStackRows<B> rows = level_of(l, tokens, at);
-      const bool below = static_cast<Index>(l) < layer;
-      if (below && !rows.rows.empty()) w.embeddings = b.scatter_add_rows(w.embeddings, rows.rows, rows.features);
-      w.levels.push_back(below ? qwen3vl::DeepStackRows<B>{} : rows);
-    }
-    in.waiting.push_back(std::move(w));
+    for (std::size_t l = 0; l < e.vision.deepstack.size(); ++l)
+      in.levels.push_back(level_of(l, now, place, e, features));
   }
   return in;
 }
@@ -173,9 +143,10 @@ typename B::Tensor own(B& b, const typename B::Tensor& features, const std::vect
 /// The sequence in which every kept token brings its own row.
 template <class B>
 qwen3vl::Injected<B> own_rows(B& b, const std::vector<std::vector<Token>>& pictures, const qwen3vl::Encoded<B>& e,
-                              const Prompt& prompt) {
-  return sequence(b, pictures, e, prompt,
-                  [&](const auto& features, const auto& tokens) { return own(b, features, tokens); });
+                              const Prompt& prompt, std::vector<Token>* later = nullptr) {
+  return sequence(
+      b, pictures, e, prompt, [&](const auto& features, const auto& tokens) { return own(b, features, tokens); },
+      later);
 }
 
 }  // namespace arrcoc::kept_rows

@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "arrcoc/pipeline/clip.hpp"
 #include "arrcoc/pipeline/erased.hpp"
 #include "arrcoc/pipeline/shelf.hpp"
 

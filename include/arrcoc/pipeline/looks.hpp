@@ -66,18 +66,19 @@ class Looks {
   const std::vector<Allocation>& allocations() const { return so_far_; }
   /// The last decision's maps and relevance, with the allocation over all tokens of the picture.
   std::vector<Realized> realized() const {
-    std::vector<Realized> out;
+    std::vector<Realized> out(pictures_.size());
     for (std::size_t p = 0; p < pictures_.size(); ++p) {
-      Realized r;
+      Realized& r = out[p];
       if (!taken_.empty()) {
-        r = taken_.back().pictures[p];
-        r.maps = over_all(r.maps, r.allocation.tokens, p);
-        r.balanced.relevance = over_all(r.balanced.relevance, r.allocation.tokens, p);
+        const Realized& last = taken_.back().pictures[p];
+        r.textures = last.textures;
+        r.maps = over_all(last.maps, last.allocation.tokens, p);
+        r.balanced = last.balanced;
+        r.balanced.relevance = over_all(last.balanced.relevance, last.allocation.tokens, p);
       }
       r.allocation = so_far_[p];
       for (const DecisionTrace& d : taken_)
         if (d.phase == Phase::pixels) r.allocation.regions = d.pictures[p].allocation.regions;
-      out.push_back(std::move(r));
     }
     return out;
   }
@@ -162,8 +163,8 @@ class Looks {
     }
   }
 
-  Seen look(const AnyDecision<B>& decision, std::size_t p, Shelf<B>* shelf);
-  void look_at_features(Seen& out, unsigned host, unsigned any, std::size_t p, Shelf<B>* shelf);
+  void look(Seen& out, const AnyDecision<B>& decision, std::size_t p, Shelf<B>* shelf);
+  void look_at_features(Seen& out, const AnyDecision<B>& decision, std::size_t p, Shelf<B>* shelf);
   std::shared_ptr<const Textures> textures(std::size_t p);
 
   B& b_;
@@ -184,15 +185,14 @@ template <class B>
 DecisionTrace Looks<B>::choose(std::size_t index, Shelf<B>* shelf, Index at, Index turn) {
   const AnyDecision<B>& decision = pipeline_->decisions[index];
   DecisionTrace out{decision.name, decision.phase(), at, decision.injector.facts.again, decision.scorer_names(), {}};
-  std::vector<Seen> seen;
+  std::vector<Seen> seen(pictures_.size());
   std::vector<Index> natives;
+  out.pictures = std::vector<Realized>(pictures_.size());
   for (std::size_t p = 0; p < pictures_.size(); ++p) {
-    seen.push_back(look(decision, p, shelf));
+    look(seen[p], decision, p, shelf);
     natives.push_back(pictures_[p].tokens().count());
-    Realized r;
-    r.textures = seen.back().textures;
-    r.maps = score(decision, seen.back());
-    out.pictures.push_back(std::move(r));
+    out.pictures[p].textures = seen[p].textures;
+    out.pictures[p].maps = score(decision, seen[p]);
   }
   if (pipeline_->maps_of_first)
     for (std::size_t p = 1; p < pictures_.size(); ++p) use_first(out.pictures[0].maps, out.pictures[p].maps, p);
@@ -208,9 +208,9 @@ DecisionTrace Looks<B>::choose(std::size_t index, Shelf<B>* shelf, Index at, Ind
     }
     {
       const StageTimer timer(trace_, "allocate");
-      Rng rng(derive_seed(options_.seed, "image" + std::to_string(p) +
-                                             (index == 0 ? "" : " decision" + std::to_string(index)) +
-                                             (turn == 0 ? "" : " turn" + std::to_string(turn))));
+      std::string drawn_for = "image" + std::to_string(p) + (index > 0 ? " decision" + std::to_string(index) : "");
+      if (turn > 0) drawn_for += " turn" + std::to_string(turn);
+      Rng rng(derive_seed(options_.seed, drawn_for));
       r.allocation = decision.allocator->allocate(r.balanced.relevance, e, budgets[p], rng);
       check_allocation(r.allocation, decision.allocator.facts.name);
       require_that(r.allocation.tokens == e.tokens, Code::bad_stage_output, decision.allocator.facts.name,

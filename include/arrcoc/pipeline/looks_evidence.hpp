@@ -27,8 +27,7 @@ void refuse_pixels(const AnyDecision<B>& decision, unsigned host) {
 
 /// Evidence of one picture or clip for one decision: what it asked for and no more.
 template <class B>
-auto Looks<B>::look(const AnyDecision<B>& decision, std::size_t p, Shelf<B>* shelf) -> Seen {
-  Seen out;
+void Looks<B>::look(Seen& out, const AnyDecision<B>& decision, std::size_t p, Shelf<B>* shelf) {
   const Picture& picture = pictures_[p];
   const unsigned host = decision.may_need(true).evidence, any = decision.may_need().evidence;
   if (picture.is_clip()) refuse_pixels(decision, host);
@@ -41,7 +40,7 @@ auto Looks<B>::look(const AnyDecision<B>& decision, std::size_t p, Shelf<B>* she
   if ((host & (Need::previous | Need::previous_attention)) && p < options_.previous.size())
     e.previous = options_.previous[p];
   if (host & Need::textures) e.textures = out.textures = textures(p);
-  if (any & (Need::vision | Need::deepstack | Need::similarity)) look_at_features(out, host, any, p, shelf);
+  if (any & (Need::vision | Need::deepstack | Need::similarity)) look_at_features(out, decision, p, shelf);
   if ((any & (Need::query | Need::question)) && query_ != nullptr) {
     out.tensor.query = query_->vector;
     out.tensor.question = query_->words;
@@ -59,12 +58,12 @@ auto Looks<B>::look(const AnyDecision<B>& decision, std::size_t p, Shelf<B>* she
     for (const Heard& h : heard_[p])
       if (h.answer.request == r) e.answers.push_back(answer_of(h.answer, places_in(h.alive, so_far_[p].kept)));
   }
-  return out;
 }
 
 /// Vision embeddings, DeepStack levels and similarity of the living tokens. Copies of the whole raster are shared.
 template <class B>
-void Looks<B>::look_at_features(Seen& out, unsigned host, unsigned any, std::size_t p, Shelf<B>* shelf) {
+void Looks<B>::look_at_features(Seen& out, const AnyDecision<B>& decision, std::size_t p, Shelf<B>* shelf) {
+  const unsigned host = decision.may_need(true).evidence, any = decision.may_need().evidence;
   require_that(shelf != nullptr && shelf->encoded(), Code::missing_evidence, "pipeline",
                "a stage needs vision embeddings, which this phase does not have");
   Evidence& e = out.host;
@@ -87,10 +86,10 @@ void Looks<B>::look_at_features(Seen& out, unsigned host, unsigned any, std::siz
     }
   }
   if (host & Need::similarity) {
-    if (whole) e.similarity = shelf->similarity(b_, p);
-    else
-      e.similarity = std::shared_ptr<const SimilarityRows>(
-          std::make_shared<const Similarity>(Shelf<B>::copied(b_, out.tensor.vision)));
+    require_that(decision.similarity != nullptr, Code::bad_usage, "pipeline",
+                 "a stage asks for similarity: expected AnyDecision::similarity, as cosines_of");
+    if (whole) e.similarity = shelf->similarity(b_, p, decision.similarity);
+    else e.similarity = decision.similarity(Shelf<B>::copied(b_, out.tensor.vision));
   }
 }
 

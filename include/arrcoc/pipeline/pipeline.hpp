@@ -9,11 +9,18 @@
 #include <utility>
 #include <vector>
 
+#include "arrcoc/core/similarity.hpp"
 #include "arrcoc/injectors/gather.hpp"
 #include "arrcoc/pipeline/pass_rule.hpp"
 #include "arrcoc/query/mean.hpp"
 
 namespace arrcoc {
+
+/// Cosines of the rows of features [N, D]. A template, so that only who names it compiles it.
+template <class Rows = Similarity>
+std::shared_ptr<const SimilarityRows> cosines_of(const HostTensor& features) {
+  return std::make_shared<const Rows>(features);
+}
 
 /// One decision: who is relevant, who stays, and how that reaches the model.
 template <class B>
@@ -24,6 +31,8 @@ struct AnyDecision {
   AnyInjector<B> injector;
   std::optional<Budget> keep;  // of its own; the last decision without one takes the run's
   std::string name;            // scorers/balancer/allocator/injector, for provenance
+  // Makes what stages that ask for similarity look at: cosines_of; null where none asks.
+  std::shared_ptr<const SimilarityRows> (*similarity)(const HostTensor& features) = nullptr;
 
   Phase phase() const { return injector.facts.phase; }
   /// What its stages may look at, joined.
@@ -104,33 +113,32 @@ bool looks_inside(const AnyPipeline<B>& p) {
 /// texture stage. `where` names the pipeline.
 template <class B>
 void check_pipeline(const AnyPipeline<B>& p, std::string_view where) {
-  const auto refuse = [&](Code code, const std::string& sentence) {
-    fail(code, "pipeline", std::string(where) + ": " + sentence);
+  const auto refuse = [&](Code code, std::initializer_list<std::string_view> parts) {
+    fail(code, "pipeline", concatenated({where, ": ", concatenated(parts)}));
   };
-  if (p.decisions.empty()) refuse(Code::bad_config, "expected at least one decision, got none");
+  if (p.decisions.empty()) refuse(Code::bad_config, {"expected at least one decision, got none"});
   Phase before = Phase::pixels;
   for (const auto& d : p.decisions) {
     const Needs all = d.may_need();
+    const std::string& injector = d.injector.facts.name;
     if (all.phase > d.phase())
-      refuse(Code::missing_evidence, "a stage decides at phase '" + std::string(name_of(all.phase)) +
-                                         "', but injector '" + d.injector.facts.name + "' acts at phase '" +
-                                         std::string(name_of(d.phase())) + "'");
-    if (d.phase() < before) refuse(Code::bad_config, "'" + d.name + "' acts before the decision in front of it");
+      refuse(Code::missing_evidence, {"a stage decides at phase '", name_of(all.phase), "', but injector '", injector,
+                                      "' acts at phase '", name_of(d.phase()), "'"});
+    if (d.phase() < before) refuse(Code::bad_config, {"'", d.name, "' acts before the decision in front of it"});
     before = d.phase();
     if (d.phase() == Phase::pixels && (d.injector.facts.honours & Honour::regions) && p.decisions.size() > 1 &&
         (&d != &p.decisions.front() || p.decisions[1].phase() == Phase::pixels))
-      refuse(Code::bad_config, "'" + d.injector.facts.name +
-                                   "' makes tokens of its own: expected it to be the only "
-                                   "decision of phase 'pixels'");
+      refuse(Code::bad_config,
+             {"'", injector, "' makes tokens of its own: expected it to be the only decision of phase 'pixels'"});
     if ((all.evidence & Need::textures) && !p.texture)
-      refuse(Code::missing_evidence, "a stage needs textures, but the texture stage is 'none'");
+      refuse(Code::missing_evidence, {"a stage needs textures, but the texture stage is 'none'"});
     const auto inside = [&](const StageFacts& f) {
       for (const Request& r : f.needs) {
         if (!(f.may_need.evidence & Need::of(r.what)))
-          refuse(Code::bad_config, "'" + f.name + "' asks for " + text_of(r) + ", which its type does not declare");
+          refuse(Code::bad_config, {"'", f.name, "' asks for ", text_of(r), ", which its type does not declare"});
         if (r.site == Request::Site::layer && d.phase() < Phase::layer)
-          refuse(Code::missing_evidence, "'" + f.name + "' asks for " + text_of(r) + ", which the '" +
-                                             std::string(name_of(d.phase())) + "' phase does not have");
+          refuse(Code::missing_evidence, {"'", f.name, "' asks for ", text_of(r), ", which the '", name_of(d.phase()),
+                                          "' phase does not have"});
       }
     };
     for (const auto& s : d.scorers) inside(s.facts());
@@ -210,7 +218,8 @@ struct Pipeline {
     out.allocator = erase_allocator(d.allocator);
     out.injector = erase_injector<B>(d.injector);
     out.keep = d.keep;
-    out.name = out.balancer.facts.name + "/" + out.allocator.facts.name + "/" + out.injector.facts.name;
+    if constexpr (D::may_need.evidence & Need::similarity) out.similarity = cosines_of<>;
+    out.name = concatenated({out.balancer.facts.name, "/", out.allocator.facts.name, "/", out.injector.facts.name});
     return out;
   }
   template <class S>

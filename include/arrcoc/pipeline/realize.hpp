@@ -19,7 +19,7 @@ Realized realize(B& b, const AnyPipeline<B>& pipeline, const Picture& picture, q
   Looks<B> looks(b, &pipeline, pictures, options, trace, std::make_shared<TextureShelf>());
   if (query != nullptr) looks.give_query(*query);
   for (const Phase p : {Phase::pixels, Phase::vision}) looks.decide(p, &shelf);
-  return looks.realized().front();
+  return std::move(looks.realized().front());
 }
 
 }  // namespace arrcoc

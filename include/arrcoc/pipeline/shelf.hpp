@@ -103,10 +103,11 @@ class Shelf {
     }
     return at;
   }
-  /// Of all its rows.
-  const std::shared_ptr<const SimilarityRows>& similarity(B& b, std::size_t picture) {
+  /// Of all its rows; `make` at the first call.
+  template <class Make>
+  const std::shared_ptr<const SimilarityRows>& similarity(B& b, std::size_t picture, const Make& make) {
     auto& at = host_[picture].similarity;
-    if (!at) at = std::make_shared<const Similarity>(*vision_host(b, picture));
+    if (!at) at = make(*vision_host(b, picture));
     return at;
   }
   const std::vector<Answered>& answers(std::size_t picture) const {

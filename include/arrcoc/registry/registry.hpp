@@ -103,6 +103,7 @@ class Registry {
       for (std::size_t j = before_injector; j < out.settings.size(); ++j)
         out.pipeline.injectors += out.settings[j].path + "=" + out.settings[j].value + " ";
       decision.keep = d.keep;
+      decision.similarity = cosines_of<>;
       decision.name = scorers_text(d.scorers) + "/" + d.balancer + "/" + d.allocator + "/" + d.injector;
       out.pipeline.decisions.push_back(std::move(decision));
     }

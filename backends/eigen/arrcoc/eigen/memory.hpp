@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -25,8 +24,8 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
   MemoryPool(const MemoryPool&) = delete;
   MemoryPool& operator=(const MemoryPool&) = delete;
   ~MemoryPool() {
-    for (auto& [size, blocks] : free_)
-      for (float* p : blocks) std::free(p);
+    for (const Free& f : free_)
+      for (float* p : f.blocks) std::free(p);
   }
 
   /// Room for `count` floats, not initialised; readable 64 bytes past the end. Error E303 if the system has none.
@@ -35,12 +34,13 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
     float* p = nullptr;
     {
       const std::lock_guard lock(mutex_);
-      const auto last = free_.upper_bound(used_ + kept_ + size > most_used_ ? 4 * size : size);
-      const auto it = std::find_if(free_.lower_bound(size), last, [](const auto& c) { return !c.second.empty(); });
-      if (it != last) {
-        size = it->first;
-        p = it->second.back();
-        it->second.pop_back();
+      const std::size_t most = used_ + kept_ + size > most_used_ ? 4 * size : size;
+      auto it = from(size);
+      while (it != free_.end() && it->size <= most && it->blocks.empty()) ++it;
+      if (it != free_.end() && it->size <= most) {
+        size = it->size;
+        p = it->blocks.back();
+        it->blocks.pop_back();
         kept_ -= size;
       }
       used_ += size;
@@ -74,7 +74,9 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
       const std::lock_guard lock(mutex_);
       used_ -= size;
       if (kept_ + size <= keep_bytes_) {
-        free_[size].push_back(p);
+        auto it = from(size);
+        if (it == free_.end() || it->size != size) it = free_.insert(it, Free{size, {}});
+        it->blocks.push_back(p);
         kept_ += size;
         return;
       }
@@ -82,9 +84,18 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
     std::free(p);
   }
 
+  struct Free {
+    std::size_t size;
+    std::vector<float*> blocks;
+  };
+  /// The first class of at least `size` bytes.
+  std::vector<Free>::iterator from(std::size_t size) {
+    return std::lower_bound(free_.begin(), free_.end(), size, [](const Free& f, std::size_t s) { return f.size < s; });
+  }
+
   const std::size_t keep_bytes_;
   mutable std::mutex mutex_;
-  std::map<std::size_t, std::vector<float*>> free_;
+  std::vector<Free> free_;                           // by size, ascending
   std::size_t kept_ = 0, used_ = 0, most_used_ = 0;  // bytes in free blocks, in the others, and in those at most
 };
 

@@ -48,7 +48,8 @@ using FormLookup = std::function<std::shared_ptr<const Quantised>(std::string_vi
                                                                   WeightUse use, WeightFormat format)>;
 
 /// A matrix whose bytes lie elsewhere.
-inline Quantised quantised_from(WeightFormat format, Index out, Index in, const FormBytes& bytes) {
+template <class Bytes>
+Quantised quantised_from(WeightFormat format, Index out, Index in, const Bytes& bytes) {
   Quantised q{format, out, in};
   const auto at = [&]<class T>(std::shared_ptr<const T>& to, std::span<const std::byte> from) {
     to = {bytes.owner, reinterpret_cast<const T*>(from.data())};
@@ -59,7 +60,8 @@ inline Quantised quantised_from(WeightFormat format, Index out, Index in, const 
 }
 
 /// The bytes of a matrix, as quantised_from takes them.
-inline FormBytes bytes_of(const Quantised& q) {
+template <class Codes>
+FormBytes bytes_of(const Codes& q) {
   const auto view = [](const auto& p, Index n) {
     return std::span(reinterpret_cast<const std::byte*>(p.get()), static_cast<std::size_t>(n));
   };
@@ -163,12 +165,13 @@ std::shared_ptr<T> aligned_values(Index n) {
 }
 
 /// Rows [first, first + count) of a stored matrix as float32, [count][in].
-inline void stored_rows(const Weight& w, Index first, Index count, float* to) {
+template <class Stored>
+void stored_rows(const Stored& w, Index first, Index count, float* to) {
   with_dtype(w.dtype(), [&]<DType D>() {
     for (Index k = 0; k < (w.transposed() ? w.in() : 0); ++k)
       for (Index i = 0; i < count; ++i) to[i * w.in() + k] = float_at(w.values(), k * w.out() + first + i);
     for (Index i = 0; i < (w.transposed() ? 0 : count); ++i) {
-      const auto* row = w.stored_row<stored_t<D>>(first + i);
+      const auto* row = w.template stored_row<stored_t<D>>(first + i);
       float* out = to + i * w.in();
       Index k = 0;
       for (; k + lanes <= w.in(); k += lanes) store(out + k, widen<D>(row + k));

@@ -188,8 +188,9 @@ struct PackQuantised {
 };
 
 /// C [rows, out] = A * W^T + init (a row, or null) for up to `unpacked_rows` rows and int4. Bound by memory.
-inline void few_rows4(ThreadPool& threads, MemoryPool& pool, const Tensor& x, const Quantised& w, const float* init,
-                      float* c, Index c_stride) {
+template <class Threads>
+void few_rows4(Threads& threads, MemoryPool& pool, const Tensor& x, const Quantised& w, const float* init, float* c,
+               Index c_stride) {
   const Index rows = x.rows(), stride = w.blocks() * turned_block;
   const auto turned = pool.take(rows * stride);
   const float* a = turned.get();
@@ -213,8 +214,9 @@ inline void few_rows4(ThreadPool& threads, MemoryPool& pool, const Tensor& x, co
 
 /// out = x * W^T + init (a row, or null). Unless `how` is floats, inputs are rounded to bf16 where there
 /// are many.
-inline void quantised_product(ThreadPool& threads, MemoryPool& pool, const Tensor& x, const Quantised& w,
-                              Arithmetic how, const float* init, Tensor& out) {
+template <class Threads>
+void quantised_product(Threads& threads, MemoryPool& pool, const Tensor& x, const Quantised& w, Arithmetic how,
+                       const float* init, Tensor& out) {
   const bool wide = w.format == WeightFormat::int8;
   if (x.rows() <= unpacked_rows) {
     if (!wide) return few_rows4(threads, pool, x, w, init, out.fill(), out.stride());

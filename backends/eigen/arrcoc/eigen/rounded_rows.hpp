@@ -14,8 +14,8 @@ struct RoundedRows {
   std::shared_ptr<float> pairs;
   Index stride;
 };
-inline RoundedRows round_rows(ThreadPool& threads, MemoryPool& pool, const float* x, Index x_stride, Index rows,
-                              Index cols) {
+template <class Threads>
+RoundedRows round_rows(Threads& threads, MemoryPool& pool, const float* x, Index x_stride, Index rows, Index cols) {
   const Index stride = (cols + lanes - 1) / lanes * lanes / 2;
   RoundedRows out{pool.take(rows * stride), stride};
   threads.run(rows, std::max<Index>(1, 16384 / std::max<Index>(cols, 1)), [&](Index begin, Index end) {

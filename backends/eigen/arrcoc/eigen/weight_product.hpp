@@ -7,8 +7,9 @@ namespace arrcoc::eigen {
 
 /// out = x * w^T + init (a row, or null). Unless `how` is floats: where there are many rows, inputs are rounded to
 /// bf16.
-inline void weight_product(ThreadPool& threads, MemoryPool& pool, const Tensor& x, const Weight& w, Arithmetic how,
-                           const float* init, Tensor& out) {
+template <class Threads>
+void weight_product(Threads& threads, MemoryPool& pool, const Tensor& x, const Weight& w, Arithmetic how,
+                    const float* init, Tensor& out) {
   if (w.quantised() != nullptr) return quantised_product(threads, pool, x, *w.quantised(), how, init, out);
   with_dtype(w.dtype(), [&]<DType D>() {
     using T = stored_t<D>;
