@@ -13,7 +13,7 @@ io::PromptShape shape_of(const std::string& name) {
   return static_cast<io::PromptShape>(at - std::begin(io::prompt_shape_names));
 }
 
-std::string one_line(std::string text) {
+std::string without_breaks(std::string text) {
   for (std::size_t at = 0; (at = text.find('\n', at)) != text.npos; at += 2) text.replace(at, 1, "\\n");
   return text;
 }
@@ -64,7 +64,7 @@ io::Dataset read_data(const DataFlags& f, bool quiet, const io::ClipOptions& cli
   for (io::Sample& s : data.samples) io::shape_prompt(s, shape);
   if (!quiet)
     std::fprintf(stderr, "%s: %s, prompts %s, the first: %s\n", data.file.c_str(), data.format.c_str(),
-                 prompts_hash(data).c_str(), one_line(io::marked_question(data.samples.front())).c_str());
+                 prompts_hash(data).c_str(), without_breaks(io::marked_question(data.samples.front())).c_str());
   return data;
 }
 

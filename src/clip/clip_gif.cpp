@@ -10,9 +10,9 @@ namespace {
 
 using Colour = std::array<std::uint8_t, 4>;
 
-class Animation final : public InOrder {
+class GifAnimation final : public InOrder {
  public:
-  Animation(std::string bytes, ClipInfo info, Alpha alpha)
+  GifAnimation(std::string bytes, ClipInfo info, Alpha alpha)
       : InOrder(std::move(info)),
         bytes_(std::move(bytes)),
         source_{std::as_bytes(std::span(bytes_))},
@@ -139,7 +139,7 @@ std::unique_ptr<FrameSource> open_gif(std::string bytes, const std::string& file
   l.total = static_cast<Index>(delays.size());
   if (l.total > 0) clock_of_delays(l, delays);
   ClipInfo info = chosen_frames(std::move(l), choose, o);
-  return std::make_unique<Animation>(std::move(bytes), std::move(info), o.alpha);
+  return std::make_unique<GifAnimation>(std::move(bytes), std::move(info), o.alpha);
 }
 
 }  // namespace arrcoc::io

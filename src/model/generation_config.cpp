@@ -9,35 +9,35 @@ namespace {
 
 /// Settings that say nothing about a greedy or sampled answer of one sequence: ids of padding, caches, what is
 /// returned.
-constexpr std::string_view silent_keys[] = {"_from_model_config",
-                                            "assistant_confidence_threshold",
-                                            "assistant_early_exit",
-                                            "assistant_ensemble_weight",
-                                            "assistant_lookbehind",
-                                            "bos_token_id",
-                                            "cache_config",
-                                            "cache_implementation",
-                                            "compile_config",
-                                            "continuous_batching_config",
-                                            "decoder_start_token_id",
-                                            "disable_compile",
-                                            "is_assistant",
-                                            "low_memory",
-                                            "max_cache_len",
-                                            "max_matching_ngram_size",
-                                            "num_assistant_tokens",
-                                            "num_assistant_tokens_schedule",
-                                            "output_attentions",
-                                            "output_hidden_states",
-                                            "output_logits",
-                                            "output_scores",
-                                            "pad_token_id",
-                                            "prefill_chunk_size",
-                                            "return_dict_in_generate",
-                                            "target_lookbehind",
-                                            "transformers_version",
-                                            "use_cache"};
-constexpr std::string_view read_keys[] = {
+constexpr std::string_view silent_generation_keys[] = {"_from_model_config",
+                                                       "assistant_confidence_threshold",
+                                                       "assistant_early_exit",
+                                                       "assistant_ensemble_weight",
+                                                       "assistant_lookbehind",
+                                                       "bos_token_id",
+                                                       "cache_config",
+                                                       "cache_implementation",
+                                                       "compile_config",
+                                                       "continuous_batching_config",
+                                                       "decoder_start_token_id",
+                                                       "disable_compile",
+                                                       "is_assistant",
+                                                       "low_memory",
+                                                       "max_cache_len",
+                                                       "max_matching_ngram_size",
+                                                       "num_assistant_tokens",
+                                                       "num_assistant_tokens_schedule",
+                                                       "output_attentions",
+                                                       "output_hidden_states",
+                                                       "output_logits",
+                                                       "output_scores",
+                                                       "pad_token_id",
+                                                       "prefill_chunk_size",
+                                                       "return_dict_in_generate",
+                                                       "target_lookbehind",
+                                                       "transformers_version",
+                                                       "use_cache"};
+constexpr std::string_view generation_keys[] = {
     "do_sample",          "temperature",          "top_k",         "top_p",           "min_p",
     "repetition_penalty", "no_repeat_ngram_size", "bad_words_ids", "suppress_tokens", "begin_suppress_tokens",
     "min_new_tokens",     "max_new_tokens",       "eos_token_id"};
@@ -63,7 +63,7 @@ constexpr std::pair<std::string_view, double> neutral_values[] = {{"diversity_pe
                                                                   {"use_mtp", 0}};
 
 bool says_something(std::string_view key, const Json& value) {
-  if (value.is_null() || is_among(silent_keys, key) || is_among(read_keys, key)) return false;
+  if (value.is_null() || is_among(silent_generation_keys, key) || is_among(generation_keys, key)) return false;
   for (const auto& [name, neutral] : neutral_values)
     if (name == key)
       return !((value.is_number() && value.get<double>() == neutral) ||

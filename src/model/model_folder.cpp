@@ -14,10 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool present(const fs::path& p) {
-  std::error_code ignored;
-  return fs::exists(p, ignored);
-}
 bool is_folder(const fs::path& p) {
   std::error_code ignored;
   return fs::is_directory(p, ignored);

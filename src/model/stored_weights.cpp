@@ -19,11 +19,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view scale_suffix = "_scale_inv";
 
-bool present(const fs::path& p) {
-  std::error_code ignored;
-  return fs::exists(p, ignored);
-}
-
 void add_identity(const fs::path& file, std::string& identity) {
   std::error_code ignored;
   identity += file.filename().string() + "|" + std::to_string(fs::file_size(file, ignored)) + "|" +
@@ -62,6 +57,11 @@ float e4m3_value(unsigned code) {
 }
 
 }  // namespace
+
+bool present(const fs::path& p) {
+  std::error_code ignored;
+  return fs::exists(p, ignored);
+}
 
 StoredWeights::StoredWeights(const fs::path& folder, const ModelConfig& config)
     : block_(config.fp8_block),

@@ -13,6 +13,9 @@
 
 namespace arrcoc::io {
 
+/// Whether there is something of that name; an error is none.
+bool present(const std::filesystem::path& p);
+
 class StoredWeights {
  public:
   /// model.safetensors, else the shards of model.safetensors.index.json. Error 401..404.

@@ -21,7 +21,7 @@ std::string number(double x) {
 }
 
 /// From data to the drawing, along one axis.
-struct Axis {
+struct PlotAxis {
   double low = 0, high = 1, from = 0, to = 1;
   bool log = false;
   std::vector<double> ticks;
@@ -38,8 +38,8 @@ double nice_step(double span, int most) {
   return 10 * power;
 }
 
-Axis axis(double low, double high, double from, double to, bool may_log, int most_ticks) {
-  Axis a{low, high, from, to, false, {}};
+PlotAxis axis(double low, double high, double from, double to, bool may_log, int most_ticks) {
+  PlotAxis a{low, high, from, to, false, {}};
   if (!(high > low)) {
     const double room = std::max(std::abs(low) * 0.1, 1e-6);
     a.low = low - room;
@@ -170,8 +170,8 @@ std::string plot_svg(const Plot& plot, bool narrow, bool alone) {
   const double inner = narrow ? 230 : std::max(320.0, count * line), bottom = 42;
   const double below = narrow ? std::ceil(count / per_row) * (line + 3) + 8 : 0;
   const double height = top + inner + bottom + below;
-  const Axis xs = axis(x_low, x_high, left, width - right, true, narrow ? 6 : 10);
-  const Axis ys = axis(scale * y_low, scale * y_high, top + inner, top, false, 8);
+  const PlotAxis xs = axis(x_low, x_high, left, width - right, true, narrow ? 6 : 10);
+  const PlotAxis ys = axis(scale * y_low, scale * y_high, top + inner, top, false, 8);
   const auto x_at = [&](double v) { return xs.at(v); };
   const auto y_at = [&](double v) { return ys.at(scale * v); };
 

@@ -109,16 +109,16 @@ std::string literal(std::string_view tag, std::size_t& at) {
 }
 
 /// Text outside of tags, and the tag behind it.
-struct Piece {
+struct Fragment {
   std::string_view raw;
   char kind = 0;         // '{', '%', '#'; 0: the text ends here
   std::string_view tag;  // between the marks
 };
-Piece next_piece(std::string_view source, std::size_t& at) {
+Fragment next_piece(std::string_view source, std::size_t& at) {
   std::size_t open = source.find('{', at);
   while (open != std::string_view::npos && (open + 1 == source.size() || !holds("{%#", source.substr(open + 1, 1))))
     open = source.find('{', open + 1);
-  Piece piece{source.substr(at, std::min(open, source.size()) - at), 0, {}};
+  Fragment piece{source.substr(at, std::min(open, source.size()) - at), 0, {}};
   at = source.size();
   if (open == std::string_view::npos) return piece;
   piece.kind = source[open + 1];
@@ -138,7 +138,7 @@ Piece next_piece(std::string_view source, std::size_t& at) {
 std::string foreign_text(std::string_view source, std::string_view also) {
   std::size_t at = 0;
   while (at < source.size()) {
-    const Piece piece = next_piece(source, at);
+    const Fragment piece = next_piece(source, at);
     if (!is_known_text(piece.raw, also)) return std::string(stripped(piece.raw));
     const std::string_view tag = piece.tag;
     const std::string_view body = stripped(tag.starts_with('-') || tag.starts_with('+') ? tag.substr(1) : tag);
@@ -176,7 +176,7 @@ std::string foreign_mark(std::string_view text) {
 std::string bare(std::string_view source) {
   std::string out, raw;
   for (std::size_t at = 0; at < source.size();) {
-    const Piece piece = next_piece(source, at);
+    const Fragment piece = next_piece(source, at);
     raw += piece.raw;
     std::erase(raw, '\r');
     if (piece.kind == '#') continue;

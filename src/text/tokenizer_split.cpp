@@ -33,6 +33,9 @@ constexpr std::string_view newer_numbers =
     R"(\x{10D40}-\x{10D49}\x{116D0}-\x{116E3}\x{11BF0}-\x{11BF9}\x{11F50}-\x{11F59}\x{16130}-\x{16139}\x{16D70}-\x{16D79})"
     R"(\x{1CCF0}-\x{1CCF9}\x{1D2C0}-\x{1D2D3}\x{1E4F0}-\x{1E4F9}\x{1E5F1}-\x{1E5FA})";
 
+}  // namespace
+
+namespace pcre2 {
 struct Release {
   void operator()(pcre2_code* p) const { pcre2_code_free(p); }
   void operator()(pcre2_match_data* p) const { pcre2_match_data_free(p); }
@@ -41,6 +44,9 @@ struct Release {
 };
 template <class T>
 using Owned = std::unique_ptr<T, Release>;
+}  // namespace pcre2
+
+namespace {
 
 std::string reason(int code) {
   PCRE2_UCHAR text[256];
@@ -94,7 +100,7 @@ std::string pin_unicode(std::string_view pattern, std::string_view where) {
 }
 
 struct SplitRegex::Compiled {
-  Owned<pcre2_code> code;
+  pcre2::Owned<pcre2_code> code;
   std::string where;
 };
 
@@ -102,8 +108,8 @@ SplitRegex::SplitRegex(std::string_view pattern, std::string_view where) {
   const std::string pinned = pin_unicode(pattern, where);
   int error = 0;
   PCRE2_SIZE at = 0;
-  Owned<pcre2_code> code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pinned.data()), pinned.size(),
-                                       PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &at, nullptr));
+  pcre2::Owned<pcre2_code> code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pinned.data()), pinned.size(),
+                                              PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &at, nullptr));
   require_that(code != nullptr, Code::bad_tokenizer, where, [&] {
     return "the pre-tokeniser's expression does not compile: " + reason(error) + "; got " +
            std::string(pattern.substr(0, 200));
@@ -115,11 +121,11 @@ SplitRegex::SplitRegex(std::string_view pattern, std::string_view where) {
 }
 
 void SplitRegex::split(std::string_view text, Piece part, std::vector<Piece>& out) const {
-  const Owned<pcre2_match_data> match(pcre2_match_data_create_from_pattern(compiled_->code.get(), nullptr));
-  const Owned<pcre2_match_context> context(pcre2_match_context_create(nullptr));
+  const pcre2::Owned<pcre2_match_data> match(pcre2_match_data_create_from_pattern(compiled_->code.get(), nullptr));
+  const pcre2::Owned<pcre2_match_context> context(pcre2_match_context_create(nullptr));
   require_that(match && context, Code::out_of_memory, "tokenizer", "no memory for the pre-tokeniser");
   pcre2_set_heap_limit(context.get(), static_cast<std::uint32_t>((1 << 16) + (part.end - part.begin) / 4));  // KiB
-  Owned<pcre2_jit_stack> stack;
+  pcre2::Owned<pcre2_jit_stack> stack;
 
   const std::string_view subject = text.substr(part.begin, part.end - part.begin);
   const auto emit = [&](std::size_t begin, std::size_t end) { out.push_back({part.begin + begin, part.begin + end}); };

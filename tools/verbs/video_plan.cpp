@@ -11,7 +11,7 @@
 namespace arrcoc::tools {
 namespace {
 
-struct Flags {
+struct PlanFlags {
   ClipFlags clip;
   double minutes = 0, rate = 30;
   std::string size = "1080x1920";
@@ -38,7 +38,7 @@ struct Plan {
   qwen3vl::VideoShape shape;
 };
 
-Plan planned(const Flags& f) {
+Plan planned(const PlanFlags& f) {
   require_that(std::isfinite(f.minutes) && f.minutes > 0 && f.minutes <= 1e6, Code::bad_config, "video-plan",
                [&] { return "--minutes: expected a number above 0, got " + decimal(f.minutes); });
   require_that(std::isfinite(f.rate) && f.rate > 0 && f.rate <= 1e4, Code::bad_config, "video-plan",
@@ -72,7 +72,7 @@ std::string rounded(double v) {
   return decimal(std::round(v * scale) / scale);
 }
 
-int run(const Flags& f) {
+int run(const PlanFlags& f) {
   const Plan p = planned(f);
   const auto& s = p.shape;
   const auto whole = [](Index v) { return std::to_string(v); };
@@ -125,7 +125,7 @@ int run(const Flags& f) {
 
 void add_video_plan(CLI::App& explain, Command& command) {
   CLI::App* verb = explain.add_subcommand("video-plan", "how many frames and tokens a video of some length becomes");
-  auto f = std::make_shared<Flags>();
+  auto f = std::make_shared<PlanFlags>();
   verb->add_option("--minutes", f->minutes, "its length")->required();
   verb->add_option("--rate", f->rate, "frames of the file a second")->capture_default_str();
   verb->add_option("--size", f->size, "HEIGHTxWIDTH of its frames in px")->capture_default_str();
