@@ -10,6 +10,7 @@ Of each film and row, means over films with 95 % intervals (bootstrap over films
   within, across        cosine of the relevance maps of neighbouring pairs of a shot, and of the last pair before and the first behind the cut's own
   within_shape, across_shape  the same of maps minus their own mean
   cut                   share of films whose least cosine of neighbouring maps lies at the pair that holds the cut, or the one behind it
+`features`: cosine of a place's features with those of the same place, pairs as in within and across.
 `reset` is the rule of `temporal` on the features themselves: films in which more than 30 % of the tokens change by more than .5 in the cut's pair or the next, and in how many other pairs they do.
 Exit 1 where a row keeps another number of tokens; 77 without NumPy.
 """
@@ -123,6 +124,7 @@ def main():
     p.add_argument("--json")
     o = p.parse_args()
     rows = {n: ROWS[n] for n in o.rows.split(",") if n} | dict(a.split("=", 1) for a in o.add)
+    features = []
     table, resets, bad = {n: [] for n in rows}, [], 0
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
@@ -162,6 +164,8 @@ def main():
                 table[name].append(figures(mask.reshape(shape), relevance, boxes, cut))
             x = vision.reshape(shape[0], -1, vision.shape[-1])
             x = x / np.linalg.norm(x, axis=-1, keepdims=True)
+            at, alike = cut // 2, lambda j, k: float((x[j] * x[k]).sum(axis=-1).mean())
+            features.append((np.mean([alike(k - 1, k) for k in range(1, shape[0]) if k not in (at, at + 1)]), alike(at - 1, at + 1)))
             jumps = 1 + np.flatnonzero((1 - (x[1:] * x[:-1]).sum(axis=-1) > 0.5).mean(axis=1) > 0.3)
             resets.append((bool({cut // 2, cut // 2 + 1} & set(jumps.tolist())), sum(k not in (cut // 2, cut // 2 + 1) for k in jumps.tolist())))
     print("| row | " + " | ".join(COLUMNS) + " |\n|" + "---|" * (len(COLUMNS) + 1))
@@ -169,9 +173,11 @@ def main():
     for name, results in table.items():
         summary[name] = {c: interval([r.get(c, np.nan) for r in results]) for c in COLUMNS}
         print(f"| {name} | " + " | ".join("-" if v is None else f"{v[0]:.2f} ({v[1]:.2f} to {v[2]:.2f})" for v in summary[name].values()) + " |")
+    said = ["{:.2f} ({:.2f} to {:.2f})".format(*interval(v)) for v in zip(*features)]
+    print(f"features of a place, cosine with those of the pair before: {said[0]} within a shot; of the pairs before and behind the cut: {said[1]}")
     print(f"reset: at the cut in {sum(r[0] for r in resets)} of {len(resets)} films, at {sum(r[1] for r in resets)} other pairs in all; {total} of {int(np.prod(shape))} tokens a film")
     if o.json:
-        pathlib.Path(o.json).write_text(json.dumps({"rows": summary, "resets": resets}))
+        pathlib.Path(o.json).write_text(json.dumps({"rows": summary, "resets": resets, "features": features}))
     if bad:
         print(f"{bad} rows of films kept another number of tokens")
     return 1 if bad else 0
