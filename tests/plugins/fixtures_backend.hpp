@@ -26,6 +26,7 @@ void decided_on(B& b) {
     for (const auto& scorer : stages.scorers) decision.scorers.push_back({scorer, {}, {}});
     decision.balancer = stages.balancer;
     decision.allocator = stages.allocator;
+    decision.similarity = cosines_of<>;
     decision.injector.facts.phase = Phase::vision;
     decision.injector.facts.honours = ~0u;
     Image image(1, 1);
