@@ -85,8 +85,7 @@ CLAIMED = [f"{letter}{i}" for letter, first, last in (("B", 2, 7), ("T", 0, 10),
            for i in range(first, last + 1)] + ["B10", "B12", "B13", "A14", "2A.18"]
 NO_STRATEGY = {"K11": "asks for a test of each scorer alone: tests/laws/registered_test.cpp",
                "H14": "is a rationale",
-               "B12": "is how questions are read, before any strategy: io/conversation.hpp, --messages",
-               "2A.16": "asks for statistics of what was compressed in front of the tower, where nothing is"}
+               "B12": "is how questions are read, before any strategy: io/conversation.hpp, --messages"}
 
 
 def claimed(listing):

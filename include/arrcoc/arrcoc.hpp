@@ -72,6 +72,7 @@
 #include "arrcoc/injectors/order.hpp"
 #include "arrcoc/injectors/rows.hpp"
 #include "arrcoc/injectors/tier.hpp"
+#include "arrcoc/injectors/tier_moments.hpp"
 #include "arrcoc/measure/answers.hpp"
 #include "arrcoc/measure/assembly_detectors.hpp"
 #include "arrcoc/measure/boxes.hpp"

@@ -99,3 +99,45 @@ TEST_CASE("merges that make no sense are refused in a sentence") {
   c.plan[0].merge = {{{1, 1.f}}};
   c.refused(MergeInjector{}, "[injector.merge] expected the members of each kept row, or none (E203)");
 }
+
+TEST_CASE("matched tiers: an example of two columns, halfway; a row alone and the finest stay") {
+  // Tier 2: columns (0, 2) and (4, 4), means 1 and 4, deviations 1 and 0. The finest: means 3 and 5, deviations 3
+  // and 1.
+  std::vector<float> rows{0, 4, 7, 7, 2, 4, 8, 8};
+  const std::vector<float> all{0, 4, 6, 6};
+  match_tiers(rows, {{0, 2}, {1, 1}, {2, 2}, {3, 3}}, 1, all, {0, 1}, 2, .5);
+  CHECK(rows == std::vector<float>{0, 4.5f, 7, 7, 4, 4.5f, 8, 8});
+}
+
+TEST_CASE("matched wholly, merged rows have the mean and deviation of all tokens, in every level; apart by picture") {
+  InjectorCase c;
+  c.keep(0, {0, 3, 5});
+  c.plan[0].merge = {{{0, .5f}, {1, .5f}}, {{3, .5f}, {2, .5f}}, {{5, .5f}, {4, .5f}}};
+  MergeInjector matched;
+  matched.config.match = 1;
+  const auto in = c.rows(matched), plain = c.rows(MergeInjector{});
+  const auto moments = [&](const std::vector<float>& of, std::size_t first, std::size_t count, std::size_t column) {
+    double mean = 0, square = 0;
+    for (std::size_t i = first; i < first + count; ++i)
+      mean += static_cast<double>(of[16 * i + column]) / double(count);
+    for (std::size_t i = first; i < first + count; ++i)
+      square += std::pow(static_cast<double>(of[16 * i + column]) - mean, 2) / double(count);
+    return std::pair(mean, std::sqrt(square));
+  };
+  const auto values = [&](const auto& t) { return c.tiny.backend.to_host(t); };
+  const auto rows = values(in.embeddings), before = values(plain.embeddings), all = values(c.encoded.vision.tokens),
+             level = values(in.levels[1].features), levels = values(c.encoded.vision.deepstack[1]);
+  for (std::size_t column = 0; column < 16; ++column) {
+    const auto [mean, deviation] = moments(all, 0, 6, column);
+    const auto [own, spread] = moments(rows, 2, 3, column);
+    CHECK(own == doctest::Approx(mean).epsilon(1e-4));
+    CHECK(spread == doctest::Approx(deviation).epsilon(1e-4));
+    CHECK(moments(level, 0, 3, column).second == doctest::Approx(moments(levels, 0, 6, column).second).epsilon(1e-4));
+    CHECK(moments(before, 2, 3, column).second < deviation);
+  }
+  c.plan[0].merge = {};
+  CHECK(same_bits(c.run(matched).logits, c.run(GatherInjector{}).logits));
+  CHECK(matched.arranged({}) != MergeInjector{}.arranged({}));
+  matched.config.match = 1.5;
+  c.refused(matched, "[merge] match: expected a number from 0 to 1, got 1.500000 (E101)");
+}

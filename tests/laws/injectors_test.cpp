@@ -114,6 +114,12 @@ TEST_CASE("every registered injector that acts after the tower keeps its laws") 
   CHECK(found >= 1);
 }
 
+TEST_CASE("matched tiers look at each other, and break that law alone") {
+  MergeInjector matched;
+  matched.config.match = 1;
+  CHECK(laws::broken_injector_laws<B>(matched) == Broken{"others"});
+}
+
 TEST_CASE("gather with a harness's fault breaks the laws that the fault says, and no other") {
   CHECK(laws::broken_injector_laws<B>(GatherInjector{{.positions = "sequential"}}) == Broken{"identity", "text"});
   CHECK(laws::broken_injector_laws<B>(GatherInjector{{.deepstack = "dropped"}}) == Broken{"identity", "own", "others"});

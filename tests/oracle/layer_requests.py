@@ -411,6 +411,41 @@ def main():
             case.say("decode", *after)
             against.near(f"{name} merge, decoded", "merge", case.run()[0], wanted)
 
+            # --- the same, each tier brought most of the way to the moments of its picture's own rows
+            tiers = [{0: [(0, .5), (2, .25), (1, .25)], 1: [(3, .5), (2, .25), (1, .25)], 4: [(4, 1.)], 5: [(5, .5), (0, .25), (4, .25)]}, {1: [(1, .5), (2, .5)], 3: [(0, .3), (5, .7)]}]
+            own = {b + t: [(feature[i] + member, np.float32(w)) for member, w in row] for i, (b, _, _) in enumerate(m.spans) for t, row in tiers[i].items()}
+            left = [c for c in range(length) if c not in m.feature or c in own]
+
+            def matched(source):
+                out = {c: sum(float(w) * source[f].double() for f, w in own[c]) for c in own}
+                for i, (b, r, q) in enumerate(m.spans):
+                    every = source[feature[i]:feature[i] + r * q].double()
+                    for size in {len(own[c]) for c in own if b <= c < b + r * q} - {1}:
+                        some = [c for c in own if b <= c < b + r * q and len(own[c]) == size]
+                        if len(some) < 2:
+                            continue
+                        x = torch.stack([out[c] for c in some])
+                        there = every.mean(0) + (x - x.mean(0)) / x.std(0, correction=0) * every.std(0, correction=0)
+                        for c, row in zip(some, x + .75 * (there - x)):
+                            out[c] = row
+                return out
+
+            brought, further = rows.clone(), [torch.zeros_like(rows) for _ in adds]
+            for c, row in matched(m.tokens).items():
+                brought[c] = row.float()
+            for l, x in enumerate(further):
+                for c, row in matched(m.levels[l]).items():
+                    x[c] = row.float()
+            wanted = m.run(*with_decoded(brought[left], m.positions[:, left], [x[left] for x in further]))[2][len(left) - 1:]
+            case = Case(against, work, m)
+            case.say("injector", "merge", "0.75")
+            for i, part in enumerate(tiers):
+                case.say("kept", i, *part), case.say("depth", i, *[15] * len(part))
+                for row in part.values():
+                    case.say("merge", i, *[x for pair in row for x in pair])
+            case.say("decode", *after)
+            against.near(f"{name} tiers matched, decoded", "matched", case.run()[0], wanted)
+
             # --- the same with log sizes: alone, and a merged row dropped before layer 1
             stands_for = [len(sums.get(c, [0])) for c in keep] + [1] * DECODED
             lost = min(c for c in sums if len(sums[c]) > 1)

@@ -158,7 +158,13 @@ template <class B>
 qwen3vl::Injected<B> inject(B& b, const Plan& plan, const qwen3vl::Encoded<B>& e, const Prompt& prompt) {
   const std::span<const Allocation> a(plan.allocations);
   if (plan.injector == "entry") return EntryInjector{}.inject(b, a, e, prompt, nullptr);
-  if (plan.injector == "merge") return MergeInjector{{!plan.settings.empty()}}.inject(b, a, e, prompt, nullptr);
+  if (plan.injector == "merge") {
+    MergeConfig config;
+    for (const std::string& s : plan.settings)
+      if (s == "log_size") config.log_size = true;
+      else config.match = std::stod(s);
+    return MergeInjector{config}.inject(b, a, e, prompt, nullptr);
+  }
   if (plan.injector == "order")
     return OrderInjector{{plan.settings.at(0), plan.settings.size() > 1 ? std::stoll(plan.settings[1]) : 0}}.inject(
         b, a, e, prompt, nullptr);

@@ -84,7 +84,7 @@ void register_builtin(Registry<B>& r) {
   r.template add_injector<EntryInjector>(
       {"ours", {}, "as gather, each token joining before the layer it is given", "O(K H levels)"});
   r.template add_injector<MergeInjector>({"Bolya et al. 2023, section 3",
-                                          {},
+                                          {"2A.16"},
                                           "as gather, rows that are weighted sums of several tokens",
                                           "O(members H levels)"});
   r.template add_injector<OrderInjector>(
