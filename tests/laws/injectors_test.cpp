@@ -114,10 +114,10 @@ TEST_CASE("every registered injector that acts after the tower keeps its laws") 
   CHECK(found >= 1);
 }
 
-TEST_CASE("matched tiers look at each other, and break that law alone") {
+TEST_CASE("matched tiers leave alone what stands for one token, as all that the laws keep does") {
   MergeInjector matched;
   matched.config.match = 1;
-  CHECK(laws::broken_injector_laws<B>(matched) == Broken{"others"});
+  CHECK(laws::broken_injector_laws<B>(matched) == Broken{});
 }
 
 TEST_CASE("gather with a harness's fault breaks the laws that the fault says, and no other") {

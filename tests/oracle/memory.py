@@ -154,14 +154,17 @@ def main():
             full = peak(model, picture, "full", 1, tries=5)
             least = peak(model, work / "small.png", "full", 1, 64, tries=5)
             for (name, pipeline), ratio in itertools.product(PIPELINES.items(), (.9, .25)):
-                took = peak(model, picture, pipeline, ratio)
-                limit = full * NEARLY if ratio == .9 else full + SLACK * (pipeline.count("%") + 1)
-                if ratio != .9 and name == "early":
-                    limit = least + (full - least) * 2 / 3
-                if took > limit:
-                    took = peak(model, picture, pipeline, ratio, tries=5)
-                need(took <= limit, f"{model.name}, {name} at {ratio}: {took / MIB:.1f} MiB, "
-                     f"the full run {full / MIB:.1f}")
+                def limit(whole):
+                    if ratio != .9 and name == "early":
+                        return least + (whole - least) * 2 / 3
+                    return whole * NEARLY if ratio == .9 else whole + SLACK * (pipeline.count("%") + 1)
+
+                took, whole = peak(model, picture, pipeline, ratio), full
+                if took > limit(whole):  # both once more, in turn: what is resident of the program drifts with the machine
+                    pairs = [(peak(model, picture, pipeline, ratio), peak(model, picture, "full", 1)) for _ in range(5)]
+                    took, whole = map(statistics.median, zip(*pairs))
+                need(took <= limit(whole), f"{model.name}, {name} at {ratio}: {took / MIB:.1f} MiB, "
+                     f"the full run {whole / MIB:.1f}")
         (free, *made, rows), (bound, *again, same) = held(work, work / "proportions", picture)
         need(bound <= free - SAVED, f"24 columns before the tower: {free / MIB:.1f} MiB, with a bound {bound / MIB:.1f}")
         need(made == [24, 0] and again == [24, 23] and rows == same, f"encodings and what made room: {made}, {again}; the same rows: {rows == same}")
