@@ -7,7 +7,7 @@ usage: memory.py PROGRAM [-v]
             every phase in one sweep: what is resident behind the 20th is at most GROWTH above what was after it. A
             larger picture at the end must be noticed. The same with weights in each form
   the peak  models/small, and a random checkpoint of the 2B shape's proportions, an eighth as wide: an answer about
-            1024 x 1024 pixels with a quarter kept takes at most SLACK for each decision more than the full run, before the tower at most
+            1024 x 1024 pixels with a quarter kept takes at most SLACK for each decision, and once more for cosines, more than the full run, before the tower at most
             two thirds of what that takes beyond a small picture's; with nine tenths kept at most NEARLY times as much (memory in pieces of other sizes)
   a bound   24 columns that decide before the tower, each with an encoding of its own, on one picture of 1024 x 1024: with
             --evidence-mib 0 SAVED less than without, the same rows, and each is encoded once
@@ -157,7 +157,8 @@ def main():
                 def limit(whole):
                     if ratio != .9 and name == "early":
                         return least + (whole - least) * 2 / 3
-                    return whole * NEARLY if ratio == .9 else whole + SLACK * (pipeline.count("%") + 1)
+                    cosines = "merge_similar" in pipeline  # they hold a copy of the embeddings, 1,024 x 256 x 4 bytes
+                    return whole * NEARLY if ratio == .9 else whole + SLACK * (pipeline.count("%") + 1 + cosines)
 
                 took, whole = peak(model, picture, pipeline, ratio), full
                 if took > limit(whole):  # both once more, in turn: what is resident of the program drifts with the machine
