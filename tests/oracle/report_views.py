@@ -30,6 +30,17 @@ PROGRAM = str(pathlib.Path(sys.argv[1]).resolve())
 PICTURES = pathlib.Path(sys.argv[sys.argv.index("--pictures") + 1]) if "--pictures" in sys.argv else None
 
 
+def narrow_and_wide(b, name):
+    """Nothing is wider than the window; a picture of each, light and dark, where pictures are asked for."""
+    for width in (420, 1280):
+        b.size(width)
+        check(b.value("document.documentElement.scrollWidth") <= width, f"nothing wider than {width} px")
+        for dark in (False, True) if PICTURES else ():
+            PICTURES.mkdir(parents=True, exist_ok=True)
+            b.dark(dark)
+            b.picture(PICTURES / f"{name}-{width}-{'dark' if dark else 'light'}.png", whole=True)
+
+
 def run(*args):
     done = subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=True, timeout=600)
     check(done.returncode == 0, f"{' '.join(map(str, args))[:200]}: exit {done.returncode}: {done.stderr[-300:]}")
@@ -398,13 +409,7 @@ def shows(work):
         check(b.value("document.querySelector('#detail h3').textContent") == first and not b.value("document.querySelector('#detail').hidden"), "Enter opens a point's question")
         one_question(b, of, first)
         channels(b, of, textures, first)
-        for width in (420, 1280):
-            b.size(width)
-            check(b.value("document.documentElement.scrollWidth") <= width, f"nothing wider than {width} px")
-            for dark in (False, True) if PICTURES else ():
-                PICTURES.mkdir(parents=True, exist_ok=True)
-                b.dark(dark)
-                b.picture(PICTURES / f"views-{width}-{'dark' if dark else 'light'}.png", whole=True)
+        narrow_and_wide(b, "views")
         b.choose("#column-b", names.index(control_of(THREE, "no question")))
         said = b.value("[...document.querySelectorAll('#detail [data-view=pair] figcaption')].map(f => f.textContent.split(':')[0])")
         check(said == ["A beside B", "A, its question beside no question", "A, its question beside another question"], f"each control once: {said}")
@@ -512,13 +517,7 @@ def by_class(work):
             want = told("full", c, 50)
             check(all(close(static[c][k["class"]], k["difference"]["difference"]) for k in want["classes"] if "difference" in k), f"beside full, {c}: {static[c]}")
             check(close(static[c]["mean"], want["mean"]["difference"]) and close(static[c]["95 %"], want["mean"]["low"]), f"beside full, {c}: mean {static[c]}")
-        for width in (420, 1280):
-            b.size(width)
-            check(b.value("document.documentElement.scrollWidth") <= width, f"nothing wider than {width} px")
-            for dark in (False, True) if PICTURES else ():
-                PICTURES.mkdir(parents=True, exist_ok=True)
-                b.dark(dark)
-                b.picture(PICTURES / f"classes-{width}-{'dark' if dark else 'light'}.png", whole=True)
+        narrow_and_wide(b, "classes")
         check(not b.faults, f"faults in the page: {b.faults}")
         check(b.requests == [page.resolve().as_uri()], f"requests: {b.requests}")
     run("report", work / "run", "--data", work / "data", "--out", page, "--files", work / "files")
