@@ -39,12 +39,13 @@ struct MergeInjector {
   qwen3vl::Injected<B> inject(B& b, std::span<const Allocation> allocations, const qwen3vl::Encoded<B>& e,
                               const Prompt& prompt, Trace* trace) const {
     if (const auto wrong = config.validate(); !wrong.empty()) fail(Code::bad_config, name, wrong);
+    const auto stand_for = [&](const auto& features, const auto& tokens) {
+      auto rows = merged(b, features, tokens, allocations);
+      if (config.match > 0) rows = matched(b, rows, features, tokens, allocations);
+      return rows;
+    };
     auto in = kept_rows::sequence(b, kept_rows::of_pictures(allocations, e.encoded, prompt, honours, name, trace), e,
-                                  prompt, [&](const auto& features, const auto& tokens) {
-                                    auto rows = merged(b, features, tokens, allocations);
-                                    return config.match > 0 ? matched(b, std::move(rows), features, tokens, allocations)
-                                                            : rows;
-                                  });
+                                  prompt, stand_for);
     if (config.log_size)
       for (const qwen3vl::SequenceRow& row : in.rows) in.key_bias.push_back(log_size(row, allocations));
     return in;
@@ -92,7 +93,7 @@ struct MergeInjector {
   }
 
   template <class B>
-  typename B::Tensor matched(B& b, typename B::Tensor rows, const typename B::Tensor& features,
+  typename B::Tensor matched(B& b, const typename B::Tensor& rows, const typename B::Tensor& features,
                              const std::vector<kept_rows::Token>& tokens,
                              std::span<const Allocation> allocations) const {
     std::vector<float> values = b.to_host(rows);
