@@ -1,5 +1,3 @@
-#include "arrcoc/eigen.hpp"
-
 #include "arrcoc/eigen/path_times.hpp"
 #include "arrcoc/engine/detect.hpp"
 #include "arrcoc/io/quantised_files.hpp"
@@ -47,13 +45,13 @@ std::unique_ptr<Engine> make_eigen_engine(const EngineOptions& o) {
   const auto made = std::make_shared<const io::QuantisedFiles>(folder.path, folder.identity, o.weights);
   for (const std::string& what : made->unused()) folder.config.unused.push_back(what);
   facts.quantised_files = made->used();
-  return std::make_unique<EngineOn<EigenBackend>>(EigenBackend(options, made_forms(made)), std::move(folder),
-                                                  chosen.bf16, std::move(facts), o.load_beside);
+  return std::make_unique<EngineOn<EigenDispatch>>(EigenDispatch(options, made_forms(made)), std::move(folder),
+                                                   chosen.bf16, std::move(facts), o.load_beside);
 }
 
 namespace {
-Registry<EigenBackend> all_strategies(const std::vector<std::filesystem::path>& plugins) {
-  Registry<EigenBackend> r;
+Registry<EigenDispatch> all_strategies(const std::vector<std::filesystem::path>& plugins) {
+  Registry<EigenDispatch> r;
   register_builtin(r);
   for (const auto& file : plugins) load_plugin(file, r.host);
   return r;
@@ -77,17 +75,17 @@ std::vector<Entry> list_strategies(const std::vector<std::filesystem::path>& plu
 
 std::vector<detect::Found> detect_faults(const PipelineSpec& pipeline,
                                          const std::vector<std::filesystem::path>& plugins) {
-  EigenBackend b(eigen::with_isa({}, Isa::automatic));
-  const MadePipeline<EigenBackend> made = all_strategies(plugins).make(pipeline);
+  EigenDispatch b(eigen::with_isa({}, Isa::automatic));
+  const MadePipeline<EigenDispatch> made = all_strategies(plugins).make(pipeline);
   return faults_of(b, made.pipeline);
 }
 
 EvidenceResult allocate_evidence(const EvidenceRequest& r) {
-  MadePipeline<EigenBackend> made = all_strategies(r.plugins).make(r.pipeline);
-  AnyPipeline<EigenBackend>& pipeline = made.pipeline;
+  MadePipeline<EigenDispatch> made = all_strategies(r.plugins).make(r.pipeline);
+  AnyPipeline<EigenDispatch>& pipeline = made.pipeline;
   require_that(r.pipeline.framing == Framing::native, Code::bad_config, "allocate",
                "picture=grey_square: expected the evidence of that picture, and its name without");
-  EigenBackend b(eigen::with_isa({}, Isa::automatic));
+  EigenDispatch b(eigen::with_isa({}, Isa::automatic));
   const Index n = r.grid.count();
   require_that(n > 0, Code::bad_usage, "allocate", "expected a grid of at least one token");
   EvidenceResult out;
@@ -122,7 +120,7 @@ EvidenceResult allocate_evidence(const EvidenceRequest& r) {
     require_that(d.phase() != Phase::tower && d.phase() != Phase::layer, Code::missing_evidence, "allocate",
                  [&] { return "'" + d.name + "' decides inside the model, which files cannot stand for"; });
   const auto given = [&](const HostTensor& t, std::string_view what, bool rows) {
-    if (t.empty()) return typename EigenBackend::Tensor{};
+    if (t.empty()) return typename EigenDispatch::Tensor{};
     const Index count = rows ? n : 1, width = t.count() / count;
     require_that(width > 0 && width * count == t.count() && (!rows || (t.shape.size() == 2 && t.dim(0) == n)),
                  Code::shape_mismatch, "allocate", [&] {
@@ -133,11 +131,11 @@ EvidenceResult allocate_evidence(const EvidenceRequest& r) {
     check_map(values, static_cast<Index>(values.size()), what);
     return b.from_host(values, count, width);
   };
-  qwen3vl::VisionOut<EigenBackend> features;
+  qwen3vl::VisionOut<EigenDispatch> features;
   features.count = n;
   features.tokens = given(r.vision, "vision", true);
   for (const HostTensor& level : r.deepstack) features.deepstack.push_back(given(level, "deepstack", true));
-  Query<EigenBackend> query;
+  Query<EigenDispatch> query;
   query.vector = query.words = given(r.query, "query", false);
   if ((needs & Need::query) && (needs & Need::vision))
     require_that(b.cols(query.vector) == b.cols(features.tokens), Code::shape_mismatch, "allocate", [&] {

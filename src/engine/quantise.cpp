@@ -1,6 +1,6 @@
 #include "arrcoc/engine/quantise.hpp"
 
-#include "arrcoc/eigen.hpp"
+#include "arrcoc/eigen/dispatch.hpp"
 #include "arrcoc/io/quantised_files.hpp"
 #include "arrcoc/qwen3vl/model.hpp"
 #include "engine_impl.hpp"
@@ -17,12 +17,12 @@ struct Found {
 /// Builds the model with matrices that hold nothing, which tells their names and uses, and reads all values on the way.
 std::map<WeightUse, Found> matrices_of(const io::ModelFolder& folder, const EigenOptions& options) {
   std::map<WeightUse, Found> found;
-  EigenBackend b(options, {[&](std::string_view name, const eigen::Weight& w, WeightUse use, WeightFormat f) {
-                   found[use].matrices.push_back({std::string(name), w.out(), w.in()});
-                   found[use].stored.push_back(w);
-                   return std::make_shared<const eigen::Quantised>(eigen::Quantised{f, w.out(), w.in()});
-                 }});
-  const qwen3vl::Model<EigenBackend> model(b, folder.config, checked_weights(folder, true));
+  EigenDispatch b(options, {[&](std::string_view name, const eigen::Weight& w, WeightUse use, WeightFormat f) {
+                    found[use].matrices.push_back({std::string(name), w.out(), w.in()});
+                    found[use].stored.push_back(w);
+                    return std::make_shared<const eigen::Quantised>(eigen::Quantised{f, w.out(), w.in()});
+                  }});
+  const qwen3vl::Model<EigenDispatch> model(b, folder.config, checked_weights(folder, true));
   for (const auto& layer : model.text().layers()) {
     layer.experts.import_all(b);
     folder.forget_pages();
@@ -41,7 +41,7 @@ std::vector<QuantisedFile> quantise_model(const QuantiseRequest& r) {
                "--weights-tower), got none");
   Index done = 0, all = 0;
   for (const auto& [use, f] : found) all += static_cast<Index>(f.matrices.size());
-  eigen::ThreadPool threads(r.model.threads);
+  const EigenDispatch maker(options);
   std::vector<QuantisedFile> written;
   for (const auto& [use, f] : found) {
     const WeightFormat format = r.model.weights.of(use);
@@ -53,7 +53,7 @@ std::vector<QuantisedFile> quantise_model(const QuantiseRequest& r) {
           const Index bytes = of.stored[i].values().bytes();
           file.stored_bytes += bytes;
           if (read += bytes; read > Index{1} << 28) folder.forget_pages(), read = bytes;
-          return eigen::bytes_of(eigen::quantise(threads, of.stored[i], format));
+          return eigen::bytes_of(*maker.for_use(of.stored[i], use).quantised());
         });
     written.push_back(file);
   }

@@ -1,5 +1,6 @@
 // bf16 products and attention in tile registers: emulated on every processor, by the hardware where it has them.
 #include "arrcoc/eigen.hpp"
+#include "arrcoc/eigen/isa.hpp"
 
 #include "conformance/conformance.hpp"
 #include "conformance/emulated_tiles.hpp"

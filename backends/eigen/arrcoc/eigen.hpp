@@ -1,3 +1,3 @@
 #pragma once
 // The Eigen backend: #include this and make an EigenBackend.
-#include "arrcoc/eigen/dispatch.hpp"
+#include "arrcoc/eigen/backend.hpp"

@@ -1,4 +1,4 @@
-// Which kernels stand for an instruction set. ARRCOC_PATHS: those of path.cpp were compiled.
+// Which kernels stand for an instruction set. ARRCOC_PATHS: there is more than what the build's flags give.
 #include "arrcoc/eigen/path.hpp"
 
 namespace arrcoc::eigen {
@@ -18,7 +18,9 @@ const Path* path_of(Isa isa) {
   return nullptr;
 }
 #else
-const Path* path_of(Isa) { return nullptr; }
+extern const Path path_own;
+
+const Path* path_of(Isa isa) { return std::min(isa, Isa::avx512bf16) == path_own.isa ? &path_own : nullptr; }
 #endif
 
 }  // namespace arrcoc::eigen

@@ -619,4 +619,8 @@ class EigenOn {
   MadeForms made_;
 };
 
+/// With the kernels of the flags that this translation unit is compiled with.
+using EigenBackend = EigenOn<eigen::ThreadPool>;
+static_assert(check_backend<EigenBackend>());
+
 }  // namespace arrcoc

@@ -18,7 +18,7 @@ struct EigenOptions {
   /// Products with bf16 weights and attention over several queries round their inputs to bf16 and sum in float32;
   /// everything else stays float32. Without effect where there is no AVX512-BF16.
   bool bf16 = false;
-  /// Kernels of another instruction set than this translation unit is compiled for (eigen/path.hpp), or null.
+  /// Of EigenDispatch: the kernels of an instruction set (eigen/path.hpp).
   const eigen::Path* path = nullptr;
   /// Products in tiles, where `bf16`: only with kernels for avx512bf16 on a processor that has Isa::amx.
   bool tiles = false;

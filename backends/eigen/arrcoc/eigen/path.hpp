@@ -11,7 +11,7 @@
 
 namespace arrcoc::eigen {
 
-using Kernels = EigenOn<ThreadPool>;
+using Kernels = EigenBackend;
 
 /// Every kernel of EigenOn that computes, by its name.
 struct Path {
@@ -45,35 +45,32 @@ struct Path {
 };
 
 /// The kernels for an instruction set (amx: those of avx512bf16, which have the tiles), or null where there are none:
-/// built by another compiler than GCC, or for another architecture. Of the library arrcoc_paths, which libarrcoc holds.
+/// built by another compiler than GCC, or for another architecture, a program has those of its flags alone. Of the
+/// library arrcoc_paths, which libarrcoc holds.
 const Path* path_of(Isa isa);
 
-/// Whether there are kernels for it, here or behind path_of, and the processor has it.
-inline bool usable(Isa isa) {
-  const Isa kernels = std::min(isa, Isa::avx512bf16);
-  return isa != Isa::automatic && processor_has(isa) && (kernels == compiled_isa() || path_of(kernels) != nullptr);
-}
+/// Whether there are kernels for it and the processor has it.
+inline bool usable(Isa isa) { return isa != Isa::automatic && processor_has(isa) && path_of(isa) != nullptr; }
 
-/// The best that is usable; what this translation unit is compiled for, where nothing is known to be.
+/// The best that is usable.
 inline Isa best_isa() {
   for (const Isa isa : {Isa::amx, Isa::avx512bf16, Isa::avx512, Isa::avx2})
     if (usable(isa)) return isa;
-  return compiled_isa();
+  return Isa::generic;
 }
 
 /// Options with the kernels for an instruction set, automatic: the best. Error E301 where the processor lacks it or
 /// there are no kernels.
 inline EigenOptions with_isa(EigenOptions o, Isa isa) {
   if (isa == Isa::automatic) isa = best_isa();
-  const Isa kernels = std::min(isa, Isa::avx512bf16);
   require_that(processor_has(isa), Code::backend_missing, "isa", [&] {
     return "this processor has no " + std::string(name_of(isa)) + "; expected auto or at most " +
            std::string(name_of(best_isa()));
   });
-  o.path = kernels == compiled_isa() ? nullptr : path_of(kernels);
-  require_that(kernels == compiled_isa() || o.path != nullptr, Code::backend_missing, "isa", [&] {
+  o.path = path_of(isa);
+  require_that(o.path != nullptr, Code::backend_missing, "isa", [&] {
     return "this program has no kernels for " + std::string(name_of(isa)) + " (GCC builds them); expected auto or " +
-           std::string(name_of(compiled_isa()));
+           std::string(name_of(best_isa()));
   });
   o.tiles = isa == Isa::amx;
   return o;

@@ -48,7 +48,7 @@ inline void measure(std::vector<PathTimes>& choices) {
   spec.scale = 0.125f;
   for (int run = 0; run < 4; ++run)
     for (PathTimes& c : choices) {
-      const EigenBackend b(with_isa({.threads = 1, .bf16 = c.bf16}, c.isa));
+      const EigenDispatch b(with_isa({.threads = 1, .bf16 = c.bf16}, c.isa));
       const auto w = b.import_weight(matrix, Layout::out_in);
       const auto in = b.from_host(x, rows, width), one = b.slice_rows(in, 0, 1),
                  of = b.from_host(q, tokens, heads * depth);
