@@ -1,4 +1,5 @@
 // Animated GIF through giflib, frames put together as Pillow does it.
+#ifdef ARRCOC_HAVE_GIF
 #include <array>
 
 #include "clip_parts.hpp"
@@ -143,3 +144,4 @@ std::unique_ptr<FrameSource> open_gif(std::string bytes, const std::string& file
 }
 
 }  // namespace arrcoc::io
+#endif  // ARRCOC_HAVE_GIF

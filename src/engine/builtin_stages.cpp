@@ -62,8 +62,13 @@
 #include "arrcoc/texture/repo13.hpp"
 #include "arrcoc/texture/seed13.hpp"
 #include "arrcoc/texture/texture13.hpp"
+#include "hot.hpp"
 
 namespace arrcoc {
+
+template std::shared_ptr<const SimilarityRows> cosines_of<Similarity>(const HostTensor&);
+template Index detail::first_suspect<std::uint16_t>(const std::byte*, Index, std::uint16_t);
+template Index detail::first_suspect<std::uint32_t>(const std::byte*, Index, std::uint32_t);
 
 void register_textures(HostStages& r) {
   r.add_texture<Texture13>({"ours",

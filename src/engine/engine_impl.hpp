@@ -4,7 +4,6 @@
 #include <map>
 #include <utility>
 
-#include "arrcoc/core/check_finite.hpp"
 #include "arrcoc/engine/engine.hpp"
 #include "arrcoc/engine/framed.hpp"
 #include "arrcoc/engine/plugin_host.hpp"
@@ -15,6 +14,7 @@
 #include "arrcoc/pipeline/picture.hpp"
 #include "arrcoc/registry/builtin.hpp"
 #include "engine_limits.hpp"
+#include "hot.hpp"
 #include "loaded_model.hpp"
 
 namespace arrcoc {

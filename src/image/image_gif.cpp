@@ -1,4 +1,5 @@
 // The first frame of a GIF through giflib, on the logical screen, as Pillow shows it.
+#ifdef ARRCOC_HAVE_GIF
 #include "gif_reading.hpp"
 #include "image_codecs.hpp"
 
@@ -37,3 +38,4 @@ Decoded decode_gif(const Encoded& file) {
 }
 
 }  // namespace arrcoc::io
+#endif  // ARRCOC_HAVE_GIF

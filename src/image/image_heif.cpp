@@ -1,4 +1,5 @@
 // HEIC and AVIF through libheif: the primary picture.
+#ifdef ARRCOC_HAVE_HEIF
 #include <libheif/heif.h>
 
 #include <algorithm>
@@ -64,3 +65,4 @@ Decoded decode_heif(const Encoded& file) {
 }
 
 }  // namespace arrcoc::io
+#endif  // ARRCOC_HAVE_HEIF

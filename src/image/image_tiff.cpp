@@ -1,4 +1,5 @@
 // The first page of a TIFF through libtiff: 1 to 16 bits, strips and tiles, the kinds that Pillow's table knows.
+#ifdef ARRCOC_HAVE_TIFF
 #include <tiffio.h>
 
 #include <algorithm>
@@ -261,3 +262,4 @@ Decoded decode_tiff(const Encoded& file) {
 }
 
 }  // namespace arrcoc::io
+#endif  // ARRCOC_HAVE_TIFF

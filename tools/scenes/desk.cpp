@@ -6,11 +6,11 @@
 namespace arrcoc::scenes {
 namespace {
 
-struct Sheet {
+struct PaperKind {
   std::string_view name, label;
   std::string (*value)(Builder&);
 };
-const std::array<Sheet, 12> sheets{
+const std::array<PaperKind, 12> paper_kinds{
     {{"receipt", "total", [](Builder& b) { return money(b); }},
      {"bill", "amount", [](Builder& b) { return money(b); }},
      {"menu", "lunch", [](Builder& b) { return std::string(b.pick(goods)); }},
@@ -78,8 +78,8 @@ Scene desk(const SceneParams& p, GlyphAtlas& atlas) {
               width = std::min(type.size * b.between(13, 20), p.width * 3 / 4) - 2 * edge;
   const Index wanted = p.lines > 0 ? p.lines : b.between(6, 10);
   Index laid = 0;
-  for (const Sheet& sheet :
-       b.some<Sheet>(std::span(sheets), std::min<Index>(wanted, static_cast<Index>(sheets.size())))) {
+  for (const PaperKind& sheet :
+       b.some<PaperKind>(std::span(paper_kinds), std::min<Index>(wanted, static_cast<Index>(paper_kinds.size())))) {
     const Index most = std::max<Index>(2, (p.height * 3 / 4 - 2 * edge) / step - 3),
                 lines = std::min(most, b.between(2, 6)), said = b.between(0, lines - 1);
     const std::string value = sheet.value(b), label = std::string(sheet.label) + ":";

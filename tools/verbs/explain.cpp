@@ -41,7 +41,7 @@ std::string explained(const Entry& e) {
 
 /// What the words of a question ask for, and the settings of balancer `tension` that go with it.
 std::string explained_question(const std::string& question) {
-  const QuestionReading r = read_question(question);
+  const QuestionReading r = arrcoc::read_question(question);
   const auto text = [](float v) { return detail::to_text(v); };
   return "kind        " + std::string(name_of(r.kind)) + "\nconfidence  " + text(r.confidence) + "\nwhy         " +
          r.why + "\nsettings    three_ways:balancer.particularize=" + text(r.tensions.particularize) +
