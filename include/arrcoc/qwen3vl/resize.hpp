@@ -106,8 +106,8 @@ inline Image resize_width(ImageView in, Index out, Resize kind, Resampling filte
 }
 
 /// [H, W, 3] -> [out, W, 3]; in blocks of constant length along the row, which compilers turn into vector code.
-inline Image resize_height(ImageView in, Index out, Resize kind, Resampling filter) {
-  constexpr Index block = 64;
+template <Index block>
+Image resize_height(ImageView in, Index out, Resize kind, Resampling filter) {
   const ResizeTaps t = resize_taps(in.height, out, kind, filter);
   Image result(out, in.width);
   const Index values = in.width * 3;
@@ -151,7 +151,8 @@ inline Image resize(ImageView in, Index height, Index width, Resize kind, Resamp
   ImageView now = in;
   for (const bool vertical : {height_first, !height_first}) {
     if (vertical ? now.height == height : now.width == width) continue;
-    out = vertical ? detail::resize_height(now, height, kind, filter) : detail::resize_width(now, width, kind, filter);
+    out = vertical ? detail::resize_height<64>(now, height, kind, filter)
+                   : detail::resize_width(now, width, kind, filter);
     now = out.view();
   }
   if (out.rgb.empty()) {
