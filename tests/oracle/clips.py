@@ -286,6 +286,7 @@ bad = [
     ("cut off GIF", 412, 1, ["cut off"], ["cut.gif"]),
     ("cut off WebP", 412, 1, ["cut off"], ["cut.webp"]),
     ("cut off PNG", 412, 1, ["cut off"], ["cut.png"]),
+    ("a PNG animation of no frames", 412, 1, ["expected frames, got none"], [pathlib.Path(__file__).parents[1] / "fuzz/corpus/clip/no_frames.png"]),
     ("frames that do not decode", 412, 1, ["the clip ends early: expected frame", "sampled), got none"], [middle, "--check", "--max-frames", "60", "--sample-fps", "10"]),
     ("a clock that goes back", 412, 1, ["goes back behind 50 frames"], ["back.ts"]),
     ("frames of two sizes", 412, 1, ["expected 64x96 px as the header says, got another size"], ["change.ts", "--check"]),
