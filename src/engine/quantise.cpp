@@ -47,13 +47,13 @@ std::vector<QuantisedFile> quantise_model(const QuantiseRequest& r) {
     const WeightFormat format = r.model.weights.of(use);
     QuantisedFile file{io::quantised_file(folder.path, use, format), static_cast<Index>(f.matrices.size()), 0, 0};
     Index read = 0;
-    file.bytes =
-        io::write_quantised(folder.path, folder.identity, use, format, f.matrices, [&, &of = f](std::size_t i) {
+    file.bytes = io::write_quantised(
+        folder.path, folder.identity, use, format, f.matrices, [&, &of = f, for_use = use](std::size_t i) {
           require_that(!r.on_matrix || r.on_matrix(done++, all), Code::bad_output, "quantise", "stopped");
           const Index bytes = of.stored[i].values().bytes();
           file.stored_bytes += bytes;
           if (read += bytes; read > Index{1} << 28) folder.forget_pages(), read = bytes;
-          return eigen::bytes_of(*maker.for_use(of.stored[i], use).quantised());
+          return eigen::bytes_of(*maker.for_use(of.stored[i], for_use).quantised());
         });
     written.push_back(file);
   }
