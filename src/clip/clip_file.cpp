@@ -176,6 +176,7 @@ ClipInfo chosen_frames(Listing l, const ChooseFrames& choose, const ClipOptions&
 }
 
 void clock_of_delays(Listing& l, const std::vector<double>& delays) {
+  if (delays.empty()) return;
   double at = 0;
   for (std::size_t i = 0; i < delays.size(); ++i) {
     l.seconds.push_back(at);

@@ -138,7 +138,7 @@ std::unique_ptr<FrameSource> open_gif(std::string bytes, const std::string& file
     }
   }
   l.total = static_cast<Index>(delays.size());
-  if (l.total > 0) clock_of_delays(l, delays);
+  clock_of_delays(l, delays);
   ClipInfo info = chosen_frames(std::move(l), choose, o);
   return std::make_unique<GifAnimation>(std::move(bytes), std::move(info), o.alpha);
 }

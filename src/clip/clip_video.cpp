@@ -278,7 +278,7 @@ std::unique_ptr<FrameSource> open_apng(std::string bytes, const std::string& fil
     return "the file is cut off behind " + std::to_string(l.total) + " frames of " + std::to_string(promised);
   });
   std::string().swap(bytes);
-  if (l.total > 0) clock_of_delays(l, delays);
+  clock_of_delays(l, delays);
   return open_ffmpeg(file, {"-f", "apng"}, chosen_frames(std::move(l), choose, o), {}, true, o);
 }
 

@@ -68,7 +68,7 @@ std::unique_ptr<FrameSource> open_webp(std::string bytes, const std::string& fil
     WebPDemuxReleaseIterator(&frame);
   }
   l.total = static_cast<Index>(delays.size());
-  if (l.total > 0) clock_of_delays(l, delays);
+  clock_of_delays(l, delays);
   ClipInfo info = chosen_frames(std::move(l), choose, o);
   return std::make_unique<Animation>(std::move(bytes), std::move(info), o.alpha);
 }
