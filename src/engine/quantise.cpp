@@ -34,7 +34,8 @@ std::map<WeightUse, Found> matrices_of(const io::ModelFolder& folder, const Eige
 
 std::vector<QuantisedFile> quantise_model(const QuantiseRequest& r) {
   const io::ModelFolder folder = open_folder(r.model);
-  const EigenOptions options{.threads = r.model.threads, .weights = r.model.weights};
+  const EigenOptions options =
+      eigen::with_isa({.threads = r.model.threads, .weights = r.model.weights}, Isa::automatic);
   const std::map<WeightUse, Found> found = matrices_of(folder, options);
   require_that(!found.empty(), Code::bad_config, "quantise",
                "expected int8 or int4 for the layers, the head or the tower (--weights, --weights-head, "

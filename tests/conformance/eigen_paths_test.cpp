@@ -98,6 +98,7 @@ TEST_CASE("paths: what is not there is refused by name") {
     if (!processor_has(isa))
       CHECK_THROWS_WITH_AS(eigen::with_isa({}, isa), doctest::Contains(std::string(name_of(isa)).c_str()), Error);
   CHECK(eigen::usable(eigen::best_isa()));
+  CHECK_THROWS_WITH_AS(EigenDispatch(EigenOptions{}), doctest::Contains("got no kernels"), Error);
   CHECK(!isa_named("sse").has_value());
   CHECK(isa_named("avx2") == Isa::avx2);
 }

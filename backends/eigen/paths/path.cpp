@@ -9,7 +9,7 @@ namespace arrcoc::eigen {
 
 extern const Path ARRCOC_PATH_NAME(ARRCOC_PATH);
 
-using K = Kernels;
+using K = EigenBackend;
 using T = Path::T;
 using W = Path::W;
 

@@ -4,13 +4,12 @@
 
 namespace arrcoc {
 
-/// Needs the library arrcoc_paths, which libarrcoc holds; no kernel is compiled where this is used. `options` of
-/// eigen::with_isa; without a path, they are for the best that is usable.
-class EigenDispatch : public eigen::Kernels {
+/// Needs the library arrcoc_paths, which libarrcoc holds; no kernel is compiled where this is used. `options`: those of
+/// eigen::with_isa; Error{bad_config} for others, which name no kernels.
+class EigenDispatch : public EigenBackend {
  public:
-  explicit EigenDispatch(const EigenOptions& options = {}, MadeForms made = {})
-      : EigenDispatch(options.path != nullptr ? options : eigen::with_isa(options, Isa::automatic), std::move(made),
-                      0) {}
+  explicit EigenDispatch(const EigenOptions& options, MadeForms made = {})
+      : EigenBackend(options, path_in(options).bf16, std::move(made)), path_(options.path) {}
 
   Tensor linear(const Tensor& x, const Weight& w, const Weight& bias) const {
     return path_->linear_bias(*this, x, w, bias);
@@ -59,8 +58,11 @@ class EigenDispatch : public eigen::Kernels {
   Tensor avg_pool(const Tensor& x, const Conv2dSpec& s) const { return path_->avg_pool(*this, x, s); }
 
  private:
-  EigenDispatch(const EigenOptions& options, MadeForms made, int)
-      : eigen::Kernels(options, options.path->bf16, std::move(made)), path_(options.path) {}
+  static const eigen::Path& path_in(const EigenOptions& options) {
+    require_that(options.path != nullptr, Code::bad_config, "eigen",
+                 "options: expected those of with_isa, got no kernels");
+    return *options.path;
+  }
 
   const eigen::Path* path_;
 };

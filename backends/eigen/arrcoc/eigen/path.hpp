@@ -11,14 +11,12 @@
 
 namespace arrcoc::eigen {
 
-using Kernels = EigenBackend;
-
 /// Every kernel of EigenOn that computes, by its name.
 struct Path {
   using T = Tensor;
   using W = Weight;
   template <class R, class... A>
-  using Kernel = R (*)(const Kernels&, A...);
+  using Kernel = R (*)(const EigenBackend&, A...);
   using Indices = std::span<const Index>;
   using Floats = std::span<const float>;
 
