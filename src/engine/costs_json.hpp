@@ -1,8 +1,8 @@
 #pragma once
 // Costs as results and sweep rows write them, and as rows are read.
-#include <nlohmann/json.hpp>
 
 #include "arrcoc/pipeline/costs.hpp"
+#include "files/json_parse.hpp"
 
 namespace arrcoc {
 
@@ -26,8 +26,8 @@ void each_cost(C& c, F&& f) {
   f("visual_tokens_encoded", c.visual_tokens_encoded);
 }
 
-inline nlohmann::ordered_json costs_json(const Costs& c) {
-  nlohmann::ordered_json out;
+inline io::Ordered costs_json(const Costs& c) {
+  io::Ordered out;
   each_cost(c, [&](const char* name, const auto& value) { out[name] = value; });
   return out;
 }

@@ -5,12 +5,13 @@
 
 #include "arrcoc/engine/engine.hpp"
 #include "engine/costs_json.hpp"
+#include "files/json_parse.hpp"
 
 namespace arrcoc {
 
 /// Each look: what it kept, said and cost.
-inline nlohmann::ordered_json passes_json(const std::vector<PassResult>& passes) {
-  using Json = nlohmann::ordered_json;
+inline io::Ordered passes_json(const std::vector<PassResult>& passes) {
+  using Json = io::Ordered;
   Json out = Json::array();
   for (const PassResult& p : passes) {
     Json one{{"what", p.what}, {"grids", Json::array()}, {"kept", p.kept}, {"left", p.left}};

@@ -1,7 +1,5 @@
 #include "arrcoc/engine/result_json.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "arrcoc/build_info.hpp"
 #include "arrcoc/io/chat_template.hpp"
 #include "arrcoc/io/config_json.hpp"
@@ -13,14 +11,12 @@
 namespace arrcoc {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = io::Ordered;
 
-std::string text_of(const Json& json, int indent) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n";
-}
+std::string text_of(const Json& json, int indent) { return io::json_text(json, indent) + "\n"; }
 
 /// float32 as the shortest decimal that reads back to it.
-Json number(float f) { return Json::parse(detail::to_text(f)); }
+Json number(float f) { return io::own_json(detail::to_text(f)); }
 
 Json build_json() {
   return {{"compiler", build_info.compiler}, {"type", build_info.build_type},   {"machine", build_info.machine},
@@ -28,7 +24,7 @@ Json build_json() {
           {"torch", build_info.torch},       {"xtensor", build_info.xtensor}};
 }
 
-Json config_json(const std::vector<ConfigField>& fields) { return Json::parse(io::settings_to_json(fields, -1)); }
+Json config_json(const std::vector<ConfigField>& fields) { return io::own_json(io::settings_to_json(fields, -1)); }
 
 Json times_json(const std::vector<StageTime>& times) {
   Json out = Json::object();

@@ -5,8 +5,6 @@
 namespace arrcoc::io {
 namespace {
 
-using Ordered = nlohmann::ordered_json;
-
 Ordered value_of(const ConfigField& field) {
   const std::string& t = field.type;
   if (t != "bool" && t != "int" && t != "float" && t != "double") return field.value;  // texts and lists

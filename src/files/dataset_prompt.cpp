@@ -1,5 +1,4 @@
 // A sample as our JSONL line, and as the prompt that a toolkit would make of it.
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "arrcoc/io/dataset.hpp"
@@ -7,8 +6,6 @@
 
 namespace arrcoc::io {
 namespace {
-
-using Ordered = nlohmann::ordered_json;
 
 /// "A. cat\nB. dog\n"
 std::string lettered(const std::vector<std::string>& options) {
@@ -107,7 +104,7 @@ std::string sample_json(const Sample& s, const std::vector<std::string>& image_n
   if (others) j["box_images"] = of;
   if (s.clip && !s.clip->box_seconds.empty()) j["box_seconds"] = s.clip->box_seconds;
   if (s.clip && !s.clip->answer.empty()) j["when"] = s.clip->answer;
-  return j.dump(-1, ' ', false, Ordered::error_handler_t::replace) + "\n";
+  return json_text(j) + "\n";
 }
 
 }  // namespace arrcoc::io

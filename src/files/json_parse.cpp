@@ -136,6 +136,20 @@ std::string printable(std::string_view text, std::size_t most) {
   return out + (whole ? "" : "...");
 }
 
+std::string json_text(const Ordered& value, int indent) {
+  return value.dump(indent, ' ', false, Ordered::error_handler_t::replace);
+}
+
+Ordered exact(Ordered v) {
+  constexpr std::int64_t most = std::int64_t{1} << 53;
+  const bool fits = !v.is_number_integer()   ? true
+                    : v.is_number_unsigned() ? v.get<std::uint64_t>() <= std::uint64_t{most}
+                                             : v.get<std::int64_t>() >= -most;
+  return fits ? v : Ordered(v.dump());
+}
+
+Ordered own_json(std::string_view text) { return Ordered::parse(text); }
+
 std::string shown(const Json& value) {
   constexpr std::size_t most = 60;
   std::string text;

@@ -25,6 +25,15 @@ std::string read_json(std::string_view text, std::size_t max_values, Json& out, 
 /// The same; throws Error{code} with the sentence. `max_values` bounds the memory.
 Json parse_json(std::string_view text, Code code, std::string_view where, std::size_t max_values = 50'000'000);
 
+/// JSON whose members keep their order: what the program writes.
+using Ordered = nlohmann::ordered_json;
+
+/// In one line, or with `indent` spaces a level; what is not UTF-8 is replaced.
+std::string json_text(const Ordered& value, int indent = -1);
+
+/// What json_text() wrote, or a number of to_text(): no limits. std::exception for text that is not JSON.
+Ordered own_json(std::string_view text);
+
 /// Text from a file or a command line as part of a one-line message: control characters become '?', and it ends at a
 /// character's border.
 std::string printable(std::string_view text, std::size_t most = 200);

@@ -14,13 +14,7 @@
 namespace arrcoc::io {
 
 /// An integer beyond 2^53, which readers of doubles would round, as text; all else as it is.
-inline nlohmann::ordered_json exact(nlohmann::ordered_json v) {
-  constexpr std::int64_t most = std::int64_t{1} << 53;
-  const bool fits = !v.is_number_integer()   ? true
-                    : v.is_number_unsigned() ? v.get<std::uint64_t>() <= std::uint64_t{most}
-                                             : v.get<std::int64_t>() >= -most;
-  return fits ? v : nlohmann::ordered_json(v.dump());
-}
+Ordered exact(Ordered v);
 
 /// One object of a file. Getters record "path: expected ..., got ..." in `problems` and return a harmless value.
 class JsonObject {

@@ -367,7 +367,7 @@ void write_safetensors(const std::filesystem::path& file,
 void write_safetensors_parts(const std::filesystem::path& file, const SafetensorsMetadata& metadata,
                              std::span<const PlannedTensor> tensors, Index align,
                              const std::function<void(const PartSink&)>& fill) {
-  nlohmann::ordered_json header;
+  Ordered header;
   header["__metadata__"] = metadata;
   Index place = 0;
   for (const PlannedTensor& t : tensors) {

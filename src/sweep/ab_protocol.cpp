@@ -6,6 +6,7 @@
 #include "arrcoc/balancers/question_kind.hpp"
 #include "arrcoc/core/config.hpp"
 #include "arrcoc/core/random.hpp"
+#include "files/json_parse.hpp"
 #include "sweep/csv.hpp"
 #include "sweep/scorecards.hpp"
 #include "sweep/text_cells.hpp"
@@ -13,7 +14,7 @@
 namespace arrcoc {
 namespace {
 
-using Ordered = nlohmann::ordered_json;
+using io::Ordered;
 constexpr double z80 = 0.8416212335729143;  // the normal distribution's 80 % point
 
 struct Pair {
@@ -227,7 +228,7 @@ std::string ab_json(const AbProtocol& t) {
   }
   if (t.difference)
     out["mean"] = {{"difference", *t.difference}, {"low", t.interval.low}, {"high", t.interval.high}, {"p", t.p}};
-  return out.dump(2, ' ', false, Ordered::error_handler_t::replace) + "\n";
+  return io::json_text(out, 2) + "\n";
 }
 
 std::string ab_csv(const AbProtocol& t) {

@@ -1,4 +1,5 @@
 #include "sweep/clip_sheet.hpp"
+#include "files/json_parse.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -13,7 +14,7 @@
 namespace arrcoc {
 namespace {
 
-using nlohmann::json;
+using json = io::Json;
 
 /// Values of tokens, which lie in the order of the clip, in that of the sheet.
 void reorder_map(json& map, const std::vector<std::size_t>& order) {

@@ -1,10 +1,10 @@
 #pragma once
 // Clips on the report's page: the temporal patches side by side as one picture, and their tokens as its raster.
-#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "arrcoc/core/clip.hpp"
 #include "arrcoc/core/image.hpp"
+#include "files/json_parse.hpp"
 
 namespace arrcoc {
 
@@ -20,6 +20,6 @@ Image clip_sheet(FrameSource& frames, Index side);
 
 /// A line's kept tokens, or what a decision saw, of a clip ("frames" above 1), as those of its sheet: grid, kept tokens
 /// and what belongs to each, living tokens, maps. Others stay as they are.
-void lay_out(nlohmann::json& tokens);
+void lay_out(io::Json& tokens);
 
 }  // namespace arrcoc

@@ -1,9 +1,9 @@
 // Kept tokens with their causes, and maps in 8 bits, as JSON lines.
 #include "sweep/kept_maps.hpp"
+#include "files/json_parse.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <utility>
 
@@ -12,7 +12,7 @@
 namespace arrcoc {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = io::Ordered;
 
 /// Six digits tell 8-bit maps and ranks by value apart.
 double rounded(float x) {
@@ -118,7 +118,7 @@ Index KeptTextures::place_of(const std::shared_ptr<const Textures>& textures) {
     for (Index t = 0; t < textures->count(); ++t) one[static_cast<std::size_t>(t)] = textures->at(t, c);
     json["maps"].push_back(map_json(one));
   }
-  const auto [at, fresh] = places_.try_emplace(json.dump(), static_cast<Index>(places_.size()));
+  const auto [at, fresh] = places_.try_emplace(io::json_text(json), static_cast<Index>(places_.size()));
   if (fresh) fresh_.push_back(at->first);
   return known_[textures] = at->second;
 }
@@ -141,8 +141,8 @@ std::string maps_line(const std::string& key, const AnswerResult& result, bool o
       one["pictures"].push_back(seen_json(d.pictures[p], d.left(p), textures));
     out["decisions"].push_back(std::move(one));
   }
-  for (const std::string& json : textures.fresh()) out["textures"].push_back(Json::parse(json));
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  for (const std::string& json : textures.fresh()) out["textures"].push_back(io::own_json(json));
+  return io::json_text(out) + "\n";
 }
 
 }  // namespace arrcoc

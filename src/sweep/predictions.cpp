@@ -1,20 +1,18 @@
 #include "arrcoc/sweep/predictions.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "files/dataset_parts.hpp"
+#include "files/json_parse.hpp"
 
 namespace arrcoc {
 namespace {
 
-using Ordered = nlohmann::ordered_json;
+using io::Ordered;
 using RowById = std::map<std::string, const SweepRow*, std::less<>>;
 
 constexpr std::string_view no_answer = "Failed to obtain answer via API.";  // what VLMEvalKit writes and looks for
-
-std::string dumped(const Ordered& j) { return j.dump(-1, ' ', false, Ordered::error_handler_t::replace); }
 
 /// An id as the number it was, where it can have been one.
 Ordered id_json(const std::string& id) {
@@ -25,7 +23,7 @@ Ordered id_json(const std::string& id) {
 
 /// One text as it is, several as a list that Python reads.
 std::string listed(const std::vector<std::string>& texts) {
-  return texts.size() == 1 ? texts[0] : dumped(Ordered(texts));
+  return texts.size() == 1 ? texts[0] : io::json_text(Ordered(texts));
 }
 
 std::string prediction_cell(const SweepRow& r) { return io::tsv_cell(r.prediction ? *r.prediction : no_answer); }
@@ -123,12 +121,12 @@ std::string predictions_text(const std::vector<SweepRow>& rows, std::string_view
     if (form == "vqa2") {
       results.push_back({{"question_id", id_json(r.id)}, {"answer", text}});
     } else if (form == "llava") {
-      out += dumped({{"question_id", id_json(r.id)},
-                     {"prompt", r.question},
-                     {"text", text},
-                     {"answer_id", io::hex16(io::fnv1a(r.key))},
-                     {"model_id", model},
-                     {"metadata", Ordered::object()}}) +
+      out += io::json_text({{"question_id", id_json(r.id)},
+                            {"prompt", r.question},
+                            {"text", text},
+                            {"answer_id", io::hex16(io::fnv1a(r.key))},
+                            {"model_id", model},
+                            {"metadata", Ordered::object()}}) +
              "\n";
     } else {
       Ordered doc{{"id", id_json(r.id)}, {"question", r.question}, {"answers", r.answers}, {"images", r.images}};
@@ -143,12 +141,12 @@ std::string predictions_text(const std::vector<SweepRow>& rows, std::string_view
                 {"input", r.question},
                 {"resps", {{text}}},
                 {"filtered_resps", {text}},
-                {"doc_hash", io::hex16(io::fnv1a(dumped(doc)))}};
+                {"doc_hash", io::hex16(io::fnv1a(io::json_text(doc)))}};
       j[r.metric] = r.score ? Ordered(*r.score) : Ordered(nullptr);
-      out += dumped(j) + "\n";
+      out += io::json_text(j) + "\n";
     }
   }
-  return form == "vqa2" ? results.dump(2, ' ', false, Ordered::error_handler_t::replace) + "\n" : out;
+  return form == "vqa2" ? io::json_text(results, 2) + "\n" : out;
 }
 
 }  // namespace arrcoc

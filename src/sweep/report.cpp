@@ -24,7 +24,7 @@ namespace arrcoc {
 namespace {
 
 namespace fs = std::filesystem;
-using Ordered = nlohmann::ordered_json;
+using io::Ordered;
 
 /// A question's rows: [first, last) of the run's, [from, to) bytes of rows.jsonl.
 struct Question {
@@ -79,7 +79,7 @@ std::vector<std::size_t> candidates(const std::vector<SweepRow>& rows, const std
 /// What a run was asked, by name.
 Ordered asked_of(const std::vector<std::pair<std::string, std::string>>& head) {
   for (const auto& [name, json] : head)
-    if (name == "run") return Ordered::parse(json).value("asked", Ordered::object());
+    if (name == "run") return io::own_json(json).value("asked", Ordered::object());
   return Ordered::object();
 }
 
@@ -173,7 +173,7 @@ class MapTable {
     return texture;
   }
   std::size_t texture_place(const io::Json& texture) {
-    const auto [at, fresh] = texture_places_.try_emplace(texture.dump(), texture_places_.size());
+    const auto [at, fresh] = texture_places_.try_emplace(io::json_text(texture), texture_places_.size());
     if (!fresh) return at->second;
     Ordered own{{"channels", Ordered(texture.value("channels", io::Json::array()))}, {"maps", Ordered::array()}};
     for (const io::Json& map : texture.value("maps", io::Json::array())) own["maps"].push_back(place_of(map));
@@ -181,7 +181,7 @@ class MapTable {
     return at->second;
   }
   std::size_t place_of(const io::Json& map) {
-    const auto [at, fresh] = places_.try_emplace(map.dump(), maps_.size());
+    const auto [at, fresh] = places_.try_emplace(io::json_text(map), maps_.size());
     if (fresh) maps_.push_back(Ordered(map));
     return at->second;
   }

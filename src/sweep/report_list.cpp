@@ -1,9 +1,10 @@
 // The list of questions, as the page's script reads it.
+#include "files/json_parse.hpp"
 #include "sweep/report_parts.hpp"
 
 namespace arrcoc {
 
-using Ordered = nlohmann::ordered_json;
+using io::Ordered;
 
 const SweepRow& question_row(std::span<const SweepRow> rows) {
   for (const SweepRow& r : rows)

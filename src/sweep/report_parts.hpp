@@ -1,7 +1,6 @@
 #pragma once
 // Parts of the page, and how what comes from data is written into it.
 #include <map>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,16 +8,17 @@
 #include <vector>
 
 #include "arrcoc/sweep/report.hpp"
+#include "files/json_parse.hpp"
 
 namespace arrcoc {
 
 /// Between tags or in a quoted attribute; what HTML and XML do not allow becomes U+FFFD. `text`: UTF-8, or not quite.
 std::string html_text(std::string_view text);
 /// Inside <script type="application/json">: nothing in it ends the element or begins a comment.
-std::string script_json(const nlohmann::ordered_json& value);
+std::string script_json(const io::Ordered& value);
 
 /// Every plot with its points, as plots.json has it.
-nlohmann::ordered_json plots_json(const ReportTables& tables);
+io::Ordered plots_json(const ReportTables& tables);
 
 /// The part of the page that stands without a script: head, plots, tables, costs, provenance. `zooms`: the page has a
 /// library whose plots zoom.
@@ -35,8 +35,8 @@ std::string classes_part(const ReportTables& tables);
 std::string classes_csv(const ReportTables& tables);
 /// What the page's script needs to do the same for any two columns. `questions`: the rows of each; `columns`: places by
 /// column_label.
-nlohmann::ordered_json protocol_json(const std::vector<std::span<const SweepRow>>& questions,
-                                     const std::map<std::string, std::size_t>& columns);
+io::Ordered protocol_json(const std::vector<std::span<const SweepRow>>& questions,
+                          const std::map<std::string, std::size_t>& columns);
 
 /// Of a question's rows the first whose question is not left out.
 const SweepRow& question_row(std::span<const SweepRow> rows);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <set>
 
+#include "files/json_parse.hpp"
 #include "sweep/csv.hpp"
 #include "sweep/report_table.hpp"
 #include "sweep/scorecards.hpp"
@@ -10,7 +11,7 @@
 namespace arrcoc {
 namespace {
 
-using Ordered = nlohmann::ordered_json;
+using io::Ordered;
 constexpr Index per_class = 50;  // as `compare --protocol` has it, and its seed
 
 /// Whether two columns answer a question in common, and no question differs.

@@ -4,13 +4,14 @@
 
 #include "arrcoc/core/config.hpp"
 #include "arrcoc/core/digest.hpp"
+#include "files/json_parse.hpp"
 #include "sweep/report_parts.hpp"
 #include "sweep/report_table.hpp"
 
 namespace arrcoc {
 namespace {
 
-using Ordered = nlohmann::ordered_json;
+using io::Ordered;
 
 std::string columns_table(const ReportTables& tables) {
   std::vector<Heading> headings{{"column", ""},
@@ -119,13 +120,13 @@ std::string costs_table(const ReportTables& tables) {
 std::string text_in(const Ordered& head, const char* part, const char* key) {
   if (!head.contains(part) || !head[part].is_object() || !head[part].contains(key)) return "–";
   const Ordered& v = head[part][key];
-  return v.is_string() ? v.get<std::string>() : v.dump();
+  return v.is_string() ? v.get<std::string>() : io::json_text(v);
 }
 
 std::string provenance(const Ordered& head) {
   // Who has the same digest asked the same of the same.
   const std::string settings = Digest()
-                                   .text(head.contains("run") ? head["run"].dump() : std::string())
+                                   .text(head.contains("run") ? io::json_text(head["run"]) : std::string())
                                    .text(text_in(head, "model", "content"))
                                    .text(text_in(head, "data", "digest"))
                                    .text(text_in(head, "data", "prompts"))
@@ -147,8 +148,8 @@ std::string provenance(const Ordered& head) {
             (head.contains("arrcoc") && head["arrcoc"].is_string() ? head["arrcoc"].get<std::string>() : "–") + ", " +
                 text_in(head, "build", "compiler") + ", " + text_in(head, "build", "type")}})
     out += "<dt>" + html_text(name) + "</dt><dd><code>" + html_text(value) + "</code></dd>";
-  return out + "</dl><details><summary>Every setting (run.json)</summary><pre>" +
-         html_text(head.dump(2, ' ', false, Ordered::error_handler_t::replace)) + "</pre></details>";
+  return out + "</dl><details><summary>Every setting (run.json)</summary><pre>" + html_text(io::json_text(head, 2)) +
+         "</pre></details>";
 }
 
 }  // namespace
@@ -170,7 +171,7 @@ std::string html_text(std::string_view text) {
 }
 
 std::string script_json(const Ordered& value) {
-  const std::string text = value.dump(-1, ' ', false, Ordered::error_handler_t::replace);
+  const std::string text = io::json_text(value);
   std::string out;
   out.reserve(text.size());
   for (const char c : text)
@@ -182,7 +183,7 @@ std::string script_json(const Ordered& value) {
 
 std::string static_part(const ReportTables& tables, bool zooms) {
   Ordered head;
-  for (const auto& [name, json] : tables.head) head[name] = Ordered::parse(json);
+  for (const auto& [name, json] : tables.head) head[name] = io::own_json(json);
   const bool untrained = text_in(head, "model", "untrained") == "true",
              shares = text_in(head, "run", "shared_prefix") == "true";
   std::string out = "<header><h1>" + html_text(tables.title) + "</h1><p>" + html_text(text_in(head, "model", "path")) +

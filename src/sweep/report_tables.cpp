@@ -15,7 +15,7 @@ namespace arrcoc {
 namespace {
 
 namespace fs = std::filesystem;
-using Ordered = nlohmann::ordered_json;
+using io::Ordered;
 using Stages = std::map<std::string, double>;  // ms
 
 constexpr std::string_view way[] = {"decode_image", "resize",  "tokenize", "vision", "texture", "requests", "look",
@@ -243,7 +243,7 @@ std::vector<std::pair<std::string, std::string>> report_files(const ReportTables
   for (const ReportColumn& c : tables.columns)
     if (c.group.card) cards.push_back({{"column", c.title}, {"scorecard", card_json(*c.group.card)}});
   out.emplace_back("scorecard.csv", cards_csv(tables));
-  out.emplace_back("scorecard.json", cards.dump(2, ' ', false, Ordered::error_handler_t::replace) + "\n");
+  out.emplace_back("scorecard.json", io::json_text(cards, 2) + "\n");
   out.emplace_back("classes.csv", classes_csv(tables));
   std::string points = "plot,series,column,x,y,low,high\n";
   for (const Plot& plot : tables.plots) {
@@ -256,7 +256,7 @@ std::vector<std::pair<std::string, std::string>> report_files(const ReportTables
     out.emplace_back(plot.id + ".svg", plot_svg(plot, false, true));
   }
   out.emplace_back("plots.csv", std::move(points));
-  out.emplace_back("plots.json", plots_json(tables).dump(2, ' ', false, Ordered::error_handler_t::replace) + "\n");
+  out.emplace_back("plots.json", io::json_text(plots_json(tables), 2) + "\n");
   return out;
 }
 

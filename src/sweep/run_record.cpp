@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "arrcoc/core/digest.hpp"
 #include "arrcoc/io/atomic_file.hpp"
@@ -15,7 +14,7 @@ namespace arrcoc {
 namespace {
 
 namespace fs = std::filesystem;
-using Ordered = nlohmann::ordered_json;
+using io::Ordered;
 
 /// Every leaf below `json`: "run.columns.3" -> text.
 void leaves(const io::Json& json, const std::string& path, std::map<std::string, std::string>& out) {
@@ -28,7 +27,7 @@ void leaves(const io::Json& json, const std::string& path, std::map<std::string,
 
 std::map<std::string, std::string> leaves_of(const RunRecord& record) {
   std::map<std::string, std::string> out;
-  for (const auto& [name, text] : record.head) leaves(io::Json::parse(text), name, out);
+  for (const auto& [name, text] : record.head) leaves(io::parse_json(text, Code::bad_text, name), name, out);
   out["units"] = std::to_string(record.units);
   return out;
 }
@@ -52,10 +51,10 @@ Shard parse_shard(const std::string& text) {
 
 std::string record_json(const RunRecord& record) {
   Ordered out;
-  for (const auto& [name, json] : record.head) out[name] = Ordered::parse(json);
+  for (const auto& [name, json] : record.head) out[name] = io::own_json(json);
   out["units"] = record.units;
   out["shard"] = {{"index", record.shard.index}, {"count", record.shard.count}};
-  return out.dump(2, ' ', false, Ordered::error_handler_t::replace) + "\n";
+  return io::json_text(out, 2) + "\n";
 }
 
 RunRecord read_record(const fs::path& run) {
@@ -69,9 +68,9 @@ RunRecord read_record(const fs::path& run) {
   record.shard.index = o.child("shard").integer("index", 1, 1'000'000);
   record.shard.count = o.child("shard").integer("count", record.shard.index, 1'000'000);
   require_that(problems.empty(), Code::bad_text, file.string(), [&] { return problems.front(); });
-  const Ordered ordered = Ordered::parse(text);
+  const Ordered ordered = io::own_json(text);
   for (const auto& [name, value] : ordered.items())
-    if (name != "units" && name != "shard") record.head.emplace_back(name, value.dump());
+    if (name != "units" && name != "shard") record.head.emplace_back(name, io::json_text(value));
   return record;
 }
 
@@ -82,7 +81,7 @@ void choose_as_before(const fs::path& run, std::string_view backend, const std::
   if (choice != "auto" || !fs::exists(file, e) || fs::file_size(file, e) == 0 || e) return;
   for (const auto& [name, json] : read_record(run).head) {
     if (name != "backend") continue;
-    const Ordered was = Ordered::parse(json);
+    const Ordered was = io::own_json(json);
     if (was.is_object() && was.value("name", std::string()) == backend) choice = was.value(key, otherwise);
   }
 }

@@ -5,6 +5,7 @@
 #include "arrcoc/balancers/question_kind.hpp"
 #include "arrcoc/core/config.hpp"
 #include "arrcoc/registry/grammar.hpp"
+#include "files/json_parse.hpp"
 #include "sweep/scorecards.hpp"
 
 namespace arrcoc {
@@ -331,8 +332,8 @@ Scorecard scorecard(const RowColumns& columns, const CardNames& names, const Row
   return card;
 }
 
-nlohmann::ordered_json card_json(const Scorecard& c) {
-  using Json = nlohmann::ordered_json;
+io::Ordered card_json(const Scorecard& c) {
+  using Json = io::Ordered;
   Json out = Json::object();
   if (c.way)
     out["way_to_oracle"] = {

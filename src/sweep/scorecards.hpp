@@ -1,7 +1,7 @@
 #pragma once
 // Cards of columns, and how they are written.
-#include <nlohmann/json.hpp>
 
+#include "files/json_parse.hpp"
 #include "sweep/row_scores.hpp"
 
 namespace arrcoc {
@@ -36,8 +36,8 @@ inline bool asks_nothing(std::string_view kind) {
   return kind == "ambiguous" || kind == "contradictory" || kind == "empty";
 }
 
-nlohmann::ordered_json card_json(const Scorecard& card);
-nlohmann::ordered_json share_json(const Share& share);
-nlohmann::ordered_json paired_json(const measure::Paired& paired);
+io::Ordered card_json(const Scorecard& card);
+io::Ordered share_json(const Share& share);
+io::Ordered paired_json(const measure::Paired& paired);
 
 }  // namespace arrcoc

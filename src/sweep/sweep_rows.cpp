@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "arrcoc/core/digest.hpp"
 #include "arrcoc/io/atomic_file.hpp"
@@ -16,9 +15,9 @@
 namespace arrcoc {
 namespace {
 
-using Ordered = nlohmann::ordered_json;
+using io::Ordered;
 
-std::string line_of(const Ordered& json) { return json.dump(-1, ' ', false, Ordered::error_handler_t::replace) + "\n"; }
+std::string line_of(const Ordered& json) { return io::json_text(json) + "\n"; }
 
 }  // namespace
 

@@ -1,9 +1,9 @@
 // What a sweep means, as tables, CSV and JSON.
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "arrcoc/sweep/sweep.hpp"
+#include "files/json_parse.hpp"
 #include "sweep/csv.hpp"
 #include "sweep/scorecards.hpp"
 #include "sweep/text_cells.hpp"
@@ -11,7 +11,7 @@
 namespace arrcoc {
 namespace {
 
-using Ordered = nlohmann::ordered_json;
+using io::Ordered;
 
 /// One table for each axis: a line for each column, a value beside the other.
 std::string axis_tables(const std::vector<SweepGroup>& groups) {
@@ -153,7 +153,7 @@ std::string summary_csv(const std::vector<SweepGroup>& groups) {
 std::string summary_json(const std::vector<SweepGroup>& groups,
                          const std::vector<std::pair<std::string, std::string>>& head) {
   Ordered out;
-  for (const auto& [name, json] : head) out[name] = Ordered::parse(json);
+  for (const auto& [name, json] : head) out[name] = io::own_json(json);
   Ordered list = Ordered::array();
   for (const SweepGroup& g : groups) {
     Ordered j{{"pipeline", g.pipeline}, {"name", g.name}, {"budget", g.budget},
@@ -200,7 +200,7 @@ std::string summary_json(const std::vector<SweepGroup>& groups,
     }
     out["axes"].push_back({{"setting", axis.path}, {"values", axis.values}, {"columns", std::move(lines)}});
   }
-  return out.dump(2, ' ', false, Ordered::error_handler_t::replace) + "\n";
+  return io::json_text(out, 2) + "\n";
 }
 
 std::string compare_table(const std::vector<ComparedGroup>& groups) {
@@ -236,7 +236,7 @@ std::string compare_json(const std::vector<ComparedGroup>& groups) {
     for (const auto& [name, p] : g.scenarios) j["scenarios"][name] = paired_json(p);
     list.push_back(std::move(j));
   }
-  return Ordered{{"columns", list}}.dump(2, ' ', false, Ordered::error_handler_t::replace) + "\n";
+  return io::json_text(Ordered{{"columns", list}}, 2) + "\n";
 }
 
 }  // namespace arrcoc
