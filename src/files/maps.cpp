@@ -26,9 +26,8 @@ Plane<float> read_map(const std::filesystem::path& file) {
   return out;
 }
 
-TextureMaps read_maps(std::string_view text) {
+TextureMaps read_maps(std::string_view text, const std::vector<std::string>& known) {
   TextureMaps out;
-  const std::vector<std::string> known = texture::channel_names();
   for (const std::string& pair : split(text, '+')) {
     const auto equals = pair.find('=');
     require_that(equals != std::string::npos && equals > 0, Code::bad_config, "texture.maps",

@@ -27,15 +27,17 @@ std::shared_ptr<const CouplingNetwork> read_coupling_network(const std::filesyst
 
 /// Numbers [rows, cols] of an .npy file, finite. Error 401, 402, 410.
 Plane<float> read_map(const std::filesystem::path& file);
-/// "depth=a.npy+mask=b.npy" -> maps by channel. Error{bad_config} for a pair without =, or a channel that stands twice.
-TextureMaps read_maps(std::string_view text);
+/// "depth=a.npy+mask=b.npy" -> maps by channel. Error{bad_config} for a pair without =, a channel that is not among the
+/// known, or one that stands twice.
+TextureMaps read_maps(std::string_view text, const std::vector<std::string>& known);
 
 /// Reads what `maps` or `file` names.
 struct LoadMaps {
   template <class T>
   requires requires(T t) { t.config.maps; }
   void operator()(T& t) const {
-    if (!t.config.maps.empty()) t.maps = std::make_shared<const TextureMaps>(read_maps(t.config.maps));
+    if (!t.config.maps.empty())
+      t.maps = std::make_shared<const TextureMaps>(read_maps(t.config.maps, texture::channel_names()));
   }
   void operator()(GivenScorer& s) const {
     if (!s.config.file.empty()) s.map = std::make_shared<const Plane<float>>(read_map(s.config.file));
