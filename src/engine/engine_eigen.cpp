@@ -2,9 +2,14 @@
 #include "arrcoc/engine/detect.hpp"
 #include "arrcoc/io/quantised_files.hpp"
 #include "arrcoc/pipeline/detectable.hpp"
+#include "eigen_model.hpp"
 #include "engine_impl.hpp"
 
 namespace arrcoc {
+
+template qwen3vl::VisionTower<EigenDispatch>::VisionTower(EigenDispatch&, const VisionConfig&, const WeightLookup&);
+template qwen3vl::LanguageModel<EigenDispatch>::LanguageModel(EigenDispatch&, const TextConfig&, const WeightLookup&);
+
 namespace {
 
 /// Matrices of the files beside the model.

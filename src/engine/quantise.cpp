@@ -1,8 +1,7 @@
 #include "arrcoc/engine/quantise.hpp"
 
-#include "arrcoc/eigen/dispatch.hpp"
 #include "arrcoc/io/quantised_files.hpp"
-#include "arrcoc/qwen3vl/model.hpp"
+#include "eigen_model.hpp"
 #include "engine_impl.hpp"
 
 namespace arrcoc {
