@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 
+from checks import on_backend
 from hf_reference import np, torch, transformers  # exits 77 itself
 
 LIMIT = 2e-5  # of the largest value
@@ -31,7 +32,7 @@ class Against:
     def answer(self, folder, pictures, text, dump, *words):
         """JSON of the verb about pictures, in float32 on the backend; its arrays stand in the folder `dump` alone."""
         shutil.rmtree(dump, ignore_errors=True)
-        asked = ["-m", folder, *[w for p in pictures for w in ("-i", p)], "-p", text, "-t", 1, "-q", "--backend", self.a.backend,
+        asked = ["-m", folder, *[w for p in pictures for w in ("-i", p)], "-p", text, "-t", 1, "-q", *on_backend(self.a.backend),
                  "--dtype", "f32", "--dump", dump, "--json", *words]
         return json.loads(self.said(folder.name, "answer", *map(str, asked)))
 

@@ -18,6 +18,11 @@ def check(ok, what):
         print("MISMATCH", what, flush=True)
 
 
+def on_backend(name):
+    """Words that choose a backend, and one attention where it would be measured: two processes then give the same bits."""
+    return ["--backend", name, *(["--attention", "own"] if name == "torch" else [])]
+
+
 def model_script(name, *arguments, timeout=None):
     """models/NAME, with this Python; whatever its exit status."""
     return subprocess.run([sys.executable, ROOT / "models" / name, *map(str, arguments)], capture_output=True, text=True, timeout=timeout)

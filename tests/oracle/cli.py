@@ -15,7 +15,7 @@ import tempfile
 import time
 
 import checks
-from checks import check
+from checks import check, on_backend
 
 try:
     import numpy as np
@@ -196,7 +196,7 @@ def main():
                 for dtype in ("f32", "bf16"):  # the stock path and everything kept through the gather: the same bits
                     logits = []
                     for pipeline in ("stock", "full"):
-                        status, _, message = run(*one, "--backend", backend, "--dtype", dtype, "--pipeline", pipeline, "--dump", f"{backend}_{dtype}_{pipeline}")
+                        status, _, message = run(*one, *on_backend(backend), "--dtype", dtype, "--pipeline", pipeline, "--dump", f"{backend}_{dtype}_{pipeline}")
                         if status == 0:
                             logits.append(pathlib.Path(f"{backend}_{dtype}_{pipeline}/logits.npy").read_bytes())
                         else:

@@ -19,6 +19,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from checks import on_backend  # noqa: E402
 from make_checkpoints import CONFIGS, make  # noqa: E402  (exits 77 itself)
 from hf_reference import Question, Reference, np, torch, transformers  # noqa: E402
 from PIL import Image  # noqa: E402
@@ -100,7 +101,7 @@ class Program:
         self.runs += 1
         dump, report = self.work / f"dump{self.runs:03d}", self.work / f"answer{self.runs:03d}.json"
         shutil.rmtree(dump, ignore_errors=True)  # of an earlier run with --keep
-        command = [self.path, "answer", "-m", str(model), "-p", question.text, "--dump", str(dump), "--json", str(report), "--backend", self.backend, "--dtype", self.dtype,
+        command = [self.path, "answer", "-m", str(model), "-p", question.text, "--dump", str(dump), "--json", str(report), *on_backend(self.backend), "--dtype", self.dtype,
                    "--ignore-eos", "-t", "1", *extra]
         for p in question.pictures:
             command += ["-i", str(p)]

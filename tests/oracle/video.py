@@ -30,6 +30,7 @@ import types
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from against import Against  # noqa: E402  (exits 77 itself)
+from checks import on_backend  # noqa: E402
 from hf_reference import Image, Reference, np, render_jinja_template, torch  # noqa: E402
 from make_checkpoints import make  # noqa: E402
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "plugins"))
@@ -375,8 +376,8 @@ def main():
                 clock = ["--times", ",".join(map(str, clocks[0].all_times))] if clocks[0].timed else ["--fps", clocks[0].rate]
                 clock += said["flags"]
                 flags = [f for s in sources for f in (s.flags() if isinstance(s, Clip) else ["-i", s])]
-                out = json.loads(against.said(name, "answer", *map(str, ["-m", ref.folder, *flags, *clock, "-p", TEXT, "-t", 1, "-q", "--ignore-eos", "--backend",
-                                                                         against.a.backend, "--dtype", "f32", "--dump", dump, "--json", *words])))
+                out = json.loads(against.said(name, "answer", *map(str, ["-m", ref.folder, *flags, *clock, "-p", TEXT, "-t", 1, "-q", "--ignore-eos",
+                                                                         *on_backend(against.a.backend), "--dtype", "f32", "--dump", dump, "--json", *words])))
                 return out, {f.stem: np.load(f) for f in dump.glob("*.npy")}
 
             def all_of(label, sources, layout):
