@@ -1,6 +1,5 @@
 #pragma once
 // Costs as results and sweep rows write them, and as rows are read.
-
 #include "arrcoc/pipeline/costs.hpp"
 #include "files/json_parse.hpp"
 

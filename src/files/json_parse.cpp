@@ -100,9 +100,8 @@ std::string cut(std::string_view text, std::size_t most) {
 /// Writes until `most` characters stand there.
 void write(const Json& v, std::string& out, std::size_t most) {
   if (out.size() > most) return;
-  const auto scalar = [](const Json& x) { return x.dump(-1, ' ', false, Json::error_handler_t::replace); };
   if (v.is_string()) {
-    out += scalar(Json(cut(v.get_ref<const std::string&>(), most)));
+    out += json_text(Json(cut(v.get_ref<const std::string&>(), most)));
   } else if (v.is_array()) {
     out += '[';
     for (std::size_t i = 0; i < v.size() && out.size() <= most; ++i) {
@@ -117,12 +116,12 @@ void write(const Json& v, std::string& out, std::size_t most) {
       if (out.size() > most) break;
       if (!first) out += ',';
       first = false;
-      (out += scalar(Json(cut(key, most)))) += ':';
+      (out += json_text(Json(cut(key, most)))) += ':';
       write(value, out, most);
     }
     out += '}';
   } else {
-    out += scalar(v);
+    out += json_text(v);
   }
 }
 
@@ -139,6 +138,8 @@ std::string printable(std::string_view text, std::size_t most) {
 std::string json_text(const Ordered& value, int indent) {
   return value.dump(indent, ' ', false, Ordered::error_handler_t::replace);
 }
+
+std::string json_text(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 Ordered exact(Ordered v) {
   constexpr std::int64_t most = std::int64_t{1} << 53;

@@ -30,6 +30,7 @@ using Ordered = nlohmann::ordered_json;
 
 /// In one line, or with `indent` spaces a level; what is not UTF-8 is replaced.
 std::string json_text(const Ordered& value, int indent = -1);
+std::string json_text(const Json& value);
 
 /// What json_text() wrote, or a number of to_text(): no limits. std::exception for text that is not JSON.
 Ordered own_json(std::string_view text);

@@ -201,9 +201,7 @@ void check(const ModelFiles& m) {
 }
 
 void write_files(const fs::path& folder, const ModelFiles& m) {
-  const auto write = [&](const char* name, const Ordered& json) {
-    write_file(folder / name, json_text(json, 2) + "\n");
-  };
+  const auto write = [&](const char* name, const Ordered& json) { write_file(folder / name, json.dump(2) + "\n"); };
   write("config.json", config_json(m));
   write("generation_config.json", generation_json(m));
   write("preprocessor_config.json", preprocessor_json(m.config, false));

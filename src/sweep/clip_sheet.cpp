@@ -1,5 +1,4 @@
 #include "sweep/clip_sheet.hpp"
-#include "files/json_parse.hpp"
 
 #include <algorithm>
 #include <cmath>

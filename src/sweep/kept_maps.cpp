@@ -1,12 +1,12 @@
 // Kept tokens with their causes, and maps in 8 bits, as JSON lines.
 #include "sweep/kept_maps.hpp"
-#include "files/json_parse.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <span>
 #include <utility>
 
+#include "files/json_parse.hpp"
 #include "sweep/base64.hpp"
 
 namespace arrcoc {

@@ -121,12 +121,12 @@ std::string predictions_text(const std::vector<SweepRow>& rows, std::string_view
     if (form == "vqa2") {
       results.push_back({{"question_id", id_json(r.id)}, {"answer", text}});
     } else if (form == "llava") {
-      out += io::json_text({{"question_id", id_json(r.id)},
-                            {"prompt", r.question},
-                            {"text", text},
-                            {"answer_id", io::hex16(io::fnv1a(r.key))},
-                            {"model_id", model},
-                            {"metadata", Ordered::object()}}) +
+      out += io::json_text(Ordered{{"question_id", id_json(r.id)},
+                                   {"prompt", r.question},
+                                   {"text", text},
+                                   {"answer_id", io::hex16(io::fnv1a(r.key))},
+                                   {"model_id", model},
+                                   {"metadata", Ordered::object()}}) +
              "\n";
     } else {
       Ordered doc{{"id", id_json(r.id)}, {"question", r.question}, {"answers", r.answers}, {"images", r.images}};

@@ -1,6 +1,5 @@
 #pragma once
 // Cards of columns, and how they are written.
-
 #include "files/json_parse.hpp"
 #include "sweep/row_scores.hpp"
 

@@ -13,13 +13,8 @@
 #include "files/json_util.hpp"
 
 namespace arrcoc {
-namespace {
 
 using io::Ordered;
-
-std::string line_of(const Ordered& json) { return io::json_text(json) + "\n"; }
-
-}  // namespace
 
 std::string column_label(const SweepRow& r) { return r.key.substr(std::min(r.key.size(), r.id.size() + 1)); }
 
@@ -76,7 +71,7 @@ std::string row_json(const SweepRow& r, bool with_kept) {
   if (!r.passes.empty()) j["passes"] = passes_json(r.passes);
   j["figures"] = Ordered::object();
   for (const auto& [name, value] : figures_of(r)) j["figures"][std::string(name)] = value;
-  return line_of(j);
+  return io::json_text(j) + "\n";
 }
 
 namespace {
