@@ -29,6 +29,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from against import LIMIT, Against  # noqa: E402  (exits 77 itself)
+from checks import on_backend  # noqa: E402
 from hf_parity import Program  # noqa: E402
 from hf_reference import Image, Question, Reference, np, torch  # noqa: E402
 from make_checkpoints import make  # noqa: E402
@@ -145,7 +146,7 @@ def compare_sweeps(against, folder, files, work):
     for what, questions, more in (("plain", plain, ":picture=grey_square"), ("squares", squares, "")):
         data, out = work / f"{what}.jsonl", work / f"sweep_{what}"
         data.write_text("".join(json.dumps(q) + "\n" for q in questions))
-        words = ["--data", data, "--budget", "5", "--kept", "--out", out, "--backend", against.a.backend,
+        words = ["--data", data, "--budget", "5", "--kept", "--out", out, *on_backend(against.a.backend),
                  "--dtype", "f32", "--pipeline", f"default{more},oracle{more}"]
         subprocess.run([against.a.program, "sweep", "-m", folder, *words], check=True, capture_output=True)
         rows.append([json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()])
