@@ -24,7 +24,6 @@ except ImportError as e:
     print(f"skipped: {e}")
     sys.exit(77)
 
-
 NAMES = ("first token", "a later token")
 
 
@@ -67,8 +66,10 @@ def main():
     p.add_argument("--budget", type=int), p.add_argument("--json", type=pathlib.Path)
     a = p.parse_args()
     theirs = Theirs(a)
-    visual = ours(a)[0][2]
-    percents = [0] + ([100 * (visual - a.budget) // visual] if a.budget else [])
+    percents = [0]
+    if a.budget:
+        visual = ours(a)[0][2]
+        percents.append(100 * (visual - a.budget) // visual)
     for percent in percents:
         theirs.run(percent)
     report = {}

@@ -38,8 +38,8 @@ inline void dilate_line(std::uint8_t* data, Index n, Index wide, Index r, std::v
   const Index window = 2 * r + 1, all = (n + 2 * r) * wide;
   work.assign(std::size_t(all), 0);
   std::copy(data, data + n * wide, work.begin() + r * wide);
-  std::uint8_t* const w =
-      work.data();  // a byte written may be the vector's own pointer, for all that the compiler knows
+  // A byte that is written may be the vector's own pointer, for all that the compiler knows.
+  std::uint8_t* const w = work.data();
   Index length = 1;
   for (; 2 * length <= window; length *= 2)
     for (Index k = 0, step = length * wide; k < all - step; ++k) w[k] = std::max(w[k], w[k + step]);
