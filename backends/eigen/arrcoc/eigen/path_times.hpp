@@ -36,7 +36,15 @@ inline std::vector<PathTimes> path_choices(Isa isa, bool f32, bool bf16) {
   return out;
 }
 
-/// Fills in the times: best of four interleaved runs on one thread, some three milliseconds for each choice.
+/// The first that no other beats by more than a tenth: noise decides nothing between equals. Expects at least one.
+inline const PathTimes& fastest(const std::vector<PathTimes>& choices) {
+  const auto all = [](const PathTimes& a, const PathTimes& b) { return a.all() < b.all(); };
+  const double least = std::min_element(choices.begin(), choices.end(), all)->all();
+  return *std::find_if(choices.begin(), choices.end(), [&](const PathTimes& c) { return c.all() <= 1.1 * least; });
+}
+
+/// Fills in the times: best of four interleaved runs on one thread, some three milliseconds for each choice; of up to
+/// twelve before another than the first is taken, since what else the machine does must not choose.
 inline void measure(std::vector<PathTimes>& choices) {
   const Index rows = 64, width = 768, tokens = 128, heads = 8, depth = 64;
   const HostTensor matrix = host_tensor(
@@ -46,7 +54,7 @@ inline void measure(std::vector<PathTimes>& choices) {
   AttentionSpec spec;
   spec.heads = spec.kv_heads = heads;
   spec.scale = 0.125f;
-  for (int run = 0; run < 4; ++run)
+  for (int run = 0; run < 4 || (run < 12 && &fastest(choices) != &choices.front()); ++run)
     for (PathTimes& c : choices) {
       const EigenDispatch b(with_isa({.threads = 1, .bf16 = c.bf16}, c.isa));
       const auto w = b.import_weight(matrix, Layout::out_in);
@@ -62,13 +70,6 @@ inline void measure(std::vector<PathTimes>& choices) {
       keep_best(c.row, [&] { return b.linear(one, w); });
       keep_best(c.attention, [&] { return b.attention(of, of, of, spec); });
     }
-}
-
-/// The first that no other beats by more than a tenth: noise decides nothing between equals. Expects at least one.
-inline PathTimes fastest(const std::vector<PathTimes>& choices) {
-  const auto all = [](const PathTimes& a, const PathTimes& b) { return a.all() < b.all(); };
-  const double least = std::min_element(choices.begin(), choices.end(), all)->all();
-  return *std::find_if(choices.begin(), choices.end(), [&](const PathTimes& c) { return c.all() <= 1.1 * least; });
 }
 
 }  // namespace arrcoc::eigen
