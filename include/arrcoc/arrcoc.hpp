@@ -100,6 +100,7 @@
 #include "arrcoc/pipeline/hooks.hpp"
 #include "arrcoc/pipeline/journey.hpp"
 #include "arrcoc/pipeline/journey_steps.hpp"
+#include "arrcoc/pipeline/linked.hpp"
 #include "arrcoc/pipeline/looks.hpp"
 #include "arrcoc/pipeline/looks_evidence.hpp"
 #include "arrcoc/pipeline/pair_costs.hpp"

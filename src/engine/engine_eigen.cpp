@@ -2,13 +2,13 @@
 #include "arrcoc/engine/detect.hpp"
 #include "arrcoc/io/quantised_files.hpp"
 #include "arrcoc/pipeline/detectable.hpp"
-#include "eigen_model.hpp"
+#include "arrcoc/pipeline/linked.hpp"
+#include "arrcoc/pipeline/passes.hpp"
 #include "engine_impl.hpp"
 
-namespace arrcoc {
+ARRCOC_JOURNEYS_OF(, arrcoc::EigenDispatch)
 
-template qwen3vl::VisionTower<EigenDispatch>::VisionTower(EigenDispatch&, const VisionConfig&, const WeightLookup&);
-template qwen3vl::LanguageModel<EigenDispatch>::LanguageModel(EigenDispatch&, const TextConfig&, const WeightLookup&);
+namespace arrcoc {
 
 namespace {
 

@@ -1,8 +1,12 @@
 #include "arrcoc/engine/quantise.hpp"
 
+#include "arrcoc/eigen/dispatch.hpp"
 #include "arrcoc/io/quantised_files.hpp"
-#include "eigen_model.hpp"
+#include "arrcoc/pipeline/linked.hpp"
+#include "arrcoc/qwen3vl/model.hpp"
 #include "engine_impl.hpp"
+
+ARRCOC_LINKED_MODEL(arrcoc::EigenDispatch)
 
 namespace arrcoc {
 namespace {
