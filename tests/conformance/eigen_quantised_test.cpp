@@ -122,6 +122,46 @@ TEST_CASE("eigen: products with int8 and int4 are those of the matrix that they 
     }
 }
 
+TEST_CASE("eigen: a few rows of int4 lose at most 2^-22 of each group's largest input, and nothing hides") {
+  EigenBackend b = with_format(WeightFormat::int4);
+  const Index in = 1100, out = 33, groups = (in + 31) / 32;
+  const auto m = random_matrix(out, in, 4).floats();
+  const auto w = b.for_use(b.import_weight(host_tensor(m, {out, in}), Layout::out_in), WeightUse::layer);
+  const std::vector<double> want = meant(*w.quantised());
+  for (const Index rows : {1, 3, 8}) {
+    auto x = random_matrix(rows, in, 5).floats();
+    for (Index i = 0; i < rows; ++i)
+      for (Index g = 0; g < groups; ++g) {
+        const float size = g % 5 == 0 ? 1e20f : g % 5 == 1 ? 1e-25f : 1.0f;
+        for (Index k = g * 32; k < std::min(in, g * 32 + 32); ++k)
+          x[static_cast<std::size_t>(i * in + k)] *= k % 32 == g % 32 ? 1e4f * size : g % 7 == 3 ? 0.0f : size;
+      }
+    const auto got = b.to_host(b.linear(b.from_host(x, rows, in), w));
+    for (Index i = 0; i < rows; ++i)
+      for (Index j = 0; j < out; ++j) {
+        double sum = 0, size = 0, lost = 0;
+        for (Index g = 0; g < groups; ++g) {
+          double top = 1e-30, weights = 0;
+          for (Index k = g * 32; k < std::min(in, g * 32 + 32); ++k) {
+            const auto a = static_cast<double>(x[static_cast<std::size_t>(i * in + k)]),
+                       v = want[static_cast<std::size_t>(j * in + k)];
+            sum += a * v, size += std::abs(a * v);
+            top = std::max(top, std::abs(a)), weights += std::abs(v);
+          }
+          lost += 0x1p-22 * top * weights;
+        }
+        CHECK(std::abs(static_cast<double>(got[static_cast<std::size_t>(i * out + j)]) - sum) <= lost + 0x1p-21 * size);
+      }
+    for (const float bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+      auto spoilt = x;
+      spoilt[777] = bad;
+      const auto one = b.to_host(b.linear(b.from_host(spoilt, rows, in), w));
+      for (Index i = 0; i < rows; ++i)
+        for (Index j = 0; j < out; ++j) CHECK(std::isfinite(one[static_cast<std::size_t>(i * out + j)]) == (i > 0));
+    }
+  }
+}
+
 TEST_CASE("eigen: int4 takes half a byte and a sixteenth for each input, whatever the width") {
   EigenBackend b = with_format(WeightFormat::int4);
   for (const Index in : {32, 128, 512, 768, 1152, 2048}) {

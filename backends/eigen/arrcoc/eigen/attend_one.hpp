@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "arrcoc/eigen/attention_plan.hpp"
+#include "arrcoc/eigen/few_rows.hpp"
 #include "arrcoc/eigen/gemm.hpp"
 #include "arrcoc/eigen/tensor.hpp"
 

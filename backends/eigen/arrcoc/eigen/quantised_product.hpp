@@ -1,14 +1,12 @@
 #pragma once
 // Products with matrices in int8 or int4, accumulated in float32. Few rows read the codes once, as they lie; more rows
 // go through gemm, whose packing widens them. A row's bits depend on nothing but that row and the matrix.
-#include "arrcoc/eigen/quantised.hpp"
+#include "arrcoc/eigen/gemm.hpp"
+#include "arrcoc/eigen/int4_dots.hpp"
 #include "arrcoc/eigen/rounded_rows.hpp"
 #include "arrcoc/eigen/tiles.hpp"
 
 namespace arrcoc::eigen {
-
-/// Floats of a block that turn_for_int4 makes.
-inline constexpr Index turned_block = int4_block + int4_groups;
 
 /// How codes of int8 are read, without their scales: as float32, or neighbours as a pair of bf16, which holds them
 /// exactly.
@@ -41,82 +39,6 @@ struct ReadCodes<Pairs> {
     return whole(codes);
   }
 };
-
-/// Eight shifts of a word read it from memory eight times, if they are let.
-EIGEN_ALWAYS_INLINE void keep_in_register([[maybe_unused]] Word& w) {
-#if defined(__AVX512F__)
-  asm("" : "+v"(w));
-#endif
-}
-
-/// Dot products of R rows of x with J rows of int4 from row `first` on, which share what is read of x:
-/// out[j * R + r]. x lies as turn_for_int4 puts it. A row's bits do not depend on J.
-template <int R, int J>
-EIGEN_ALWAYS_INLINE void dots4(const float* x, Index x_stride, const Quantised& m, Index first, float* out) {
-  constexpr int H = static_cast<int>(int4_groups) / lanes;  // packets side by side
-  const Index blocks = m.blocks(), groups = m.groups();
-  const std::uint32_t* codes = m.row4(first);
-  const std::uint16_t* scales = m.row_scales4(first);
-  P total[J * R * H];
-  unrolled<J * R * H>([&](auto t) __attribute__((always_inline)) { total[t] = set(0.0f); });
-  for (Index b = 0; b < blocks; ++b) {
-    const Index width = m.width(b);  // lanes from there on read what follows, times inputs that are 0
-    unrolled<H>([&](auto h) __attribute__((always_inline)) {
-      P part[J * R * 4];
-      const float* values = x + b * turned_block + h * lanes;
-      unrolled<J * R>([&](auto t) __attribute__((always_inline)) {
-        part[t * 4] = load(values + t % R * x_stride + int4_block);
-        unrolled<3>([&](auto u) __attribute__((always_inline)) { part[t * 4 + 1 + u] = set(0.0f); });
-      });
-      for (Index w = 0; w < 4; ++w) {
-        Word word[J];
-        unrolled<J>([&](auto j) __attribute__((always_inline)) {
-          const std::uint32_t* from = codes + j * groups * 4 + b * 64 + w * width + h * lanes;
-          std::memcpy(&word[j], from, sizeof word[j]);
-          keep_in_register(word[j]);
-          __builtin_prefetch(from + read_ahead / 4);
-        });
-        const float* at = values + w * 8 * int4_groups;
-        unrolled<8>([&](auto n) __attribute__((always_inline)) {
-          unrolled<J>([&](auto j) __attribute__((always_inline)) {
-            const P value = widen_nibbles<static_cast<int>(n)>(word[j]);
-            unrolled<R>([&](auto r) __attribute__((always_inline)) {
-              P& sum = part[(j * R + r) * 4 + n % 4];
-              sum = fma(load(at + r * x_stride + n * int4_groups), value, sum);
-            });
-          });
-        });
-      }
-      unrolled<J * R>([&](auto t) __attribute__((always_inline)) {
-        const P scale = widen<DType::bf16>(scales + t / R * groups + b * int4_groups + h * lanes);
-        const P sum = ei::padd(ei::padd(part[t * 4], part[t * 4 + 1]), ei::padd(part[t * 4 + 2], part[t * 4 + 3]));
-        total[t * H + h] = fma(sum, scale, total[t * H + h]);
-      });
-    });
-  }
-  unrolled<J * R>([&](auto t) __attribute__((always_inline)) {
-    float sum = 0;
-    unrolled<H>([&](auto h) __attribute__((always_inline)) { sum += eigen::sum(total[t * H + h]); });
-    out[t] = sum;
-  });
-}
-
-/// x[0..n) as dots4 reads it: of a block, input p of group g stands at p * 16 + g (zeros behind n), and behind them
-/// what each group's sum begins with, so that codes need not be brought to their zero one by one.
-inline void turn_for_int4(const float* x, Index n, Index blocks, float* to) {
-  for (Index b = 0; b < blocks; ++b)
-    for (Index g = 0; g < int4_groups; ++g) {
-      const Index first = b * int4_block + g * int4_group, real = std::clamp<Index>(n - first, 0, int4_group);
-      float* at = to + b * turned_block + g;
-      double sum = 0;
-      for (Index p = 0; p < real; ++p) {
-        at[p * int4_groups] = x[first + p];
-        sum += static_cast<double>(x[first + p]);
-      }
-      for (Index p = real; p < int4_group; ++p) at[p * int4_groups] = 0.0f;
-      at[int4_block] = static_cast<float>(-static_cast<double>(nibble_zero) * sum);
-    }
-}
 
 /// Packs `count` rows of an int4 matrix from row `first` on, inputs (with `Pairs`, pairs) [k, k + depth) of them, zeros
 /// in the other lanes; row k of the panel goes to out + k * step.
@@ -198,7 +120,7 @@ void few_rows4(Threads& threads, MemoryPool& pool, const Tensor& x, const Quanti
   threads.run(w.out, few_rows_grain(w.out, w.in, threads.size()), [&](Index begin, Index end) {
     Index next = begin;
     // A single row, as decoding has it: two rows of the matrix read it once.
-    for (; rows == 1 && next + 2 <= end; next += 2) {
+    for (; rows == 1 && next + 2 <= end; next += 2) {  // two rows of the matrix read the inputs once
       float out[2];
       dots4<1, 2>(a, stride, w, next, out);
       for (Index j = 0; j < 2; ++j) c[next + j] = init != nullptr ? out[j] + init[next + j] : out[j];

@@ -1,5 +1,6 @@
 #pragma once
 // Products with weights, by the form that they are kept in.
+#include "arrcoc/eigen/few_rows.hpp"
 #include "arrcoc/eigen/quantised_product.hpp"
 #include "arrcoc/eigen/rows_by_input.hpp"
 
