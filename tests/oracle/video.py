@@ -258,7 +258,7 @@ def published(tokens, words, grid, count):
             "dycoke": method("dycoke").select(x, merged, frames, count), "semvid": method("semvid").select(x, frames, e, count)}
 
 
-def chosen(out):
+def path_of(out):
     """What the process measured to be the fastest; two that chose differently give other bits."""
     return " ".join(out["backend"][key] for key in ("isa", "attention") if key in out["backend"]) or out["backend"]["name"]
 
@@ -294,13 +294,13 @@ def compare(against, label, ref, sources, ask, layout):
         generated, logits = ref.greedy(inputs, 4, 1.0)
     equal("tokens", dump["tokens"], generated)
     against.near(label, "logits", dump["logits"], logits)
-    own, how, clip = dump["logits"], chosen(out), next(i for i, s in enumerate(sources) if isinstance(s, Clip))
+    own, how, clip = dump["logits"], path_of(out), next(i for i, s in enumerate(sources) if isinstance(s, Clip))
     pairs = out["pictures"][clip]["pairs"]
     against.note(np.allclose([p["seconds"] for p in pairs], sources[clip].seconds(), atol=1e-9), f"{label}: times of pairs {pairs}")
 
     for pipeline in ("full", "none/none/flat/random/gather", "none/none/flat/grid/gather"):
         out, dump = ask(sources, *layout, "--pipeline", pipeline, "--keep-ratio", 1, "-n", 4)
-        against.note(dump["logits"].tobytes() == own.tobytes(), f"{label} {pipeline}: everything kept differs from stock ({chosen(out)} beside {how})")
+        against.note(dump["logits"].tobytes() == own.tobytes(), f"{label} {pipeline}: everything kept differs from stock ({path_of(out)} beside {how})")
     for pipeline, budget in (("none/none/flat/random/gather", 3), ("none/none/flat/grid/gather", 5), ("none/feature_norm/fixed/top_k/gather", 2),
                              ("none/none/flat/random/early", 3), ("none/none/flat/random/layer:before=1", 3)):
         out, dump = ask(sources, *layout, "--pipeline", pipeline, "--budget", budget, "-n", 4, "--seed", 5)
