@@ -53,8 +53,7 @@ EIGEN_ALWAYS_INLINE P exp2_short(P x) {
 
 /// Rounded to bf16, to nearest, ties to even; NaN stays NaN. In the low half of each lane, the high half zero.
 EIGEN_ALWAYS_INLINE Word round_bf16(P x) {
-  Word w;
-  std::memcpy(&w, &x, sizeof w);
+  const Word w = bits_as<Word>(x);
   const Word rounded = (w + 0x7fffu + ((w >> 16) & 1u)) >> 16;
   const Word nan = (w >> 16) | 0x40u;
   const auto is_nan = (w & 0x7fffffffu) > 0x7f800000u;
@@ -81,13 +80,7 @@ inline void round_row(const float* x, Index n, std::uint16_t* to) {
 
 /// Lane i holds (first[i], second[i]) as a pair; both are bf16 values already.
 EIGEN_ALWAYS_INLINE P join(P first, P second) {
-  Word a, b;
-  std::memcpy(&a, &first, sizeof a);
-  std::memcpy(&b, &second, sizeof b);
-  b |= a >> 16;
-  P out;
-  std::memcpy(static_cast<void*>(&out), &b, sizeof b);
-  return out;
+  return bits_as<P>(bits_as<Word>(second) | (bits_as<Word>(first) >> 16));
 }
 
 /// Lane i holds (first[i], second[i]) as a pair, rounded.
@@ -98,10 +91,7 @@ EIGEN_ALWAYS_INLINE P pair(P first, P second) {
   Half low, high;
   std::memcpy(&low, a, sizeof a);
   std::memcpy(&high, b, sizeof b);
-  const Word w = __builtin_convertvector(low, Word) | (__builtin_convertvector(high, Word) << 16);
-  P out;
-  std::memcpy(static_cast<void*>(&out), &w, sizeof w);
-  return out;
+  return bits_as<P>(__builtin_convertvector(low, Word) | (__builtin_convertvector(high, Word) << 16));
 }
 
 }  // namespace arrcoc::eigen

@@ -7,17 +7,43 @@
 // An input is off by at most 2^-22 of its group's largest, less than what float32 loses of a sum.
 #include <algorithm>
 #include <cstring>
-#include <type_traits>
 
 #include "arrcoc/eigen/few_rows.hpp"
 #include "arrcoc/eigen/quantised.hpp"
 
 namespace arrcoc::eigen {
 
-#if defined(__AVX512BW__) || (defined(__AVX2__) && !defined(__AVX512F__))
+// add_products: total + the products of codes (bytes of 0 to 15) and inputs (signed bytes), four a lane, eight times
+// from zero on; byte_sums: then a lane's sum in 32 bits. Without VNNI pairs of products are summed in 16 bits: at most
+// 8 * 2 * 15 * 128.
+#if defined(__AVX512VNNI__)
 inline constexpr bool int4_in_bytes = true;
+EIGEN_ALWAYS_INLINE Word add_products(Word codes, Word inputs, Word total) {
+  return bits_as<Word>(_mm512_dpbusd_epi32(bits_as<__m512i>(total), bits_as<__m512i>(codes), bits_as<__m512i>(inputs)));
+}
+EIGEN_ALWAYS_INLINE Word byte_sums(Word total) { return total; }
+#elif defined(__AVX512BW__)
+inline constexpr bool int4_in_bytes = true;
+EIGEN_ALWAYS_INLINE Word add_products(Word codes, Word inputs, Word total) {
+  const auto pairs = _mm512_maddubs_epi16(bits_as<__m512i>(codes), bits_as<__m512i>(inputs));
+  return bits_as<Word>(_mm512_add_epi16(bits_as<__m512i>(total), pairs));
+}
+EIGEN_ALWAYS_INLINE Word byte_sums(Word total) {
+  return bits_as<Word>(_mm512_madd_epi16(bits_as<__m512i>(total), _mm512_set1_epi16(1)));
+}
+#elif defined(__AVX2__) && !defined(__AVX512F__)
+inline constexpr bool int4_in_bytes = true;
+EIGEN_ALWAYS_INLINE Word add_products(Word codes, Word inputs, Word total) {
+  const auto pairs = _mm256_maddubs_epi16(bits_as<__m256i>(codes), bits_as<__m256i>(inputs));
+  return bits_as<Word>(_mm256_add_epi16(bits_as<__m256i>(total), pairs));
+}
+EIGEN_ALWAYS_INLINE Word byte_sums(Word total) {
+  return bits_as<Word>(_mm256_madd_epi16(bits_as<__m256i>(total), _mm256_set1_epi16(1)));
+}
 #else
 inline constexpr bool int4_in_bytes = false;
+EIGEN_ALWAYS_INLINE Word add_products(Word, Word, Word total) { return total; }
+EIGEN_ALWAYS_INLINE Word byte_sums(Word total) { return total; }
 #endif
 
 /// Packets side by side in a block.
@@ -36,52 +62,11 @@ EIGEN_ALWAYS_INLINE void keep_in_register([[maybe_unused]] Word& w) {
 #endif
 }
 
-EIGEN_ALWAYS_INLINE Word word_at(const void* p) {
-  Word w;
-  std::memcpy(&w, p, sizeof w);
-  return w;
-}
-template <class To, class From>
-EIGEN_ALWAYS_INLINE To bits_as(const From& from) {
-  static_assert(sizeof(To) == sizeof(From));
-  To to;
-  std::memcpy(static_cast<void*>(&to), static_cast<const void*>(&from), sizeof to);
-  return to;
-}
-
 /// Words read as int32.
 EIGEN_ALWAYS_INLINE P signed_as_float(Word w) {
   using Signed = std::int32_t __attribute__((vector_size(4 * lanes)));
   using Real = float __attribute__((vector_size(4 * lanes)));
   return bits_as<P>(__builtin_convertvector(bits_as<Signed>(w), Real));
-}
-
-/// total + the products of codes (bytes of 0 to 15) and inputs (signed bytes), four a lane; eight times on zero, then
-/// byte_sums.
-EIGEN_ALWAYS_INLINE Word add_products([[maybe_unused]] Word codes, [[maybe_unused]] Word inputs, Word total) {
-#if defined(__AVX512VNNI__)
-  return bits_as<Word>(_mm512_dpbusd_epi32(bits_as<__m512i>(total), bits_as<__m512i>(codes), bits_as<__m512i>(inputs)));
-#elif defined(__AVX512BW__)  // pairs of products in 16 bits: 8 * 2 * 15 * 128 at most
-  return bits_as<Word>(_mm512_add_epi16(bits_as<__m512i>(total),
-                                        _mm512_maddubs_epi16(bits_as<__m512i>(codes), bits_as<__m512i>(inputs))));
-#elif defined(__AVX2__)
-  return bits_as<Word>(_mm256_add_epi16(bits_as<__m256i>(total),
-                                        _mm256_maddubs_epi16(bits_as<__m256i>(codes), bits_as<__m256i>(inputs))));
-#else
-  return total;
-#endif
-}
-/// A lane's sum in 32 bits.
-EIGEN_ALWAYS_INLINE Word byte_sums(Word total) {
-#if defined(__AVX512VNNI__)
-  return total;
-#elif defined(__AVX512BW__)
-  return bits_as<Word>(_mm512_madd_epi16(bits_as<__m512i>(total), _mm512_set1_epi16(1)));
-#elif defined(__AVX2__)
-  return bits_as<Word>(_mm256_madd_epi16(bits_as<__m256i>(total), _mm256_set1_epi16(1)));
-#else
-  return total;
-#endif
 }
 
 /// What one word of each of J rows adds to the parts of R rows of x; `at`: x's bytes that go with it.
@@ -98,6 +83,49 @@ EIGEN_ALWAYS_INLINE void add_word(const Word (&word)[J], const float* at, Index 
         to = add_products(codes[j], inputs, to);
       });
     });
+  });
+}
+
+/// Sums of one packet of groups, for R rows of x and J of the matrix: `words(w, word)` reads word w of the rows,
+/// `values` is where x's block lies, add(j * R + r, sum, unit) takes each sum and what it counts.
+template <int R, int J, class Words, class Add>
+EIGEN_ALWAYS_INLINE void sums_in_bytes(const float* values, Index x_stride, Words&& words, Add&& add) {
+  Word part[J * R * 3];
+  unrolled<J * R * 3>([&](auto t) __attribute__((always_inline)) { part[t] = Word{}; });
+  unrolled<4>([&](auto w) __attribute__((always_inline)) {
+    Word word[J];
+    words(w, word);
+    add_word<R, J>(word, values + w * 2 * int4_groups, x_stride, part);
+  });
+  unrolled<J * R>([&](auto t) __attribute__((always_inline)) {
+    const float* behind = values + t % R * x_stride + turned_bytes;
+    const Word high = byte_sums(part[t * 3]), middle = byte_sums(part[t * 3 + 1]), low = byte_sums(part[t * 3 + 2]);
+    add(t, signed_as_float((((high << 7) + middle) << 7) + low + word_at(behind)), load(behind + int4_groups));
+  });
+}
+template <int R, int J, class Words, class Add>
+EIGEN_ALWAYS_INLINE void sums_in_floats(const float* values, Index x_stride, Words&& words, Add&& add) {
+  P part[J * R * 4];
+  unrolled<J * R>([&](auto t) __attribute__((always_inline)) {
+    part[t * 4] = load(values + t % R * x_stride + int4_block);
+    unrolled<3>([&](auto u) __attribute__((always_inline)) { part[t * 4 + 1 + u] = set(0.0f); });
+  });
+  for (Index w = 0; w < 4; ++w) {
+    Word word[J];
+    words(w, word);
+    const float* at = values + w * 8 * int4_groups;
+    unrolled<8>([&](auto n) __attribute__((always_inline)) {
+      unrolled<J>([&](auto j) __attribute__((always_inline)) {
+        const P value = widen_nibbles<static_cast<int>(n)>(word[j]);
+        unrolled<R>([&](auto r) __attribute__((always_inline)) {
+          P& sum = part[(j * R + r) * 4 + n % 4];
+          sum = fma(load(at + r * x_stride + n * int4_groups), value, sum);
+        });
+      });
+    });
+  }
+  unrolled<J * R>([&](auto t) __attribute__((always_inline)) {
+    add(t, ei::padd(ei::padd(part[t * 4], part[t * 4 + 1]), ei::padd(part[t * 4 + 2], part[t * 4 + 3])), set(1.0f));
   });
 }
 
@@ -126,46 +154,8 @@ EIGEN_ALWAYS_INLINE void dots4(const float* x, Index x_stride, const Quantised& 
         const P scale = widen<DType::bf16>(scales + t / R * groups + b * int4_groups + h * lanes);
         total[t * int4_packets + h] = fma(sum, ei::pmul(scale, unit), total[t * int4_packets + h]);
       };
-      if constexpr (int4_in_bytes) {
-        Word part[J * R * 3];
-        unrolled<J * R * 3>([&](auto t) __attribute__((always_inline)) { part[t] = Word{}; });
-        unrolled<4>([&](auto w) __attribute__((always_inline)) {
-          Word word[J];
-          words(w, word);
-          add_word<R, J>(word, values + w * 2 * int4_groups, x_stride, part);
-        });
-        unrolled<J * R>([&](auto t) __attribute__((always_inline)) {
-          const float* behind = values + t % R * x_stride + turned_bytes;
-          const Word high = byte_sums(part[t * 3]), middle = byte_sums(part[t * 3 + 1]),
-                     low = byte_sums(part[t * 3 + 2]);
-          const Word sum = (((high << 7) + middle) << 7) + low + word_at(behind);
-          add(t, signed_as_float(sum), load(behind + int4_groups));
-        });
-      } else {
-        P part[J * R * 4];
-        unrolled<J * R>([&](auto t) __attribute__((always_inline)) {
-          part[t * 4] = load(values + t % R * x_stride + int4_block);
-          unrolled<3>([&](auto u) __attribute__((always_inline)) { part[t * 4 + 1 + u] = set(0.0f); });
-        });
-        for (Index w = 0; w < 4; ++w) {
-          Word word[J];
-          words(w, word);
-          const float* at = values + w * 8 * int4_groups;
-          unrolled<8>([&](auto n) __attribute__((always_inline)) {
-            unrolled<J>([&](auto j) __attribute__((always_inline)) {
-              const P value = widen_nibbles<static_cast<int>(n)>(word[j]);
-              unrolled<R>([&](auto r) __attribute__((always_inline)) {
-                P& sum = part[(j * R + r) * 4 + n % 4];
-                sum = fma(load(at + r * x_stride + n * int4_groups), value, sum);
-              });
-            });
-          });
-        }
-        unrolled<J * R>([&](auto t) __attribute__((always_inline)) {
-          const P sum = ei::padd(ei::padd(part[t * 4], part[t * 4 + 1]), ei::padd(part[t * 4 + 2], part[t * 4 + 3]));
-          add(t, sum, set(1.0f));
-        });
-      }
+      if constexpr (int4_in_bytes) sums_in_bytes<R, J>(values, x_stride, words, add);
+      else sums_in_floats<R, J>(values, x_stride, words, add);
     });
   }
   unrolled<J * R>([&](auto t) __attribute__((always_inline)) {
@@ -211,24 +201,29 @@ inline void turn_to_bytes(const float (&x)[int4_block], float* to) {
   });
 }
 
-/// x[0..n) as dots4 reads it, zeros behind n. As float32, input p of group g of a block stands at p * 16 + g, and each
-/// group's sum begins with what its codes are above their zero.
+/// Block b of x[0..n): input p of group g at p * 16 + g, zeros behind n.
+inline void turn_block(const float* x, Index n, Index b, float* to) {
+  std::fill_n(to, int4_block, 0.0f);
+  for (Index g = 0; g < int4_groups; ++g) {
+    const Index first = b * int4_block + g * int4_group, real = std::clamp<Index>(n - first, 0, int4_group);
+    for (Index p = 0; p < real; ++p) to[p * int4_groups + g] = x[first + p];
+  }
+}
+
+/// x[0..n) as dots4 reads it. As float32, each group's sum begins with what its codes are above their zero.
 inline void turn_for_int4(const float* x, Index n, Index blocks, float* to) {
   for (Index b = 0; b < blocks; ++b, to += turned_block) {
-    alignas(64) float turned[int4_block] = {};
-    double sums[int4_groups] = {};
-    for (Index g = 0; g < int4_groups; ++g) {
-      const Index first = b * int4_block + g * int4_group, real = std::clamp<Index>(n - first, 0, int4_group);
-      for (Index p = 0; p < real; ++p) turned[p * int4_groups + g] = x[first + p];
-      if constexpr (!int4_in_bytes)
-        for (Index p = 0; p < real; ++p) sums[g] += static_cast<double>(x[first + p]);
-    }
     if constexpr (int4_in_bytes) {
+      alignas(64) float turned[int4_block];
+      turn_block(x, n, b, turned);
       turn_to_bytes(turned, to);
     } else {
-      std::copy_n(turned, int4_block, to);
-      for (Index g = 0; g < int4_groups; ++g)
-        to[int4_block + g] = static_cast<float>(-static_cast<double>(nibble_zero) * sums[g]);
+      turn_block(x, n, b, to);
+      for (Index g = 0; g < int4_groups; ++g) {
+        double sum = 0;
+        for (Index p = 0; p < int4_group; ++p) sum += static_cast<double>(to[p * int4_groups + g]);
+        to[int4_block + g] = static_cast<float>(-static_cast<double>(nibble_zero) * sum);
+      }
     }
   }
 }

@@ -183,12 +183,26 @@ EIGEN_ALWAYS_INLINE void transpose(P (&block)[lanes]) {
   std::memcpy(static_cast<void*>(block), rows, sizeof rows);
 }
 
+using Half = std::uint16_t __attribute__((vector_size(2 * lanes)));
+using Word = std::uint32_t __attribute__((vector_size(4 * lanes)));
+
+/// The same bits as another vector.
+template <class To, class From>
+EIGEN_ALWAYS_INLINE To bits_as(const From& from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  std::memcpy(static_cast<void*>(&to), static_cast<const void*>(&from), sizeof to);
+  return to;
+}
+EIGEN_ALWAYS_INLINE Word word_at(const void* p) {
+  Word w;
+  std::memcpy(&w, p, sizeof w);
+  return w;
+}
+
 /// `lanes` values of a stored weight as float32.
 template <DType D>
 EIGEN_ALWAYS_INLINE P widen(const void* p);
-
-using Half = std::uint16_t __attribute__((vector_size(2 * lanes)));
-using Word = std::uint32_t __attribute__((vector_size(4 * lanes)));
 
 template <>
 EIGEN_ALWAYS_INLINE P widen<DType::f32>(const void* p) {
@@ -198,11 +212,7 @@ template <>
 EIGEN_ALWAYS_INLINE P widen<DType::bf16>(const void* p) {
   Half h;
   std::memcpy(&h, p, sizeof h);
-  const Word w = __builtin_convertvector(h, Word) << 16;
-  P out;
-  static_assert(sizeof out == sizeof w);
-  std::memcpy(static_cast<void*>(&out), &w, sizeof w);
-  return out;
+  return bits_as<P>(__builtin_convertvector(h, Word) << 16);
 }
 template <>
 EIGEN_ALWAYS_INLINE P widen<DType::f16>(const void* p) {

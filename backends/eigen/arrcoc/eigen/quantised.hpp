@@ -92,10 +92,7 @@ EIGEN_ALWAYS_INLINE P widen_nibbles(Word w) {
   constexpr int shift = 19 - 4 * n;
   if constexpr (shift > 0) w <<= shift;
   else w >>= -shift;
-  w = (w & 0x00780000u) | 0x41800000u;
-  P out;
-  std::memcpy(static_cast<void*>(&out), &w, sizeof out);
-  return out;
+  return bits_as<P>((w & 0x00780000u) | 0x41800000u);
 }
 /// What widen_nibbles gives for a code that stands for 0.
 inline constexpr float nibble_zero = 24.0f;

@@ -29,9 +29,7 @@ struct ReadCodes<Pairs> {
     std::uint16_t halves[2 * lanes];
     store_bf16(halves, widen_codes(p));
     store_bf16(halves + lanes, widen_codes(p + lanes));
-    P out;
-    std::memcpy(static_cast<void*>(&out), halves, sizeof out);
-    return out;
+    return bits_as<P>(halves);
   }
   static EIGEN_ALWAYS_INLINE P part(const T* p, Index n) {
     T codes[2 * lanes] = {};
@@ -61,8 +59,7 @@ void pack_rows4(const Quantised& m, Index first, int count, Index k, Index depth
         unrolled<8 / per>([&](auto n) __attribute__((always_inline)) {
           P rows[lanes];
           for (int j = 0; j < lanes; ++j) {
-            Word word{};
-            if (j < count) std::memcpy(&word, m.row4(first + j) + b * 64 + w * m.width(b), sizeof word);
+            const Word word = j < count ? word_at(m.row4(first + j) + b * 64 + w * m.width(b)) : Word{};
             if constexpr (per == 2)
               rows[j] = pair(weight(widen_nibbles<2 * static_cast<int>(n)>(word), scale[j]),
                              weight(widen_nibbles<2 * static_cast<int>(n) + 1>(word), scale[j]));
