@@ -76,7 +76,7 @@ struct EngineFacts {
 };
 
 template <class B>
-class EngineOn final : public Engine {
+class EngineOn : public Engine {
  public:
   EngineOn(B backend, io::ModelFolder folder, bool bf16, EngineFacts facts = {}, bool load_beside = false)
       : b_(std::move(backend)),

@@ -1,5 +1,6 @@
 // The conformance suite on the kernels for every instruction set that this processor has, forced one by one.
 #include "arrcoc/eigen/path_times.hpp"
+#include "arrcoc/eigen/roofs.hpp"
 
 #include "conformance/conformance.hpp"
 #include "conformance/every_kernel.hpp"
@@ -122,4 +123,29 @@ TEST_CASE("paths: the fastest is chosen by what was measured, and noise does not
     CHECK(c.attention > 0.01);
     CHECK(c.all() < 1e6);
   }
+}
+
+TEST_CASE("paths: the loops of the roofs do what they say they did, and read every word") {
+  on_each([](Isa isa) {
+    const eigen::Roofs& r = *eigen::roofs_of(isa);
+    const auto worked = [](const eigen::RegisterWork& w, Index steps) {
+      CHECK(w.flops > 0);
+      CHECK(w.flops == 4 * w.sum);
+      CHECK(std::fmod(w.flops, static_cast<double>(steps)) == 0);
+    };
+    for (const Index steps : {1, 7, 1000}) {
+      worked(r.floats(steps), steps);
+      if (r.pairs != nullptr) worked(r.pairs(steps), steps);
+      if (isa == Isa::amx) worked(r.tiles(steps), steps);
+    }
+    CHECK((r.pairs != nullptr) == (isa >= Isa::avx512bf16));
+    Rng rng(7);
+    std::vector<std::uint32_t> words(1027);
+    for (auto& w : words) w = static_cast<std::uint32_t>(rng.below(Index{1} << 32));
+    for (const std::size_t n : {0u, 1u, 64u, 1024u, 1027u}) {
+      std::uint32_t expected = 0;
+      for (std::size_t i = 0; i < n; ++i) expected ^= words[i];
+      CHECK(r.read(std::span(words).first(n)) == expected);
+    }
+  });
 }

@@ -1,6 +1,7 @@
 // bf16 products and attention in tile registers: emulated on every processor, by the hardware where it has them.
 #include "arrcoc/eigen.hpp"
 #include "arrcoc/eigen/isa.hpp"
+#include "arrcoc/eigen/register_loops.hpp"
 
 #include "conformance/conformance.hpp"
 #include "conformance/emulated_tiles.hpp"
@@ -243,4 +244,13 @@ TEST_CASE("tiles: those of this processor give what the emulated ones give") {
     CHECK(same_bits(attend<Hardware>(q, q, q, spec, 4).first, attend<Tiled>(q, q, q, spec, 1).first));
   }
 #endif
+}
+
+TEST_CASE("tiles: the loop in registers alone does what it says it did") {
+  for (const Index steps : {1, 3}) {
+    const eigen::RegisterWork w = eigen::in_tiles_alone<EmulatedTiles>(steps);
+    CHECK(w.flops == 4 * w.sum);
+    CHECK(w.flops ==
+          2.0 * 4 * eigen::tile_height * eigen::tile_width * 2 * eigen::tile_pairs * static_cast<double>(steps));
+  }
 }

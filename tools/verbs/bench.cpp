@@ -5,8 +5,8 @@
 
 #include "arrcoc/core/random.hpp"
 #include "arrcoc/io/atomic_file.hpp"
-#include "arrcoc/io/jsonl.hpp"
 #include "arrcoc/pipeline/costs.hpp"
+#include "bench_report.hpp"
 #include "question.hpp"
 
 namespace arrcoc::tools {
@@ -14,20 +14,10 @@ namespace {
 
 struct BenchFlags : QuestionFlags {
   std::string size = "1024";
-  const CLI::Option* size_flag = nullptr;
+  const CLI::Option *size_flag = nullptr, *budgets_flag = nullptr, *isa_flag = nullptr;
   std::vector<Index> budgets;
   Index repeat = 3;
-};
-
-/// One stage of one run. Zero flops or bytes: not counted for this stage.
-struct Row {
-  std::string stage;
-  double milliseconds = 0, flops = 0, bytes = 0;
-  double gflops() const { return flops / milliseconds / 1e6; }
-  /// Of the time that arithmetic and memory would need at the measured limits, whichever is longer.
-  double share(const MachineLimits& m) const {
-    return std::max(flops / m.flops_per_second, bytes / m.bytes_per_second) / (milliseconds / 1e3);
-  }
+  bool each_path = false;
 };
 
 /// Resident memory at its highest in each stage, pages of mapped weights among it.
@@ -51,13 +41,6 @@ class PeakMemory {
   std::string name_;
   std::vector<std::pair<std::string, double>> rows_;
   double highest_ = 0;
-};
-
-struct Measured {
-  std::string name;
-  std::vector<std::pair<std::string, double>> memory;  // of the run that warms up, bytes
-  Costs costs;
-  std::vector<Row> rows;
 };
 
 double median(std::vector<double> v) {
@@ -140,96 +123,50 @@ Measured measure(Engine& engine, AnswerRequest request, const std::string& name,
   return m;
 }
 
-std::string number(double x) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.6g", x);
-  return text;
+double milliseconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
-std::string weights_json(const ModelSummary& m) {
-  const WeightFormats& w = m.weights;
-  if (w.all_stored()) return "";
-  std::string mapped;
-  for (const std::string& file : m.quantised_files) mapped += (mapped.empty() ? "\"" : ", \"") + file + "\"";
-  return ", \"weights\": {\"layers\": \"" + std::string(name_of(w.layers)) + "\", \"head\": \"" +
-         std::string(name_of(w.head)) + "\", \"tower\": \"" + std::string(name_of(w.tower)) +
-         "\"}, \"quantised_files\": [" + mapped + "]";
-}
-
-std::string speeds_json(const std::vector<PathSpeed>& measured) {
-  std::string out;
-  for (const PathSpeed& s : measured)
-    out += std::string(out.empty() ? ", \"paths\": [" : ", ") + "{\"isa\": \"" + s.isa + "\", \"dtype\": \"" + s.dtype +
-           "\", \"product_milliseconds\": " + number(s.product) + ", \"row_milliseconds\": " + number(s.row) +
-           ", \"attention_milliseconds\": " + number(s.attention) + "}";
-  return out.empty() ? out : out + "]";
-}
-
-std::string to_json(const ModelSummary& model, const MachineLimits& limits, const std::vector<Measured>& all,
-                    Index repeat, double load_ms, double load_bytes, double highest) {
-  std::string out =
-      "{\"model\": " + io::string_line(model.identity) + ", \"backend\": \"" + model.backend + "\", \"dtype\": \"" +
-      model.dtype + "\"" + weights_json(model) + (model.isa.empty() ? "" : ", \"isa\": \"" + model.isa + "\"") +
-      speeds_json(model.measured) + (model.attention.empty() ? "" : ", \"attention\": \"" + model.attention + "\"") +
-      (model.attention_times.first > 0
-           ? ", \"attention_milliseconds\": {\"own\": " + number(model.attention_times.first) +
-                 ", \"library\": " + number(model.attention_times.second) + "}"
-           : std::string()) +
-      ", \"threads\": " + std::to_string(model.threads) + ", \"repeat\": " + std::to_string(repeat) +
-      ", \"load_milliseconds\": " + number(load_ms) + ", \"load_peak_memory_bytes\": " + number(load_bytes) +
-      ", \"peak_memory_bytes\": " + number(highest) +
-      ",\n \"limits\": {\"flops_per_second\": " + number(limits.flops_per_second) +
-      ", \"bytes_per_second\": " + number(limits.bytes_per_second) + "},\n \"runs\": [";
-  for (const Measured& m : all) {
-    out += std::string(&m == all.data() ? "" : ",") + "\n  {\"pipeline\": " + io::string_line(m.name) +
-           ", \"visual_tokens\": " + std::to_string(m.costs.visual_tokens_after) +
-           ", \"positions\": " + std::to_string(m.costs.sequence_length) + ", \"stages\": [";
-    for (const Row& r : m.rows)
-      out += std::string(&r == m.rows.data() ? "" : ",") + "\n    {\"stage\": \"" + r.stage +
-             "\", \"milliseconds\": " + number(r.milliseconds) + ", \"flops\": " + number(r.flops) +
-             ", \"bytes\": " + number(r.bytes) + ", \"share\": " + number(r.flops + r.bytes > 0 ? r.share(limits) : 0) +
-             "}";
-    out += "], \"peak_memory_bytes\": {";
-    for (const auto& [stage, bytes] : m.memory)
-      out += std::string(stage == m.memory.front().first ? "" : ", ") + "\"" + stage + "\": " + number(bytes);
-    out += "}}";
-  }
-  return out + "]}\n";
-}
-
-void print(const ModelSummary& model, const MachineLimits& limits, const std::vector<Measured>& all, double load_ms,
-           double load_bytes) {
-  std::printf("%s %s, %d threads; at best %.0f GFLOP/s and %.1f GB/s\n", model.backend.c_str(), model.dtype.c_str(),
-              model.threads, limits.flops_per_second / 1e9, limits.bytes_per_second / 1e9);
-  if (!model.weights.all_stored())
-    std::printf("weights of the layers %s, the head %s, the tower %s\n", name_of(model.weights.layers).data(),
-                name_of(model.weights.head).data(), name_of(model.weights.tower).data());
-  for (const std::string& file : model.quantised_files) std::printf("mapped from %s\n", file.c_str());
-  for (const PathSpeed& s : model.measured)
-    std::printf("%c %-10s %-4s the same product %.2f ms, of one row %.3f ms, attention %.2f ms\n",
-                s.isa == model.isa && s.dtype == model.dtype ? '*' : ' ', s.isa.c_str(), s.dtype.c_str(), s.product,
-                s.row, s.attention);
-  if (model.attention_times.first > 0)
-    std::printf("the same attention by our blocks %.2f ms, by the library %.2f ms: %s\n", model.attention_times.first,
-                model.attention_times.second, model.attention.c_str());
-  std::printf("loaded in %.0f ms, peak memory %.1f MB\n", load_ms, load_bytes / 1e6);
-  for (const Measured& m : all) {
-    std::printf("\n%s: %lld visual tokens, %lld positions\n%-14s %10s %10s %10s %10s %8s\n", m.name.c_str(),
-                static_cast<long long>(m.costs.visual_tokens_after), static_cast<long long>(m.costs.sequence_length),
-                "stage", "ms", "GFLOP", "GFLOP/s", "MB read", "of best");
-    double total = 0;
-    for (const Row& r : m.rows) {
-      total += r.milliseconds;
-      if (r.flops > 0)
-        std::printf("%-14s %10.2f %10.2f %10.1f %10.1f %7.0f%%\n", r.stage.c_str(), r.milliseconds, r.flops / 1e9,
-                    r.gflops(), r.bytes / 1e6, 100 * r.share(limits));
-      else std::printf("%-14s %10.2f\n", r.stage.c_str(), r.milliseconds);
+/// Everything kept, by each instruction set that the kernels are written for; `auto` of --dtype is what a set is for.
+std::vector<PathBench> run_paths(BenchFlags f, Question& q, Progress& progress) {
+  std::vector<PathBench> out;
+  const bool open_dtype = f.run.dtype == "auto";
+  bool settled = false;
+  for (const std::string isa : {"generic", "avx2", "avx512", "avx512bf16", "amx"}) {
+    PathBench p{.isa = isa, .absent = {}, .bench = {}};
+    f.run.isa = isa;
+    if (open_dtype) f.run.dtype = isa == "avx512bf16" || isa == "amx" ? "bf16" : "f32";
+    try {
+      const auto start = std::chrono::steady_clock::now();
+      const std::unique_ptr<Engine> engine = open_engine(f);
+      p.bench.load_ms = milliseconds_since(start);
+      p.bench.model = engine->model();
+      p.bench.repeat = f.repeat;
+      if (!std::exchange(settled, true)) {
+        add_clips(f, p.bench.model.config, q);
+        settle(f, p.bench.model, q.request);
+        q.request.stock = true;
+      }
+      PeakMemory memory;
+      p.bench.runs.push_back(measure(*engine, q.request, "stock on " + isa, f.repeat, memory, progress));
+      p.bench.limits = engine->limits();
+    } catch (const Error& e) {
+      if (e.code() != Code::backend_missing) throw;
+      p.absent = e.what();
     }
-    std::printf("%-14s %10.2f\n", "all", total);
-    for (const auto& [stage, bytes] : m.memory)
-      std::printf("%s%s %.1f MB", stage == m.memory.front().first ? "peak memory: " : ", ", stage.c_str(), bytes / 1e6);
-    if (!m.memory.empty()) std::printf("\n");
+    out.push_back(std::move(p));
   }
+  double reading = 0;  // of one memory, whoever reads it
+  for (const PathBench& p : out) reading = std::max(reading, p.bench.limits.read_bytes_per_second);
+  for (PathBench& p : out) p.bench.limits.read_bytes_per_second = reading;
+  return out;
+}
+
+/// "-": standard output.
+template <class B>
+void report(const BenchFlags& f, const B& bench) {
+  if (f.json) io::write_file(f.json->empty() ? "-" : *f.json, to_json(bench) + "\n");
+  else print(bench);
 }
 
 int run_bench(BenchFlags& f, const Command& command) {
@@ -237,6 +174,11 @@ int run_bench(BenchFlags& f, const Command& command) {
                [&] { return "--repeat: expected at least 1, got " + std::to_string(f.repeat); });
   require_that(f.run.max_new_tokens >= 2, Code::bad_config, "bench",
                "-n: expected at least 2, so that a token is decoded");
+  if (f.each_path) {
+    refuse_idle({f.isa_flag, f.budgets_flag}, "--each-path keeps everything, on every instruction set");
+    require_that(f.run.backend == "eigen", Code::bad_config, "bench",
+                 [&] { return "--each-path: expected --backend eigen, got '" + f.run.backend + "'"; });
+  }
   if (!f.prompt && !f.prompt_file) f.prompt = "What is the total on this receipt, and who paid it?";
   f.run.ignore_eos = true;
   Question q = read_question(f, command);
@@ -246,35 +188,39 @@ int run_bench(BenchFlags& f, const Command& command) {
     refuse_idle({f.size_flag}, "it is of a picture of noise, and there is -i or --video");
   else r.pictures.push_back(noise_picture(f.size, r.seed));
   Progress progress(f.quiet);
+  if (f.each_path) {
+    const std::vector<PathBench> all = run_paths(f, q, progress);
+    progress.stop();
+    report(f, all);
+    return 0;
+  }
   progress.stage("loading the model");
   const auto start = std::chrono::steady_clock::now();
   const std::unique_ptr<Engine> engine = open_engine(f);
-  const double load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  Bench b{.model = {}, .limits = {}, .runs = {}, .repeat = f.repeat, .load_ms = milliseconds_since(start)};
   PeakMemory memory;
   memory.end();
-  const double load_bytes = memory.highest();
+  b.load_bytes = memory.highest();
   add_clips(f, engine->model().config, q);
   settle(f, engine->model(), r);
-  std::vector<Measured> all;
   AnswerRequest stock = r;
   stock.stock = true;
-  all.push_back(measure(*engine, stock, "stock", f.repeat, memory, progress));
+  b.runs.push_back(measure(*engine, stock, "stock", f.repeat, memory, progress));
   if (r.stock) r.pipeline = preset_pipeline("default");  // `--pipeline stock` leaves open what to prune with
   r.stock = false;
   for (const Index k : f.budgets) {
     require_that(k >= 1, Code::bad_budget, "bench",
                  [&] { return "--budgets: expected tokens, at least 1, got " + std::to_string(k); });
     r.budget = {k, 0};
-    all.push_back(measure(*engine, r, full_name(r.pipeline, r.budget), f.repeat, memory, progress));
+    b.runs.push_back(measure(*engine, r, full_name(r.pipeline, r.budget), f.repeat, memory, progress));
   }
   memory.end();
+  b.highest_bytes = memory.highest();
   progress.stage("measuring the machine");  // last: its buffers are no stage's memory
-  const MachineLimits limits = engine->limits();
+  b.limits = engine->limits();
+  b.model = engine->model();
   progress.stop();
-  if (f.json)
-    io::write_file(f.json->empty() ? "-" : *f.json,
-                   to_json(engine->model(), limits, all, f.repeat, load_ms, load_bytes, memory.highest()));
-  else print(engine->model(), limits, all, load_ms, load_bytes);
+  report(f, b);
   return 0;
 }
 
@@ -288,8 +234,12 @@ void add_bench(CLI::App& app, Command& command) {
   verb->add_option("-n,--max-new-tokens", flags->run.max_new_tokens, "tokens of the answer, at least 2");
   flags->size_flag =
       verb->add_option("--size", flags->size, "P or HxW px of a picture of noise, when there is no -i or --video");
-  verb->add_option("--budgets", flags->budgets, "visual tokens of the pruned runs, comma-separated")->delimiter(',');
+  flags->budgets_flag =
+      verb->add_option("--budgets", flags->budgets, "visual tokens of the pruned runs, comma-separated")
+          ->delimiter(',');
   verb->add_option("--repeat", flags->repeat, "runs after the first; medians are shown");
+  verb->add_flag("--each-path", flags->each_path, "everything kept, by each instruction set that the processor has");
+  flags->isa_flag = verb->get_option("--isa");
   add_clip_flags(*verb, *flags, command);
   verb->callback([flags, verb, &command] {
     take_parts(*verb, *flags);

@@ -34,6 +34,9 @@ struct ModelSummary {
 struct MachineLimits {
   double flops_per_second = 0;  // of a large product
   double bytes_per_second = 0;  // of weights read once
+  // What no kernel can pass, zero where it is not known of a backend: of multiply-adds in registers alone by the
+  // instructions at work, and of memory that is only read.
+  double register_flops_per_second = 0, read_bytes_per_second = 0;
 };
 
 }  // namespace arrcoc
