@@ -8,12 +8,10 @@ later one took; so `first token` is the tower and the prefill together, here as 
 CDPruner on both sides (theirs keeps at least so many: it takes whole percents).
 Reported: medians in milliseconds and the median of the pairs' ratios, ours / theirs. Exit 77 without openvino_genai.
 """
-import argparse
 import json
-import pathlib
-import statistics
-import subprocess
 import sys
+
+import peers
 
 try:
     import numpy as np
@@ -29,18 +27,7 @@ NAMES = ("first token", "a later token")
 
 def ours(a):
     """Of all tokens, and of the budget: milliseconds to the first token and for each later one, rows of the prompt, visual tokens."""
-    command = [a.program, "bench", "-m", a.model, "-i", a.picture, "-p", a.question, "-n", str(a.new), "--weights", a.weights, "-t", str(a.threads), "--repeat", "1", "-q",
-               "--json", "-"] + (["--pipeline", "cdpruner", "--budgets", str(a.budget)] if a.budget else [])
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)}: {done.stderr}")
-    out = []
-    for run in json.loads(done.stdout)["runs"]:
-        times = {s["stage"]: s["milliseconds"] for s in run["stages"]}
-        decode = times.pop("decode") / (a.new - 1)
-        first = sum(ms for stage, ms in times.items() if stage not in ("load", "decode_image"))
-        out.append((dict(zip(NAMES, (first, decode))), run["positions"], run["visual_tokens"]))
-    return out
+    return [(dict(zip(NAMES, (sum(times.values()), decode))), rows, visual) for times, decode, rows, visual in peers.ours(a, budget=a.budget)]
 
 
 class Theirs:
@@ -59,11 +46,8 @@ class Theirs:
 
 
 def main():
-    p = argparse.ArgumentParser()
-    p.add_argument("program"), p.add_argument("model"), p.add_argument("export"), p.add_argument("picture")
-    p.add_argument("--question", default="How much was the tea?"), p.add_argument("--weights", default="auto")
-    p.add_argument("--pairs", type=int, default=5), p.add_argument("--new", type=int, default=16), p.add_argument("--threads", type=int, default=2)
-    p.add_argument("--budget", type=int), p.add_argument("--json", type=pathlib.Path)
+    p = peers.parser()
+    p.add_argument("--budget", type=int)
     a = p.parse_args()
     theirs = Theirs(a)
     percents = [0]
@@ -76,13 +60,7 @@ def main():
     pairs = [(ours(a), [theirs.run(percent) for percent in percents]) for _ in range(a.pairs)]
     for k, percent in enumerate(percents):
         name = f"{percent} % pruned" if percent else "all tokens"
-        print(f"{name}: {pairs[0][0][k][1]} rows ours, {pairs[0][1][k][1]} theirs")
-        for what in NAMES:
-            mine, other = [o[k][0][what] for o, _ in pairs], [t[k][0][what] for _, t in pairs]
-            ratios = [x / y for x, y in zip(mine, other)]
-            report[f"{name}, {what}"] = dict(ours=mine, openvino=other)
-            print(f"  {what:14} ours {statistics.median(mine):9.1f} ms, openvino {statistics.median(other):9.1f} ms, ratio {statistics.median(ratios):.2f} "
-                  f"({', '.join(f'{r:.2f}' for r in ratios)})")
+        report[name] = peers.show(f"{name}: {pairs[0][0][k][1]} rows ours, {pairs[0][1][k][1]} theirs", [(o[k][0], t[k][0]) for o, t in pairs], "openvino")
     if a.json:
         a.json.write_text(json.dumps(report, indent=1))
 
