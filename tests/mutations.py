@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
 """Plants one mistake at a time in a copy of the headers and asserts that the tests notice.
 
-usage: mutations.py --compiler "g++ -std=c++20 -O1" --include DIR [--include DIR...] --root REPO TEST.cpp...
-Each mutation names a header, a text that must occur in it exactly once, and its replacement. The tests are compiled
-against the mutated copy; the mutation is caught when the program fails. A mutated header that does not compile is an
-error of this list, not a catch. Prints one line per mutation and a verdict.
+usage: mutations.py --compiler "g++ -std=c++20 -O1" --include DIR [--include DIR...] --root REPO --main MAIN.cpp TEST.cpp...
+Each mutation names a header, a text that must occur in it exactly once, and its replacement. The files of tests that
+read the header are compiled against the mutated copy, those that are quick and caught others first, until one fails:
+the mutation is caught. A mutated header that does not compile is an error of this list, not a catch. Prints one line
+per mutation and a verdict.
 """
 import argparse
+import collections
 import pathlib
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 Q = "include/arrcoc/qwen3vl/"
 MUTATIONS = [
@@ -95,6 +98,7 @@ def main() -> int:
     p.add_argument("--root", required=True, type=pathlib.Path)
     p.add_argument("--link", default="-lpthread")
     p.add_argument("--only", default="", help="plant only the mistakes whose name holds this text")
+    p.add_argument("--main", required=True, type=pathlib.Path, help="what runs the tests of a file")
     p.add_argument("tests", nargs="+", type=pathlib.Path)
     a = p.parse_args()
     missed = []
@@ -105,23 +109,24 @@ def main() -> int:
         own = ["include", "backends/eigen", "backends/xtensor"]
         flags = shlex.split(a.compiler) + [f"-I{tree}/{d}" for d in own] + [f"-I{a.root}/tests"] + [f"-I{i}" for i in a.include]
 
-        def passes() -> bool:
-            objects = []
-            for t in a.tests:
-                o = tree / (t.stem + ".o")
-                done = subprocess.run(flags + ["-c", str(t), "-o", str(o)], capture_output=True, text=True)
-                if done.returncode:
-                    raise SystemExit(f"does not compile: {done.stderr[:2000]}")
-                objects.append(str(o))
-            subprocess.run(flags + objects + ["-o", str(tree / "t")] + shlex.split(a.link), check=True)
+        def passes(test) -> bool:
+            done = subprocess.run(flags + ["-MMD", "-c", str(test), "-o", str(tree / (test.stem + ".o"))], capture_output=True, text=True)
+            if done.returncode:
+                raise SystemExit(f"does not compile: {done.stderr[:2000]}")
+            subprocess.run(flags + [str(tree / "main.o"), str(tree / (test.stem + ".o")), "-o", str(tree / "t")] + shlex.split(a.link), check=True)
             try:
                 return subprocess.run([str(tree / "t"), "--minimal"], capture_output=True, timeout=300).returncode == 0
             except subprocess.TimeoutExpired:
                 return False
 
-        if not passes():
-            print("the unmutated tests fail")
-            return 1
+        subprocess.run(flags + ["-c", str(a.main), "-o", str(tree / "main.o")], check=True)
+        seconds, reads, catches = {}, {}, collections.Counter()
+        for test in a.tests:
+            start = time.monotonic()
+            if not passes(test):
+                print(f"the unmutated tests fail: {test}")
+                return 1
+            seconds[test], reads[test] = time.monotonic() - start, (tree / (test.stem + ".d")).read_text()
         chosen = [m for m in MUTATIONS if a.only in m[0]]
         for name, file, old, new in chosen:
             path = tree / file
@@ -131,7 +136,10 @@ def main() -> int:
                 missed.append(name)
                 continue
             path.write_text(text.replace(old, new))
-            caught = not passes()
+            order = sorted((t for t in a.tests if str(path) in reads[t]), key=lambda t: seconds[t] / (1 + catches[t]))
+            catcher = next((t for t in order if not passes(t)), None)
+            caught = catcher is not None
+            catches[catcher] += 1
             path.write_text(text)
             print(("caught  " if caught else "MISSED  ") + name, flush=True)
             if not caught:
