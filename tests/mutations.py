@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Plants one mistake at a time in a copy of the headers and asserts that the tests notice.
 
-usage: mutations.py --compiler "g++ -std=c++20 -O1" --include DIR [--include DIR...] --root REPO --main MAIN.cpp TEST.cpp...
+usage: mutations.py --root REPO                       the texts alone: each must occur
+       mutations.py --compiler "g++ -std=c++20 -O1" --include DIR [--include DIR...] --root REPO --main MAIN.cpp TEST.cpp...
 Each mutation names a header, a text that must occur in it exactly once, and its replacement. The files of tests that
 read the header are compiled against the mutated copy, those that are quick and caught others first, until one fails:
 the mutation is caught. A mutated header that does not compile is an error of this list, not a catch. Prints one line
@@ -33,12 +34,14 @@ MUTATIONS = [
     ("M-RoPE h and w swapped", Q + "positions.hpp", "axis == 0 ? p.t : axis == 1 ? p.h : p.w", "axis == 0 ? p.t : axis == 1 ? p.w : p.h"),
     ("M-RoPE sections not cut off", Q + "positions.hpp", "if (i % 3 == 1 && i < 3 * section[1]) return 1;", "if (i % 3 == 1) return 1;"),
     ("missing bias of the attention projection", Q + "vision_tower.hpp", "b.linear(a, w.proj_w, w.proj_b)", "b.linear(a, w.proj_w)"),
-    ("text position after a picture off by one", Q + "positions.hpp", "next += std::max(s.grid.rows, s.grid.cols);", "next += std::max(s.grid.rows, s.grid.cols) + 1;"),
-    ("text position after a picture counted in tokens", Q + "positions.hpp", "next += std::max(s.grid.rows, s.grid.cols);", "next += s.grid.count();"),
+    ("text position after a picture off by one", Q + "positions.hpp", "next = std::max(next, start + std::max({own.grid.rows, own.grid.cols, later + 1}));",
+     "next = std::max(next, start + 1 + std::max({own.grid.rows, own.grid.cols, later + 1}));"),
+    ("text position after a picture counted in tokens", Q + "positions.hpp", "next = std::max(next, start + std::max({own.grid.rows, own.grid.cols, later + 1}));",
+     "next = std::max(next, start + s.grid.count());"),
     ("patches in raster order", Q + "vision_positions.hpp", "for (Index br = 0; br < g.rows; br += merge)\n    for (Index bc = 0; bc < g.cols; bc += merge)\n      for (Index r = br; r < br + merge; ++r)\n        for (Index c = bc; c < bc + merge; ++c) f(r, c);",
      "(void)merge;\n  for (Index r = 0; r < g.rows; ++r)\n    for (Index c = 0; c < g.cols; ++c) f(r, c);"),
     ("position table corners not aligned", Q + "vision_positions.hpp", "patch * last / static_cast<float>(std::max<Index>(n - 1, 1))", "patch * last / static_cast<float>(n)"),
-    ("pictures attend to each other", Q + "vision_tower.hpp", "Tensor x = b.linear(pixels, patch_w_, patch_b_);", "spec.segments.clear(); Tensor x = b.linear(pixels, patch_w_, patch_b_);"),
+    ("pictures attend to each other", Q + "vision_tower.hpp", "AttentionSpec spec = attention_spec(living, m);", "AttentionSpec spec = attention_spec(living, m);\n    spec.segments.clear();"),
     ("queries without their norm", Q + "decoder_layer.hpp", "return turned(q_before_.there ? q_before() : normed(w_->q, w_->q_norm), c_->heads);",
      "return turned(b_->linear(norm(), w_->q), c_->heads);"),
     ("key norm with the weight of the queries'", Q + "decoder_layer.hpp", "k_before() : normed(w_->k, w_->k_norm)", "k_before() : normed(w_->k, w_->q_norm)"),
@@ -62,7 +65,7 @@ MUTATIONS = [
     ("tower answers: payers counted by frame", Q + "tower_requests.hpp", "payers.size()) * m * spec.heads", "payers.size()) * m * spec.heads / p.grid.frames"),
     ("tower answers: heads become one before the payers", Q + "answers.hpp", "r.payers != Request::Over::max;", "true;"),
     ("tower answers: every head is the first", Q + "tower_requests.hpp", "t : b.slice_cols(t, h * width, (h + 1) * width)", "t : b.slice_cols(t, 0, width)"),
-    ("tower answers: negative blocks from the start", Q + "tower_requests.hpp", "config_.depth + r.index : r.index", "-r.index - 1 : r.index"),
+    ("tower answers: negative blocks from the start", Q + "tower_requests.hpp", "return counted(r.index, config_.depth);", "return r.index < 0 ? -r.index - 1 : r.index;"),
     ("tower answers: lists count among the living", Q + "tower_requests.hpp", "t = static_cast<Index>(at - p.alive.begin());", ""),
     ("tower places: patches from the corner of a place", Q + "vision_positions.hpp", "p.row * m + (static_cast<float>(r) + 0.5f) * p.rows - 0.5f", "p.row * m + static_cast<float>(r) * p.rows"),
     ("tower places: square places", Q + "vision_positions.hpp", "(static_cast<float>(c) + 0.5f) * p.cols", "(static_cast<float>(c) + 0.5f) * p.rows"),
@@ -72,7 +75,7 @@ MUTATIONS = [
     ("tower hook: rotation of the first patches", Q + "vision_tower.hpp", "cos = b.gather_rows(cos, rows);", "cos = b.slice_rows(cos, 0, static_cast<Index>(rows.size()));"),
     ("tower hook: a second drop counts what was encoded", Q + "tower_hook.hpp", "left.push_back(kept[p][static_cast<std::size_t>(t)]);", "left.push_back(t);"),
     ("tower hook: its answers go to whoever asked", Q + "vision_tower.hpp", "out.answers = asked.take(requests.size());", "out.answers = asked.take(all.size());"),
-    ("mixed scale: every row is the first", Q + "place_pixels.hpp", "native.row(rows.begin + r) + cols.begin * 3", "native.row(rows.begin) + cols.begin * 3"),
+    ("mixed scale: every row is the first", Q + "place_pixels.hpp", "from.row(rows.begin + r) + cols.begin * 3", "from.row(rows.begin) + cols.begin * 3"),
     ("mixed scale: edges rounded down", "include/arrcoc/core/places.hpp", "static_cast<double>(length) / static_cast<double>(n) + 0.5)", "static_cast<double>(length) / static_cast<double>(n))"),
     ("layer answers: keys of the beginning forgotten", Q + "layer_requests.hpp", "causal_spec(config_, cached + payers[first]);", "causal_spec(config_, payers[first]);"),
     ("layer answers: before the edit without the beginning", Q + "language_model.hpp", "state.lengths[at] == 0 ? inside.k()", "true ? inside.k()"),
@@ -82,25 +85,31 @@ MUTATIONS = [
      "in.positions = e.positions; in.positions.t.resize(columns.size()); in.positions.h.resize(columns.size()); in.positions.w.resize(columns.size());"),
     ("DeepStack rows not gathered", "include/arrcoc/injectors/rows.hpp", "those.push_back(tokens[i]);", "those.push_back(tokens[those.size()]);"),
     ("repetition penalty divides negatives", Q + "sampling.hpp", "s = s < 0 ? s * r : s / r;", "s = s / r;"),
-    ("top-p drops the crossing token", Q + "sampling.hpp", "if (cumulative > 1.0 - static_cast<double>(c.top_p)) break;\n      scores[order[i]] = dropped;",
-     "scores[order[i]] = dropped;\n      if (cumulative > 1.0 - static_cast<double>(c.top_p)) break;"),
+    ("top-p drops the crossing token", Q + "sampling.hpp", "if (cumulative > 1.0 - static_cast<double>(c.top_p)) break;\n      scores[order[i]] = dropped_score;",
+     "scores[order[i]] = dropped_score;\n      if (cumulative > 1.0 - static_cast<double>(c.top_p)) break;"),
     ("sizes rounded half up", Q + "smart_resize.hpp", "static_cast<Index>(std::nearbyint(h / f)) * factor", "static_cast<Index>(std::round(h / f)) * factor"),
     ("bicubic kernel with a = -0.75", Q + "resize.hpp", "constexpr double a = -0.5;", "constexpr double a = -0.75;"),
     ("resize without antialias", Q + "resize.hpp", "stretch = std::max(scale, 1.0)", "stretch = 1.0"),
-    ("channels after the frames in a patch row", Q + "patchify.hpp", "for (std::size_t k = 0; k < 3; ++k) {\n      float* plane", "for (const std::size_t k : {2, 1, 0}) {\n      float* plane"),
+    ("channels backwards in a patch row", Q + "patchify.hpp", "for (std::size_t k = 0; k < 3; ++k) {\n      for (const ImageView& frame", "for (const std::size_t k : {2, 1, 0}) {\n      for (const ImageView& frame"),
 ]
 
 
 def main() -> int:
     p = argparse.ArgumentParser()
-    p.add_argument("--compiler", required=True)
+    p.add_argument("--compiler")
     p.add_argument("--include", action="append", default=[], help="further include directories, as they are")
     p.add_argument("--root", required=True, type=pathlib.Path)
     p.add_argument("--link", default="-lpthread")
     p.add_argument("--only", default="", help="plant only the mistakes whose name holds this text")
-    p.add_argument("--main", required=True, type=pathlib.Path, help="what runs the tests of a file")
-    p.add_argument("tests", nargs="+", type=pathlib.Path)
+    p.add_argument("--main", type=pathlib.Path, help="what runs the tests of a file")
+    p.add_argument("tests", nargs="*", type=pathlib.Path)
     a = p.parse_args()
+    stale = [(name, count) for name, file, old, _ in MUTATIONS if (count := (a.root / file).read_text().count(old)) != 1]
+    for name, count in stale:
+        print(f"STALE   {name}: the text occurs {count} times")
+    if stale or a.compiler is None:
+        print(f"{len(MUTATIONS) - len(stale)} of {len(MUTATIONS)} texts occur once")
+        return 1 if stale else 0
     missed = []
     with tempfile.TemporaryDirectory() as tmp:
         tree = pathlib.Path(tmp)
@@ -131,10 +140,6 @@ def main() -> int:
         for name, file, old, new in chosen:
             path = tree / file
             text = path.read_text()
-            if text.count(old) != 1:
-                print(f"STALE   {name}: the text occurs {text.count(old)} times in {file}")
-                missed.append(name)
-                continue
             path.write_text(text.replace(old, new))
             order = sorted((t for t in a.tests if str(path) in reads[t]), key=lambda t: seconds[t] / (1 + catches[t]))
             catcher = next((t for t in order if not passes(t)), None)
