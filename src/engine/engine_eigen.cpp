@@ -1,5 +1,4 @@
 #include "arrcoc/eigen/path_times.hpp"
-#include "arrcoc/eigen/roofs.hpp"
 #include "arrcoc/engine/detect.hpp"
 #include "arrcoc/io/quantised_files.hpp"
 #include "arrcoc/pipeline/detectable.hpp"
@@ -28,19 +27,14 @@ MadeForms made_forms(std::shared_ptr<const io::QuantisedFiles> files) {
 
 class EigenEngine final : public EngineOn<EigenDispatch> {
  public:
-  EigenEngine(Isa isa, bool bf16, auto&&... rest)
-      : EngineOn(std::forward<decltype(rest)>(rest)...), isa_(isa), bf16_(bf16) {}
+  using EngineOn::EngineOn;
   MachineLimits limits() const override {
     MachineLimits m = EngineOn::limits();
-    const eigen::RoofRates r = eigen::measure_roofs(isa_, bf16_, model().threads);
+    const eigen::RoofRates r = eigen::measure_roofs(*isa_named(model().isa), model().dtype == "bf16", model().threads);
     m.register_flops_per_second = r.flops_per_second;
     m.read_bytes_per_second = r.bytes_per_second;
     return m;
   }
-
- private:
-  Isa isa_;
-  bool bf16_;
 };
 
 }  // namespace
@@ -68,8 +62,8 @@ std::unique_ptr<Engine> make_eigen_engine(const EngineOptions& o) {
   const auto made = std::make_shared<const io::QuantisedFiles>(folder.path, folder.identity, o.weights);
   for (const std::string& what : made->unused()) folder.config.unused.push_back(what);
   facts.quantised_files = made->used();
-  return std::make_unique<EigenEngine>(chosen.isa, chosen.bf16, EigenDispatch(options, made_forms(made)),
-                                       std::move(folder), chosen.bf16, std::move(facts), o.load_beside);
+  return std::make_unique<EigenEngine>(EigenDispatch(options, made_forms(made)), std::move(folder), chosen.bf16,
+                                       std::move(facts), o.load_beside);
 }
 
 namespace {

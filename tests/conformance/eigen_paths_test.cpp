@@ -1,6 +1,5 @@
 // The conformance suite on the kernels for every instruction set that this processor has, forced one by one.
 #include "arrcoc/eigen/path_times.hpp"
-#include "arrcoc/eigen/roofs.hpp"
 
 #include "conformance/conformance.hpp"
 #include "conformance/every_kernel.hpp"
@@ -127,7 +126,7 @@ TEST_CASE("paths: the fastest is chosen by what was measured, and noise does not
 
 TEST_CASE("paths: the loops of the roofs do what they say they did, and read every word") {
   on_each([](Isa isa) {
-    const eigen::Roofs& r = *eigen::roofs_of(isa);
+    const eigen::Roofs& r = eigen::path_of(isa)->roofs;
     const auto worked = [](const eigen::RegisterWork& w, Index steps) {
       CHECK(w.flops > 0);
       CHECK(w.flops == 4 * w.sum);

@@ -13,9 +13,11 @@ using K = EigenBackend;
 using T = Path::T;
 using W = Path::W;
 
-const Path ARRCOC_PATH_NAME(ARRCOC_PATH) = {
+// No code of this unit may run before a processor that has its instructions is known.
+constinit const Path ARRCOC_PATH_NAME(ARRCOC_PATH) = {
     .isa = compiled_isa(),
     .bf16 = bf16_products,
+    .roofs = compiled_roofs(),
     .linear = [](const K& k, const T& x, const W& w) { return k.linear(x, w); },
     .linear_bias = [](const K& k, const T& x, const W& w, const W& bias) { return k.linear(x, w, bias); },
     .for_use = [](const K& k, const W& w, WeightUse use, std::string_view matrix) { return k.for_use(w, use, matrix); },

@@ -8,6 +8,7 @@
 
 #include "arrcoc/eigen/backend.hpp"
 #include "arrcoc/eigen/isa.hpp"
+#include "arrcoc/eigen/register_loops.hpp"
 
 namespace arrcoc::eigen {
 
@@ -22,6 +23,7 @@ struct Path {
 
   Isa isa = Isa::generic;
   bool bf16 = false;  ///< has products of pairs
+  Roofs roofs{};      ///< what no kernel comes above
   Kernel<T, const T&, const W&> linear;
   Kernel<T, const T&, const W&, const W&> linear_bias;
   Kernel<W, const W&, WeightUse, std::string_view> for_use;

@@ -72,4 +72,39 @@ inline void measure(std::vector<PathTimes>& choices) {
     }
 }
 
+/// What no kernel comes above.
+struct RoofRates {
+  double flops_per_second = 0, bytes_per_second = 0;
+};
+
+/// On `threads` threads (0: all), for an instruction set that is usable and has the arithmetic: the best of five runs
+/// of some ten milliseconds, and of five readings of 256 MiB.
+inline RoofRates measure_roofs(Isa isa, bool bf16, int threads) {
+  const Roofs& roofs = path_of(isa)->roofs;
+  const auto loop = !bf16 ? roofs.floats : isa == Isa::amx ? roofs.tiles : roofs.pairs;
+  ThreadPool pool(threads);
+  const auto seconds = [&](Index ranges, auto&& work) {
+    const auto start = std::chrono::steady_clock::now();
+    pool.run(ranges, 1, work);
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  const auto in_registers = [&](Index steps) {
+    return seconds(pool.size(), [&](Index, Index) { static_cast<void>(loop(steps)); });
+  };
+  Index steps = 1 << 12;
+  while (in_registers(steps) < 5e-3) steps *= 2;
+  const double flops = loop(1).flops * static_cast<double>(steps) * pool.size();
+  const std::vector<std::uint32_t> memory(std::size_t{1} << 26, 1u);
+  constexpr std::size_t part = std::size_t{1} << 20;
+  RoofRates out;
+  for (int run = 0; run < 5; ++run) {
+    out.flops_per_second = std::max(out.flops_per_second, flops / in_registers(steps));
+    const double read = seconds(static_cast<Index>(memory.size() / part), [&](Index i, Index) {
+      static_cast<void>(roofs.read(std::span(memory).subspan(static_cast<std::size_t>(i) * part, part)));
+    });
+    out.bytes_per_second = std::max(out.bytes_per_second, 4.0 * static_cast<double>(memory.size()) / read);
+  }
+  return out;
+}
+
 }  // namespace arrcoc::eigen
