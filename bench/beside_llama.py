@@ -18,8 +18,8 @@ import peers
 
 
 def ours(a):
-    times, decode, rows, _ = peers.ours(a)[0]
-    return {"tower": times["vision"], "prefill": times["prefill"], "a later token": decode}, rows
+    times, run = peers.ours(a, *peers.weights(a))[0]
+    return {"tower": times["vision"], "prefill": times["prefill"], "a later token": times["decode"]}, run["positions"]
 
 
 def theirs(a):

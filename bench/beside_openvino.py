@@ -27,7 +27,10 @@ NAMES = ("first token", "a later token")
 
 def ours(a):
     """Of all tokens, and of the budget: milliseconds to the first token and for each later one, rows of the prompt, visual tokens."""
-    return [(dict(zip(NAMES, (sum(times.values()), decode))), rows, visual) for times, decode, rows, visual in peers.ours(a, budget=a.budget)]
+    pruned = ["--pipeline", "cdpruner", "--budgets", str(a.budget)] if a.budget else []
+    first = lambda times: sum(ms for stage, ms in times.items() if stage not in ("load", "decode_image", "decode"))  # noqa: E731
+    return [(dict(zip(NAMES, (first(times), times["decode"]))), run["positions"], run["visual_tokens"])
+            for times, run in peers.ours(a, *peers.weights(a), *pruned)]
 
 
 class Theirs:

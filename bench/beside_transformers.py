@@ -12,9 +12,10 @@ import argparse
 import json
 import math
 import statistics
-import subprocess
 import sys
 import time
+
+import peers
 
 try:
     import torch
@@ -26,15 +27,8 @@ except ImportError as e:
 
 def ours(a, backend):
     """Milliseconds of the whole run, and for each budget (prefill in milliseconds, positions)."""
-    command = [a.program, "bench", "-m", a.model, "-i", a.picture, "-p", a.question, "-n", str(a.new), "--backend", backend, "--dtype", a.dtype, "-t", str(a.threads),
-               "--repeat", "1", "-q", "--json", "-"] + (["--budgets", a.budgets] if a.budgets else [])
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)}: {done.stderr}")
-    runs = json.loads(done.stdout)["runs"]
-    times = [{s["stage"]: s["milliseconds"] for s in run["stages"]} for run in runs]
-    whole = dict(vision=times[0]["vision"], prefill=times[0]["prefill"], decode=times[0]["decode"] / (a.new - 1))
-    return whole, [(t["prefill"], run["positions"]) for t, run in zip(times[1:], runs[1:])], runs[0]
+    (times, first), *pruned = peers.ours(a, "--backend", backend, "--dtype", a.dtype, *(["--budgets", a.budgets] if a.budgets else []))
+    return {stage: times[stage] for stage in ("vision", "prefill", "decode")}, [(t["prefill"], run["positions"]) for t, run in pruned], first
 
 
 class Theirs:

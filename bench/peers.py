@@ -1,4 +1,4 @@
-"""`arrcoc bench` beside another engine on the same checkpoint, picture and question, interleaved in one sitting: what beside_*.py share."""
+"""`arrcoc bench` beside another engine on the same checkpoint, picture and question, interleaved in one sitting: what beside_llama, beside_openvino and beside_transformers share."""
 import argparse
 import json
 import pathlib
@@ -17,18 +17,21 @@ def parser():
     return p
 
 
-def ours(a, pipeline="cdpruner", budget=None):
-    """Of all tokens, and of the budget: milliseconds of each stage and for each token after the first, rows of the prompt, visual tokens."""
-    command = [a.program, "bench", "-m", a.model, "-i", a.picture, "-p", a.question, "-n", str(a.new), "--weights", a.weights, "--weights-head", a.weights_head,
-               "--weights-tower", a.weights_tower, "-t", str(a.threads), "--repeat", "1", "-q", "--json", "-"]
-    done = subprocess.run(command + (["--pipeline", pipeline, "--budgets", str(budget)] if budget else []), capture_output=True, text=True)
+def weights(a):
+    return ["--weights", a.weights, "--weights-head", a.weights_head, "--weights-tower", a.weights_tower]
+
+
+def ours(a, *flags):
+    """`arrcoc bench`, its second run: of all tokens and of each budget the milliseconds of each stage, `decode` those of a token, and the run as it is printed."""
+    command = [a.program, "bench", "-m", a.model, "-i", a.picture, "-p", a.question, "-n", str(a.new), "-t", str(a.threads), "--repeat", "1", "-q", "--json", "-", *flags]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)}: {done.stderr}")
     out = []
     for run in json.loads(done.stdout)["runs"]:
-        times = {s["stage"]: s["milliseconds"] for s in run["stages"] if s["stage"] not in ("load", "decode_image")}
-        decode = times.pop("decode") / (a.new - 1)
-        out.append((times, decode, run["positions"], run["visual_tokens"]))
+        times = {s["stage"]: s["milliseconds"] for s in run["stages"]}
+        times["decode"] /= a.new - 1
+        out.append((times, run))
     return out
 
 
