@@ -231,16 +231,17 @@ def main():
         all_tokens = bench["runs"][0]["visual_tokens"]
         check([r["visual_tokens"] for r in bench["runs"][1:]] == [4, 9] and all_tokens > 9 and bench["runs"][0]["pipeline"] == "stock", "bench: stock, then the budgets")
         check([r["positions"] - bench["runs"][0]["positions"] for r in bench["runs"]] == [0, 4 - all_tokens, 9 - all_tokens], "bench: positions")
-        def of_roof(limits, stage):
-            roof = max(stage["flops"] / limits["register_flops_per_second"], stage["bytes"] / limits["read_bytes_per_second"])
-            return abs(stage["of_roof"] * stage["milliseconds"] / 1e3 / roof - 1) < 1e-3
+        def is_share(limits, stage, key, flops, read):
+            shortest = max(stage["flops"] / limits[flops], stage["bytes"] / limits[read])
+            return abs(stage[key] * stage["milliseconds"] / 1e3 / shortest - 1) < 1e-3
+        of_best = ("share", "flops_per_second", "bytes_per_second")
+        of_roof = ("of_roof", "register_flops_per_second", "read_bytes_per_second")
         for r in bench["runs"]:
             stages = {s["stage"]: s for s in r["stages"]}
             check({"vision", "prefill", "decode"} <= set(stages), "bench: stages")
             for s in (stages["vision"], stages["prefill"], stages["decode"]):
-                share = max(s["flops"] / best["flops_per_second"], s["bytes"] / best["bytes_per_second"]) / s["milliseconds"] * 1e3
-                check(s["flops"] > 0 and s["bytes"] > 0 and abs(s["share"] / share - 1) < 1e-3, f"bench: share of {s['stage']}")
-                check(of_roof(best, s), f"bench: share of the roof, {s['stage']}")
+                check(s["flops"] > 0 and s["bytes"] > 0 and is_share(best, s, *of_best), f"bench: share of {s['stage']}")
+                check(is_share(best, s, *of_roof), f"bench: share of the roof, {s['stage']}")
             if r["peak_memory_bytes"]:  # the system lets a process forget its peak
                 check(set(r["peak_memory_bytes"]) == {"vision", "language model"}, "bench: memory by stage")
                 check(all(5e6 < b <= bench["peak_memory_bytes"] for b in r["peak_memory_bytes"].values()), "bench: memory of a stage, below the highest")
@@ -259,7 +260,7 @@ def main():
         check(all("this processor has no" in p["absent"] or "no kernels" in p["absent"] for p in paths if "absent" in p), "bench: why a path is absent")
         for p in there:
             check(p["dtype"] == ("bf16" if p["isa"] in ("avx512bf16", "amx") else "f32"), f"bench: arithmetic of {p['isa']}")
-            check(all(of_roof(p["limits"], s) for s in p["runs"][0]["stages"] if s["flops"]), f"bench: shares of {p['isa']}")
+            check(all(is_share(p["limits"], s, *of_roof) for s in p["runs"][0]["stages"] if s["flops"]), f"bench: shares of {p['isa']}")
         code, out, _ = run(*each, "-q")
         check(code == 0 and all(p["isa"].encode() in out for p in paths), "bench: a table of paths")
         refused(2, "--isa says nothing here", *each, "--isa", "generic")

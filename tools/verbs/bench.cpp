@@ -1,9 +1,11 @@
 // arrcoc bench: what each stage of an answer costs, and how near it comes to what the machine gives.
 #include <algorithm>
 #include <cstdio>
+#include <span>
 #include <utility>
 
 #include "arrcoc/core/random.hpp"
+#include "arrcoc/eigen/isa.hpp"
 #include "arrcoc/io/atomic_file.hpp"
 #include "arrcoc/pipeline/costs.hpp"
 #include "bench_report.hpp"
@@ -123,48 +125,66 @@ Measured measure(Engine& engine, AnswerRequest request, const std::string& name,
   return m;
 }
 
-double milliseconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+/// A model opened for what the flags say: the stock run, then one at each budget. `name`: of the stock run.
+Bench bench_model(const BenchFlags& f, Question q, const std::string& name, Progress& progress) {
+  AnswerRequest& r = q.request;
+  progress.stage("loading the model");
+  const auto start = std::chrono::steady_clock::now();
+  const std::unique_ptr<Engine> engine = open_engine(f);
+  Bench b;
+  b.load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  b.repeat = f.repeat;
+  PeakMemory memory;
+  memory.end();
+  b.load_bytes = memory.highest();
+  add_clips(f, engine->model().config, q);
+  settle(f, engine->model(), r);
+  AnswerRequest stock = r;
+  stock.stock = true;
+  b.runs.push_back(measure(*engine, stock, name, f.repeat, memory, progress));
+  if (r.stock) r.pipeline = preset_pipeline("default");  // `--pipeline stock` leaves open what to prune with
+  r.stock = false;
+  for (const Index k : f.budgets) {
+    require_that(k >= 1, Code::bad_budget, "bench",
+                 [&] { return "--budgets: expected tokens, at least 1, got " + std::to_string(k); });
+    r.budget = {k, 0};
+    b.runs.push_back(measure(*engine, r, full_name(r.pipeline, r.budget), f.repeat, memory, progress));
+  }
+  memory.end();
+  b.highest_bytes = memory.highest();
+  progress.stage("measuring the machine");  // last: its buffers are no stage's memory
+  b.limits = engine->limits();
+  b.model = engine->model();
+  return b;
 }
 
-/// Everything kept, by each instruction set that the kernels are written for; `auto` of --dtype is what a set is for.
-std::vector<PathBench> run_paths(BenchFlags f, Question& q, Progress& progress) {
+/// By each instruction set that the kernels are written for; `auto` of --dtype is what a set is for.
+std::vector<PathBench> bench_paths(BenchFlags f, const Question& q, Progress& progress) {
   std::vector<PathBench> out;
   const bool open_dtype = f.run.dtype == "auto";
-  bool settled = false;
-  for (const std::string isa : {"generic", "avx2", "avx512", "avx512bf16", "amx"}) {
-    PathBench p{.isa = isa, .absent = {}, .bench = {}};
-    f.run.isa = isa;
-    if (open_dtype) f.run.dtype = isa == "avx512bf16" || isa == "amx" ? "bf16" : "f32";
+  double reading = 0;  // of one memory, whoever reads it
+  for (const std::string_view isa : std::span(isa_names).subspan(1)) {
+    PathBench p{.isa = std::string(isa), .absent = {}, .bench = {}};
+    f.run.isa = p.isa;
+    if (open_dtype) f.run.dtype = isa_named(isa) >= Isa::avx512bf16 ? "bf16" : "f32";
     try {
-      const auto start = std::chrono::steady_clock::now();
-      const std::unique_ptr<Engine> engine = open_engine(f);
-      p.bench.load_ms = milliseconds_since(start);
-      p.bench.model = engine->model();
-      p.bench.repeat = f.repeat;
-      if (!std::exchange(settled, true)) {
-        add_clips(f, p.bench.model.config, q);
-        settle(f, p.bench.model, q.request);
-        q.request.stock = true;
-      }
-      PeakMemory memory;
-      p.bench.runs.push_back(measure(*engine, q.request, "stock on " + isa, f.repeat, memory, progress));
-      p.bench.limits = engine->limits();
+      p.bench = bench_model(f, q, "stock on " + p.isa, progress);
+      p.bench.load_bytes = p.bench.highest_bytes = 0;  // of the process, paths before among it
     } catch (const Error& e) {
       if (e.code() != Code::backend_missing) throw;
       p.absent = e.what();
     }
+    reading = std::max(reading, p.bench.limits.read_bytes_per_second);
     out.push_back(std::move(p));
   }
-  double reading = 0;  // of one memory, whoever reads it
-  for (const PathBench& p : out) reading = std::max(reading, p.bench.limits.read_bytes_per_second);
   for (PathBench& p : out) p.bench.limits.read_bytes_per_second = reading;
   return out;
 }
 
 /// "-": standard output.
 template <class B>
-void report(const BenchFlags& f, const B& bench) {
+void report(const BenchFlags& f, const B& bench, Progress& progress) {
+  progress.stop();
   if (f.json) io::write_file(f.json->empty() ? "-" : *f.json, to_json(bench) + "\n");
   else print(bench);
 }
@@ -188,39 +208,8 @@ int run_bench(BenchFlags& f, const Command& command) {
     refuse_idle({f.size_flag}, "it is of a picture of noise, and there is -i or --video");
   else r.pictures.push_back(noise_picture(f.size, r.seed));
   Progress progress(f.quiet);
-  if (f.each_path) {
-    const std::vector<PathBench> all = run_paths(f, q, progress);
-    progress.stop();
-    report(f, all);
-    return 0;
-  }
-  progress.stage("loading the model");
-  const auto start = std::chrono::steady_clock::now();
-  const std::unique_ptr<Engine> engine = open_engine(f);
-  Bench b{.model = {}, .limits = {}, .runs = {}, .repeat = f.repeat, .load_ms = milliseconds_since(start)};
-  PeakMemory memory;
-  memory.end();
-  b.load_bytes = memory.highest();
-  add_clips(f, engine->model().config, q);
-  settle(f, engine->model(), r);
-  AnswerRequest stock = r;
-  stock.stock = true;
-  b.runs.push_back(measure(*engine, stock, "stock", f.repeat, memory, progress));
-  if (r.stock) r.pipeline = preset_pipeline("default");  // `--pipeline stock` leaves open what to prune with
-  r.stock = false;
-  for (const Index k : f.budgets) {
-    require_that(k >= 1, Code::bad_budget, "bench",
-                 [&] { return "--budgets: expected tokens, at least 1, got " + std::to_string(k); });
-    r.budget = {k, 0};
-    b.runs.push_back(measure(*engine, r, full_name(r.pipeline, r.budget), f.repeat, memory, progress));
-  }
-  memory.end();
-  b.highest_bytes = memory.highest();
-  progress.stage("measuring the machine");  // last: its buffers are no stage's memory
-  b.limits = engine->limits();
-  b.model = engine->model();
-  progress.stop();
-  report(f, b);
+  if (f.each_path) report(f, bench_paths(f, q, progress), progress);
+  else report(f, bench_model(f, std::move(q), "stock", progress), progress);
   return 0;
 }
 

@@ -66,8 +66,7 @@ std::string to_json(const Bench& b) {
       out += std::string(&r == m.rows.data() ? "" : ",") + "\n    {\"stage\": \"" + r.stage +
              "\", \"milliseconds\": " + number(r.milliseconds) + ", \"flops\": " + number(r.flops) +
              ", \"bytes\": " + number(r.bytes) + ", \"share\": " + number(r.flops + r.bytes > 0 ? r.share(limits) : 0) +
-             (r.flops + r.bytes > 0 && r.of_roof(limits) > 0 ? ", \"of_roof\": " + number(r.of_roof(limits)) : "") +
-             "}";
+             (r.of_roof(limits) > 0 ? ", \"of_roof\": " + number(r.of_roof(limits)) : "") + "}";
     out += "], \"peak_memory_bytes\": {";
     for (const auto& [stage, bytes] : m.memory)
       out += std::string(stage == m.memory.front().first ? "" : ", ") + "\"" + stage + "\": " + number(bytes);
@@ -107,7 +106,7 @@ void print(const Bench& b) {
       std::printf("%-14s %10.2f", r.stage.c_str(), r.milliseconds);
       if (r.flops > 0)
         std::printf(" %10.2f %10.1f %10.1f %7.0f%%", r.flops / 1e9, r.gflops(), r.bytes / 1e6, 100 * r.share(limits));
-      if (r.flops > 0 && r.of_roof(limits) > 0) std::printf(" %7.0f%%", 100 * r.of_roof(limits));
+      if (r.of_roof(limits) > 0) std::printf(" %7.0f%%", 100 * r.of_roof(limits));
       std::printf("\n");
     }
     std::printf("%-14s %10.2f\n", "all", total);
@@ -129,9 +128,8 @@ std::string to_json(const std::vector<PathBench>& all) {
 
 void print(const std::vector<PathBench>& all) {
   std::printf(
-      "GFLOP/s, and GB/s in decoding; shares: of what registers alone and reading alone give\n%-10s %-5s %10s %16s "
-      "%16s "
-      "%16s %10s %16s\n",
+      "GFLOP/s, and GB/s in decoding; shares: of what registers alone and reading alone give\n"
+      "%-10s %-5s %10s %16s %16s %16s %10s %16s\n",
       "", "", "registers", "large product", "vision", "prefill", "reading", "decode");
   for (const PathBench& p : all) {
     if (!p.absent.empty()) {

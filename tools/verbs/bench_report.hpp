@@ -1,5 +1,6 @@
 #pragma once
 // What `arrcoc bench` measured, and how it is written.
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,7 +35,7 @@ struct Measured {
   std::vector<Row> rows;
 };
 
-/// A model in which runs were measured: how it was opened, and the most memory of the process.
+/// A model in which runs were measured: how it was opened, and the most memory of the process (0: not known).
 struct Bench {
   ModelSummary model;
   MachineLimits limits;
