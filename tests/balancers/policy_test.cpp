@@ -45,12 +45,13 @@ TEST_CASE("the question alone: 2x3, worked by hand") {
 TEST_CASE("the maps' statistics: mean, greatest and deviation of each map in turn, over n - 1") {
   // Raw maps: 0 1 2 3 4 10: mean 20/6, greatest 10, squares 130 - 400/6 = 63.33, / 5: 12.667; one layer, weights that
   // take one number each.
-  for (const auto& [input, expected] : std::vector<std::pair<std::size_t, double>>{
+  for (const auto& entry : std::vector<std::pair<std::size_t, double>>{
            {0, 20. / 6}, {1, 10}, {2, std::sqrt(63.3333333 / 5)}, {3, 25. / 6}, {4, 10}}) {
+    const auto& [input, expected] = entry;
     std::vector<float> w(12);
     w[input] = 0.1f;
     const Balanced b = with({{floats(w, {2, 6}), floats({0.f, 0.f}, {2})}}, "none").balance(maps, asked({1}));
-    CAPTURE(input);
+    CAPTURE(entry.first);
     CHECK(std::log(double(b.weights[0]) / double(b.weights[1])) == doctest::Approx(0.1 * expected).epsilon(1e-4));
   }
   // Statistics first, then the question: 7 numbers.

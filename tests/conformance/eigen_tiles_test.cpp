@@ -104,22 +104,23 @@ TEST_CASE("tiles: products of odd and of large shapes are those of sums in doubl
   struct Shape {
     Index rows, depth, out;
   };
-  for (const auto& [rows, depth, out] : {Shape{1, 2, 1},
-                                         {9, 30, 5},
-                                         {16, 32, 16},
-                                         {17, 34, 33},
-                                         {33, 66, 31},
-                                         {40, 512, 32},
-                                         {31, 514, 47},
-                                         {65, 1026, 70},
-                                         {49, 1154, 129},
-                                         {100, 600, 300},
-                                         {1200, 66, 40},
-                                         {2300, 34, 17}}) {
+  for (const Shape& shape : {Shape{1, 2, 1},
+                             {9, 30, 5},
+                             {16, 32, 16},
+                             {17, 34, 33},
+                             {33, 66, 31},
+                             {40, 512, 32},
+                             {31, 514, 47},
+                             {65, 1026, 70},
+                             {49, 1154, 129},
+                             {100, 600, 300},
+                             {1200, 66, 40},
+                             {2300, 34, 17}}) {
+    const auto& [rows, depth, out] = shape;
     const Matrix x = short_matrix(rows, depth, 1), w = short_matrix(out, depth, 2), c = random_matrix(1, out, 3);
     for (const bool by_input : {false, true})
       for (const Matrix* bias : {static_cast<const Matrix*>(nullptr), &c}) {
-        INFO(rows, " x ", depth, " x ", out, std::string(by_input ? " by input" : ""),
+        INFO(shape.rows, " x ", shape.depth, " x ", shape.out, std::string(by_input ? " by input" : ""),
              std::string(bias != nullptr ? " with a bias" : ""));
         const std::vector<float> one = product<Tiled>(x, w, bias, 1, by_input);
         const double error = product_error(one, x, w, bias);

@@ -259,7 +259,7 @@ int main(int argc, char** argv) {
   std::map<std::string, std::size_t> why;
   const std::size_t stop = whole ? 0 : open.size() - open.size() / 8;
   while (open.size() > stop) {
-    auto [first, second] = *open.begin();
+    const auto first = open.begin()->first, second = open.begin()->second;
     const auto value = [&](Kind k, const char* usual) {
       return first.first == k ? first.second : second.first == k ? second.second : std::string(usual);
     };

@@ -31,8 +31,9 @@ TEST_CASE("raster is gather bit for bit; the others permute a picture's rows, an
   const std::map<std::string, std::vector<Index>> expected{
       {"z", {0, 1, 3, 4, 2, 5}}, {"hilbert", {0, 1, 4, 3, 5, 2}}, {"score", {5, 4, 3, 2, 1, 0}}};
   c.keep(0, {0, 1, 2, 3, 4, 5});
-  for (const auto& [by, tokens] : expected) {
-    CAPTURE(by);
+  for (const auto& entry : expected) {
+    const auto& [by, tokens] = entry;
+    CAPTURE(entry.first);
     const auto in = c.rows(OrderInjector{{by}});
     CHECK(tokens_of(in, 0) == tokens);
     for (std::size_t i = 0; i < in.rows.size(); ++i) {

@@ -136,12 +136,14 @@ TEST_CASE("the video processor: what is wrong or cannot be followed is named, in
       {"/video_processor_type", "\"Qwen2VLVideoProcessor\"",
        "video_processor_type: expected \"Qwen3VLVideoProcessor\", got \"Qwen2VLVideoProcessor\""},
   };
-  for (const auto& [pointer, value, expected] : table) {
+  for (const auto& entry : table) {
+    const auto& [pointer, value, expected] = entry;
     m.set(clips, pointer, value);
     const ModelConfig read = read_model_config(m.dir);  // for pictures it is as good as any
     const std::string& said = read.clips_refused;
     CHECK(!read.video);
-    CHECK_MESSAGE(test::has(said, "video_preprocessor_config.json." + std::string(expected)), pointer << ": " << said);
+    const bool named = test::has(said, "video_preprocessor_config.json." + std::string(expected));
+    CHECK_MESSAGE(named, said);
     CHECK_MESSAGE(!test::has(said, "; "), said);
     m.put(clips, good);
   }

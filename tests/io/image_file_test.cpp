@@ -56,21 +56,22 @@ TEST_CASE("every kind becomes what Pillow and transformers make of it") {
 
 TEST_CASE("the containers that a library was found for, or are read without one") {
   const std::string formats = io::picture_formats();
-  for (const auto& [format, name] : {std::pair("BMP", "palette.bmp"),
-                                     {"BMP", "rle8.bmp"},
-                                     {"BMP", "fields_565.bmp"},
-                                     {"BMP", "fields_bgra124.bmp"},
-                                     {"GIF", "key.gif"},
-                                     {"GIF", "animated.gif"},
-                                     {"GIF", "made_interlaced.gif"},
-                                     {"GIF", "made_inside_key.gif"},
-                                     {"TIFF", "rgb_tiff_lzw.tif"},
-                                     {"TIFF", "raw_rgba16_be.tif"},
-                                     {"TIFF", "turned6.tif"},
-                                     {"TIFF", "raw_tiles.tif"},
-                                     {"AVIF", "rgb.avif"},
-                                     {"HEIC", "rgb.heic"}}) {
-    CAPTURE(name);
+  for (const auto& entry : {std::pair("BMP", "palette.bmp"),
+                            {"BMP", "rle8.bmp"},
+                            {"BMP", "fields_565.bmp"},
+                            {"BMP", "fields_bgra124.bmp"},
+                            {"GIF", "key.gif"},
+                            {"GIF", "animated.gif"},
+                            {"GIF", "made_interlaced.gif"},
+                            {"GIF", "made_inside_key.gif"},
+                            {"TIFF", "rgb_tiff_lzw.tif"},
+                            {"TIFF", "raw_rgba16_be.tif"},
+                            {"TIFF", "turned6.tif"},
+                            {"TIFF", "raw_tiles.tif"},
+                            {"AVIF", "rgb.avif"},
+                            {"HEIC", "rgb.heic"}}) {
+    const auto& [format, name] = entry;
+    CAPTURE(entry.second);
     const std::string file = name;
     if (formats.find(format) == std::string::npos) {
       CHECK_THROWS_WITH_AS(io::read_image(pictures / file), doctest::Contains("this build has no"), Error);

@@ -52,8 +52,9 @@ TEST_CASE("allocators of clips keep every law on clips") {
       {"semvid", {}},
       {"semvid", {{"x.floor", "0"}, {"x.object", "0"}}},
   };
-  for (const auto& [name, settings] : all) {
-    CAPTURE(name);
+  for (const auto& entry : all) {
+    const auto& [name, settings] = entry;
+    CAPTURE(entry.first);
     const ClipAllocator a{made(host_stages().allocators, name, settings)};
     CHECK(laws::broken_allocator_laws(a) == Broken{});
     CHECK(laws::broken_spend_laws(a) == Broken{});

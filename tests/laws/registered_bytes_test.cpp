@@ -92,12 +92,12 @@ TEST_CASE("every registered stage gives the bytes that are stored") {
   for (std::string kind, name; in >> kind >> name;) in >> stored[kind + " " + name];
   const Hashes now = all_hashes();
   CHECK(now.size() > 80);
-  for (const auto& [name, hash] : now) {
-    const bool same = stored.contains(name) && stored[name] == hash;
-    if (!same) MESSAGE("stage_bytes: ", name, " ", hash);
-    CHECK_MESSAGE(same, name);
+  for (const auto& entry : now) {
+    const bool same = stored.contains(entry.first) && stored[entry.first] == entry.second;
+    if (!same) MESSAGE("stage_bytes: ", entry.first, " ", entry.second);
+    CHECK_MESSAGE(same, entry.first);
   }
-  for (const auto& [name, hash] : stored) CHECK_MESSAGE(now.contains(name), name);
+  for (const auto& entry : stored) CHECK_MESSAGE(now.contains(entry.first), entry.first);
 }
 
 TEST_CASE("two and four threads at once give what one gives") {

@@ -51,13 +51,14 @@ TEST_CASE("Wilson's interval: both shares at which the score test reaches z (Num
 
 TEST_CASE("Student's t: its 97.5 % points and shares, from SciPy's t") {
   const auto near = [](double x) { return doctest::Approx(x).epsilon(1e-9); };
-  for (const auto& [degrees, point] : {std::pair<Index, double>{1, 12.706204736432095},
-                                       {2, 4.302652729911275},
-                                       {3, 3.182446305284263},
-                                       {4, 2.7764451051977987},
-                                       {5, 2.570581835636314},
-                                       {30, 2.042272456301238},
-                                       {100, 1.983971518523552}}) {
+  for (const auto& [count, point] : {std::pair<Index, double>{1, 12.706204736432095},
+                                     {2, 4.302652729911275},
+                                     {3, 3.182446305284263},
+                                     {4, 2.7764451051977987},
+                                     {5, 2.570581835636314},
+                                     {30, 2.042272456301238},
+                                     {100, 1.983971518523552}}) {
+    const Index degrees = count;
     CAPTURE(degrees);
     CHECK(student95(degrees) == near(point));
     CHECK(student_within(-point, degrees) == near(0.95));

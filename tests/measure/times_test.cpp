@@ -24,8 +24,9 @@ TEST_CASE("seconds off: every form of a time, and what is none") {
       {"the 2nd car at 0:59", 59},
       {"1, 2", 1},
   };
-  for (const auto& [text, wanted] : times) {
-    CAPTURE(text);
+  for (const auto& entry : times) {
+    const auto& [text, wanted] = entry;
+    CAPTURE(entry.first);
     const auto got = stated_seconds(text);
     REQUIRE(got);
     CHECK(*got == doctest::Approx(wanted).epsilon(1e-12));

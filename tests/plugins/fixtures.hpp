@@ -123,8 +123,9 @@ inline void check_kept(const Allocation& a, const Json& pick) {
     for (const Json& m : pick.at("merge")[i]) expected[m[0].get<Index>()] += m[1].get<double>();
     CAPTURE(i);
     CHECK(got.size() == expected.size());
-    for (const auto& [token, weight] : expected) {
-      CAPTURE(token);
+    for (const auto& entry : expected) {
+      const auto& [token, weight] = entry;
+      CAPTURE(entry.first);
       CHECK(got.count(token) == 1);
       CHECK(near(got[token], weight));
     }

@@ -95,8 +95,9 @@ class TowerRunner {
 
 inline void check_same(const Bits& one, const Bits& two) {
   REQUIRE(one.size() == two.size());
-  for (const auto& [name, values] : one) {
-    INFO(name);
+  for (const auto& entry : one) {
+    const auto& [name, values] = entry;
+    INFO(entry.first);
     REQUIRE(two.count(name) == 1);
     CHECK(same_rows(values, two.at(name), 1));
   }

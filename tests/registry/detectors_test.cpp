@@ -83,13 +83,14 @@ TEST_CASE("every preset and every registered strategy passes all failure detecto
     if (e.needs.evidence & (Need::previous | Need::previous_attention)) spec.passes = "fixations";
     all.emplace_back(e.name, spec);
   }
-  for (const auto& [name, spec] : all) {
-    CAPTURE(name);
+  for (const auto& entry : all) {
+    const auto& [name, spec] = entry;
+    CAPTURE(entry.first);
     const auto at = on_purpose.find(name);
     const Faults found = found_in(spec);
     std::string list;
     for (const std::string& f : found) list += f + " ";
-    CHECK_MESSAGE(found == (at == on_purpose.end() ? Faults{} : at->second), name, ": ", list);
+    CHECK_MESSAGE(found == (at == on_purpose.end() ? Faults{} : at->second), entry.first, ": ", list);
   }
   CHECK(all.size() > 70);
 }

@@ -241,10 +241,11 @@ TEST_CASE("heads_only: what the model keeps stays, bit by bit, and the heads tha
   const double at_first = t.evaluate({{e}, {}}, true).reading_loss;
   for (int i = 0; i < 3; ++i) t.step({{{e}, {}}}, c);
   const State after(t);
-  for (const auto& [name, values] : before.tensors) {
+  for (const auto& entry : before.tensors) {
+    const std::string& name = entry.first;
     const bool of_a_head =
         name.find("reading_head.") != std::string::npos || name.find("pointing_head.") != std::string::npos;
-    CHECK_MESSAGE((after.tensors.at(name) != values) == of_a_head, name);
+    CHECK_MESSAGE((after.tensors.at(name) != entry.second) == of_a_head, name);
   }
   CHECK(t.evaluate({{e}, {}}, true).reading_loss < at_first);
   c.heads_only = false;

@@ -14,8 +14,8 @@ struct BlockTiersAllocator {
   } config{};
   arrcoc::Allocation allocate(std::span<const float> relevance, const arrcoc::Evidence& e, arrcoc::Budget budget,
                               arrcoc::Rng&) const {
-    const auto [rows, cols] = e.tokens.grid;
-    const arrcoc::Index side = config.side, across = (cols + side - 1) / side;
+    const arrcoc::Index rows = e.tokens.grid.rows, cols = e.tokens.grid.cols, side = config.side,
+                        across = (cols + side - 1) / side;
     const auto block_of = [&](arrcoc::Index t) { return t / cols / side * across + t % cols / side; };
     std::vector<arrcoc::Region> blocks;
     for (arrcoc::Index r = 0; r < rows; r += side)

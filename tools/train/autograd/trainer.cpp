@@ -179,7 +179,8 @@ bool copy_in(const io::SafetensorsFile& f, const std::string& name, const at::Te
 /// may stay behind.
 void want_no_others(const io::SafetensorsFile& f, const std::filesystem::path& file,
                     const std::vector<Replica::Leaf>& leaves) {
-  for (const auto& [name, entry] : f.entries()) {
+  for (const auto& entry : f.entries()) {
+    const std::string& name = entry.first;
     std::string_view bare = name;
     for (const std::string_view prefix : {"average.", "moment.", "square.", "count."})
       if (name.starts_with(prefix)) bare.remove_prefix(prefix.size());
