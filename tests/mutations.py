@@ -62,7 +62,7 @@ MUTATIONS = [
     ("attention scale from the hidden width", Q + "decoder_layer.hpp", "spec.scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));", "spec.scale = 1.0f / std::sqrt(static_cast<float>(c.hidden_size / c.heads));"),
     ("tower answers: attention from queries before the rotation", Q + "tower_requests.hpp", "patches_of(b, in.q, own, p)", "patches_of(b, in.q_before, own, p)"),
     ("tower answers: every picture from the first one's rows", Q + "tower_requests.hpp", "rows.push_back(p.begin + t * m + i);", "rows.push_back(t * m + i);"),
-    ("tower answers: payers counted by frame", Q + "tower_requests.hpp", "payers.size()) * m * spec.heads", "payers.size()) * m * spec.heads / p.grid.frames"),
+    ("tower answers: payers counted by frame", Q + "tower_requests.hpp", "payers.size()) * m * spec.heads", "payers.size()) * m * spec.heads / static_cast<Index>(p.segments.size())"),
     ("tower answers: heads become one before the payers", Q + "answers.hpp", "r.payers != Request::Over::max;", "true;"),
     ("tower answers: every head is the first", Q + "tower_requests.hpp", "t : b.slice_cols(t, h * width, (h + 1) * width)", "t : b.slice_cols(t, 0, width)"),
     ("tower answers: negative blocks from the start", Q + "tower_requests.hpp", "return counted(r.index, config_.depth);", "return r.index < 0 ? -r.index - 1 : r.index;"),
@@ -94,6 +94,10 @@ MUTATIONS = [
 ]
 
 
+class Uncompiled(Exception):
+    pass
+
+
 def main() -> int:
     p = argparse.ArgumentParser()
     p.add_argument("--compiler")
@@ -121,7 +125,7 @@ def main() -> int:
         def passes(test) -> bool:
             done = subprocess.run(flags + ["-MMD", "-c", str(test), "-o", str(tree / (test.stem + ".o"))], capture_output=True, text=True)
             if done.returncode:
-                raise SystemExit(f"does not compile: {done.stderr[:2000]}")
+                raise Uncompiled("\n".join(line for line in done.stderr.splitlines() if "error" in line)[:1000])
             subprocess.run(flags + [str(tree / "main.o"), str(tree / (test.stem + ".o")), "-o", str(tree / "t")] + shlex.split(a.link), check=True)
             try:
                 return subprocess.run([str(tree / "t"), "--minimal"], capture_output=True, timeout=300).returncode == 0
@@ -142,12 +146,15 @@ def main() -> int:
             text = path.read_text()
             path.write_text(text.replace(old, new))
             order = sorted((t for t in a.tests if str(path) in reads[t]), key=lambda t: seconds[t] / (1 + catches[t]))
-            catcher = next((t for t in order if not passes(t)), None)
-            caught = catcher is not None
-            catches[catcher] += 1
+            try:
+                catcher = next((t for t in order if not passes(t)), None)
+                verdict = "caught  " if catcher else "MISSED  "
+                catches[catcher] += 1
+            except Uncompiled as e:
+                verdict = f"{e}\nERROR   does not compile: "
             path.write_text(text)
-            print(("caught  " if caught else "MISSED  ") + name, flush=True)
-            if not caught:
+            print(verdict + name, flush=True)
+            if not verdict.startswith("caught"):
                 missed.append(name)
     print(f"{len(chosen) - len(missed)} of {len(chosen)} planted mistakes caught")
     return 1 if missed else 0
