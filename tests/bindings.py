@@ -8,6 +8,8 @@ import pathlib
 import re
 import sys
 
+from layers import code_files
+
 BINDING = re.compile(r"(for \()?(?:const )?auto&{0,2} \[([\w, ]+)\]\s*[:=({]")
 LAMBDA = re.compile(r"(?<![\w\])])\[([&=][^\]\[]*)\]\s*(?:<[^>]*>\s*)?(\([^)]*\))?[^{;]*(?=\{)")
 MACRO = re.compile(r"\b(?:CAPTURE|INFO|MESSAGE|FAIL|\w+_MESSAGE)(?=\()")
@@ -63,8 +65,7 @@ def main():
                "for (const auto& [a, b] : c) {\n  INFO(c.a, \"b\");\n  f([&](int a) { return a; });\n}": 0}
     wrong = [text for text, count in planted.items() if len(uses(text)) != count]
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parent.parent)
-    files = [p for top in ("include", "backends", "src", "tools", "plugins", "tests", "bench", "examples")
-             for p in sorted((root / top).rglob("*.?pp"))]
+    files = list(code_files(root))
     bad = [f"{p.relative_to(root)}:{line}: {name}" for p in files for line, name in uses(p.read_text())]
     for line in [f"planted text misread: {text!r}" for text in wrong] + bad:
         print(line)

@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import sys
 
+from layers import code_files
+
 VERSION = 14
 root = pathlib.Path(__file__).resolve().parent.parent
 
@@ -30,8 +32,7 @@ def main():
     if program is None:
         print(f"format: no clang-format {VERSION} here")
         sys.exit(1 if os.environ.get("CI") == "true" else 77)
-    files = [p for top in ("include", "backends", "src", "tools", "plugins", "tests", "bench", "examples")
-             for p in sorted((root / top).rglob("*")) if p.suffix in (".hpp", ".cpp")]
+    files = list(code_files(root))
     bad = []
     for start in range(0, len(files), 50):
         done = subprocess.run([program, "--dry-run", *map(str, files[start:start + 50])], capture_output=True, text=True)

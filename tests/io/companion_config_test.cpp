@@ -142,8 +142,8 @@ TEST_CASE("the video processor: what is wrong or cannot be followed is named, in
     const ModelConfig read = read_model_config(m.dir);  // for pictures it is as good as any
     const std::string& said = read.clips_refused;
     CHECK(!read.video);
-    const bool named = test::has(said, "video_preprocessor_config.json." + std::string(expected));
-    CHECK_MESSAGE(named, said);
+    const std::string at = pointer, named = "video_preprocessor_config.json." + std::string(expected);
+    CHECK_MESSAGE(test::has(said, named), at << ": " << said);
     CHECK_MESSAGE(!test::has(said, "; "), said);
     m.put(clips, good);
   }
