@@ -19,6 +19,8 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view scale_suffix = "_scale_inv";
 
+std::string scale_name(std::string_view name) { return std::string(name) + std::string(scale_suffix); }
+
 void add_identity(const fs::path& file, std::string& identity) {
   std::error_code ignored;
   identity += file.filename().string() + "|" + std::to_string(fs::file_size(file, ignored)) + "|" +
@@ -26,7 +28,8 @@ void add_identity(const fs::path& file, std::string& identity) {
 }
 
 /// At most `most` names, and how many more.
-std::string some_names(const std::vector<std::string>& names, std::size_t most) {
+template <class Text>
+std::string some_names(const std::vector<Text>& names, std::size_t most) {
   std::string out;
   for (std::size_t i = 0; i < names.size() && i < most; ++i) out += (i ? ", " : "") + printable(names[i], 120);
   if (names.size() > most) out += " and " + std::to_string(names.size() - most) + " more";
@@ -70,7 +73,8 @@ StoredWeights::StoredWeights(const fs::path& folder, const ModelConfig& config)
   const fs::path single = folder / "model.safetensors", index = folder / "model.safetensors.index.json";
   if (present(single)) {
     files_.push_back(std::make_shared<const SafetensorsFile>(SafetensorsFile::open(single)));
-    for (const auto& [name, entry] : files_[0]->entries()) where_.emplace(name, files_[0].get());
+    for (const auto& [name, entry] : files_[0]->entries())
+      where_.emplace_hint(where_.end(), name, Place{files_[0].get(), name, &entry});
     add_identity(single, identity_);
     if (present(index)) spare_files_.push_back("model.safetensors.index.json and its shards, beside model.safetensors");
   } else {
@@ -103,14 +107,14 @@ void StoredWeights::open_shards(const fs::path& folder, const fs::path& index) {
       shard = std::make_shared<const SafetensorsFile>(SafetensorsFile::open(folder / name));
       files_.push_back(shard);
     }
-    if (shard->entries().find(tensor) == shard->entries().end())
+    if (const auto it = shard->entries().find(tensor); it == shard->entries().end())
       missing.push_back("'" + printable(tensor) + "' in " + name);
-    where_.emplace(tensor, shard.get());
+    else where_.emplace(it->first, Place{shard.get(), it->first, &it->second});
   }
   for (const auto& [name, shard] : opened) {
     add_identity(folder / name, identity_);
     // What a shard holds counts, listed or not, as in transformers.
-    for (const auto& [tensor, entry] : shard->entries()) where_.emplace(tensor, shard.get());
+    for (const auto& [tensor, entry] : shard->entries()) where_.emplace(tensor, Place{shard.get(), tensor, &entry});
   }
   if (!missing.empty())
     fail(Code::bad_weight, where,
@@ -121,15 +125,13 @@ StoredWeights::Place StoredWeights::find(std::string_view name) const {
   auto it = where_.find(name);
   if (it == where_.end() && name.substr(0, 6) == "model.") it = where_.find(name.substr(6));
   if (it == where_.end()) it = where_.find("model." + std::string(name));
-  if (it == where_.end()) return {};
-  return {it->second, it->first, &it->second->entries().find(it->first)->second};
+  return it == where_.end() ? Place{} : it->second;
 }
 
 StoredWeights::Place StoredWeights::scales_of(const Place& place) const {
   if (place.entry->dtype != "F8_E4M3") return {};
-  const auto it = where_.find(place.name + std::string(scale_suffix));
-  if (it == where_.end()) return {};
-  return {it->second, it->first, &it->second->entries().find(it->first)->second};
+  const auto it = where_.find(scale_name(place.name));
+  return it == where_.end() ? Place{} : it->second;
 }
 
 std::optional<HostTensor> StoredWeights::describe(std::string_view name) const {
@@ -140,8 +142,7 @@ std::optional<HostTensor> StoredWeights::describe(std::string_view name) const {
     fail(Code::bad_weight, folder_, printable(place.name) + ": FP8 values: " + sentence);
   };
   const Place scales = scales_of(place);
-  if (scales.file == nullptr)
-    broken("expected their scales, " + printable(place.name) + std::string(scale_suffix) + ", got none");
+  if (scales.file == nullptr) broken("expected their scales, " + printable(scale_name(place.name)) + ", got none");
   if (block_.empty()) broken("expected a quantization_config in config.json, got none");
   const std::vector<Index>& shape = place.entry->shape;
   const std::size_t n = shape.size();
@@ -167,8 +168,8 @@ void StoredWeights::refuse_foreign(const fs::path& folder) const {
   std::vector<std::string> factors;
   for (const char* file : {"adapter_model.safetensors", "adapter_config.json"})
     if (present(folder / file)) factors.emplace_back(file);
-  for (const auto& [name, file] : where_)
-    if (is_adapter(name)) factors.push_back(name);
+  for (const auto& [name, place] : where_)
+    if (is_adapter(name)) factors.emplace_back(name);
   require_that(factors.empty(), Code::bad_weight, folder_, [&] {
     return "this folder holds LoRA factors that were not merged (" + some_names(factors, 3) +
            "): merge them into the weights first";
@@ -178,9 +179,9 @@ void StoredWeights::refuse_foreign(const fs::path& folder) const {
       return "names of tensors begin with " + std::string(wrapper) +
              ", as a wrapped model saves them: save the model inside, or take the prefix off";
     });
-  for (const auto& [name, file] : where_) {
+  for (const auto& [name, place] : where_) {
     if (!is_scale(name)) continue;
-    const std::string base = name.substr(0, name.size() - std::min(name.size(), scale_suffix.size()));
+    const std::string_view base = name.substr(0, name.size() - std::min(name.size(), scale_suffix.size()));
     const Place scaled = name.ends_with(scale_suffix) ? find(base) : Place{};
     require_that(scaled.file != nullptr && scaled.entry->dtype == "F8_E4M3", Code::bad_weight, folder_, [&, &n = name] {
       return printable(n) + ": the scale of a quantised weight; expected F8_E4M3 values beside it, got " +
@@ -190,15 +191,15 @@ void StoredWeights::refuse_foreign(const fs::path& folder) const {
 }
 
 std::vector<std::string> StoredWeights::unread(const ModelConfig& config) const {
-  std::set<std::string> read;
+  std::set<std::string, std::less<>> read;
   for (const ExpectedTensor& t : expected_weights(config)) {
     const Place place = find(t.name);
     if (place.file == nullptr) continue;
-    read.insert(place.name);
-    read.insert(place.name + std::string(scale_suffix));
+    read.emplace(place.name);
+    read.insert(scale_name(place.name));
   }
-  std::vector<std::string> names;
-  for (const auto& [name, file] : where_)  // old releases stored what every reader computes
+  std::vector<std::string_view> names;
+  for (const auto& [name, place] : where_)  // old releases stored what every reader computes
     if (!read.contains(name) && !name.ends_with("rotary_emb.inv_freq")) names.push_back(name);
   std::vector<std::string> out = spare_files_;
   if (!names.empty())
@@ -209,10 +210,7 @@ std::vector<std::string> StoredWeights::unread(const ModelConfig& config) const 
 
 Index StoredWeights::bytes() const {
   Index total = 0;
-  for (const auto& [name, file] : where_) {
-    const TensorEntry& e = file->entries().find(name)->second;
-    total += static_cast<Index>(e.end - e.begin);
-  }
+  for (const auto& [name, place] : where_) total += static_cast<Index>(place.entry->end - place.entry->begin);
   return total;
 }
 

@@ -42,7 +42,7 @@ class StoredWeights {
  private:
   struct Place {
     const SafetensorsFile* file = nullptr;
-    std::string name;  // as stored
+    std::string_view name;  // as stored
     const TensorEntry* entry = nullptr;
   };
   void open_shards(const std::filesystem::path& folder, const std::filesystem::path& index);
@@ -51,7 +51,7 @@ class StoredWeights {
   Place scales_of(const Place& place) const;
 
   std::vector<std::shared_ptr<const SafetensorsFile>> files_;
-  std::map<std::string, const SafetensorsFile*, std::less<>> where_;
+  std::map<std::string_view, Place> where_;  // by names that stand in the files' entries
   std::vector<std::string> spare_files_;
   std::vector<Index> block_;
   DType dequantised_ = DType::f32;
