@@ -5,7 +5,8 @@
 
 Each picture of DATA, at most 256 tokens, is scored with every scorer alone and allocated with every allocator on one relevance map. Two names that
 keep equal sets at a quarter of the tokens on every picture, and whose maps have rank correlation above .999 on every picture, are aliases. Allocators
-have no map: equal tokens with equal depths at a quarter, and with all tokens allowed (where the budget is a cap), are enough. Trained strategies that need a file take MODEL's. A planted alias must be found. Exit 77 without DATA.
+have no map: equal tokens with equal depths at a quarter, and with all tokens allowed (where the budget is a cap), are enough. A name that is like no
+other on the pictures so far is asked no further (that it runs on them all is every_pair's to see). Trained strategies that need a file take MODEL's. A planted alias must be found. Exit 77 without DATA.
 """
 import itertools
 import json
@@ -62,13 +63,20 @@ def seen(pipeline, picture, ratio=0.25):
         return np.ravel(p["relevance"]), tuple((k["row"], k["col"], k.get("rows", 1), str(k["levels"]), k.get("entry", 0), str(k.get("members"))) for k in p["kept"])
 
 
-def aliases(table, with_maps):
-    found = []
-    for a, b in itertools.combinations(sorted(table), 2):
-        equal = all(x[1] == y[1] for x, y in zip(table[a], table[b]))
-        if equal and (not with_maps or all(correlation(x[0], y[0]) > 0.999 for x, y in zip(table[a], table[b]))):
-            found.append((a, b))
-    return found
+def alike(table, pairs, with_maps):
+    """Those of the pairs that are one strategy in this table of name -> what was seen."""
+    return [(a, b) for a, b in pairs if all(x[1] == y[1] and (not with_maps or correlation(x[0], y[0]) > 0.999) for x, y in zip(table[a], table[b]))]
+
+
+def aliases(names, look, with_maps, planted=()):
+    """(pairs that are alike on every picture, the table of the first picture); look(name, picture) gives a list; planted: (a new name, whose copy it is)."""
+    pairs, first = None, None
+    for picture in pictures:
+        asked = sorted(names if pairs is None else {n for pair in pairs for n in pair})
+        table = {n: look(dict(planted).get(n, n), picture) for n in asked}
+        first = first or table
+        pairs = alike(table, itertools.combinations(asked, 2) if pairs is None else pairs, with_maps)
+    return pairs, first
 
 
 def main():
@@ -85,18 +93,21 @@ def main():
     carries |= {"top_k": "gather", "entry_by_relevance": "entry", "merge_similar": "merge", "pool": "merge", "tiers": "tier", "one_region": "tier"}
     spelled = {"tiers": "tiers:region=64:tiers=4+9+16+25+36",  # whose regions are larger than these pictures
                "cdpruner": "cdpruner:weight=0.5"}  # its blended kernel; the full one is that of dpp_greedy
-    scorers = {n: [seen((f"texture13/{n}/fixed/top_k/{inside(by_name['scorer', n])}", setting(by_name["scorer", n], "scorer", f"scorers.{n}")), p) for p in pictures] for n in names("scorer")}
-    allocators = {n: [seen((f"texture13/information+perspectival/tension/{spelled.get(n, n)}/{carries.get(n, 'gather')}", setting(by_name["allocator", n], "allocator", "allocator")), p, ratio)
-                      for p in pictures for ratio in (0.25, 1)] for n in names("allocator")}
-    found = aliases(scorers, True) + aliases(allocators, False)
-    for a, b in found:
-        print(f"ALIAS {a} and {b} are one strategy on every picture")
-    planted = aliases({**scorers, "information again": scorers["information"]}, True)
-    if planted == aliases(scorers, True):
+    scorer = lambda n, p: [seen((f"texture13/{n}/fixed/top_k/{inside(by_name['scorer', n])}", setting(by_name["scorer", n], "scorer", f"scorers.{n}")), p)]
+    allocator = lambda n, p: [seen((f"texture13/information+perspectival/tension/{spelled.get(n, n)}/{carries.get(n, 'gather')}", setting(by_name["allocator", n], "allocator", "allocator")), p, ratio)
+                              for ratio in (0.25, 1)]
+    planted = ("information again", "information")
+    of_scorers, maps = aliases([*names("scorer"), planted[0]], scorer, True, [planted])
+    of_allocators, sets = aliases(names("allocator"), allocator, False)
+    if planted[::-1] not in of_scorers:
         print("a planted alias was not found")
         return 1
-    closest = max((min(correlation(x[0], y[0]) for x, y in zip(scorers[a], scorers[b])), a, b) for a, b in itertools.combinations(sorted(scorers), 2))
-    print(f"aliases: {len(scorers)} scorers, {len(allocators)} allocators, {len(pictures)} pictures, {len(found)} aliases; nearest two scorers: {closest[1]}, {closest[2]} {closest[0]:.3f}")
+    found = [pair for pair in of_scorers if planted[0] not in pair] + of_allocators
+    for a, b in found:
+        print(f"ALIAS {a} and {b} are one strategy on every picture")
+    del maps[planted[0]]
+    closest = max((correlation(maps[a][0][0], maps[b][0][0]), a, b) for a, b in itertools.combinations(sorted(maps), 2))
+    print(f"aliases: {len(maps)} scorers, {len(sets)} allocators, {len(pictures)} pictures, {len(found)} aliases; nearest two maps of {pictures[0].name}: {closest[1]}, {closest[2]} {closest[0]:.3f}")
     return 1 if found else 0
 
 

@@ -8,7 +8,8 @@ Random checkpoints; clips are folders of frames with a rate or with times. From 
 processor is read from, with what the class has where that says nothing, sample_frames, smart_resize and the patches it
 counts (the class itself needs torchvision), Qwen3VLProcessor's own expansion of a clip with its timestamps,
 get_rope_index, the model. Frames are resized by torch's uint8 bicubic, what torchvision calls. Each checkpoint has a
-video processor of other limits, mean and standard deviation; some flags stand in place of what it says.
+video processor of other limits, mean and standard deviation; some flags stand in place of what it says. Every layout and
+every processor with one checkpoint alone, on eigen; the other backends take a layout with each checkpoint.
   exact    ids in all layouts, positions (of `block`: Qwen2-VL's), pixel rows, numbers of the frames
   2e-5     features, levels and logits, of the largest value; of pruned clips against transformers' language model on
            the surviving columns of its own sequence, and against the full sequence with the others hidden
@@ -391,13 +392,14 @@ def main():
                 except (IndexError, KeyError, RuntimeError, ValueError) as e:  # what differs has other shapes
                     against.wrong(f"{label}: {type(e).__name__}: {e}")
 
+            every = number == 0 and against.a.backend == "eigen"  # pixels, frames and prompts are made before any backend
             for case, sources in cases.items():
                 use(PROCESSORS[0] if number == 0 else PROCESSORS[number % len(PROCESSORS)])
-                for layout in (["nested", "flat", "block"] if number == 0 else [["nested", "flat", "block"][number % 3]]):
+                for layout in (["nested", "flat", "block"] if every else [["nested", "flat", "block"][number % 3]]):
                     all_of(f"{name}, {case}, {layout}", sources, layout)
                     if case in ("two frames", "clip and picture") and layout != "block":
                         compare_hms(against, f"{name}, {case}, {layout}", ref, [late, *sources[1:]], ask, layout)
-            for k, processor in enumerate(PROCESSORS[1:] if number == 0 else []):
+            for k, processor in enumerate(PROCESSORS[1:] if every else []):
                 use(processor)
                 for case in ("seven frames, portrait", "two clips"):
                     all_of(f"{name}, {case}, video processor {k + 1}", cases[case], "nested")
