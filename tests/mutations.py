@@ -105,6 +105,7 @@ def main() -> int:
     p.add_argument("--root", required=True, type=pathlib.Path)
     p.add_argument("--link", default="-lpthread")
     p.add_argument("--only", default="", help="plant only the mistakes whose name holds this text")
+    p.add_argument("--part", default="1/1", help="K/N: of each N mistakes the K-th alone")
     p.add_argument("--main", type=pathlib.Path, help="what runs the tests of a file")
     p.add_argument("tests", nargs="*", type=pathlib.Path)
     a = p.parse_args()
@@ -140,7 +141,10 @@ def main() -> int:
                 print(f"the unmutated tests fail: {test}")
                 return 1
             seconds[test], reads[test] = time.monotonic() - start, (tree / (test.stem + ".d")).read_text()
-        chosen = [m for m in MUTATIONS if a.only in m[0]]
+        part, parts = map(int, a.part.split("/"))
+        if not 1 <= part <= parts:
+            p.error(f"--part {a.part}: expected K/N with 1 <= K <= N")
+        chosen = [m for m in MUTATIONS if a.only in m[0]][part - 1::parts]
         for name, file, old, new in chosen:
             path = tree / file
             text = path.read_text()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The four ways into a user's project, tried on an install staged in the build folder.
 
-usage: run.py --build BUILD --source ROOT --prefix PREFIX --compiler "g++" [--parts eigen,files] ROUTE
+usage: run.py --build BUILD --source ROOT --prefix PREFIX --compiler "g++" [--parts eigen,files] [--folder NAME] ROUTE
 ROUTE: plain (-I and nothing else), pkgconfig, cmake, meson (subproject), absent (a part that is not there is refused)
 """
 import argparse
@@ -38,11 +38,12 @@ def main():
     p.add_argument("--compiler", required=True)
     p.add_argument("--meson", default="meson")
     p.add_argument("--parts", default="")
+    p.add_argument("--folder", default="", help="of several runs beside each other, the place of this one")
     p.add_argument("route", choices=["plain", "pkgconfig", "cmake", "meson", "absent"])
     a = p.parse_args()
     here = a.source / "tests" / "consumers"
     parts = [x for x in a.parts.split(",") if x]
-    work = a.build / "tests" / "consumers" / a.route
+    work = a.build / "tests" / "consumers" / a.folder / a.route
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     compiler = shlex.split(a.compiler)
