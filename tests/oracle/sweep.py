@@ -6,6 +6,7 @@ usage: sweep.py ARRCOC        exit 0 when all agrees, 1 on any mismatch, 77 when
 import collections
 import csv
 import fractions
+import functools
 import json
 import math
 import pathlib
@@ -44,8 +45,13 @@ def lines(file):
 
 
 # --- figures, again ------------------------------------------------------------------------------------------------------
-def shares(boxes, grid, size, fine=4):
+def shares(boxes, grid, size):
     """Share of each cell under the union, by painting: boxes of scenes have corners at whole pixels."""
+    return painted(tuple(map(tuple, boxes)), tuple(grid), tuple(size))
+
+
+@functools.lru_cache(None)
+def painted(boxes, grid, size):
     mask = np.zeros((size[0], size[1]))
     for r0, c0, r1, c1 in boxes:
         check(all(float(v).is_integer() for v in (r0, c0, r1, c1)), "a box with a fractional corner: paint it finer")
@@ -56,7 +62,12 @@ def shares(boxes, grid, size, fine=4):
 
 
 def ink_of(picture, grid):
-    luma = (picture.astype(np.int64) @ np.array([299, 587, 114])) // 1000
+    return inked(picture.tobytes(), picture.shape, tuple(grid))
+
+
+@functools.lru_cache(None)
+def inked(pixels, shape, grid):
+    luma = (np.frombuffer(pixels, np.uint8).reshape(shape).astype(np.int64) @ np.array([299, 587, 114])) // 1000
     height, width = luma.shape
     row = np.minimum(((2 * np.arange(height) + 1) * grid[0]) // (2 * height), grid[0] - 1)
     col = np.minimum(((2 * np.arange(width) + 1) * grid[1]) // (2 * width), grid[1] - 1)
@@ -310,7 +321,10 @@ def check_rows(rows, data, folder, levels=3):
     by_picture = collections.defaultdict(list)
     for s in samples.values():
         by_picture[tuple(s["images"])].append(s)
-    pictures, relevance = {}, {}
+    pictures, relevance, beside = {}, {}, collections.defaultdict(list)
+    column = lambda r: (tuple(r["images"]), *(r[x] for x in ("pipeline", "budget", "depth", "seed")))
+    for r in rows:
+        beside[column(r)].append(r)
     for r in rows:
         s, what = samples[r["id"]], r["key"]
         image = pictures.setdefault(r["images"][0], np.asarray(Image.open(data / r["images"][0]).convert("RGB")))
@@ -354,13 +368,13 @@ def check_rows(rows, data, folder, levels=3):
             key = (r["id"], r["pipeline"], budget)
             if key not in relevance:
                 flag = ["--keep-ratio" if "." in budget else "--budget", budget]
-                relevance[key] = json.loads(run("allocate", "-m", folder / "demo", "-i", data / r["images"][0], "-p", s["question"], "--pipeline", r["pipeline"], *flag, "-q"))["pictures"][0]["relevance"]
+                relevance[key] = json.loads(run("allocate", "-m", folder / "demo", "-i", data / r["images"][0], "-p", s["question"], "--pipeline", r["pipeline"], *flag, "-q", "-t", 1))["pictures"][0]["relevance"]
             m = relevance[key]
         else:
             m = np.ones(n)
         scale = grid[0] * 32 / image.shape[0]
         mine = figures(kept, grid, m, boxes, image, scale)
-        others = [q["kept_tokens"][0] for q in rows if all(q[x] == r[x] for x in ("images", "pipeline", "budget", "depth", "seed")) and samples[q["id"]]["question"] != s["question"]]
+        others = [q["kept_tokens"][0] for q in beside[column(r)] if samples[q["id"]]["question"] != s["question"]]
         if others:
             mine["distinctiveness"] = float(np.mean([1 - len(set(o) & set(kept)) / len(set(o) | set(kept)) for o in others]))
         check(set(mine) == set(r["figures"]), f"{what}: figures {set(mine) ^ set(r['figures'])}")
