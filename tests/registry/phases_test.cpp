@@ -152,6 +152,12 @@ TEST_CASE("two looks: the second begins again with the tokens that the first cho
       2);
   CHECK(mixed.costs.layers[0].visual == 5);  // 3 of the first picture, both of the second
   CHECK(mixed.costs.layers[1].visual == 4);
+  // What the first look dropped on its way counts there alone: the second drops nothing.
+  const Outcome whole = run_named(
+      tiny, t, "none/none/flat/random/layer:before=1@5%layer_attention:layer=0:layers=2/fixed/top_k/again:before=2", 2);
+  for (const LayerCost& l : whole.costs.layers) CHECK(l.visual == 4);
+  CHECK(whole.costs.visual_tokens_after == 4);
+  CHECK(whole.costs.deepstack_additions == 4 * static_cast<Index>(tiny_config().vision.deepstack_taps.size()));
 }
 
 TEST_CASE("with another question that scores, decisions in layers are taken about it and carried out on the answer") {

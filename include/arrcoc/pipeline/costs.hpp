@@ -163,8 +163,8 @@ inline Costs count_costs(const ModelConfig& config, const std::vector<Picture>& 
     Index waiting = 0;  // rows that join later
     for (const Allocation& a : entering)
       for (const Index e : a.entry) waiting += e > l;
-    for (const DecisionTrace& d : decisions) {
-      if (d.phase != Phase::layer || d.layer != l || d.again) continue;
+    for (const DecisionTrace& d : behind_looks(decisions)) {
+      if (d.phase != Phase::layer || d.layer != l) continue;
       c.visual_tokens_after = 0;
       for (std::size_t p = 0; p < depth.size(); ++p) {
         const Allocation& a = d.pictures[p].allocation;

@@ -48,6 +48,13 @@ struct DecisionTrace {
   }
 };
 
+/// Those of the run that answers: what a first look dropped on its way ended with it.
+inline std::span<const DecisionTrace> behind_looks(std::span<const DecisionTrace> decisions) {
+  std::size_t first = decisions.size();
+  while (first > 0 && !decisions[first - 1].again) --first;
+  return decisions.subspan(first);
+}
+
 /// Throws Error{bad_stage_output} unless the map has n finite values.
 inline void check_map(std::span<const float> map, Index n, std::string_view where) {
   require_that(static_cast<Index>(map.size()) == n, Code::bad_stage_output, where,

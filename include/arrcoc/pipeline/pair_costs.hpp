@@ -45,9 +45,8 @@ inline std::vector<PairCost> pair_costs(const Costs& costs, const std::vector<De
   }
   const Allocation* living = entering;
   for (std::size_t l = 0; l < layers; ++l) {
-    for (const DecisionTrace& d : decisions)
-      if (d.phase == Phase::layer && !d.again && d.layer == static_cast<Index>(l))
-        living = &d.pictures[source].allocation;
+    for (const DecisionTrace& d : behind_looks(decisions))
+      if (d.phase == Phase::layer && d.layer == static_cast<Index>(l)) living = &d.pictures[source].allocation;
     const Counts tokens = living != nullptr ? kept_of(*living, static_cast<Index>(l)) : whole;
     const LayerCost& layer = costs.layers[l];
     for (std::size_t p = 0; p < pairs; ++p) {
