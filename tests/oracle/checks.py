@@ -18,6 +18,11 @@ def check(ok, what):
         print("MISMATCH", what, flush=True)
 
 
+def checks_addresses(program):
+    """Whether AddressSanitizer is in it, which takes address space and memory of its own."""
+    return b"__asan_init" in pathlib.Path(program).read_bytes()
+
+
 def on_backend(name):
     """Words that choose a backend, and one attention where it would be measured: two processes then give the same bits."""
     return ["--backend", name, *(["--attention", "own"] if name == "torch" else [])]

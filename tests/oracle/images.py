@@ -32,10 +32,12 @@ except ImportError as e:
     print(f"skipped: {e}")
     sys.exit(77)
 import picture_kinds
+from checks import checks_addresses
 warnings.simplefilter("ignore")
 transformers.logging.set_verbosity_error()
 
 program = sys.argv[1]
+ADDRESSES = checks_addresses(program)
 data = pathlib.Path(sys.argv[sys.argv.index("--data") + 1]) if "--data" in sys.argv else None
 if data and not data.is_dir():
     print(f"note: no folder {data}, generated pictures only")
@@ -46,7 +48,8 @@ problems, done, absent = [], 0, set()
 
 
 def small_memory():
-    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+    if not ADDRESSES:
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 
 
 def run(*args, **options):
