@@ -9,6 +9,7 @@
 #include "arrcoc/balancers/fixed.hpp"
 #include "arrcoc/balancers/flat.hpp"
 #include "arrcoc/eigen.hpp"
+#include "arrcoc/injectors/before.hpp"
 #include "arrcoc/pipeline/pass_cascade.hpp"
 #include "arrcoc/pipeline/passes.hpp"
 #include "arrcoc/scorers/features/participatory.hpp"
@@ -130,6 +131,17 @@ TEST_CASE("fixations: what was kept stays, the tower runs once, the answer is th
   CHECK(features[0].outcome.costs.vision_flops == alone(true).costs.vision_flops);
   CHECK(features[1].outcome.costs.vision_flops == 0);
   CHECK(features[1].outcome.costs.visual_tokens_encoded == 0);
+
+  // Layers of a look that began again were of that look: the run behind it did not begin.
+  using Informed = Decision<ScorerSet<InformationScorer>, FixedWeightsBalancer, TopKAllocator, LayerDropInjector>;
+  using Again = Decision<ScorerSet<InformationScorer>, FixedWeightsBalancer, TopKAllocator, AgainInjector>;
+  Pipeline<B, Texture13, Informed, Again> twice;
+  std::get<0>(twice.decisions).injector.config.before = 1;
+  std::get<1>(twice.decisions).injector.config.before = 2;
+  const auto began = looks(twice, FixationsPasses{{.count = 2}}, options);
+  CHECK_FALSE(began[0].seen.answered);
+  CHECK(began[0].outcome.costs.prefill_flops == 0);
+  CHECK(began[0].outcome.costs.deepstack_additions == 0);
 
   // By hand: the two most relevant tokens; then, of the others, relevance above its lowest times 1 minus 1/2 beside
   // them.

@@ -159,11 +159,12 @@ inline Costs count_costs(const ModelConfig& config, const std::vector<Picture>& 
   c.visual_tokens_after = rows;
   c.prefill_flops = c.decode_flops_per_token = head_flops(t);
   double token_layers = 0;
+  const auto answering = behind_looks(decisions);
   for (Index l = 0; l < t.layers; ++l) {
     Index waiting = 0;  // rows that join later
     for (const Allocation& a : entering)
       for (const Index e : a.entry) waiting += e > l;
-    for (const DecisionTrace& d : behind_looks(decisions)) {
+    for (const DecisionTrace& d : answering) {
       if (d.phase != Phase::layer || d.layer != l) continue;
       c.visual_tokens_after = 0;
       for (std::size_t p = 0; p < depth.size(); ++p) {

@@ -44,8 +44,9 @@ inline std::vector<PairCost> pair_costs(const Costs& costs, const std::vector<De
     if (d.again || d.phase != Phase::layer) entering = &d.pictures[source].allocation;
   }
   const Allocation* living = entering;
+  const auto answering = behind_looks(decisions);
   for (std::size_t l = 0; l < layers; ++l) {
-    for (const DecisionTrace& d : behind_looks(decisions))
+    for (const DecisionTrace& d : answering)
       if (d.phase == Phase::layer && d.layer == static_cast<Index>(l)) living = &d.pictures[source].allocation;
     const Counts tokens = living != nullptr ? kept_of(*living, static_cast<Index>(l)) : whole;
     const LayerCost& layer = costs.layers[l];

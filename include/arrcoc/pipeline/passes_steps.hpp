@@ -142,8 +142,8 @@ PassRecord Passes<B>::take(const Pass& pass, const PassRecord* before, Index nat
     out.seen.answered = true;
     out.seen.probability = mean_probability(g);
   } else {
-    for (const DecisionTrace& d : journey.looks().decisions())
-      if (d.phase == Phase::layer && !d.again) layers = d.layer + 1;
+    for (const DecisionTrace& d : behind_looks(journey.looks().decisions()))
+      if (d.phase == Phase::layer) layers = d.layer + 1;
   }
   remember(out, journey, attention ? &*attention : nullptr);
   out.outcome.costs = costs_of_part(journey.costs(), layers, encoded);
