@@ -68,12 +68,12 @@ def alike(table, pairs, with_maps):
     return [(a, b) for a, b in pairs if all(x[1] == y[1] and (not with_maps or correlation(x[0], y[0]) > 0.999) for x, y in zip(table[a], table[b]))]
 
 
-def aliases(names, look, with_maps, planted=()):
-    """(pairs that are alike on every picture, the table of the first picture); look(name, picture) gives a list; planted: (a new name, whose copy it is)."""
+def aliases(names, look, with_maps):
+    """(pairs that are alike on every picture, the table of the first picture); look(name, picture) gives a list."""
     pairs, first = None, None
     for picture in pictures:
         asked = sorted(names if pairs is None else {n for pair in pairs for n in pair})
-        table = {n: look(dict(planted).get(n, n), picture) for n in asked}
+        table = {n: look(n, picture) for n in asked}
         first = first or table
         pairs = alike(table, itertools.combinations(asked, 2) if pairs is None else pairs, with_maps)
     return pairs, first
@@ -96,16 +96,16 @@ def main():
     scorer = lambda n, p: [seen((f"texture13/{n}/fixed/top_k/{inside(by_name['scorer', n])}", setting(by_name["scorer", n], "scorer", f"scorers.{n}")), p)]
     allocator = lambda n, p: [seen((f"texture13/information+perspectival/tension/{spelled.get(n, n)}/{carries.get(n, 'gather')}", setting(by_name["allocator", n], "allocator", "allocator")), p, ratio)
                               for ratio in (0.25, 1)]
-    planted = ("information again", "information")
-    of_scorers, maps = aliases([*names("scorer"), planted[0]], scorer, True, [planted])
+    original, copy = "information", "information again"
+    of_scorers, maps = aliases([*names("scorer"), copy], lambda n, p: scorer(original if n == copy else n, p), True)
     of_allocators, sets = aliases(names("allocator"), allocator, False)
-    if planted[::-1] not in of_scorers:
+    if (original, copy) not in of_scorers:
         print("a planted alias was not found")
         return 1
-    found = [pair for pair in of_scorers if planted[0] not in pair] + of_allocators
+    found = [pair for pair in of_scorers if copy not in pair] + of_allocators
     for a, b in found:
         print(f"ALIAS {a} and {b} are one strategy on every picture")
-    del maps[planted[0]]
+    del maps[copy]
     closest = max((correlation(maps[a][0][0], maps[b][0][0]), a, b) for a, b in itertools.combinations(sorted(maps), 2))
     print(f"aliases: {len(maps)} scorers, {len(sets)} allocators, {len(pictures)} pictures, {len(found)} aliases; nearest two maps of {pictures[0].name}: {closest[1]}, {closest[2]} {closest[0]:.3f}")
     return 1 if found else 0

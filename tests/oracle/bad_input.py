@@ -22,6 +22,7 @@ import tempfile
 import time
 import zlib
 
+from checks import checks_addresses
 from weights import Weights
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -864,7 +865,7 @@ def main():
         good = subprocess.run([program, "answer", "-m", str(demo), "-i", str(picture), "-p", "What?", "-n", "2", "--json"], capture_output=True, text=True)
         if made.returncode or good.returncode:
             sys.exit(f"bad_input: the good case does not work: {made.stderr} {good.stderr}")
-        sanitized = "address" in json.loads(good.stdout)["build"]["sanitize"]
+        sanitized = checks_addresses(program)
         for number, (name, code, status, words, make) in enumerate(CASES):
             if only and not any(x in name for x in only):
                 continue
