@@ -69,14 +69,12 @@ def alike(table, pairs, with_maps):
 
 
 def aliases(names, look, with_maps):
-    """(pairs that are alike on every picture, the table of the first picture); look(name, picture) gives a list."""
-    pairs, first = None, None
+    """Pairs that are alike on every picture; look(name, picture) gives a list."""
+    pairs = list(itertools.combinations(sorted(names), 2))
     for picture in pictures:
-        asked = sorted(names if pairs is None else {n for pair in pairs for n in pair})
-        table = {n: look(n, picture) for n in asked}
-        first = first or table
-        pairs = alike(table, itertools.combinations(asked, 2) if pairs is None else pairs, with_maps)
-    return pairs, first
+        table = {n: look(n, picture) for n in {n for pair in pairs for n in pair}}
+        pairs = alike(table, pairs, with_maps)
+    return pairs
 
 
 def main():
@@ -97,17 +95,15 @@ def main():
     allocator = lambda n, p: [seen((f"texture13/information+perspectival/tension/{spelled.get(n, n)}/{carries.get(n, 'gather')}", setting(by_name["allocator", n], "allocator", "allocator")), p, ratio)
                               for ratio in (0.25, 1)]
     original, copy = "information", "information again"
-    of_scorers, maps = aliases([*names("scorer"), copy], lambda n, p: scorer(original if n == copy else n, p), True)
-    of_allocators, sets = aliases(names("allocator"), allocator, False)
+    of_scorers = aliases([*names("scorer"), copy], lambda n, p: scorer(original if n == copy else n, p), True)
+    of_allocators = aliases(names("allocator"), allocator, False)
     if (original, copy) not in of_scorers:
         print("a planted alias was not found")
         return 1
     found = [pair for pair in of_scorers if copy not in pair] + of_allocators
     for a, b in found:
         print(f"ALIAS {a} and {b} are one strategy on every picture")
-    del maps[copy]
-    closest = max((correlation(maps[a][0][0], maps[b][0][0]), a, b) for a, b in itertools.combinations(sorted(maps), 2))
-    print(f"aliases: {len(maps)} scorers, {len(sets)} allocators, {len(pictures)} pictures, {len(found)} aliases; nearest two maps of {pictures[0].name}: {closest[1]}, {closest[2]} {closest[0]:.3f}")
+    print(f"aliases: {len(names('scorer'))} scorers, {len(names('allocator'))} allocators, {len(pictures)} pictures, {len(found)} aliases")
     return 1 if found else 0
 
 
