@@ -3,9 +3,6 @@
 #include "arrcoc/io/image_file.hpp"
 #include "fuzz.hpp"
 
-/// dav1d 1.0 keeps 40 bytes of some damaged AVIF files, which are libheif's to give back.
-extern "C" const char* __lsan_default_suppressions() { return "leak:libdav1d.so"; }
-
 using namespace arrcoc;
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

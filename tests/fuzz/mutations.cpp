@@ -32,9 +32,6 @@
 
 extern "C" void __sanitizer_set_death_callback(void (*)(void)) __attribute__((weak));
 
-/// dav1d 1.0 keeps 40 bytes of some damaged AVIF files, which are libheif's to give back.
-extern "C" const char* __lsan_default_suppressions() { return "leak:libdav1d.so"; }
-
 using namespace arrcoc;
 namespace fs = std::filesystem;
 
