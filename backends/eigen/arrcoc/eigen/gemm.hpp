@@ -117,8 +117,9 @@ inline void transpose_rows(const typename Read::T* x, Index stride, int rows, In
   for (; k + lanes <= depth; k += lanes) {
     for (int i = 0; i < lanes; ++i) {
       block[i] = i < rows ? Read::whole(x + i * stride + k * Read::per) : set(0.0f);
-      // Rows are far apart and short: the hardware's own prefetching comes too late.
-      __builtin_prefetch(x + (i + lanes) * stride + k * Read::per);
+      // Rows are far apart and short: the hardware's own prefetching comes too late. Into L2, since at strides of a
+      // power of two the lines of a block share a set of L1, which has fewer places.
+      __builtin_prefetch(x + (i + lanes) * stride + k * Read::per, 0, 2);
     }
     if (!pad && (depth - k - lanes + 1) * step >= lanes) {
       // Whole packets: what runs over is written again by the next k, and stays inside this group.

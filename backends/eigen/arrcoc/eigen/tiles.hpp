@@ -115,7 +115,7 @@ struct TileRows {
 /// c[16 R, tile_width Q] = (accumulate ? c : 0) + a * b over `steps` tiles of k, ascending. Row k of B is b[k *
 /// b_stride]; its last tile lies at `last` unless that is null.
 template <int R, int Q, class Tiles>
-EIGEN_ALWAYS_INLINE void multiply_tiles(Tiles& t, const TileRows& a, const float* b, Index b_stride, Index steps,
+EIGEN_ALWAYS_INLINE void multiply_tiles(Tiles& t, TileRows a, const float* b, Index b_stride, Index steps,
                                         const float* last, bool accumulate, float* c, Index c_stride) {
   unrolled<R * Q>([&](auto i) __attribute__((always_inline)) {
     if (accumulate) t.template load<i>(c + i / Q * tile_height * c_stride + i % Q * tile_width, c_stride);
@@ -168,9 +168,14 @@ struct Blocks<TilePairs<Tiles>> {
           float* to = out.get() + (first * tall + i * width + s - first) * tile_floats;
           for (Index r = 0; r < tile_height; ++r, to += tile_pairs) {
             const Index row = i * tile_height + r;
-            if (row < rows) std::memcpy(to, a + row * stride + s * tile_pairs, static_cast<std::size_t>(n) * 4);
+            const float* from = a + std::min(row, rows - 1) * stride + s * tile_pairs;
             const Index real = row < rows ? n : 0;
-            std::fill(to + real, to + tile_pairs, 0.0f);
+            if (real == tile_pairs) {
+              std::memcpy(to, from, sizeof(float) * tile_pairs);
+            } else {
+              std::copy_n(from, real, to);
+              std::fill(to + real, to + tile_pairs, 0.0f);
+            }
           }
         }
     });
