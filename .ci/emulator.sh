@@ -14,7 +14,7 @@ stamp="trixie ${packages[*]}"
 command -v debootstrap >/dev/null || die "the emulator is installed by debootstrap, which is missing"
 
 say "an emulator of a processor with AMX in $1"
-mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep '/debian/*$' | head -n 1)
+mirror=$(apt-get indextargets --format '$(REPO_URI)' | sed -n '\,/debian/*$,p' | sort -u | head -n 1)
 rm -rf "$1"
 mkdir -p "$1"
 within() { DEBIAN_FRONTEND=noninteractive LC_ALL=C chroot "$@"; }
