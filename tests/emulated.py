@@ -3,8 +3,8 @@
     emulated.py EMULATOR [--with FILE]... [--limit SECONDS] [--refuse PATTERN] PROGRAM [ARGUMENT]...
 
 EMULATOR is the folder that .ci/emulator.sh made. The program runs in a folder which holds what --with names, on one processor; a line that it prints
-and that --refuse matches fails it (a test that says that it did not run). Its clock counts
-instructions, of which a product of tiles is one, so times say nothing; a product of tiles takes a quarter of a millisecond here.
+and that --refuse matches fails it (a test that says that it did not run). The clock counts instructions, of which a product of tiles is one, so that its
+times are no times.
 
 Bochs lacks the trap at the first use of tiles (XFD), on which Linux makes room for them: it is told on the command line that there is one, so that the
 permission is asked for and given, but a change of threads does not keep the tiles. The program therefore runs under SCHED_FIFO, which takes no

@@ -113,7 +113,7 @@ struct TileRows {
 };
 
 /// c[16 R, tile_width Q] = (accumulate ? c : 0) + a * b over `steps` tiles of k, ascending. Row k of B is b[k *
-/// b_stride]; its last tile lies at `last` unless that is null.
+/// b_stride]; its last tile lies at `last` unless that is null. `a` by value: by reference each load reads it again.
 template <int R, int Q, class Tiles>
 EIGEN_ALWAYS_INLINE void multiply_tiles(Tiles& t, TileRows a, const float* b, Index b_stride, Index steps,
                                         const float* last, bool accumulate, float* c, Index c_stride) {
